@@ -1,0 +1,27 @@
+const project = (displayName, more = {}) => ({
+  displayName,
+  rootDir: __dirname,
+  testEnvironment: 'node',
+  testMatch: [`<rootDir>/test/${displayName}/**/*.test.ts`],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs', ignoreDynamic: true } },
+    ],
+  },
+  ...more,
+})
+/** One broker and one PostgreSQL server for the whole run; a topic and a database per suite. */
+const withServers = { globalSetup: '<rootDir>/test/support/start-servers.cjs', globalTeardown: '<rootDir>/test/support/stop-servers.cjs' }
+
+module.exports = {
+  maxWorkers: 2,
+  testTimeout: 60_000,
+  projects: [
+    project('unit'),
+    project('contract', withServers),
+    project('integration', withServers),
+    project('acceptance', withServers),
+    project('chaos', withServers),
+  ],
+}

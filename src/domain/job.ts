@@ -1,0 +1,44 @@
+import type { RouteFields } from './route'
+
+/**
+ * Lifecycle of a job:
+ * `claimed` (bound, nothing sent) → `creating` (the call may have left) → `running` → `completed` | `interrupted`
+ * → `settled`. A create without an answer is `unknown` until List shows or excludes its job. A batch refused for
+ * good is `refused` and then settled, or split in two.
+ */
+export type JobStatus =
+  | 'claimed'
+  | 'creating'
+  | 'unknown'
+  | 'running'
+  | 'completed'
+  | 'interrupted'
+  | 'refused'
+  | 'settled'
+
+/** One move of a batch. */
+export interface BatchMove {
+  readonly seq: bigint
+  readonly deviceName: string
+  /** 1-based. */
+  readonly attempt: number
+}
+
+/** A batch bound to a job: a range of one route's log without the positions left out. */
+export interface Job {
+  /** Our own number; the provider's is `providerJobId`. */
+  readonly jobId: number
+  readonly routeId: number
+  readonly route: RouteFields
+  readonly status: JobStatus
+  readonly providerJobId: string | null
+  /** Instant of the intent to create, by the database's clock, ms since 1970; null before it. */
+  readonly createStartedAt: number | null
+  /** Creates of this batch that were refused as a whole, the batches it was split from included. */
+  readonly refusals: number
+  /** In the order of the route's log. The same device may stand twice: it is sent once, both get its outcome. */
+  readonly moves: readonly BatchMove[]
+}
+
+/** The names to send: each once, in order. */
+export const deviceNamesOf = (job: Job): string[] => [...new Set(job.moves.map(move => move.deviceName))]

@@ -1,0 +1,52 @@
+import type { SourcePosition } from './request'
+import type { RouteFields, Strategy } from './route'
+
+export type OutcomeKind = 'moved' | 'failed' | 'rejected' | 'superseded'
+
+/** How one move of a job ended, decided by `settlement.ts`. */
+export interface Verdict {
+  readonly seq: bigint
+  readonly outcome: 'moved' | 'failed'
+  readonly final: boolean
+  /** The provider's code as text, or one of ours (`unknown`, `interrupted`). */
+  readonly code: string
+  readonly message: string | null
+  /** With `final: false`: how long the next attempt waits. Else null. */
+  readonly retryInMs: number | null
+}
+
+/** An outcome as it is published: one record on the results topic. */
+export interface Outcome {
+  /** Stable: the same when published again. */
+  readonly id: string
+  readonly requestId: string
+  readonly deviceName: string | null
+  readonly productKey: string | null
+  readonly sourceInstanceId: string | null
+  readonly targetInstanceIds: readonly string[] | null
+  readonly strategy: Strategy | number | null
+  readonly outcome: OutcomeKind
+  readonly final: boolean
+  readonly code: string
+  readonly message: string | null
+  readonly attempt: number
+  /** The provider's JobId. */
+  readonly jobId: string | null
+  readonly requestedAt: Date
+  readonly settledAt: Date
+  readonly source: SourcePosition
+  readonly traceparent: string | null
+  /** Set on what was accepted: what a dead letter needs to be submitted again. */
+  readonly route: RouteFields | null
+  /** Set on rejections: the dead letter's value, ready made. */
+  readonly deadLetter: Uint8Array | null
+  readonly originalSize: number | null
+}
+
+/** `topic/partition/offset/device/attempt`. `/` is in no device name and in no topic, so ids cannot meet. */
+export const moveOutcomeId = (at: SourcePosition, deviceName: string, attempt: number): string =>
+  `${at.topic}/${at.partition}/${at.offset}/${deviceName}/${attempt}`
+
+/** `topic/partition/offset/#ordinal`: `#` is in no device name. */
+export const rejectionOutcomeId = (at: SourcePosition, ordinal: number): string =>
+  `${at.topic}/${at.partition}/${at.offset}/#${ordinal}`
