@@ -12,7 +12,7 @@ const project = (displayName, more = {}) => ({
   ...more,
 })
 /** One broker and one PostgreSQL server for the whole run; a topic and a database per suite. */
-const withServers = { globalSetup: '<rootDir>/test/support/start-servers.cjs', globalTeardown: '<rootDir>/test/support/stop-servers.cjs' }
+const withServers = { globalSetup: '<rootDir>/test/support/start-servers.ts', globalTeardown: '<rootDir>/test/support/stop-servers.ts' }
 
 module.exports = {
   maxWorkers: 2,

@@ -1,7 +1,8 @@
 -- Up Migration
 
--- Tables are private: they live in their own schema. What others may read are the views of 0002.
-create schema device_move_journal;
+-- Tables are private: they live in their own schema (which also keeps the ledger of migrations, made before this
+-- one runs). What others may read are the views of 0002.
+create schema if not exists device_move_journal;
 set local search_path to device_move_journal;
 
 -- The right to drive the account. The epoch fences an older holder: every transaction of a driver first does

@@ -62,7 +62,9 @@ export interface RequestSource {
    * beyond the partition's end stops that partition and says so in `health$`.
    * Survives by itself what waiting can cure. Unsubscribing stops it: chunks under way are failed, none is lost.
    */
-  chunks(positions: (topic: string, partitions: readonly number[]) => Observable<ReadonlyMap<number, bigint>>): Observable<SourceChunk>
+  chunks(
+    positions: (topic: string, partitions: readonly number[]) => Observable<ReadonlyMap<number, bigint>>,
+  ): Observable<SourceChunk>
   readonly health$: Observable<SourceHealth>
 }
 
@@ -93,7 +95,11 @@ export interface IntakeJournal {
    */
   append(chunk: JournalChunk): Observable<AppendReceipt>
   /** Next offset to read of each partition that has one. */
-  positions(clusterId: string, topic: string, partitions: readonly number[]): Observable<ReadonlyMap<number, bigint>>
+  positions(
+    clusterId: string,
+    topic: string,
+    partitions: readonly number[],
+  ): Observable<ReadonlyMap<number, bigint>>
 }
 
 export type Claim =
@@ -138,7 +144,11 @@ export interface DriveJournal {
    * completed | interrupted | creating → settled, in one transaction: outcomes, re-queues, released waiters, outbox.
    * `verdicts` covers every move of the job, once.
    */
-  settle(jobId: number, verdicts: readonly Verdict[], as: 'completed' | 'interrupted' | 'refused'): Observable<void>
+  settle(
+    jobId: number,
+    verdicts: readonly Verdict[],
+    as: 'completed' | 'interrupted' | 'refused',
+  ): Observable<void>
   /** Counts calls spent on a job. */
   spent(jobId: number, calls: number): Observable<void>
   /** Which of the provider's job ids are ours. */
@@ -243,7 +253,10 @@ export type FetchedResults =
 
 /** The provider. Limits are not its business: the pipeline wraps each call. Completes after one value. */
 export interface JobApi {
-  create(route: RouteFields, deviceNames: readonly string[]): Observable<CallResult<{ readonly providerJobId: string }>>
+  create(
+    route: RouteFields,
+    deviceNames: readonly string[],
+  ): Observable<CallResult<{ readonly providerJobId: string }>>
   /** One page of up to 200. */
   list(query: ListQuery): Observable<CallResult<ListPage>>
   query(providerJobId: string): Observable<CallResult<ListedJob>>

@@ -36,6 +36,8 @@ export interface Job {
   readonly createStartedAt: number | null
   /** Creates of this batch that were refused as a whole, the batches it was split from included. */
   readonly refusals: number
+  /** Refused creates of all batches that were split from the same one, this one's included. */
+  readonly familyRefusals: number
   /** In the order of the route's log. The same device may stand twice: it is sent once, both get its outcome. */
   readonly moves: readonly BatchMove[]
 }

@@ -1,0 +1,142 @@
+/**
+ * What is open in the account, seen through one shared List: it polls all our open jobs with one call, and shows
+ * how many slots other people use.
+ */
+import {
+  asyncScheduler,
+  concatMap,
+  defer,
+  EMPTY,
+  expand,
+  map,
+  type Observable,
+  of,
+  reduce,
+  take,
+  tap,
+} from 'rxjs'
+import { pollIntervalMs } from './domain/poll-interval'
+import { createSharedPoll } from './operators/shared-poll'
+import type { JobSlots } from './operators/slots'
+import type { ListedJob, ListPage } from './ports'
+import { type ProviderCalls, transientThrown } from './provider-calls'
+
+/** Pages of 200 looked through for jobs of ours that the first page does not show. */
+const maxPages = 5
+/** Before a create, the account must have been looked at within this time. Above the longest poll interval. */
+const freshMs = 31_000
+
+export interface Look {
+  /** When the List left: it proves nothing about a job whose create was answered later. */
+  readonly sentAt: number
+  readonly jobs: ReadonlyMap<string, ListedJob>
+}
+
+export interface AccountView {
+  readonly looks$: Observable<Look>
+  /** Emits once somebody has looked lately. A List that is refused counts as a look that saw nothing. */
+  fresh(): Observable<void>
+  /** The next `fresh()` looks again: a create was refused for want of a slot. */
+  outdate(): void
+  /** A job of ours that holds a slot here: it is not other people's. */
+  track(providerJobId: string): void
+  ended(providerJobId: string, tookMs: number): void
+  /** Not followed any longer, and perhaps still open. */
+  untrack(providerJobId: string): void
+}
+
+export interface AccountViewDeps {
+  readonly calls: ProviderCalls
+  readonly slots: JobSlots
+  readonly capacity: number
+  /** Mean of earlier jobs; null if there are none. */
+  readonly meanJobMs: number | null
+  /** A look that failed and will be done again. */
+  readonly onError: (error: unknown) => void
+}
+
+export const createAccountView = ({
+  calls,
+  slots,
+  capacity,
+  meanJobMs,
+  onError,
+}: AccountViewDeps): AccountView => {
+  /** Our open jobs and since when. */
+  const tracked = new Map<string, number>()
+  /** Open jobs of the last look, anybody's. */
+  let open = new Set<string>()
+  let lookedAt = Number.NEGATIVE_INFINITY
+  let mean = meanJobMs
+
+  const recountForeign = (): void => {
+    slots.foreign([...open].filter(id => !tracked.has(id)).length)
+  }
+
+  const page = (nextToken: string | null): Observable<ListPage> =>
+    calls.list(nextToken === null ? {} : { nextToken }).pipe(
+      concatMap(transientThrown),
+      // Refused for good (see the provider's contradiction on Enterprise instances): Query a job takes over.
+      map(result => (result.ok ? result.value : { jobs: [], nextToken: null, total: 0 })),
+    )
+
+  const look = defer(() => {
+    const missing = new Set(tracked.keys())
+    return page(null).pipe(
+      expand((found, index) => {
+        for (const job of found.jobs) missing.delete(job.providerJobId)
+        return found.nextToken !== null && missing.size > 0 && index + 1 < maxPages
+          ? page(found.nextToken)
+          : EMPTY
+      }),
+      reduce(
+        (jobs, found) => found.jobs.reduce((all, job) => all.set(job.providerJobId, job), jobs),
+        new Map<string, ListedJob>(),
+      ),
+      tap(jobs => {
+        lookedAt = asyncScheduler.now()
+        open = new Set([...jobs.values()].filter(job => job.status < 2).map(job => job.providerJobId))
+        recountForeign()
+      }),
+      map(jobs => ({ jobs })),
+    )
+  })
+
+  const intervalMs = (): number => {
+    const oldest = Math.min(...tracked.values())
+    const oldestOpenAgeMs = Number.isFinite(oldest) ? asyncScheduler.now() - oldest : 0
+    return pollIntervalMs({ meanJobMs: mean, oldestOpenAgeMs, slots: capacity })
+  }
+  const looks$ = createSharedPoll({ look, intervalMs, onError })
+
+  return {
+    looks$,
+    fresh: () =>
+      defer(() =>
+        asyncScheduler.now() - lookedAt <= freshMs
+          ? of(undefined)
+          : looks$.pipe(
+              take(1),
+              map(() => undefined),
+            ),
+      ),
+    outdate: () => {
+      lookedAt = Number.NEGATIVE_INFINITY
+    },
+    track: providerJobId => {
+      tracked.set(providerJobId, asyncScheduler.now())
+      recountForeign()
+    },
+    ended: (providerJobId, tookMs) => {
+      // Newer jobs count more, so that a change of pace is followed within about ten of them.
+      mean = mean === null ? tookMs : mean + (tookMs - mean) / 10
+      tracked.delete(providerJobId)
+      open.delete(providerJobId)
+      recountForeign()
+    },
+    untrack: providerJobId => {
+      tracked.delete(providerJobId)
+      recountForeign()
+    },
+  }
+}

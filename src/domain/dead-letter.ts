@@ -1,0 +1,79 @@
+import { outcomeKey } from './event'
+import type { Outcome } from './outcome'
+
+/** A record of the dead-letter topic, ready to be written. */
+export interface DeadLetterRecord {
+  readonly key: string
+  readonly value: Uint8Array
+  readonly headers: Readonly<Record<string, string>>
+}
+
+const idLimit = 256
+const messageLimit = 1000
+const utf8 = new TextEncoder()
+
+/** At most `limit` characters; what is left out is left out of the middle, since both ends tell ids apart. */
+const shortened = (text: string, limit: number): string => {
+  const characters = [...text]
+  if (characters.length <= limit) return text
+  const tail = Math.floor(limit / 2)
+  return `${characters.slice(0, limit - tail - 1).join('')}…${characters.slice(-tail).join('')}`
+}
+
+/** The id under which a request is submitted again: `<old>~1`, then `~2` …, never above 256 characters. */
+export const nextRequestId = (old: string): string => {
+  const redriven = /^([\s\S]+)~([1-9]\d{0,8})$/.exec(old)
+  const suffix = `~${Number(redriven?.[2] ?? 0) + 1}`
+  return shortened(redriven?.[1] ?? old, idLimit - suffix.length) + suffix
+}
+
+/** A request for the outcome's one device, as JSON. Fields without a value are left out. */
+const requestAgain = (outcome: Outcome): Uint8Array => {
+  const targets = outcome.route?.targetInstanceIds ?? outcome.targetInstanceIds ?? []
+  return utf8.encode(
+    JSON.stringify({
+      requestId: nextRequestId(outcome.requestId),
+      deviceName: outcome.deviceName ?? undefined,
+      productKey: outcome.productKey ?? undefined,
+      sourceInstanceId: outcome.sourceInstanceId ?? undefined,
+      ...(targets.length === 1 ? { targetInstanceId: targets[0] } : { targetInstanceIds: targets }),
+      strategy: outcome.strategy ?? undefined,
+      targetUid: outcome.route?.targetUid ?? undefined,
+      targetAliyunId: outcome.route?.targetAliyunId ?? undefined,
+      priority: outcome.route?.priority,
+      requestedAt: outcome.requestedAt.toISOString(),
+    }),
+  )
+}
+
+const headersOf = (outcome: Outcome): Record<string, string> => {
+  const headers: Record<string, string> = {
+    'error-code': outcome.code,
+    'error-message': (outcome.message ?? '').slice(0, messageLimit),
+    // What was rejected was never sent.
+    attempts: String(outcome.outcome === 'rejected' ? 0 : outcome.attempt),
+    'original-request-id': outcome.requestId,
+    'original-topic': outcome.source.topic,
+    'original-partition': String(outcome.source.partition),
+    'original-offset': String(outcome.source.offset),
+    'original-timestamp': String(outcome.requestedAt.getTime()),
+  }
+  if (outcome.originalSize === null) headers['content-type'] = 'application/json'
+  else headers['original-size'] = String(outcome.originalSize)
+  if (outcome.traceparent !== null) headers.traceparent = outcome.traceparent
+  return headers
+}
+
+/**
+ * The dead letter of a final failure or rejection; null for every other outcome. Its value is a request under a
+ * new id, or (then with the header `original-size`) the bytes that could not be read as one. Instants in headers
+ * are ms since 1970.
+ */
+export const encodeDeadLetter = (outcome: Outcome): DeadLetterRecord | null => {
+  if (!outcome.final || (outcome.outcome !== 'failed' && outcome.outcome !== 'rejected')) return null
+  return {
+    key: outcomeKey(outcome),
+    value: outcome.deadLetter ?? requestAgain(outcome),
+    headers: headersOf(outcome),
+  }
+}

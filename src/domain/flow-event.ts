@@ -1,0 +1,59 @@
+import type { OutcomeKind } from './outcome'
+
+/** What the flows tell whoever watches: telemetry turns it into log lines and metrics. Nothing depends on it. */
+export type FlowEvent =
+  | {
+      readonly kind: 'appended'
+      readonly partition: number
+      readonly moves: number
+      readonly rejections: number
+    }
+  | { readonly kind: 'lease-held'; readonly epoch: bigint }
+  | { readonly kind: 'standing-by'; readonly holder: string | null }
+  | {
+      readonly kind: 'batch-claimed'
+      readonly jobId: number
+      readonly routeId: number
+      readonly moves: number
+    }
+  | { readonly kind: 'job-resumed'; readonly jobId: number; readonly status: string }
+  | {
+      readonly kind: 'call-ended'
+      readonly operation: string
+      readonly result: string
+      readonly tookMs: number
+    }
+  | { readonly kind: 'create-refused'; readonly jobId: number; readonly code: string; readonly next: string }
+  | { readonly kind: 'create-unanswered'; readonly jobId: number; readonly why: string }
+  | { readonly kind: 'create-reconciled'; readonly jobId: number; readonly as: 'adopted' | 'absent' }
+  | {
+      readonly kind: 'job-created'
+      readonly jobId: number
+      readonly providerJobId: string
+      readonly devices: number
+    }
+  | {
+      readonly kind: 'job-ended'
+      readonly jobId: number
+      readonly as: 'completed' | 'interrupted'
+      readonly tookMs: number
+    }
+  | { readonly kind: 'result-file-problem'; readonly jobId: number; readonly problem: string }
+  | {
+      readonly kind: 'job-settled'
+      readonly jobId: number
+      readonly moved: number
+      readonly failed: number
+      readonly retried: number
+    }
+  | { readonly kind: 'job-held'; readonly jobId: number; readonly why: string }
+  | { readonly kind: 'account-refused'; readonly code: string; readonly pauseMs: number }
+  | {
+      readonly kind: 'published'
+      readonly outcomes: Readonly<Record<OutcomeKind, number>>
+      readonly lastId: bigint
+    }
+  | { readonly kind: 'retrying'; readonly flow: string; readonly why: string; readonly delayMs: number }
+  | { readonly kind: 'defect'; readonly flow: string; readonly error: unknown }
+
+export type Observe = (event: FlowEvent) => void

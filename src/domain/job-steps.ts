@@ -1,0 +1,38 @@
+import type { JobStatus } from './job'
+
+export type JobStep =
+  | 'creating'
+  | 'created'
+  | 'unanswered'
+  | 'notCreated'
+  | 'ended'
+  | 'split'
+  | 'settle'
+  | 'refuse'
+
+interface Fit {
+  readonly from: readonly JobStatus[]
+  /** Where the job stands if the step was taken before: taking it again changes nothing. */
+  readonly taken: readonly JobStatus[]
+}
+
+const fits: Readonly<Record<JobStep, Fit>> = {
+  creating: { from: ['claimed'], taken: ['creating'] },
+  created: { from: ['creating', 'unknown'], taken: ['running', 'completed', 'interrupted', 'settled'] },
+  unanswered: { from: ['creating'], taken: ['unknown'] },
+  notCreated: { from: ['creating', 'unknown'], taken: ['claimed'] },
+  ended: { from: ['running'], taken: ['completed', 'interrupted', 'settled'] },
+  split: { from: ['claimed', 'creating', 'unknown'], taken: ['refused'] },
+  settle: { from: ['completed', 'interrupted'], taken: ['settled'] },
+  refuse: { from: ['claimed', 'creating', 'unknown'], taken: ['settled'] },
+}
+
+/**
+ * Whether a job in `status` is to take `step` (true) or has taken it before (false).
+ * Throws when neither fits: a defect of the caller.
+ */
+export const takesStep = (jobId: number, status: JobStatus, step: JobStep): boolean => {
+  if (fits[step].from.includes(status)) return true
+  if (fits[step].taken.includes(status)) return false
+  throw new Error(`job ${jobId} is ${status}: ${step} does not fit`)
+}

@@ -1,0 +1,108 @@
+import type { BatchMove } from './job'
+import type { Verdict } from './outcome'
+import { type BackoffPolicy, retryDelayMs } from './retry-policy'
+
+/** What the provider's result file says of one device. */
+export interface DeviceResult {
+  readonly code: string
+  readonly message: string | null
+}
+
+/** What a device's code means. `unknown`: in no table; never guessed permanent. */
+export type CodeClass = 'moved' | 'permanent' | 'retryable' | 'unknown'
+
+export interface AttemptPolicy extends BackoffPolicy {
+  /** Attempts per move, the first included. */
+  readonly maxAttempts: number
+}
+
+export interface SettlementInput {
+  readonly moves: readonly BatchMove[]
+  /** By device name. Rows of devices that are in no move are ignored. */
+  readonly rows: ReadonlyMap<string, DeviceResult>
+  readonly ended: 'completed' | 'interrupted'
+  readonly policy: AttemptPolicy
+  readonly classify: (code: string) => CodeClass
+  /** 0 up to 1. */
+  readonly random: () => number
+}
+
+export interface Settlement {
+  /** One for each move, in the order of the moves. */
+  readonly verdicts: readonly Verdict[]
+  /** Moves whose device has no row. */
+  readonly unaccounted: number
+}
+
+const INTERRUPTED = 'The job was interrupted before it reported on this device.'
+const UNACCOUNTED =
+  'The job completed without reporting on this device. It may have moved: check where it is before sending it again.'
+
+const failedFor = (
+  move: BatchMove,
+  code: string,
+  message: string | null,
+  retryInMs: number | null,
+): Verdict => ({
+  seq: move.seq,
+  outcome: 'failed',
+  final: retryInMs === null,
+  code,
+  message,
+  retryInMs,
+})
+
+/**
+ * Decides how each move of an ended job ended. Codes that may work another time, and interruptions, are re-queued
+ * while attempts last. A device that a completed job does not mention is final: nobody knows whether it moved.
+ */
+export const deriveVerdicts = (input: SettlementInput): Settlement => {
+  const { rows, ended, policy, classify } = input
+  // One draw a job, so that what failed together comes due together and can share a batch again.
+  const random = input.random()
+  let unaccounted = 0
+
+  const again = (move: BatchMove): number | null =>
+    move.attempt < policy.maxAttempts ? retryDelayMs(move.attempt, random, policy) : null
+
+  const withoutRow = (move: BatchMove): Verdict => {
+    unaccounted += 1
+    return ended === 'interrupted'
+      ? failedFor(move, 'interrupted', INTERRUPTED, again(move))
+      : failedFor(move, 'unknown', UNACCOUNTED, null)
+  }
+
+  const withRow = (move: BatchMove, { code, message }: DeviceResult): Verdict => {
+    switch (classify(code)) {
+      case 'moved':
+        return { seq: move.seq, outcome: 'moved', final: true, code: '200', message: null, retryInMs: null }
+      case 'permanent':
+        return failedFor(move, code, message, null)
+      case 'retryable':
+      case 'unknown':
+        return failedFor(move, code, message, again(move))
+    }
+  }
+
+  const verdicts = input.moves.map(move => {
+    const row = rows.get(move.deviceName)
+    return row === undefined ? withoutRow(move) : withRow(move, row)
+  })
+  return { verdicts, unaccounted }
+}
+
+/** A batch refused for good: every move has failed, finally. */
+export const refusedVerdicts = (
+  moves: readonly BatchMove[],
+  code: string,
+  message: string | null,
+): readonly Verdict[] => moves.map(move => failedFor(move, code, message, null))
+
+/** An interrupted job that left no result file: every move is re-queued while attempts last. */
+export const interruptedVerdicts = (
+  moves: readonly BatchMove[],
+  policy: AttemptPolicy,
+  random: () => number,
+): readonly Verdict[] =>
+  deriveVerdicts({ moves, rows: new Map(), ended: 'interrupted', policy, classify: () => 'unknown', random })
+    .verdicts

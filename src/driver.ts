@@ -1,0 +1,89 @@
+/** Puts the drive flow together for one epoch of the lease: calls under the quota, slots, the account's view. */
+import { concatMap, defer, type MonoTypeOperatorFunction, type Observable } from 'rxjs'
+import { createAccountView } from './account-view'
+import type { FlowEvent, Observe } from './domain/flow-event'
+import type { RefusalPolicy } from './domain/refusal'
+import type { AttemptPolicy } from './domain/settlement'
+import type { RateLimiter } from './operators/rate-limit'
+import { createJobSlots, type JobSlots } from './operators/slots'
+import { drive$ } from './pipeline'
+import type { Changes, DriveJournal, JobApi, Operation } from './ports'
+import { createProviderCalls } from './provider-calls'
+import { createRunJob } from './run-job'
+import { createSettleJob } from './settle-job'
+
+export interface DriverPolicies {
+  /** Jobs open at once in the account. */
+  readonly quotaJobs: number
+  readonly createSettleMs: number
+  readonly attempts: AttemptPolicy
+  readonly refusals: RefusalPolicy
+  /** Rest of a batch after an unforeseen error, ms. */
+  readonly restMs: number
+}
+
+export interface DriverDeps {
+  readonly api: JobApi
+  /** Outlives epochs: the provider remembers the calls of the last one. */
+  readonly limiter: RateLimiter<Operation>
+  readonly changes$: Changes
+  readonly policies: DriverPolicies
+  readonly observe: Observe
+  readonly random: () => number
+  readonly stop$: Observable<unknown>
+  /** Repeats what failed with `TransientError`, after a pause, for ever. */
+  readonly again: <T>() => MonoTypeOperatorFunction<T>
+}
+
+export interface Driver {
+  drive(journal: DriveJournal, mayCall: () => boolean): Observable<never>
+  openJobs(): { readonly own: number; readonly foreign: number }
+}
+
+export const createDriver = (deps: DriverDeps): Driver => {
+  const { api, limiter, changes$, policies, observe, random, stop$, again } = deps
+  let slots: JobSlots | null = null
+  return {
+    drive: (journal, mayCall) =>
+      defer(() => journal.meanJobMs()).pipe(
+        concatMap(meanJobMs => {
+          const capacity = policies.quotaJobs
+          slots = createJobSlots({ capacity })
+          const calls = createProviderCalls({ api, limiter, mayCall, observe })
+          const view = createAccountView({ calls, slots, capacity, meanJobMs, onError: failedLook(observe) })
+          const { createSettleMs, refusals, attempts } = policies
+          const runJob = createRunJob({
+            journal,
+            calls,
+            slots,
+            view,
+            observe,
+            random,
+            policy: refusals,
+            createSettleMs,
+            again,
+            stop$,
+          })
+          const settleJob = createSettleJob({ journal, calls, observe, random, policy: attempts, again })
+          return drive$({
+            journal,
+            changes$,
+            slots: capacity,
+            runJob,
+            settleJob,
+            restMs: policies.restMs,
+            observe,
+            stop$,
+          })
+        }),
+      ),
+    openJobs: () => ({ own: slots?.ownOpen() ?? 0, foreign: slots?.foreignOpen() ?? 0 }),
+  }
+}
+
+const failedLook =
+  (observe: Observe) =>
+  (error: unknown): void => {
+    const event: FlowEvent = { kind: 'retrying', flow: 'list', why: String(error), delayMs: 0 }
+    observe(event)
+  }

@@ -1,0 +1,95 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { startChildServer } from './child-server'
+import { findJava } from './find-java'
+import { withFreePorts } from './free-port'
+import { kafkaJars, kafkaSettings } from './kafka-jars'
+import { brokerProperties } from './kafka-properties'
+import { createParentWatch } from './parent-watch'
+
+const run = promisify(execFile)
+const readyWithinMs = 90_000
+/** A JVM of which many are started and none runs for long. */
+const frugal = [
+  '-XX:+UseSerialGC',
+  '-XX:TieredStopAtLevel=1',
+  '-XX:-UsePerfData',
+  '-Xshare:auto',
+  '-Djava.awt.headless=true',
+]
+const environment = { LC_ALL: 'C', PATH: '/usr/local/bin:/usr/bin:/bin' }
+
+export interface StartedBroker {
+  readonly brokers: readonly string[]
+  stop(): Promise<void>
+}
+
+type Log = ((line: string) => void) | undefined
+
+interface Tools {
+  readonly java: string
+  readonly libs: string
+}
+
+/** The class path is relative, so that no character of the jars' own path can break it. */
+const javaArguments = (home: string, heap: string, ...rest: readonly string[]): string[] => [
+  heap,
+  ...frugal,
+  `-Djava.io.tmpdir=${home}`,
+  `-Dlog4j2.configurationFile=${pathToFileURL(join(kafkaSettings, 'log4j2.properties'))}`,
+  '-cp',
+  '*',
+  ...rest,
+]
+
+const serve = async ({ java, libs }: Tools, ports: readonly number[], log: Log): Promise<StartedBroker> => {
+  const home = await mkdtemp(join(tmpdir(), 'device-move-kafka-'))
+  const watch = createParentWatch(home)
+  const [port = 0, controllerPort = 0] = ports
+  try {
+    const properties = join(home, 'server.properties')
+    await writeFile(properties, brokerProperties({ port, controllerPort, dataDir: join(home, 'data') }))
+    const clusterId = randomBytes(16).toString('base64url').replace(/^-/, 'A')
+    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties]
+    await run(java, javaArguments(home, '-Xmx128m', ...format), { cwd: libs, env: environment })
+    const server = await startChildServer({
+      name: 'Kafka',
+      command: java,
+      args: javaArguments(home, '-Xmx768m', 'kafka.Kafka', properties),
+      cwd: libs,
+      env: environment,
+      readyLine: /Kafka Server started/,
+      readyWithinMs,
+      // Nothing of it is kept, so nothing is worth waiting for.
+      stopSignal: 'SIGKILL',
+      watch,
+      log,
+    })
+    return {
+      brokers: [`127.0.0.1:${port}`],
+      stop: async () => {
+        await server.stop()
+        await rm(home, { recursive: true, force: true })
+        watch.done()
+      },
+    }
+  } catch (error) {
+    await rm(home, { recursive: true, force: true })
+    watch.done()
+    throw error
+  }
+}
+
+/**
+ * A broker on this machine's Java, with temporary data; it ends with this process, however that ends.
+ * @throws EmbeddedServerError when Java, Maven or the network is missing
+ */
+export const startJavaKafka = async (log: Log): Promise<StartedBroker> => {
+  const tools = { java: await findJava(), libs: await kafkaJars() }
+  return withFreePorts(2, ports => serve(tools, ports, log))
+}

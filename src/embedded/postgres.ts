@@ -1,0 +1,121 @@
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ChildServer, startChildServer } from './child-server'
+import { EmbeddedServerError, reasonOf } from './embedded-server-error'
+import { withFreePorts } from './free-port'
+import { createParentWatch } from './parent-watch'
+import { postgresBinaries } from './postgres-binaries'
+import { type ClusterPlace, dataArgument, openCluster, serverEnvironment } from './postgres-cluster'
+import { clearDataDirectory, clusterName, inUse } from './postmaster'
+import { serverIdentity } from './server-identity'
+
+/** Crash recovery of a large journal takes its time. */
+const readyWithinMs = 120_000
+
+export interface EmbeddedPostgresOptions {
+  /** Kept and used again; left out = a temporary server whose data goes with it. */
+  readonly dataDir?: string
+  /** Gets the server's own log, a line at a time. */
+  readonly log?: (line: string) => void
+}
+
+export interface EmbeddedPostgres {
+  /** Superuser, database `postgres`; holds the password. */
+  readonly url: string
+  /** Fast shutdown, waited for; a temporary server's data is removed. */
+  stop(): Promise<void>
+}
+
+const volatile = [
+  'fsync=off',
+  'synchronous_commit=off',
+  'full_page_writes=off',
+  'wal_level=minimal',
+  'max_wal_senders=0',
+]
+
+const assertSupported = () => {
+  if (process.platform === 'win32') {
+    throw new EmbeddedServerError('the embedded PostgreSQL runs on Linux and macOS only: set DATABASE_URL')
+  }
+}
+
+const serve = async (
+  dir: string,
+  place: ClusterPlace,
+  options: EmbeddedPostgresOptions,
+): Promise<EmbeddedPostgres> => {
+  const { password } = await openCluster(dir, place)
+  await clearDataDirectory(dir)
+  const name = await clusterName(dir)
+  const watch = createParentWatch(place.durable ? undefined : place.home)
+  const start = async (port: number): Promise<{ port: number; server: ChildServer }> => {
+    const settings = [
+      'listen_addresses=127.0.0.1',
+      'unix_socket_directories=',
+      `cluster_name=${name}`,
+      ...(place.durable ? [] : volatile),
+    ]
+    const server = await startChildServer({
+      name: 'PostgreSQL',
+      command: join(place.binaries, 'postgres'),
+      args: [
+        '-D',
+        dataArgument(dir, place.identity),
+        '-p',
+        String(port),
+        ...settings.flatMap(setting => ['-c', setting]),
+      ],
+      cwd: dir,
+      env: serverEnvironment,
+      identity: place.identity,
+      readyLine: /database system is ready to accept connections/,
+      readyWithinMs,
+      stopSignal: 'SIGINT',
+      watch,
+      log: options.log,
+    })
+    return { port, server }
+  }
+  try {
+    const { port, server } = await withFreePorts(1, ([first = 0]) => start(first))
+    return {
+      url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+      stop: async () => {
+        await server.stop()
+        if (!place.durable) await rm(place.home, { recursive: true, force: true })
+        watch.done()
+      },
+    }
+  } catch (error) {
+    watch.done()
+    const taken = /lock file ".*" already exists|pre-existing shared memory block/
+    if (taken.test(reasonOf(error))) throw inUse(dir)
+    throw error
+  }
+}
+
+/**
+ * Starts a real PostgreSQL on a free loopback port, as root too (the server then runs as an unprivileged account),
+ * with a random password. It ends with this process, however that ends.
+ * @throws EmbeddedServerError saying what to do; nothing is left behind then
+ */
+export const startEmbeddedPostgres = async (
+  options: EmbeddedPostgresOptions = {},
+): Promise<EmbeddedPostgres> => {
+  assertSupported()
+  const { dataDir } = options
+  const durable = dataDir !== undefined
+  if (durable) await mkdir(dataDir, { recursive: true })
+  const home = await realpath(dataDir ?? (await mkdtemp(join(tmpdir(), 'device-move-postgres-'))))
+  try {
+    const dir = join(home, 'postgres')
+    const identity = await serverIdentity(dir)
+    const binaries = await postgresBinaries(identity)
+    return await serve(dir, { home, binaries, identity, durable }, options)
+  } catch (error) {
+    if (!durable) await rm(home, { recursive: true, force: true })
+    throw error
+  }
+}

@@ -1,0 +1,73 @@
+import type { MoveRequest, Rejection, RejectionCode } from '../domain/request'
+import type { RouteFields } from '../domain/route'
+import type { SourceRecord } from '../ports'
+import { findProblems } from './find-problems'
+import { type DefaultTarget, makeRequest, routeOf } from './normalise'
+import type { JsonObject } from './read-object'
+import { type Origin, readRecord } from './read-record'
+import { rejectRecord } from './reject'
+import { badNameProblem, rejectNames, sortNames } from './reject-names'
+import { isDeviceName, isEnvelope, type RequestFields } from './request-schema'
+
+/** What one record became: at least one of the two. */
+export interface ParsedRecord {
+  /** None or one. */
+  readonly requests: readonly MoveRequest[]
+  /** By ordinal. */
+  readonly rejections: readonly Rejection[]
+}
+
+export type ParseRecord = (record: SourceRecord) => ParsedRecord
+
+const accepted = (request: MoveRequest): ParsedRecord => ({ requests: [request], rejections: [] })
+
+const rejected = (
+  origin: Origin,
+  fields: JsonObject,
+  code: RejectionCode,
+  problems: readonly string[],
+): ParsedRecord => ({ requests: [], rejections: [rejectRecord(origin, fields, code, problems)] })
+
+const parseMany = (
+  origin: Origin,
+  raw: JsonObject,
+  fields: RequestFields,
+  route: RouteFields,
+  names: readonly unknown[],
+): ParsedRecord => {
+  const { good, bad } = sortNames(names)
+  const requests = good.length === 0 ? [] : [makeRequest(origin, fields, route, good)]
+  if (bad.length === 0) return { requests, rejections: [] }
+  const rejections = rejectNames(origin, raw, bad)
+  return rejections === null
+    ? rejected(origin, raw, 'record_too_large', [
+        `$.deviceNames has ${bad.length} bad names and fields too long to repeat for each`,
+      ])
+    : { requests, rejections }
+}
+
+/**
+ * Makes the parser of records: pure, synchronous, never throws. Every record becomes a request, rejections, or
+ * (with some bad device names) both. `defaults` names the account of requests that name none.
+ */
+export const createRecordParser = (defaults: DefaultTarget): ParseRecord => {
+  return record => {
+    const read = readRecord(record)
+    if (read.kind === 'unreadable') return rejected(read.origin, {}, read.code, [read.why])
+
+    const { origin, fields } = read
+    // The check narrows this one; the raw fields stay at hand for what is rejected.
+    const envelope: unknown = fields
+    if (!isEnvelope(envelope)) return rejected(origin, fields, 'invalid_request', findProblems(fields))
+
+    const route = routeOf(envelope, defaults)
+    if (!('productKey' in route)) return rejected(origin, fields, 'invalid_request', route)
+
+    if (envelope.deviceNames !== undefined)
+      return parseMany(origin, fields, envelope, route, envelope.deviceNames)
+    const { deviceName } = envelope
+    return isDeviceName(deviceName)
+      ? accepted(makeRequest(origin, envelope, route, [deviceName]))
+      : rejected(origin, fields, 'invalid_device_name', [badNameProblem('$.deviceName', deviceName)])
+  }
+}

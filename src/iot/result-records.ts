@@ -1,0 +1,78 @@
+import { parse } from 'csv-parse/sync'
+import { type Fields, fieldsOf } from './answer-fields'
+import { plainText } from './scrub'
+
+/** The records of a file, in order, whatever their fields are called; or why it cannot be read. */
+export type Records = { readonly records: readonly Fields[] } | { readonly problem: string }
+
+const parseJson = (text: string): { readonly value: unknown } | null => {
+  try {
+    return { value: JSON.parse(text) as unknown }
+  } catch {
+    return null
+  }
+}
+
+/** The one list inside an object (`{"Data": {"items": […]}}`), at most three levels down; null: none, or several. */
+const wrappedList = (value: unknown, depth = 3): readonly unknown[] | null => {
+  if (Array.isArray(value)) return value
+  if (depth === 0) return null
+  const lists = Object.values(fieldsOf(value))
+    .map(inner => wrappedList(inner, depth - 1))
+    .filter(list => list !== null)
+  return lists.length === 1 ? (lists[0] ?? null) : null
+}
+
+/** A broken line makes the whole file unreadable: a file cut there may lack any number of lines more. */
+const readJsonLines = (text: string): Records => {
+  const records: Fields[] = []
+  const lines = text.split(/\r\n|\n|\r/)
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '') continue
+    const parsed = parseJson(line)
+    if (parsed === null) return { problem: `line ${index + 1} is not JSON (truncated?)` }
+    records.push(fieldsOf(parsed.value))
+  }
+  return { records }
+}
+
+const readJson = (text: string): Records => {
+  const whole = parseJson(text)
+  if (whole === null)
+    return text.startsWith('[') ? { problem: 'a JSON list that is broken (truncated?)' } : readJsonLines(text)
+  if (Array.isArray(whole.value)) return { records: whole.value.map(fieldsOf) }
+  // The object itself too: it may be the only line of a file of lines, with a list among its fields.
+  return { records: [whole.value, ...(wrappedList(whole.value) ?? [])].map(fieldsOf) }
+}
+
+const delimiterOf = (text: string): string => {
+  const header = text.split(/[\r\n]/, 1)[0] ?? ''
+  return [',', ';', '\t'].find(delimiter => header.includes(delimiter)) ?? ','
+}
+
+/** A line with more or fewer fields than the header makes the whole file unreadable, for the same reason. */
+const readCsv = (text: string): Records => {
+  try {
+    const records: unknown = parse(text, {
+      columns: true,
+      delimiter: delimiterOf(text),
+      skip_empty_lines: true,
+      trim: true,
+    })
+    return { records: Array.isArray(records) ? records.map(fieldsOf) : [] }
+  } catch (error) {
+    return { problem: plainText(error instanceof Error ? error.message : String(error), 200) }
+  }
+}
+
+/**
+ * Splits a result file into records. Its format is documented nowhere, so three are read: JSON (a list, or an object
+ * around one), JSON lines, CSV with a header.
+ */
+export const readRecords = (body: Uint8Array): Records => {
+  // The decoder takes a byte order mark away; bad bytes become U+FFFD, which at worst spoils a message.
+  const text = new TextDecoder().decode(body).trim()
+  if (text === '') return { problem: 'the file is empty' }
+  if (text.startsWith('<')) return { problem: 'HTML or XML instead of a result file' }
+  return text.startsWith('[') || text.startsWith('{') ? readJson(text) : readCsv(text)
+}

@@ -1,0 +1,62 @@
+import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
+import { CompressionCodecs, CompressionTypes } from 'kafkajs'
+import { compressLz4, decompressLz4 } from './lz4'
+import { compressSnappy, decompressSnappy } from './snappy'
+import { markersInPlaceOf } from './unreadable-batch'
+import { compressZstd, decompressZstd } from './zstd'
+
+/** Brokers accept batches of 1 MiB unless told otherwise; more than this is an accident or an attack. */
+export const maxDecompressedBytes = 64 * 1024 * 1024
+
+/** What kafkajs expects of a codec. */
+interface Codec {
+  compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>
+  decompress(compressed: Buffer): Promise<Buffer>
+}
+
+interface Algorithm {
+  readonly name: string
+  readonly compress: (data: Buffer) => Buffer | Promise<Buffer>
+  readonly decompress: (data: Buffer, maxBytes: number) => Buffer | Promise<Buffer>
+}
+
+/** Never retried by kafkajs: the same bytes stay unreadable. */
+export class UnreadableBatchError extends Error {
+  override readonly name = 'UnreadableBatchError'
+  readonly retriable = false
+}
+
+const codecOf = (type: CompressionTypes, { name, compress, decompress }: Algorithm): Codec => ({
+  compress: async encoder => compress(encoder.buffer),
+  decompress: async compressed => {
+    try {
+      return await decompress(compressed, maxDecompressedBytes)
+    } catch (error) {
+      const reason = `${name}: ${error instanceof Error ? error.message : String(error)}`
+      const markers = markersInPlaceOf(compressed, type, reason)
+      if (markers !== null) return markers
+      throw new UnreadableBatchError(`a record batch cannot be decompressed: ${reason}`)
+    }
+  },
+})
+
+const gzipAsync = promisify<Buffer, Buffer>(gzip)
+const gunzipAsync = (data: Buffer, maxOutputLength: number): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    gunzip(data, { maxOutputLength }, (error, result) => (error === null ? resolve(result) : reject(error)))
+  })
+
+/** Registers all four of Kafka's codecs with kafkajs (which brings only gzip, without a limit). Idempotent. */
+export const registerCodecs = (): void => {
+  const algorithms: readonly [CompressionTypes, Algorithm][] = [
+    [CompressionTypes.GZIP, { name: 'gzip', compress: gzipAsync, decompress: gunzipAsync }],
+    [CompressionTypes.Snappy, { name: 'snappy', compress: compressSnappy, decompress: decompressSnappy }],
+    [CompressionTypes.LZ4, { name: 'lz4', compress: compressLz4, decompress: decompressLz4 }],
+    [CompressionTypes.ZSTD, { name: 'zstd', compress: compressZstd, decompress: decompressZstd }],
+  ]
+  for (const [type, algorithm] of algorithms) {
+    const codec = codecOf(type, algorithm)
+    Object.assign(CompressionCodecs, { [type]: () => codec })
+  }
+}

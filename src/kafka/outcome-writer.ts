@@ -1,0 +1,134 @@
+import { Partitioners, type Producer } from 'kafkajs'
+import { type OutboxChunk, TransientError } from '../ports'
+import { createKafka, type KafkaOptions } from './client'
+import { ensureTopics, partitionCounts } from './ensure-topics'
+import { type EncodeOutcome, outcomeRecords, tooLargeStub } from './outcome-records'
+import { partitionedBatches } from './partitioned-batches'
+import { publishTransaction } from './publish-transaction'
+import { transientOf } from './transient'
+import { withAdmin } from './with-admin'
+import { withinMs } from './within'
+
+export interface OutcomeSinkOptions {
+  readonly kafka: KafkaOptions
+  /** Also the name of the private group that keeps the position. */
+  readonly transactionalId: string
+  readonly resultsTopic: string
+  readonly deadLetterTopic: string
+  readonly encode: EncodeOutcome
+  readonly createTopics?: boolean | undefined
+}
+
+export interface Writer {
+  /** Id of the last outbox row published; null if none is known. */
+  readonly position: bigint | null
+  /** Rejects with a `TransientError`, and is of no use then; with a plain `Error` for what the caller did wrong. */
+  publish(chunk: OutboxChunk): Promise<void>
+  /** Refuses everything from now on. */
+  end(reason: TransientError): void
+  /** Within 5 s; never rejects. */
+  close(): Promise<void>
+}
+
+/** kafkajs's sequence numbers break at 2^31 records of one partition (trap 7): leave long before. */
+const recordsOfOneProducer = 2 ** 30
+const closeWithinMs = 5_000
+
+const producerOf = ({ kafka, transactionalId }: OutcomeSinkOptions): Producer =>
+  createKafka(kafka).producer({
+    transactionalId,
+    transactionTimeout: 60_000,
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    metadataMaxAge: 60_000,
+    createPartitioner: Partitioners.DefaultPartitioner,
+    // Not for ever: an error is told, and a new session goes on from the committed position.
+    retry: { initialRetryTime: 100, maxRetryTime: 3_000, retries: 8 },
+  })
+
+/** Committed offset is the last published id + 1; kafkajs gives -1 for none. */
+const positionOf = (offset: string | undefined): bigint | null =>
+  offset === undefined || BigInt(offset) < 1n ? null : BigInt(offset) - 1n
+
+/** Connects, fences every older session of the transactional id, and reads where the last one left off. */
+export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> => {
+  const { kafka, transactionalId, resultsTopic, deadLetterTopic } = options
+  const topics = [resultsTopic, deadLetterTopic]
+  const partitions = await withAdmin(kafka, async admin => {
+    await ensureTopics(admin, topics, options.createTopics === true)
+    return partitionCounts(admin, topics)
+  })
+  const producer = producerOf(options)
+  const close = async (): Promise<void> => {
+    await withinMs(producer.disconnect(), closeWithinMs)
+  }
+  let position: bigint | null
+  try {
+    await producer.connect()
+    // Initialises the producer id, which aborts what an older session left open.
+    const fence = await producer.transaction()
+    await fence.abort()
+    const committed = await withAdmin(kafka, admin =>
+      admin.fetchOffsets({ groupId: transactionalId, topics: [resultsTopic] }),
+    )
+    position = positionOf(committed[0]?.partitions.find(at => at.partition === 0)?.offset)
+  } catch (error) {
+    // Never used after a failed connect: it would write without sequence numbers (trap 8).
+    await close()
+    throw error
+  }
+
+  const opened = position
+  let written = position
+  let ended: TransientError | null = null
+  let isBusy = false
+  let records = 0
+
+  const write = async (chunk: OutboxChunk): Promise<void> => {
+    if (written !== null && chunk.lastId <= written) {
+      throw new Error(`outbox ${chunk.lastId} was to be published after ${written}`)
+    }
+    const { results, deadLetters } = outcomeRecords(chunk.outcomes, options.encode)
+    records += results.length + deadLetters.length
+    if (records > recordsOfOneProducer)
+      throw new TransientError('the producer has written enough: a new one follows')
+    try {
+      await publishTransaction(producer, {
+        batches: [
+          ...partitionedBatches(resultsTopic, results, partitions.get(resultsTopic) ?? 1),
+          ...partitionedBatches(deadLetterTopic, deadLetters, partitions.get(deadLetterTopic) ?? 1),
+        ],
+        stubOf: tooLargeStub,
+        position: { groupId: transactionalId, topic: resultsTopic, offset: chunk.lastId + 1n },
+      })
+      written = chunk.lastId
+    } catch (error) {
+      throw transientOf(error, `outbox up to ${chunk.lastId} not published`)
+    }
+  }
+
+  return {
+    position: opened,
+    publish: async chunk => {
+      if (ended !== null) throw ended
+      if (isBusy) throw new Error('one chunk is published at a time')
+      isBusy = true
+      try {
+        await write(chunk)
+      } catch (error) {
+        if (error instanceof TransientError) ended = error
+        throw error
+      } finally {
+        isBusy = false
+      }
+    },
+    end: reason => {
+      ended ??= reason
+    },
+    close: async () => {
+      ended ??= new TransientError('the session is closed')
+      await close()
+    },
+  }
+}

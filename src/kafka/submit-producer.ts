@@ -1,0 +1,86 @@
+import { Partitioners, type Producer } from 'kafkajs'
+import { createKafka, type KafkaOptions } from './client'
+import { partitionCounts } from './ensure-topics'
+import { type OutgoingRecord, partitionedBatches } from './partitioned-batches'
+import { sendBatch } from './send-batch'
+import { withAdmin } from './with-admin'
+import { withinMs } from './within'
+
+export interface RequestProducer {
+  /**
+   * Resolves when every record is written, by all replicas in sync. Rejects if any may not be: some may be, then,
+   * and sending again writes them twice (requests with an id of their own are taken once). One call at a time.
+   */
+  send(records: readonly OutgoingRecord[]): Promise<void>
+  close(): Promise<void>
+}
+
+interface Connected {
+  readonly producer: Producer
+  readonly partitions: number
+}
+
+const producerOf = (kafka: KafkaOptions): Producer =>
+  createKafka(kafka).producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    metadataMaxAge: 60_000,
+    createPartitioner: Partitioners.DefaultPartitioner,
+    // Within one send, or the sequence numbers would be given to other records (traps 1 and 6).
+    retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: Number.MAX_SAFE_INTEGER },
+  })
+
+/** kafkajs's sequence numbers break at 2^31 records of one partition (trap 7). */
+const recordsOfOneProducer = 2 ** 30
+
+/** A plain idempotent producer of requests. Connects at the first send, and anew after any failure. */
+export const createRequestProducer = (options: {
+  readonly kafka: KafkaOptions
+  readonly topic: string
+}): RequestProducer => {
+  const { kafka, topic } = options
+  let connected: Connected | null = null
+  let records = 0
+
+  const drop = async (): Promise<void> => {
+    const dropped = connected
+    connected = null
+    records = 0
+    if (dropped !== null) await withinMs(dropped.producer.disconnect(), 5_000)
+  }
+
+  const connect = async (): Promise<Connected> => {
+    const counts = await withAdmin(kafka, admin => partitionCounts(admin, [topic]))
+    const producer = producerOf(kafka)
+    try {
+      await producer.connect()
+    } catch (error) {
+      await withinMs(producer.disconnect(), 5_000)
+      throw error
+    }
+    return { producer, partitions: counts.get(topic) ?? 1 }
+  }
+
+  const refuse = (record: OutgoingRecord): never => {
+    const key = record.key === null ? '' : ` ${Buffer.from(record.key).toString()}`
+    throw new Error(`the broker does not take a request as large as that of${key}`)
+  }
+
+  return {
+    send: async some => {
+      if (records + some.length > recordsOfOneProducer) await drop()
+      try {
+        connected ??= await connect()
+        records += some.length
+        for (const batch of partitionedBatches(topic, some, connected.partitions)) {
+          await sendBatch(connected.producer, batch, refuse)
+        }
+      } catch (error) {
+        await drop()
+        throw error
+      }
+    },
+    close: drop,
+  }
+}

@@ -1,0 +1,29 @@
+import { finalize, mergeMap, type Observable } from 'rxjs'
+import { createPump } from './pump'
+import { createWaitingLine } from './waiting-line'
+
+/** Works on sources of any type; they all share one line. */
+export type Turnstile = <T>(source: Observable<T>) => Observable<T>
+
+/**
+ * One at a time: sources subscribed through the turnstile run one after the other, in the order of subscription.
+ * The next goes as soon as the one under way completes, fails or is unsubscribed. An error reaches the source's
+ * own subscriber only.
+ */
+export const createTurnstile = (): Turnstile => {
+  let busy = false
+  const pump = createPump(() => line.admitFirst(enter))
+  const line = createWaitingLine<'go'>(pump)
+
+  const enter = (): 'go' | null => {
+    if (busy) return null
+    busy = true
+    return 'go'
+  }
+  const leave = (): void => {
+    busy = false
+    pump()
+  }
+
+  return source => line.join$.pipe(mergeMap(() => source.pipe(finalize(leave))))
+}

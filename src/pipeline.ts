@@ -1,0 +1,185 @@
+/**
+ * The whole journey of a request, as three flows that meet only in the journal:
+ *
+ *   intake$    records → parse → append to the journal (positions in the same transaction) → commit
+ *   drive$     slot loops: claim the next batch → create → wait for its job's end; downstream: results → settle
+ *   publish$   settled outcomes, in order → results and dead letters → remember how far
+ */
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  finalize,
+  from,
+  ignoreElements,
+  map,
+  mergeMap,
+  type Observable,
+  of,
+  range,
+  repeat,
+  switchMap,
+  take,
+  takeUntil,
+  tap,
+  timer,
+} from 'rxjs'
+import type { Observe } from './domain/flow-event'
+import type { Job } from './domain/job'
+import { createTurnstile } from './operators/one-at-a-time'
+import { waitUntil } from './operators/wait-until'
+import {
+  type Changes,
+  type Claim,
+  type DriveJournal,
+  type IntakeJournal,
+  LeaseLostError,
+  type OutcomeSink,
+  type RequestSource,
+  type SinkSession,
+  type SourceChunk,
+} from './ports'
+import type { EndedJob } from './run-job'
+
+// ── intake$ ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface IntakeDeps {
+  readonly source: RequestSource
+  readonly journal: IntakeJournal
+  /** What one chunk of records becomes: one or more chunks of the journal, in order. */
+  readonly toJournal: (
+    clusterId: string,
+    chunk: SourceChunk,
+  ) => Iterable<Parameters<IntakeJournal['append']>[0]>
+  readonly observe: Observe
+}
+
+/** Completes when the source does (a file; never Kafka). Emits nothing. */
+export const intake$ = ({ source, journal, toJournal, observe }: IntakeDeps): Observable<never> => {
+  const store = (clusterId: string, chunk: SourceChunk): Observable<never> =>
+    from(toJournal(clusterId, chunk)).pipe(
+      concatMap(part => journal.append(part)),
+      tap(({ moves, rejections }) =>
+        observe({ kind: 'appended', partition: chunk.partition, moves, rejections }),
+      ),
+      ignoreElements(),
+      tap({ complete: () => chunk.done() }),
+      catchError((error: unknown) => {
+        // Not stored, so not committed: the source offers it again, after a pause of its own.
+        observe({ kind: 'defect', flow: 'intake', error })
+        chunk.fail(error)
+        return EMPTY
+      }),
+    )
+  return source
+    .clusterId()
+    .pipe(
+      switchMap(clusterId =>
+        source
+          .chunks((topic, partitions) => journal.positions(clusterId, topic, partitions))
+          .pipe(mergeMap(chunk => store(clusterId, chunk))),
+      ),
+    )
+}
+
+// ── drive$ ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface DriveDeps {
+  readonly journal: DriveJournal
+  readonly changes$: Changes
+  /** Slot loops: jobs that may be open at once. */
+  readonly slots: number
+  /** `run-job.ts`: emits the job once it has ended; completes without it when the batch is to be claimed again. */
+  readonly runJob: (job: Job) => Observable<EndedJob>
+  /** `settle-job.ts` */
+  readonly settleJob: (ended: EndedJob) => Observable<unknown>
+  /** A batch whose step failed in an unforeseen way rests for so long before it is taken up again, ms. */
+  readonly restMs: number
+  readonly observe: Observe
+  /** Emits (and replays) once when no new batch may be claimed. The flow then completes when calls under way have. */
+  readonly stop$: Observable<unknown>
+}
+
+/** Emits nothing. Errors with `LeaseLostError` only. */
+export const drive$ = (deps: DriveDeps): Observable<never> => {
+  const { journal, changes$, slots, runJob, settleJob, restMs, observe, stop$ } = deps
+  /** Batches in a slot or being settled: the journal offers every other unfinished one again. */
+  const inHand = new Set<number>()
+  const oneAtATime = createTurnstile()
+
+  const claimNext: Observable<Job> = oneAtATime(
+    waitUntil<Claim>(
+      defer(() => journal.claim([...inHand])),
+      changes$,
+    ).pipe(
+      map(({ job }) => job),
+      tap(job => {
+        inHand.add(job.jobId)
+        observe({ kind: 'batch-claimed', jobId: job.jobId, routeId: job.routeId, moves: job.moves.length })
+      }),
+      takeUntil(stop$),
+    ),
+  )
+
+  /** One thing that goes wrong stops only itself: the batch rests, and is claimed again as unfinished. */
+  const contained = <T>(work: Observable<T>): Observable<T> =>
+    work.pipe(
+      catchError((error: unknown) => {
+        if (error instanceof LeaseLostError) throw error
+        observe({ kind: 'defect', flow: 'drive', error })
+        return timer(restMs).pipe(takeUntil(stop$), ignoreElements())
+      }),
+    )
+  const letGo = (job: Job): Observable<never> =>
+    defer(() => {
+      inHand.delete(job.jobId)
+      return EMPTY
+    })
+
+  /** Ends by itself, since a repeat without a pause would pile up on the stack. */
+  const nextRound = () => timer(0).pipe(takeUntil(stop$))
+
+  const slotLoop = defer(() => claimNext).pipe(
+    concatMap(job => {
+      let ended = false
+      return contained(defer(() => runJob(job))).pipe(
+        tap(() => {
+          ended = true
+        }),
+        // What has ended stays in hand until it is settled, downstream, where it holds no slot.
+        source =>
+          concat(
+            source,
+            defer(() => (ended ? EMPTY : letGo(job))),
+          ),
+      )
+    }),
+    repeat({ delay: nextRound }),
+  )
+
+  return range(0, slots).pipe(
+    mergeMap(() => slotLoop),
+    mergeMap(ended =>
+      concat(contained(defer(() => settleJob(ended))).pipe(ignoreElements()), letGo(ended.job)),
+    ),
+    finalize(() => inHand.clear()),
+  )
+}
+
+// ── publish$ ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface PublishDeps {
+  readonly sink: OutcomeSink
+  /** `publish-outbox.ts`: completes once drained. */
+  readonly publishOutbox: (session: SinkSession) => Observable<unknown>
+}
+
+/** Any error ends the session; whoever subscribes again goes on where it stood. Completes once drained. */
+export const publish$ = ({ sink, publishOutbox }: PublishDeps): Observable<never> =>
+  sink.open().pipe(
+    switchMap(session => concat(publishOutbox(session).pipe(ignoreElements()), of('drained'))),
+    take(1),
+    ignoreElements(),
+  )

@@ -1,0 +1,26 @@
+import type { PoolClient } from 'pg'
+import type { CandidateRoute } from '../domain/choose-route'
+
+export interface Candidate extends CandidateRoute {
+  readonly claimed: bigint
+  readonly nowMs: number
+}
+
+// The lateral limit keeps the planner from joining the whole log: one look-up a route, however many there are.
+const select = `
+  select r.route_id as "routeId", r.priority, k.claimed, least(i.appended - k.claimed, 2147483647)::integer as pending,
+         (extract(epoch from oldest.appended_at) * 1000)::float8 as "oldestAt",
+         (extract(epoch from statement_timestamp()) * 1000)::float8 as "nowMs"
+  from route r
+  join route_intake i using (route_id)
+  join route_claims k using (route_id)
+  cross join lateral (
+    select m.appended_at from move m where m.route_id = r.route_id and m.seq = k.claimed + 1 limit 1
+  ) oldest
+  where i.appended > k.claimed and r.held_at is null
+    and r.route_id not in (select j.route_id from job j
+                           where j.status not in ('refused', 'settled') and j.status in ('creating', 'unknown'))`
+
+/** Routes with moves to claim: not held, and without a create that has no answer yet. */
+export const candidateRoutes = async (client: PoolClient): Promise<readonly Candidate[]> =>
+  (await client.query<Candidate>(select)).rows

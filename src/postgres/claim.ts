@@ -1,0 +1,64 @@
+import type { PoolClient } from 'pg'
+import { chooseRoute } from '../domain/choose-route'
+import type { Claim } from '../ports'
+import { appendDue } from './append-due'
+import { candidateRoutes } from './candidate-routes'
+import { claimRange } from './claim-range'
+import { lockClaims } from './epoch-guard'
+import { loadJob } from './load-job'
+
+export interface ClaimOptions {
+  /** Most moves of a batch. */
+  readonly batchMaxDevices: number
+  /** How long the oldest move of a route waits for a fuller batch. */
+  readonly batchMaxWaitMs: number
+}
+
+/** Ranges in a row of which nothing was to be sent, before the transaction ends: it must not go on for ever. */
+const maxEmptyRanges = 32
+
+const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<number | null> => {
+  const { rows } = await client.query<{ jobId: number }>(
+    `select job_id::float8 as "jobId" from job
+     where status not in ('refused', 'settled') and held_at is null and job_id <> all ($1::bigint[])
+     order by job_id limit 1`,
+    [inHand],
+  )
+  return rows[0]?.jobId ?? null
+}
+
+const nextDueInMs = async (client: PoolClient): Promise<number | null> => {
+  const { rows } = await client.query<{ ms: number | null }>(
+    `select (extract(epoch from min(due_at) - statement_timestamp()) * 1000)::float8 as ms
+     from requeue where due_at is not null`,
+  )
+  return rows[0]?.ms ?? null
+}
+
+const idle = async (client: PoolClient, readyInMs: number | null): Promise<Claim> => {
+  const waits = [readyInMs, await nextDueInMs(client)].filter(wait => wait !== null)
+  return { kind: 'idle', wakeInMs: waits.length > 0 ? Math.max(0, Math.ceil(Math.min(...waits))) : null }
+}
+
+/** The claim of one transaction: an unfinished job, or the next batch of the best ready route, or neither. */
+export const claim = async (
+  client: PoolClient,
+  inHand: readonly number[],
+  { batchMaxDevices, batchMaxWaitMs }: ClaimOptions,
+): Promise<Claim> => {
+  const unfinished = await unfinishedJob(client, inHand)
+  if (unfinished !== null) return { kind: 'job', job: await loadJob(client, unfinished) }
+  await lockClaims(client)
+  for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
+    await appendDue(client)
+    const candidates = await candidateRoutes(client)
+    const nowMs = candidates[0]?.nowMs ?? 0
+    const choice = chooseRoute(candidates, { batchMaxDevices, batchMaxWaitMs, nowMs })
+    if (choice.kind === 'none') return idle(client, choice.readyInMs)
+    const { routeId, claimed, pending } = choice.route
+    const toSeq = claimed + BigInt(Math.min(pending, batchMaxDevices))
+    const jobId = await claimRange(client, { routeId, fromSeq: claimed + 1n, toSeq })
+    if (jobId !== null) return { kind: 'job', job: await loadJob(client, jobId) }
+  }
+  return { kind: 'idle', wakeInMs: 0 }
+}

@@ -1,0 +1,47 @@
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { Pool } from 'pg'
+import type { DriveJournal } from '../ports'
+import { type ClaimOptions, claim } from './claim'
+import { createGuard } from './epoch-guard'
+import { createJobSteps } from './job-steps'
+
+const compress = promisify(gzip)
+
+/** The driver's side of the journal, for one epoch of the lease. */
+export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOptions): DriveJournal => {
+  const guarded = createGuard(pool, epoch)
+  return {
+    ...createJobSteps(guarded),
+    claim: inHand => guarded(client => claim(client, inHand, options)),
+    keepResultFile: (jobId, file) =>
+      guarded(async client => {
+        await client.query(
+          `insert into result_file (job_id, content_type, bytes, gzipped) values ($1, $2, $3, $4)
+           on conflict (job_id) do update set received_at = now(), content_type = excluded.content_type,
+             bytes = excluded.bytes, gzipped = excluded.gzipped`,
+          [jobId, file.contentType, file.body.byteLength, await compress(file.body)],
+        )
+      }),
+    spent: (jobId, calls) =>
+      guarded(async client => {
+        await client.query('update job set calls = calls + $2 where job_id = $1', [jobId, calls])
+      }),
+    ownJobs: providerJobIds =>
+      guarded(async client => {
+        const { rows } = await client.query<{ id: string }>(
+          'select provider_job_id as id from job where provider_job_id = any($1::text[])',
+          [providerJobIds],
+        )
+        return new Set(rows.map(row => row.id))
+      }),
+    meanJobMs: () =>
+      guarded(async client => {
+        const { rows } = await client.query<{ ms: number | null }>(
+          `select (avg(extract(epoch from finished_at - created_at)) * 1000)::float8 as ms
+           from (select finished_at, created_at from job where finished_at is not null order by job_id desc limit 50) n`,
+        )
+        return rows[0]?.ms ?? null
+      }),
+  }
+}

@@ -1,0 +1,80 @@
+import type { PoolClient } from 'pg'
+import type { Observable } from 'rxjs'
+import { type JobStep, takesStep } from '../domain/job-steps'
+import type { DriveJournal } from '../ports'
+import type { Guarded } from './epoch-guard'
+import { type JobRow, loadJob, lockJob } from './load-job'
+import { settleJob } from './settle-job'
+import { splitJob } from './split-job'
+
+type Steps = Pick<
+  DriveJournal,
+  'creating' | 'created' | 'unanswered' | 'notCreated' | 'ended' | 'split' | 'settle' | 'hold'
+>
+
+/** The steps of a job's lifecycle. One taken before changes nothing; one that does not fit the job's state throws. */
+export const createJobSteps = (guarded: Guarded): Steps => {
+  const step = (
+    jobId: number,
+    name: JobStep,
+    take: (client: PoolClient, job: JobRow) => Promise<unknown>,
+  ): Observable<void> =>
+    guarded(async client => {
+      const job = await lockJob(client, jobId)
+      if (takesStep(jobId, job.status, name)) await take(client, job)
+    })
+
+  return {
+    creating: jobId =>
+      guarded(async client => {
+        const { status } = await lockJob(client, jobId)
+        if (takesStep(jobId, status, 'creating'))
+          await client.query(
+            `update job set status = 'creating', create_started_at = clock_timestamp() where job_id = $1`,
+            [jobId],
+          )
+        return loadJob(client, jobId)
+      }),
+    created: (jobId, providerJobId) =>
+      guarded(async client => {
+        const job = await lockJob(client, jobId)
+        if (takesStep(jobId, job.status, 'created'))
+          await client.query(
+            `update job set status = 'running', provider_job_id = $2, created_at = now() where job_id = $1`,
+            [jobId, providerJobId],
+          )
+        else if (job.providerJobId !== providerJobId) throw new Error(`job ${jobId} is ${job.providerJobId}`)
+      }),
+    unanswered: (jobId, why) =>
+      step(jobId, 'unanswered', client =>
+        client.query(`update job set status = 'unknown', last_error = $2 where job_id = $1`, [jobId, why]),
+      ),
+    notCreated: (jobId, why, refused) =>
+      step(jobId, 'notCreated', client =>
+        client.query(
+          `update job set status = 'claimed', create_started_at = null, last_error = $2, refusals = refusals + $3
+           where job_id = $1`,
+          [jobId, why, refused ? 1 : 0],
+        ),
+      ),
+    ended: (jobId, as) =>
+      step(jobId, 'ended', client =>
+        client.query('update job set status = $2, finished_at = now() where job_id = $1', [jobId, as]),
+      ),
+    split: (jobId, why) => step(jobId, 'split', (client, job) => splitJob(client, job, why)),
+    settle: (jobId, verdicts, as) =>
+      step(jobId, as === 'refused' ? 'refuse' : 'settle', (client, job) =>
+        settleJob(client, job, verdicts, as),
+      ),
+    hold: (jobId, why) =>
+      guarded(async client => {
+        const { status } = await lockJob(client, jobId)
+        if (status === 'refused' || status === 'settled')
+          throw new Error(`job ${jobId} is ${status}: hold does not fit`)
+        await client.query(
+          'update job set held_at = now(), held_reason = $2 where job_id = $1 and held_at is null',
+          [jobId, why],
+        )
+      }),
+  }
+}

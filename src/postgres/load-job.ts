@@ -1,0 +1,68 @@
+import type { PoolClient } from 'pg'
+import type { BatchMove, Job, JobStatus } from '../domain/job'
+import { type RouteRow, routeColumns, routeOfRow } from './route-rows'
+
+/** The row of a job that steps work on. */
+export interface JobRow {
+  readonly jobId: number
+  readonly routeId: number
+  readonly fromSeq: bigint
+  readonly toSeq: bigint
+  readonly status: JobStatus
+  readonly providerJobId: string | null
+  readonly refusals: number
+}
+
+/** The job's row, locked to the end of the transaction. Throws when there is none. */
+export const lockJob = async (client: PoolClient, jobId: number): Promise<JobRow> => {
+  const { rows } = await client.query<JobRow>(
+    `select job_id::float8 as "jobId", route_id as "routeId", from_seq as "fromSeq", to_seq as "toSeq", status,
+            provider_job_id as "providerJobId", refusals
+     from job where job_id = $1 for no key update`,
+    [jobId],
+  )
+  const [row] = rows
+  if (row === undefined) throw new Error(`there is no job ${jobId}`)
+  return row
+}
+
+/** The moves of a job, in order: its range of the log without the positions left out. */
+export const movesOfJob = async (
+  client: PoolClient,
+  { routeId, fromSeq, toSeq }: Pick<JobRow, 'routeId' | 'fromSeq' | 'toSeq'>,
+): Promise<BatchMove[]> => {
+  const { rows } = await client.query<BatchMove>(
+    `select m.seq, m.device_name as "deviceName", m.attempt
+     from move m
+     where m.route_id = $1 and m.seq between $2 and $3
+       and not exists (select from left_out l where l.route_id = $1 and l.seq between $2 and $3 and l.seq = m.seq)
+     order by m.seq`,
+    [routeId, fromSeq, toSeq],
+  )
+  return rows
+}
+
+/** A job whole, as stored. */
+export const loadJob = async (client: PoolClient, jobId: number): Promise<Job> => {
+  const { rows } = await client.query<
+    RouteRow & Omit<JobRow, 'jobId'> & { readonly createStartedAt: number | null }
+  >(
+    `select j.route_id as "routeId", j.from_seq as "fromSeq", j.to_seq as "toSeq", j.status,
+            j.provider_job_id as "providerJobId", j.refusals,
+            (extract(epoch from j.create_started_at) * 1000)::float8 as "createStartedAt", ${routeColumns}
+     from job j join route r using (route_id) where j.job_id = $1`,
+    [jobId],
+  )
+  const [row] = rows
+  if (row === undefined) throw new Error(`there is no job ${jobId}`)
+  return {
+    jobId,
+    routeId: row.routeId,
+    route: routeOfRow(row),
+    status: row.status,
+    providerJobId: row.providerJobId,
+    createStartedAt: row.createStartedAt,
+    refusals: row.refusals,
+    moves: await movesOfJob(client, row),
+  }
+}

@@ -1,0 +1,55 @@
+import type { PoolClient } from 'pg'
+
+/** Positions of a range that must wait, each with the acceptance it waits for. */
+export interface WaitingMoves {
+  readonly routeId: number
+  readonly seqs: readonly bigint[]
+  readonly waitsFor: readonly bigint[]
+}
+
+/** Takes claimed positions out of their range and puts their moves back into the re-queue, attempt unchanged. */
+export const setWaiting = async (
+  client: PoolClient,
+  { routeId, seqs, waitsFor }: WaitingMoves,
+): Promise<void> => {
+  if (seqs.length === 0) return
+  await client.query(
+    `with waiting as (
+       insert into left_out (route_id, seq, reason) select $1, seq, 'waiting' from unnest($2::bigint[]) as t (seq)
+     )
+     insert into requeue (route_id, attempt, source_id, source_offset, accepted, requested_at, device_name, request_id,
+                          traceparent, waits_for)
+     select m.route_id, m.attempt, m.source_id, m.source_offset, m.accepted, m.requested_at, m.device_name, m.request_id,
+            m.traceparent, t.waits_for
+     from unnest($2::bigint[], $3::bigint[]) as t (seq, waits_for)
+     join move m on m.route_id = $1 and m.seq = t.seq`,
+    [routeId, seqs, waitsFor],
+  )
+}
+
+/** Makes those due now that waited for one of these acceptances. Needs the claim lock. */
+export const releaseWaitingFor = async (client: PoolClient, accepted: readonly bigint[]): Promise<void> => {
+  if (accepted.length === 0) return
+  await client.query(
+    'update requeue set due_at = now(), waits_for = null where waits_for = any($1::bigint[])',
+    [accepted],
+  )
+}
+
+/**
+ * Makes those due now that waited for a move of a job's range. Needs the claim lock: a claim that decides to wait
+ * and the settlement that should release it must not miss each other.
+ */
+export const releaseWaitingForJob = async (
+  client: PoolClient,
+  { routeId, fromSeq, toSeq }: { readonly routeId: number; readonly fromSeq: bigint; readonly toSeq: bigint },
+): Promise<void> => {
+  const { rowCount } = await client.query('select from requeue where waits_for is not null limit 1')
+  if (rowCount === 0) return
+  await client.query(
+    `update requeue q set due_at = now(), waits_for = null
+     from move m
+     where m.route_id = $1 and m.seq between $2 and $3 and q.waits_for = m.accepted`,
+    [routeId, fromSeq, toSeq],
+  )
+}

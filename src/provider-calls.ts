@@ -1,0 +1,79 @@
+/**
+ * Every call to the provider goes through here: it waits for the quota, asks whether the lease still stands, is
+ * timed and counted, and makes everyone pause when the account is throttled.
+ */
+import { asyncScheduler, concatMap, defer, type Observable, of, tap } from 'rxjs'
+import type { Observe } from './domain/flow-event'
+import type { Job } from './domain/job'
+import { deviceNamesOf } from './domain/job'
+import type { RateLimiter } from './operators/rate-limit'
+import {
+  type CallResult,
+  type FetchedResults,
+  type JobApi,
+  LeaseLostError,
+  type ListedJob,
+  type ListPage,
+  type ListQuery,
+  type Operation,
+  TransientError,
+} from './ports'
+
+/** The provider asks for less: everyone waits so long. */
+const throttlePauseMs = 1_000
+
+export interface ProviderCalls {
+  /** `intent` is stored once the quota allows the call and before it leaves. */
+  create(intent: Observable<Job>): Observable<CallResult<{ readonly providerJobId: string }>>
+  list(query: ListQuery): Observable<CallResult<ListPage>>
+  query(providerJobId: string): Observable<CallResult<ListedJob>>
+  detail(providerJobId: string): Observable<CallResult<{ readonly url: string }>>
+  fetchResults(url: string, sent: readonly string[]): Observable<FetchedResults>
+  /** No create leaves within the next `ms`. */
+  pauseCreates(ms: number): void
+}
+
+export interface ProviderCallsDeps {
+  readonly api: JobApi
+  readonly limiter: RateLimiter<Operation>
+  readonly mayCall: () => boolean
+  readonly observe: Observe
+}
+
+export const createProviderCalls = ({ api, limiter, mayCall, observe }: ProviderCallsDeps): ProviderCalls => {
+  const timed = <T>(operation: Operation, call: Observable<CallResult<T>>): Observable<CallResult<T>> =>
+    defer(() => {
+      if (!mayCall()) throw new LeaseLostError(`no ${operation} without the lease`)
+      const sentAt = asyncScheduler.now()
+      return call.pipe(
+        tap(result => {
+          const tookMs = asyncScheduler.now() - sentAt
+          observe({ kind: 'call-ended', operation, result: result.ok ? 'ok' : result.kind, tookMs })
+          if (!result.ok && result.kind === 'throttled') limiter.pause('all', throttlePauseMs)
+        }),
+      )
+    })
+
+  return {
+    create: intent =>
+      intent.pipe(
+        concatMap(job => timed('create', api.create(job.route, deviceNamesOf(job)))),
+        limiter.limit('create'),
+      ),
+    list: query => timed('list', api.list(query)).pipe(limiter.limit('list')),
+    query: providerJobId => timed('query', api.query(providerJobId)).pipe(limiter.limit('query')),
+    detail: providerJobId => timed('detail', api.detail(providerJobId)).pipe(limiter.limit('detail')),
+    fetchResults: (url, sent) => api.fetchResults(url, sent),
+    pauseCreates: ms => limiter.pause('create', ms),
+  }
+}
+
+/** For reads: throttled, unsent and unanswered become `TransientError`, to be done again; the rest stays a value. */
+export const transientThrown = <T>(result: CallResult<T>): Observable<CallResult<T>> => {
+  if (
+    !result.ok &&
+    (result.kind === 'throttled' || result.kind === 'not-sent' || result.kind === 'unanswered')
+  )
+    throw new TransientError(`${result.code}: ${result.message}`)
+  return of(result)
+}

@@ -1,0 +1,81 @@
+/** One session of the sink: from where the last one left off, chunk by chunk, each remembered once it is out. */
+import { concatMap, defer, map, merge, type Observable, of, repeat, takeWhile, tap, timer } from 'rxjs'
+import type { Observe } from './domain/flow-event'
+import type { OutcomeKind } from './domain/outcome'
+import { waitUntil } from './operators/wait-until'
+import type { Changes, Outbox, OutboxChunk, SinkSession } from './ports'
+
+/** The sink has published what the database does not know of: it was restored from a backup. */
+export class RestoredDatabaseError extends Error {
+  override readonly name = 'RestoredDatabaseError'
+}
+
+export interface PublishOutboxDeps {
+  readonly outbox: Outbox
+  readonly changes$: Changes
+  /** Name under which the database keeps the position. */
+  readonly publisher: string
+  readonly maxOutcomes: number
+  readonly observe: Observe
+  /** Emits (and replays) once when what is there now is all that is still to be published. */
+  readonly drain$: Observable<unknown>
+}
+
+const countKinds = (chunk: OutboxChunk): Record<OutcomeKind, number> => {
+  const counts: Record<OutcomeKind, number> = { moved: 0, failed: 0, rejected: 0, superseded: 0 }
+  for (const { outcome } of chunk.outcomes) counts[outcome] += 1
+  return counts
+}
+
+/** Emits a value a chunk; completes once drained. Any error ends the session: open another. */
+export const createPublishOutbox = (
+  deps: PublishOutboxDeps,
+): ((session: SinkSession) => Observable<unknown>) => {
+  const { outbox, changes$, publisher, maxOutcomes, observe, drain$ } = deps
+
+  /** The sink's memory and the database's: the larger one counts, since either can lag behind the other. */
+  const startOf = (session: SinkSession): Observable<bigint> =>
+    outbox.position(publisher).pipe(
+      map(({ published, end }) => {
+        const position =
+          session.position !== null && session.position > published ? session.position : published
+        if (position > end)
+          throw new RestoredDatabaseError(
+            `published up to ${position}, but the outbox ends at ${end}: was the database restored from a backup?`,
+          )
+        return position
+      }),
+    )
+
+  const publishFrom = (session: SinkSession, start: bigint): Observable<unknown> => {
+    let position = start
+    let draining = false
+    const drainSignal$ = drain$.pipe(
+      tap(() => {
+        draining = true
+      }),
+    )
+    const look = defer(() => outbox.next(position, maxOutcomes)).pipe(
+      map(chunk => {
+        if (chunk !== null) return { kind: 'chunk', chunk } as const
+        return draining ? ({ kind: 'drained' } as const) : ({ kind: 'idle', wakeInMs: null } as const)
+      }),
+    )
+    const publish = (chunk: OutboxChunk): Observable<boolean> =>
+      session.publish(chunk).pipe(
+        tap(() => {
+          position = chunk.lastId
+          observe({ kind: 'published', outcomes: countKinds(chunk), lastId: chunk.lastId })
+        }),
+        concatMap(() => outbox.published(publisher, chunk.lastId)),
+        map(() => true),
+      )
+    return waitUntil(look, merge(changes$, drainSignal$)).pipe(
+      concatMap(found => (found.kind === 'chunk' ? publish(found.chunk) : of(false))),
+      repeat({ delay: () => timer(0) }),
+      takeWhile(more => more),
+    )
+  }
+
+  return session => startOf(session).pipe(concatMap(start => publishFrom(session, start)))
+}

@@ -1,0 +1,216 @@
+/** The three flows as one service: intake always, drive and publish while this process holds the lease. */
+import {
+  catchError,
+  concat,
+  defer,
+  firstValueFrom,
+  ignoreElements,
+  type MonoTypeOperatorFunction,
+  map,
+  merge,
+  NEVER,
+  type Observable,
+  of,
+  ReplaySubject,
+  startWith,
+  switchMap,
+  take,
+  takeUntil,
+  tap,
+  toArray,
+} from 'rxjs'
+import type { Observe } from './domain/flow-event'
+import { createDriver, type DriverPolicies } from './driver'
+import { createRateLimiter, type RateLimiter } from './operators/rate-limit'
+import { retryWithBackoff } from './operators/retry-with-backoff'
+import { type IntakeDeps, intake$, publish$ } from './pipeline'
+import {
+  type Changes,
+  type DriveJournal,
+  type IntakeJournal,
+  type JobApi,
+  type Lease,
+  LeaseLostError,
+  type LeaseState,
+  type Operation,
+  type Outbox,
+  type OutcomeSink,
+  type RequestSource,
+  TransientError,
+} from './ports'
+import { createPublishOutbox } from './publish-outbox'
+import { resilient } from './resilient'
+
+export interface ServiceParts {
+  readonly source: RequestSource
+  readonly toJournal: IntakeDeps['toJournal']
+  readonly intakeJournal: IntakeJournal
+  readonly driveJournal: (epoch: bigint) => DriveJournal
+  readonly outbox: Outbox
+  readonly changes$: Changes
+  readonly api: JobApi
+  readonly lease: Lease
+  /** null: outcomes stay in the journal. */
+  readonly sink: OutcomeSink | null
+  readonly publisher: string
+  readonly policies: DriverPolicies
+  readonly quota: { readonly shared: number; readonly perOperation: Readonly<Record<Operation, number>> }
+  readonly callTimeoutMs: number
+  readonly observe: Observe
+  readonly random: () => number
+}
+
+export interface Service {
+  /** Runs until stopped, or until unsubscribed, which drops everything where it is. */
+  readonly run$: Observable<never>
+  /** Completes once the source has ended and all of it is in the journal (files only). */
+  readonly intakeDone: Promise<void>
+  /** No new records, batches or jobs; what is under way is finished, what is settled published; then `run$` completes. */
+  stop(): void
+  status(): ServiceStatus
+}
+
+export interface ServiceStatus {
+  readonly lease: LeaseState['kind']
+  readonly holder: string | null
+  readonly openJobs: { readonly own: number; readonly foreign: number }
+  readonly quota: ReturnType<RateLimiter<Operation>['inUse']>
+  /** The last error of each flow that has not worked again since, for people. */
+  readonly problems: Readonly<Record<string, string>>
+}
+
+/** Of settled outcomes in one publish: a job of 10,000 fits. */
+const maxOutcomes = 10_000
+/** The provider's sliding window, and what is added since timers may fire early, ms. */
+const windowMs = 1_000
+const marginMs = 20
+
+const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+export const createService = (parts: ServiceParts): Service => {
+  const { observe, random, changes$, sink } = parts
+  const stop$ = new ReplaySubject<void>(1)
+  const intakeEnded$ = new ReplaySubject<void>(1)
+  const problems = new Map<string, string>()
+  let leaseState: LeaseState = { kind: 'standing-by', holder: null }
+
+  const limiter = createRateLimiter<Operation>({
+    ...parts.quota,
+    priority: ['create', 'detail', 'list', 'query'],
+    windowMs,
+    marginMs,
+    deadlineMs: parts.callTimeoutMs,
+  })
+
+  const retrying = <T>(
+    flow: string,
+    shouldRetry: (error: unknown) => boolean,
+  ): MonoTypeOperatorFunction<T> => {
+    const backoff = retryWithBackoff<T>({
+      shouldRetry,
+      firstMs: 500,
+      maxMs: 30_000,
+      random,
+      onRetry: (error, _attempt, delayMs) => {
+        problems.set(flow, describe(error))
+        observe({ kind: 'retrying', flow, why: describe(error), delayMs })
+      },
+    })
+    return source =>
+      source.pipe(
+        backoff,
+        tap(() => problems.delete(flow)),
+      )
+  }
+  const isTransient = (error: unknown): boolean => error instanceof TransientError
+  /** A passing fault is waited out where it happens, so that nothing upstream starts over. */
+  const again =
+    (flow: string) =>
+    <T>() =>
+      retrying<T>(flow, isTransient)
+  /** Anything else ends the flow, which then starts over from what the journal knows. */
+  const supervised = <T>(flow: string) => retrying<T>(flow, error => !(error instanceof LeaseLostError))
+
+  const intake = defer(() =>
+    intake$({
+      source: parts.source,
+      journal: resilient(parts.intakeJournal, again('intake')),
+      toJournal: parts.toJournal,
+      observe,
+    }),
+  ).pipe(supervised('intake'), tap({ complete: () => intakeEnded$.next() }), takeUntil(stop$))
+
+  const driver = createDriver({
+    api: parts.api,
+    limiter,
+    changes$,
+    policies: parts.policies,
+    observe,
+    random,
+    stop$,
+    again: again('drive'),
+  })
+
+  const drive = ({ epoch, mayCall }: Extract<LeaseState, { kind: 'held' }>): Observable<never> =>
+    defer(() => driver.drive(resilient(parts.driveJournal(epoch), again('drive')), mayCall)).pipe(
+      supervised('drive'),
+      catchError((error: unknown) => {
+        // The lease itself will say so presently; until then nothing is called or written.
+        observe({ kind: 'retrying', flow: 'drive', why: describe(error), delayMs: 0 })
+        return NEVER
+      }),
+    )
+
+  const publish = (drain$: Observable<unknown>): Observable<never> => {
+    if (sink === null) return drain$.pipe(take(1), ignoreElements())
+    const outbox = resilient(parts.outbox, again('publish'))
+    const publishOutbox = createPublishOutbox({
+      outbox,
+      changes$,
+      publisher: parts.publisher,
+      maxOutcomes,
+      observe,
+      drain$,
+    })
+    return publish$({ sink, publishOutbox }).pipe(supervised('publish'))
+  }
+
+  /** Settles what is under way, then publishes what is settled. */
+  const driveAndPublish = (held: Extract<LeaseState, { kind: 'held' }>): Observable<'done'> => {
+    const drain$ = new ReplaySubject<void>(1)
+    const driven = drive(held).pipe(tap({ complete: () => drain$.next() }))
+    return concat(merge(driven, publish(drain$)), of('done' as const))
+  }
+
+  const leased = parts.lease
+    .hold(() => limiter.inFlight() === 0)
+    .pipe(
+      startWith<LeaseState>({ kind: 'standing-by', holder: null }),
+      tap(state => {
+        leaseState = state
+        observe(
+          state.kind === 'held'
+            ? { kind: 'lease-held', epoch: state.epoch }
+            : { kind: 'standing-by', holder: state.holder },
+        )
+      }),
+      switchMap(state =>
+        state.kind === 'held' ? driveAndPublish(state) : stop$.pipe(map(() => 'done' as const)),
+      ),
+      take(1),
+      ignoreElements(),
+    )
+
+  return {
+    run$: merge(intake, leased),
+    intakeDone: firstValueFrom(intakeEnded$.pipe(take(1), toArray())).then(() => undefined),
+    stop: () => stop$.next(),
+    status: () => ({
+      lease: leaseState.kind,
+      holder: leaseState.kind === 'standing-by' ? leaseState.holder : null,
+      openJobs: driver.openJobs(),
+      quota: limiter.inUse(),
+      problems: Object.fromEntries(problems),
+    }),
+  }
+}

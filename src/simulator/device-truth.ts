@@ -1,0 +1,151 @@
+import { createMoveLog, type MoveRecord } from './move-log'
+
+export interface DeviceRecord {
+  readonly productKey: string
+  readonly deviceName: string
+  /** Instance it is at now. */
+  readonly instanceId: string
+  /** Times a job dealt with it, whatever came of it. */
+  readonly attempts: number
+  /** Oldest first. */
+  readonly moves: readonly MoveRecord[]
+}
+
+export interface TwiceMoved {
+  readonly productKey: string
+  readonly deviceName: string
+  readonly sourceInstanceId: string
+  readonly targetInstanceId: string
+  /** The job that moved it, and the one that was told to do it again. */
+  readonly jobIds: readonly [string, string]
+}
+
+export interface Truth {
+  /** Devices ever named in an accepted create. */
+  readonly devices: number
+  /** Moves applied, all devices together. */
+  readonly moves: number
+  readonly movedOnce: number
+  /** Round trips and onward moves included: legitimate in themselves. */
+  readonly movedMoreThanOnce: number
+  /**
+   * Times a job was told to move a device from A to B though an earlier job had moved it from A to B and nothing had
+   * moved it since: the request was carried out twice, whatever the second job answered.
+   */
+  readonly movedTwice: number
+  /** The same, where no result file had told of the first move (interrupted, row left out): trying again is right. */
+  readonly repeatedUntold: number
+  /** The first 100 of `movedTwice`. */
+  readonly twice: readonly TwiceMoved[]
+}
+
+export interface Visit {
+  readonly jobId: string
+  readonly at: number
+  readonly sourceInstanceId: string
+  readonly targetInstanceId: string
+  /** Its row will be in the result file. */
+  readonly told: boolean
+}
+
+const LISTED = 100
+
+/**
+ * Where every device is and was. Columns instead of objects: a device costs about 100 bytes, its name included, so a
+ * million fit in memory.
+ */
+export const createDeviceTruth = () => {
+  const numbers = new Map<string, Map<string, number>>()
+  const names: string[] = []
+  const productKeys: string[] = []
+  const log = createMoveLog()
+  let attempts = new Uint8Array(1024)
+  let productOf = new Uint16Array(1024)
+  let movedTwice = 0
+  let repeatedUntold = 0
+  const twice: TwiceMoved[] = []
+
+  const grow = () => {
+    if (names.length < attempts.length) return
+    const [oldAttempts, oldProducts] = [attempts, productOf]
+    attempts = new Uint8Array(oldAttempts.length * 2)
+    attempts.set(oldAttempts)
+    productOf = new Uint16Array(oldProducts.length * 2)
+    productOf.set(oldProducts)
+  }
+
+  /** Adds the device where it is first said to be. */
+  const register = (productKey: string, deviceName: string, instanceId: string): number => {
+    const ofProduct = numbers.get(productKey) ?? new Map<string, number>()
+    const known = ofProduct.get(deviceName)
+    if (known !== undefined) return known
+    if (!numbers.has(productKey)) {
+      numbers.set(productKey, ofProduct)
+      productKeys.push(productKey)
+    }
+    grow()
+    const device = names.push(deviceName) - 1
+    ofProduct.set(deviceName, device)
+    productOf[device] = productKeys.indexOf(productKey)
+    log.startAt(device, instanceId)
+    return device
+  }
+  const productKeyOf = (device: number) => productKeys[productOf[device] ?? 0] ?? ''
+
+  const record = (device: number): DeviceRecord => ({
+    productKey: productKeyOf(device),
+    deviceName: names[device] ?? '',
+    instanceId: log.instanceOf(device),
+    attempts: attempts[device] ?? 0,
+    moves: log.movesOf(device),
+  })
+
+  return {
+    register,
+    nameOf: (device: number): string => names[device] ?? '',
+    /** Counts one more attempt; 1-based, 255 at most. */
+    attempt: (device: number): number => (attempts[device] = Math.min((attempts[device] ?? 0) + 1, 255)),
+    /** Notes it if the job repeats what an earlier one did; call before `move`. */
+    notice(device: number, visit: Visit, targets: readonly string[]): void {
+      const last = log.lastMoveOf(device)
+      if (last === null || last.from !== visit.sourceInstanceId || !targets.includes(last.to)) return
+      if (last.jobId === visit.jobId) return
+      if (!last.told) {
+        repeatedUntold++
+        return
+      }
+      movedTwice++
+      if (twice.length >= LISTED) return
+      twice.push({
+        productKey: productKeyOf(device),
+        deviceName: names[device] ?? '',
+        sourceInstanceId: last.from,
+        targetInstanceId: last.to,
+        jobIds: [last.jobId, visit.jobId],
+      })
+    },
+    move: (device: number, visit: Visit): void => log.append(device, visit),
+    instanceOf: (device: number): string => log.instanceOf(device),
+    find(productKey: string, deviceName: string): DeviceRecord | null {
+      const device = numbers.get(productKey)?.get(deviceName)
+      return device === undefined ? null : record(device)
+    },
+    *records(): Generator<DeviceRecord> {
+      for (let device = 0; device < names.length; device++) yield record(device)
+    },
+    summary(): Truth {
+      const { movedOnce, movedMoreThanOnce, moves } = log.counts()
+      return {
+        devices: names.length,
+        moves,
+        movedOnce,
+        movedMoreThanOnce,
+        movedTwice,
+        repeatedUntold,
+        twice: [...twice],
+      }
+    },
+  }
+}
+
+export type DeviceTruth = ReturnType<typeof createDeviceTruth>

@@ -1,0 +1,39 @@
+import type { FlowEvent, Observe } from '../domain/flow-event'
+import type { Logger } from './logger'
+
+type Level = 'debug' | 'info' | 'warn' | 'error'
+
+/** One line of the table an event: how loud it is. What people must act on is `error`. */
+const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
+  appended: 'debug',
+  'lease-held': 'info',
+  'standing-by': 'info',
+  'batch-claimed': 'debug',
+  'job-resumed': 'info',
+  'call-ended': 'debug',
+  'create-refused': 'warn',
+  'create-unanswered': 'warn',
+  'create-reconciled': 'info',
+  'job-created': 'info',
+  'job-ended': 'debug',
+  'result-file-problem': 'warn',
+  'job-settled': 'info',
+  'job-held': 'error',
+  'account-refused': 'error',
+  published: 'debug',
+  retrying: 'warn',
+  defect: 'error',
+}
+
+const printable = (value: unknown): unknown => (typeof value === 'bigint' ? value.toString() : value)
+
+/** Each flow event as one log line: its kind is the text, its fields are the fields. */
+export const logEvents =
+  (logger: Logger): Observe =>
+  event => {
+    const { kind, ...fields } = event
+    const entry = Object.fromEntries(
+      Object.entries(fields).map(([name, value]) => [name === 'error' ? 'err' : name, printable(value)]),
+    )
+    logger[levels[kind]](entry, kind)
+  }

@@ -1,0 +1,114 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { FlowEvent } from '../domain/flow-event'
+
+/** Conservation counts, as the view of that name gives them, read when metrics are scraped. */
+export type Conservation = Readonly<Record<string, number>>
+
+export interface Metrics {
+  readonly observe: (event: FlowEvent) => void
+  /** Text in Prometheus' exposition format, and its content type. */
+  readonly scrape: () => Promise<{ readonly body: string; readonly contentType: string }>
+}
+
+export interface MetricSources {
+  /** null while the database cannot be reached. */
+  readonly conservation: () => Promise<Conservation | null>
+  readonly openJobs: () => { readonly own: number; readonly foreign: number }
+}
+
+export const createMetrics = (sources: MetricSources): Metrics => {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const counter = (name: string, help: string, labelNames: readonly string[] = []) =>
+    new Counter({ name: `device_move_${name}`, help, labelNames: [...labelNames], registers: [registry] })
+  const appended = counter('appended_moves_total', 'Moves taken in.')
+  const rejected = counter('rejections_total', 'Rejections taken in.')
+  const calls = counter('calls_total', 'Calls to the provider, by operation and how they ended.', [
+    'operation',
+    'result',
+  ])
+  const jobs = counter('jobs_total', 'Jobs, by what became of them.', ['event'])
+  const attempts = counter('attempts_total', 'Settled attempts.', ['result'])
+  const published = counter('published_total', 'Outcomes published.', ['outcome'])
+  const retries = counter('retries_total', 'Steps done again after a passing fault.', ['flow'])
+  const defects = counter('defects_total', 'Errors nobody expected; each is in the log.', ['flow'])
+  const jobSeconds = new Histogram({
+    name: 'device_move_job_seconds',
+    help: 'Time from create to end of a job.',
+    buckets: [1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600],
+    registers: [registry],
+  })
+  const callSeconds = new Histogram({
+    name: 'device_move_call_seconds',
+    help: 'Time a call took to be answered.',
+    labelNames: ['operation'],
+    buckets: [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20],
+    registers: [registry],
+  })
+  new Gauge({
+    name: 'device_move_moves',
+    help: 'Every move taken in, by where it is; gap must be 0.',
+    labelNames: ['state'],
+    registers: [registry],
+    async collect() {
+      const counts = await sources.conservation()
+      for (const [state, count] of Object.entries(counts ?? {})) this.set({ state }, count)
+    },
+  })
+  new Gauge({
+    name: 'device_move_open_jobs',
+    help: 'Jobs open in the account, ours and other people’s as last seen.',
+    labelNames: ['whose'],
+    registers: [registry],
+    collect() {
+      const { own, foreign } = sources.openJobs()
+      this.set({ whose: 'own' }, own)
+      this.set({ whose: 'foreign' }, foreign)
+    },
+  })
+
+  const observe = (event: FlowEvent): void => {
+    switch (event.kind) {
+      case 'appended':
+        appended.inc(event.moves)
+        rejected.inc(event.rejections)
+        break
+      case 'call-ended':
+        calls.inc({ operation: event.operation, result: event.result })
+        callSeconds.observe({ operation: event.operation }, event.tookMs / 1000)
+        break
+      case 'job-ended':
+        jobSeconds.observe(event.tookMs / 1000)
+        jobs.inc({ event: event.as })
+        break
+      case 'job-settled':
+        attempts.inc({ result: 'moved' }, event.moved)
+        attempts.inc({ result: 'failed' }, event.failed)
+        attempts.inc({ result: 'retried' }, event.retried)
+        jobs.inc({ event: 'settled' })
+        break
+      case 'job-created':
+      case 'job-held':
+      case 'job-resumed':
+      case 'create-refused':
+      case 'create-unanswered':
+        jobs.inc({ event: event.kind.replace('job-', '') })
+        break
+      case 'published':
+        for (const [outcome, count] of Object.entries(event.outcomes)) published.inc({ outcome }, count)
+        break
+      case 'retrying':
+        retries.inc({ flow: event.flow })
+        break
+      case 'defect':
+        defects.inc({ flow: event.flow })
+        break
+      default:
+        break
+    }
+  }
+  return {
+    observe,
+    scrape: async () => ({ body: await registry.metrics(), contentType: registry.contentType }),
+  }
+}

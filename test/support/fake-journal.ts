@@ -1,0 +1,69 @@
+import { merge, timer } from 'rxjs'
+import { map, share } from 'rxjs/operators'
+import type { Changes, DriveJournal, IntakeJournal, Outbox } from '../../src/ports'
+import type { ClaimOptions } from './fake-journal/claim'
+import { type Conservation, recount } from './fake-journal/conservation'
+import { createFakeDrive } from './fake-journal/drive'
+import { createFakeIntake } from './fake-journal/intake'
+import { createFakeOutbox } from './fake-journal/outbox'
+import { createStore, type RouteLog, type Store } from './fake-journal/store'
+
+export interface FakeJournal {
+  readonly intake: IntakeJournal
+  /** `epoch` is 1 until `takeOver` is called. */
+  drive(epoch?: bigint): DriveJournal
+  readonly outbox: Outbox
+  readonly changes: Changes
+  /** Moves the epoch on: journals of earlier ones throw `LeaseLostError` from now on. */
+  takeOver(): bigint
+  holdRoute(routeId: number, why: string): void
+  releaseRoute(routeId: number): void
+  releaseJob(jobId: number): void
+  recount(): Conservation
+  /** Every table, for what a test wants to look at. */
+  readonly store: Store
+}
+
+export interface FakeJournalOptions extends ClaimOptions {
+  /** How long each answer takes. Default 0: answers come synchronously. */
+  readonly latencyMs?: number
+}
+
+/**
+ * The journal in memory: no promises, the clock is rxjs's, so it runs in virtual time. Decides with the same pure
+ * rules as the PostgreSQL adapter and passes the same contract suite.
+ */
+export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOptions): FakeJournal => {
+  const store = createStore(latencyMs)
+  const routeBy = (routeId: number): RouteLog => {
+    for (const route of store.routes.values()) if (route.routeId === routeId) return route
+    throw new Error(`there is no route ${routeId}`)
+  }
+  return {
+    store,
+    intake: createFakeIntake(store),
+    drive: (epoch = 1n) => createFakeDrive(store, epoch, options),
+    outbox: createFakeOutbox(store),
+    changes: merge(store.changed$, timer(5_000, 5_000)).pipe(
+      map(() => undefined),
+      share(),
+    ),
+    takeOver: () => {
+      store.lease.epoch += 1n
+      return store.lease.epoch
+    },
+    holdRoute: (routeId, why) => {
+      routeBy(routeId).heldBecause = why
+      store.notify()
+    },
+    releaseRoute: routeId => {
+      routeBy(routeId).heldBecause = null
+      store.notify()
+    },
+    releaseJob: jobId => {
+      store.job(jobId).heldBecause = null
+      store.notify()
+    },
+    recount: () => recount(store),
+  }
+}

@@ -1,0 +1,171 @@
+import { asyncScheduler } from 'rxjs'
+import { type CandidateRoute, chooseRoute } from '../../../src/domain/choose-route'
+import { applyClaimRules, type OtherMove, type OtherState } from '../../../src/domain/claim-rules'
+import type { Job } from '../../../src/domain/job'
+import type { Claim } from '../../../src/ports'
+import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
+
+export interface ClaimOptions {
+  readonly batchMaxDevices: number
+  readonly batchMaxWaitMs: number
+}
+
+const maxEmptyRounds = 32
+const maxAppended = 20_000
+
+export const jobAsStored = (store: Store, job: StoredJob): Job => ({
+  jobId: job.jobId,
+  routeId: job.route.routeId,
+  route: job.route.fields,
+  status: job.status,
+  providerJobId: job.providerJobId,
+  createStartedAt: job.createStartedAt,
+  refusals: job.refusals,
+  moves: job.seqs.map(seq => {
+    const { deviceName, attempt } = store.moveAt(job.route, seq)
+    return { seq: BigInt(seq), deviceName, attempt }
+  }),
+})
+
+export const insertJob = (
+  store: Store,
+  route: RouteLog,
+  seqs: readonly number[],
+  refusals = 0,
+): StoredJob => {
+  const job: StoredJob = {
+    jobId: store.jobs.length + 1,
+    route,
+    seqs,
+    refusals,
+    status: 'claimed',
+    endedAs: null,
+    providerJobId: null,
+    createStartedAt: null,
+    createdAt: null,
+    finishedAt: null,
+    settledAt: null,
+    calls: 0,
+    heldBecause: null,
+    lastError: null,
+    resultFile: null,
+  }
+  store.jobs.push(job)
+  store.unfinished.add(job)
+  return job
+}
+
+/** Makes those due now that waited for one of `accepted`. */
+export const releaseWaiting = (store: Store, accepted: ReadonlySet<bigint>): void => {
+  for (const requeued of store.requeue) {
+    if (requeued.waitsFor === null || !accepted.has(requeued.waitsFor)) continue
+    requeued.waitsFor = null
+    requeued.dueAt = asyncScheduler.now()
+  }
+}
+
+const appendDue = (store: Store): void => {
+  const now = asyncScheduler.now()
+  const dueAt = (requeued: Requeued): number => requeued.dueAt ?? Number.POSITIVE_INFINITY
+  const due = [...store.requeue]
+    .filter(requeued => dueAt(requeued) <= now)
+    .sort((a, b) => dueAt(a) - dueAt(b))
+  for (const requeued of due.slice(0, maxAppended)) {
+    const { route, dueAt: _dueAt, waitsFor: _waitsFor, ...move } = requeued
+    store.appendTo(route, move)
+    store.requeue.delete(requeued)
+  }
+}
+
+const stateOf = (route: RouteLog, seq: number): OtherState | null => {
+  const reason = route.leftOut.get(seq)
+  if (reason !== undefined) return reason === 'duplicate' ? 'duplicate' : null
+  const outcome = route.outcomes.get(seq)
+  if (outcome !== undefined) return outcome.final ? 'finished' : null
+  return seq <= route.claimed ? 'in-flight' : 'unfinished'
+}
+
+const othersOf = (store: Store, route: RouteLog, range: readonly LoggedMove[], to: number): OtherMove[] => {
+  const others: OtherMove[] = []
+  const names = new Set(range.map(move => move.deviceName))
+  const isOfRange = (at: RouteLog, seq: number): boolean => at === route && seq > route.claimed && seq <= to
+  for (const name of names)
+    for (const place of store.places.get(`${route.fields.productKey}/${name}`) ?? []) {
+      const state = isOfRange(place.route, place.seq) ? null : stateOf(place.route, place.seq)
+      if (state !== null) others.push({ ...store.moveAt(place.route, place.seq), state })
+    }
+  for (const requeued of store.requeue)
+    if (requeued.route.fields.productKey === route.fields.productKey && names.has(requeued.deviceName))
+      others.push({ ...requeued, state: 'unfinished' })
+  return others
+}
+
+/** Binds the next range of a route under the claim rules; null if nothing of it is to be sent. */
+const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJob | null => {
+  const from = route.claimed + 1
+  const to = Math.min(route.moves.length, route.claimed + maxDevices)
+  const range = route.moves.slice(from - 1, to)
+  const decisions = applyClaimRules(range, othersOf(store, route, range, to))
+  const seqs: number[] = []
+  const duplicates = new Set<bigint>()
+  range.forEach((move, index) => {
+    const decision = decisions[index]
+    const seq = from + index
+    if (decision?.kind === 'duplicate') {
+      route.leftOut.set(seq, 'duplicate')
+      duplicates.add(move.accepted)
+    } else if (decision?.kind === 'wait') {
+      route.leftOut.set(seq, 'waiting')
+      store.requeue.add({ ...move, route, dueAt: null, waitsFor: decision.waitsFor })
+    } else seqs.push(seq)
+  })
+  route.claimed = to
+  releaseWaiting(store, duplicates)
+  return seqs.length > 0 ? insertJob(store, route, seqs) : null
+}
+
+const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog })[] => {
+  const unanswered = new Set<RouteLog>()
+  for (const job of store.unfinished)
+    if (job.status === 'creating' || job.status === 'unknown') unanswered.add(job.route)
+  return [...store.routes.values()]
+    .filter(
+      route => route.moves.length > route.claimed && route.heldBecause === null && !unanswered.has(route),
+    )
+    .map(route => ({
+      route,
+      routeId: route.routeId,
+      priority: route.fields.priority,
+      pending: route.moves.length - route.claimed,
+      oldestAt: route.appendedAt[route.claimed] ?? 0,
+    }))
+}
+
+export const claim = (store: Store, inHand: readonly number[], options: ClaimOptions): Claim => {
+  for (const job of store.unfinished)
+    if (job.heldBecause === null && !inHand.includes(job.jobId))
+      return { kind: 'job', job: jobAsStored(store, job) }
+  for (let round = 0; round < maxEmptyRounds; round += 1) {
+    appendDue(store)
+    const choice = chooseRoute(candidates(store), { ...options, nowMs: asyncScheduler.now() })
+    if (choice.kind === 'none') {
+      const waits = [...store.requeue].flatMap(({ dueAt }) =>
+        dueAt === null ? [] : [dueAt - asyncScheduler.now()],
+      )
+      if (choice.readyInMs !== null) waits.push(choice.readyInMs)
+      return {
+        kind: 'idle',
+        wakeInMs:
+          waits.length > 0
+            ? Math.max(
+                0,
+                waits.reduce((a, b) => Math.min(a, b)),
+              )
+            : null,
+      }
+    }
+    const job = claimRange(store, choice.route.route, options.batchMaxDevices)
+    if (job !== null) return { kind: 'job', job: jobAsStored(store, job) }
+  }
+  return { kind: 'idle', wakeInMs: 0 }
+}

@@ -1,0 +1,138 @@
+import { asyncScheduler } from 'rxjs'
+import { checkVerdicts } from '../../../src/domain/check-verdicts'
+import { halveBatch } from '../../../src/domain/halve-batch'
+import { type JobStep, takesStep } from '../../../src/domain/job-steps'
+import type { Verdict } from '../../../src/domain/outcome'
+import type { DriveJournal } from '../../../src/ports'
+import { type ClaimOptions, claim, insertJob, jobAsStored, releaseWaiting } from './claim'
+import type { Store, StoredJob } from './store'
+
+const split = (store: Store, job: StoredJob): void => {
+  const { first, second, behind } = halveBatch(jobAsStored(store, job).moves)
+  for (const [seq, before] of behind) {
+    const move = store.moveAt(job.route, Number(seq))
+    const waitsFor = store.moveAt(job.route, Number(before)).accepted
+    job.route.leftOut.set(Number(seq), 'waiting')
+    store.requeue.add({ ...move, route: job.route, dueAt: null, waitsFor })
+  }
+  for (const half of [first, second])
+    insertJob(
+      store,
+      job.route,
+      half.map(move => Number(move.seq)),
+      job.refusals,
+    )
+  store.unfinished.delete(job)
+}
+
+const settle = (
+  store: Store,
+  job: StoredJob,
+  verdicts: readonly Verdict[],
+  as: StoredJob['endedAs'],
+): void => {
+  checkVerdicts(job.jobId, job.seqs.map(BigInt), verdicts)
+  const now = asyncScheduler.now()
+  for (const { seq, outcome, final, code, message, retryInMs } of verdicts) {
+    job.route.outcomes.set(Number(seq), { outcome, final, code, message })
+    const move = store.moveAt(job.route, Number(seq))
+    if (retryInMs !== null)
+      store.requeue.add({
+        ...move,
+        attempt: move.attempt + 1,
+        route: job.route,
+        dueAt: now + retryInMs,
+        waitsFor: null,
+      })
+  }
+  Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
+  store.unfinished.delete(job)
+  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).accepted)))
+  store.counters.lastOutboxId += 1n
+  store.outbox.push({ id: store.counters.lastOutboxId, count: job.seqs.length, job })
+  store.notify()
+}
+
+const meanJobMs = (store: Store): number | null => {
+  const times = store.jobs
+    .flatMap(job =>
+      job.createdAt === null || job.finishedAt === null ? [] : [job.finishedAt - job.createdAt],
+    )
+    .slice(-50)
+  return times.length === 0 ? null : times.reduce((a, b) => a + b) / times.length
+}
+
+/** The driver's side for one epoch; over as soon as the store's epoch moves on. */
+export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptions): DriveJournal => {
+  const guarded = <T>(work: () => T) =>
+    store.transaction(() => {
+      store.checkEpoch(epoch)
+      return work()
+    })
+  const step = (jobId: number, name: JobStep, take: (job: StoredJob) => void) =>
+    guarded(() => {
+      const job = store.job(jobId)
+      if (takesStep(jobId, job.status, name)) take(job)
+    })
+
+  return {
+    claim: inHand => guarded(() => claim(store, inHand, options)),
+    creating: jobId =>
+      guarded(() => {
+        const job = store.job(jobId)
+        if (takesStep(jobId, job.status, 'creating'))
+          Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now() })
+        return jobAsStored(store, job)
+      }),
+    created: (jobId, providerJobId) =>
+      guarded(() => {
+        const job = store.job(jobId)
+        const owner = store.jobs.find(other => other.providerJobId === providerJobId)
+        if (owner !== undefined && owner !== job) throw new Error(`${providerJobId} is job ${owner.jobId}`)
+        if (!takesStep(jobId, job.status, 'created')) {
+          if (job.providerJobId !== providerJobId) throw new Error(`job ${jobId} is ${job.providerJobId}`)
+          return
+        }
+        Object.assign(job, { status: 'running', providerJobId, createdAt: asyncScheduler.now() })
+      }),
+    unanswered: (jobId, why) =>
+      step(jobId, 'unanswered', job => Object.assign(job, { status: 'unknown', lastError: why })),
+    notCreated: (jobId, why, refused) =>
+      step(jobId, 'notCreated', job => {
+        Object.assign(job, { status: 'claimed', lastError: why, createStartedAt: null })
+        if (refused) job.refusals += 1
+      }),
+    ended: (jobId, as) =>
+      step(jobId, 'ended', job => Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })),
+    split: (jobId, why) =>
+      step(jobId, 'split', job => {
+        split(store, job)
+        Object.assign(job, { status: 'refused', endedAs: 'refused', lastError: why })
+      }),
+    keepResultFile: (jobId, file) =>
+      guarded(() => {
+        store.job(jobId).resultFile = file
+      }),
+    hold: (jobId, why) =>
+      guarded(() => {
+        const job = store.job(jobId)
+        if (job.status === 'refused' || job.status === 'settled')
+          throw new Error(`job ${jobId} is ${job.status}: hold does not fit`)
+        job.heldBecause ??= why
+      }),
+    settle: (jobId, verdicts, as) =>
+      step(jobId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as)),
+    spent: (jobId, calls) =>
+      guarded(() => {
+        store.job(jobId).calls += calls
+      }),
+    ownJobs: ids =>
+      guarded(() => {
+        const asked = new Set(ids)
+        return new Set(
+          store.jobs.flatMap(({ providerJobId: id }) => (id !== null && asked.has(id) ? [id] : [])),
+        )
+      }),
+    meanJobMs: () => guarded(() => meanJobMs(store)),
+  }
+}

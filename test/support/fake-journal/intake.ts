@@ -1,0 +1,68 @@
+import { asyncScheduler } from 'rxjs'
+import type { Rejection } from '../../../src/domain/request'
+import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../../src/ports'
+import type { Store } from './store'
+
+/** A repeat of a rejected request is the same request. */
+const rejectionKey = (rejection: Rejection): string =>
+  JSON.stringify([rejection.requestId, rejection.productKey, rejection.deviceName ?? `#${rejection.ordinal}`])
+
+export const createFakeIntake = (store: Store): IntakeJournal => {
+  const sourceKey = (clusterId: string, topic: string, partition: number): string =>
+    JSON.stringify([clusterId, topic, partition])
+
+  const append = (chunk: JournalChunk): AppendReceipt => {
+    const key = sourceKey(chunk.clusterId, chunk.topic, chunk.partition)
+    const from = store.consumed.get(key) ?? 0n
+    if (chunk.nextOffset <= from) return { moves: 0, rejections: 0 }
+    store.consumed.set(key, chunk.nextOffset)
+    let moves = 0
+    for (const request of chunk.requests) {
+      if (request.position.offset < from) continue
+      const route = store.routeOf(request.route)
+      const { requestId, requestedAt, traceparent, position: source } = request
+      for (const deviceName of request.deviceNames) {
+        store.counters.acceptances += 1n
+        const accepted = store.counters.acceptances
+        store.appendTo(route, {
+          accepted,
+          deviceName,
+          requestId,
+          attempt: 1,
+          source,
+          requestedAt,
+          traceparent,
+        })
+        moves += 1
+      }
+      route.accepted += request.deviceNames.length
+    }
+    const fresh = chunk.rejections.filter(rejection => rejection.position.offset >= from)
+    const inserted = fresh.filter(rejection => {
+      const repeat = store.rejections.has(rejectionKey(rejection))
+      if (repeat) store.counters.repeatedRejections += 1
+      else store.rejections.set(rejectionKey(rejection), rejection)
+      return !repeat
+    })
+    if (inserted.length > 0) {
+      store.counters.lastOutboxId += 1n
+      const at = new Date(asyncScheduler.now())
+      store.outbox.push({ id: store.counters.lastOutboxId, count: inserted.length, rejections: inserted, at })
+    }
+    store.notify()
+    return { moves, rejections: inserted.length }
+  }
+
+  return {
+    append: chunk => store.transaction(() => append(chunk)),
+    positions: (clusterId, topic, partitions) =>
+      store.transaction(() => {
+        const known = new Map<number, bigint>()
+        for (const partition of partitions) {
+          const next = store.consumed.get(sourceKey(clusterId, topic, partition))
+          if (next !== undefined) known.set(partition, next)
+        }
+        return known
+      }),
+  }
+}

@@ -1,0 +1,47 @@
+import type { Outcome } from '../../../src/domain/outcome'
+import { outcomeOfMove, outcomeOfRejection } from '../../../src/domain/settled-outcome'
+import type { Outbox, OutboxChunk } from '../../../src/ports'
+import type { OutboxRow, Store } from './store'
+
+const outcomesOf = (store: Store, row: OutboxRow): Outcome[] => {
+  if ('rejections' in row) return row.rejections.map(rejection => outcomeOfRejection(rejection, row.at))
+  const { route, seqs, providerJobId, settledAt } = row.job
+  return seqs.map(seq => {
+    const { accepted: _accepted, ...move } = store.moveAt(route, seq)
+    const outcome = route.outcomes.get(seq)
+    if (outcome === undefined || settledAt === null) throw new Error(`no outcome at ${seq}`)
+    return outcomeOfMove({ ...move, ...outcome }, route.fields, providerJobId, new Date(settledAt))
+  })
+}
+
+export const createFakeOutbox = (store: Store): Outbox => {
+  const next = (position: bigint, maxOutcomes: number): OutboxChunk | null => {
+    const taken: OutboxRow[] = []
+    let count = 0
+    for (const row of store.outbox) {
+      if (row.id <= position) continue
+      if (taken.length > 0 && count + row.count > maxOutcomes) break
+      taken.push(row)
+      count += row.count
+    }
+    const last = taken.at(-1)
+    return last === undefined
+      ? null
+      : { lastId: last.id, outcomes: taken.flatMap(row => outcomesOf(store, row)) }
+  }
+  return {
+    next: (position, maxOutcomes) => store.transaction(() => next(position, maxOutcomes)),
+    position: publisher =>
+      store.transaction(() => ({
+        published: store.published.get(publisher) ?? 0n,
+        end: store.counters.lastOutboxId,
+      })),
+    published: (publisher, position) =>
+      store.transaction(() => {
+        const before = store.published.get(publisher) ?? 0n
+        store.published.set(publisher, position > before ? position : before)
+        const kept = store.outbox.findIndex(row => row.id > position)
+        store.outbox.splice(0, kept < 0 ? store.outbox.length : kept)
+      }),
+  }
+}

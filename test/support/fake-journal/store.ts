@@ -1,0 +1,147 @@
+import { asyncScheduler, defer, map, type Observable, of, Subject, timer } from 'rxjs'
+import type { JobStatus } from '../../../src/domain/job'
+import type { Rejection, SourcePosition } from '../../../src/domain/request'
+import { type RouteFields, routeKey } from '../../../src/domain/route'
+import { LeaseLostError, type ResultFile } from '../../../src/ports'
+
+export interface LoggedMove {
+  readonly accepted: bigint
+  readonly deviceName: string
+  readonly requestId: string
+  readonly attempt: number
+  readonly source: SourcePosition
+  readonly requestedAt: Date
+  readonly traceparent: string | null
+}
+
+export interface StoredOutcome {
+  readonly outcome: 'moved' | 'failed'
+  readonly final: boolean
+  readonly code: string
+  readonly message: string | null
+}
+
+/** A route's log; position n is `moves[n - 1]`. */
+export interface RouteLog {
+  readonly routeId: number
+  readonly fields: RouteFields
+  readonly moves: LoggedMove[]
+  readonly appendedAt: number[]
+  readonly leftOut: Map<number, 'duplicate' | 'waiting'>
+  readonly outcomes: Map<number, StoredOutcome>
+  claimed: number
+  accepted: number
+  heldBecause: string | null
+}
+
+export interface StoredJob {
+  readonly jobId: number
+  readonly route: RouteLog
+  /** Positions, without those left out. */
+  readonly seqs: readonly number[]
+  refusals: number
+  status: JobStatus
+  endedAs: 'completed' | 'interrupted' | 'refused' | null
+  providerJobId: string | null
+  createStartedAt: number | null
+  createdAt: number | null
+  finishedAt: number | null
+  settledAt: number | null
+  calls: number
+  heldBecause: string | null
+  lastError: string | null
+  resultFile: ResultFile | null
+}
+
+export interface Requeued extends LoggedMove {
+  readonly route: RouteLog
+  dueAt: number | null
+  waitsFor: bigint | null
+}
+
+export type OutboxRow =
+  | { readonly id: bigint; readonly count: number; readonly job: StoredJob }
+  | {
+      readonly id: bigint
+      readonly count: number
+      readonly rejections: readonly Rejection[]
+      readonly at: Date
+    }
+
+const createTables = () => ({
+  routes: new Map<string, RouteLog>(),
+  /** Every place of a device in any log, by product and name. */
+  places: new Map<string, { readonly route: RouteLog; readonly seq: number }[]>(),
+  jobs: [] as StoredJob[],
+  unfinished: new Set<StoredJob>(),
+  requeue: new Set<Requeued>(),
+  consumed: new Map<string, bigint>(),
+  rejections: new Map<string, Rejection>(),
+  outbox: [] as OutboxRow[],
+  published: new Map<string, bigint>(),
+  counters: { acceptances: 0n, lastOutboxId: 0n, repeatedRejections: 0 },
+})
+
+/** What the fake journals share. Every method runs at once; its answer comes `latencyMs` later, in virtual time too. */
+export const createStore = (latencyMs: number) => {
+  const tables = createTables()
+  const changed$ = new Subject<void>()
+  const lease = { epoch: 1n }
+  return {
+    ...tables,
+    changed$,
+    lease,
+    /** One transaction of anyone. */
+    transaction: <T>(work: () => T): Observable<T> =>
+      defer(() => {
+        const result = work()
+        return latencyMs > 0 ? timer(latencyMs).pipe(map(() => result)) : of(result)
+      }),
+    /** Asynchronous, as a notification is. */
+    notify: (): void => {
+      asyncScheduler.schedule(() => changed$.next())
+    },
+    checkEpoch: (epoch: bigint): void => {
+      if (epoch !== lease.epoch) throw new LeaseLostError(`epoch ${epoch} is over`)
+    },
+    routeOf: (fields: RouteFields): RouteLog => {
+      const key = routeKey(fields)
+      const known = tables.routes.get(key)
+      if (known !== undefined) return known
+      const route: RouteLog = {
+        routeId: tables.routes.size + 1,
+        fields,
+        moves: [],
+        appendedAt: [],
+        leftOut: new Map(),
+        outcomes: new Map(),
+        claimed: 0,
+        accepted: 0,
+        heldBecause: null,
+      }
+      tables.routes.set(key, route)
+      return route
+    },
+    appendTo: (route: RouteLog, move: LoggedMove): void => {
+      route.moves.push(move)
+      route.appendedAt.push(asyncScheduler.now())
+      const device = `${route.fields.productKey}/${move.deviceName}`
+      const places = tables.places.get(device)
+      const place = { route, seq: route.moves.length }
+      if (places === undefined) tables.places.set(device, [place])
+      else places.push(place)
+    },
+    moveAt: (route: RouteLog, seq: number): LoggedMove => {
+      const move = route.moves[seq - 1]
+      if (move === undefined) throw new Error(`route ${route.routeId} has no position ${seq}`)
+      return move
+    },
+    job: (jobId: number): StoredJob => {
+      const job = tables.jobs[jobId - 1]
+      if (job === undefined) throw new Error(`there is no job ${jobId}`)
+      return job
+    },
+  }
+}
+
+export type Store = ReturnType<typeof createStore>

@@ -1,0 +1,151 @@
+/** The drive flow on in-memory ports in virtual time: hours of it in a moment, with every call on record. */
+import { type MonoTypeOperatorFunction, type Observable, ReplaySubject, type Subscription } from 'rxjs'
+import { TestScheduler } from 'rxjs/testing'
+import type { FlowEvent } from '../../src/domain/flow-event'
+import { defaultRefusalPolicy } from '../../src/domain/refusal'
+import type { RouteFields } from '../../src/domain/route'
+import { createDriver, type Driver } from '../../src/driver'
+import { createRateLimiter } from '../../src/operators/rate-limit'
+import { retryWithBackoff } from '../../src/operators/retry-with-backoff'
+import { type Operation, TransientError } from '../../src/ports'
+import { createFakeJournal, type FakeJournal } from './fake-journal'
+import type { SimulatedProvider } from './simulated-provider'
+
+/** Runs `body` and then everything it scheduled up to `untilMs` of virtual time. */
+export const inVirtualTime = (untilMs: number, body: () => void): void => {
+  const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected))
+  scheduler.run(({ flush }) => {
+    scheduler.maxFrames = untilMs
+    body()
+    flush()
+  })
+}
+
+export const routeTo = (target: string, more: Partial<RouteFields> = {}): RouteFields => ({
+  productKey: 'a1BwAGVexmp',
+  sourceInstanceId: 'iot-060a02m5',
+  strategy: 0,
+  targetInstanceIds: [target],
+  targetUid: '1984000000000001',
+  targetAliyunId: null,
+  priority: 'normal',
+  ...more,
+})
+
+/** mulberry32: the same seed, the same run. */
+export const seeded = (seed: number): (() => number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+let nextOffset = 0n
+
+/** Appends `count` devices of one route, one request each. Names are `prefix-000001` … */
+export const appendDevices = (
+  journal: FakeJournal,
+  route: RouteFields,
+  prefix: string,
+  count: number,
+): void => {
+  const requests = Array.from({ length: count }, (_, index) => {
+    nextOffset += 1n
+    return {
+      position: { topic: 'requests', partition: 0, offset: nextOffset },
+      requestId: `${prefix}/${index}`,
+      route,
+      deviceNames: [`${prefix}-${String(index).padStart(6, '0')}`],
+      requestedAt: new Date(0),
+      traceparent: null,
+    }
+  })
+  const chunk = {
+    clusterId: 'c',
+    topic: 'requests',
+    partition: 0,
+    nextOffset: nextOffset + 1n,
+    requests,
+    rejections: [],
+  }
+  journal.intake.append(chunk).subscribe()
+}
+
+export interface VirtualDriverOptions {
+  readonly seed?: number
+  readonly batchMaxDevices?: number
+  readonly shared?: number
+  readonly createSettleMs?: number
+  readonly maxAttempts?: number
+  readonly journalLatencyMs?: number
+}
+
+export interface VirtualDriver {
+  readonly journal: FakeJournal
+  readonly events: FlowEvent[]
+  readonly driver: Driver
+  /** Subscribes the drive flow at the journal's present epoch. */
+  start(): Subscription
+  /** No new batches; what is under way ends. */
+  stop(): void
+  /** Kinds of the events so far, counted. */
+  seen(kind: FlowEvent['kind']): number
+}
+
+const perOperation: Readonly<Record<Operation, number>> = { create: 2, detail: 5, query: 10, list: 5 }
+
+export const createVirtualDriver = (
+  provider: SimulatedProvider,
+  options: VirtualDriverOptions = {},
+): VirtualDriver => {
+  const { seed = 1, batchMaxDevices = 10_000, shared = 2, createSettleMs = 60_000, maxAttempts = 5 } = options
+  const random = seeded(seed)
+  const journal = createFakeJournal({
+    batchMaxDevices,
+    batchMaxWaitMs: 5_000,
+    latencyMs: options.journalLatencyMs ?? 3,
+  })
+  const events: FlowEvent[] = []
+  const stop$ = new ReplaySubject<void>(1)
+  const again = <T>(): MonoTypeOperatorFunction<T> =>
+    retryWithBackoff({
+      shouldRetry: error => error instanceof TransientError,
+      firstMs: 500,
+      maxMs: 30_000,
+      random,
+    })
+  const driver = createDriver({
+    api: provider,
+    limiter: createRateLimiter({
+      shared,
+      perOperation,
+      priority: ['create', 'detail', 'list', 'query'],
+      windowMs: 1_000,
+      marginMs: 20,
+      deadlineMs: 20_000,
+    }),
+    changes$: journal.changes,
+    policies: {
+      quotaJobs: 10,
+      createSettleMs,
+      attempts: { maxAttempts, backoffMs: 30_000, backoffMaxMs: 3_600_000 },
+      refusals: defaultRefusalPolicy,
+      restMs: 5_000,
+    },
+    observe: event => events.push(event),
+    random,
+    stop$: stop$ as Observable<unknown>,
+    again,
+  })
+  return {
+    journal,
+    events,
+    driver,
+    start: () => driver.drive(journal.drive(journal.store.lease.epoch), () => true).subscribe(),
+    stop: () => stop$.next(),
+    seen: kind => events.filter(event => event.kind === kind).length,
+  }
+}

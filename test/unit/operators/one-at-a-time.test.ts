@@ -1,0 +1,83 @@
+import { defer, EMPTY, mergeMap, NEVER, of, range, Subject, throwError } from 'rxjs'
+import { createTurnstile } from '../../../src/operators/one-at-a-time'
+import { record, virtually } from './virtual-time'
+
+describe('createTurnstile', () => {
+  it('runs one source after the other, in the order of subscription', () => {
+    virtually(({ cold, expectObservable, expectSubscriptions }) => {
+      const turnstile = createTurnstile()
+      // biome-ignore-start format: columns
+      const first = cold('     --a--|')
+      const second = cold('         -b|')
+      const third = cold('            c-|')
+      const expected = '       --a---bc-|'
+      // biome-ignore-end format: columns
+      expectObservable(of(first, second, third).pipe(mergeMap(source => source.pipe(turnstile)))).toBe(
+        expected,
+      )
+      expectSubscriptions(first.subscriptions).toBe(' ^----!')
+      expectSubscriptions(second.subscriptions).toBe('-----^-!')
+      expectSubscriptions(third.subscriptions).toBe(' -------^-!')
+    })
+  })
+
+  it('moves on after an error, which reaches its own subscriber only', () => {
+    const turnstile = createTurnstile()
+    const first$ = new Subject<string>()
+    const failed = record(first$.pipe(turnstile))
+    const next = record(of('next').pipe(turnstile))
+    expect(next.seen).toEqual([])
+    first$.error('boom')
+    expect(failed.seen.map(([, ...what]) => what)).toEqual([['error', 'boom']])
+    expect(next.seen.map(([, ...what]) => what)).toEqual([['next', 'next'], ['complete']])
+  })
+
+  it('moves on when the one under way is unsubscribed', () => {
+    const turnstile = createTurnstile()
+    const first = record(NEVER.pipe(turnstile))
+    const next = record(of('next').pipe(turnstile))
+    first.stop()
+    expect(next.seen).toHaveLength(2)
+  })
+
+  it('passes over one that was unsubscribed while waiting, without subscribing to it', () => {
+    const turnstile = createTurnstile()
+    const first$ = new Subject<void>()
+    let subscribed = 0
+    first$.pipe(turnstile).subscribe()
+    const waiting = record(
+      defer(() => {
+        subscribed += 1
+        return EMPTY
+      }).pipe(turnstile),
+    )
+    const last = record(of('last').pipe(turnstile))
+    waiting.stop()
+    expect(last.seen).toEqual([])
+    first$.complete()
+    expect(subscribed).toBe(0)
+    expect(last.seen).toHaveLength(2)
+  })
+
+  it('is not left closed by a source that ends while it is being subscribed', () => {
+    const turnstile = createTurnstile()
+    record(throwError(() => 'at once').pipe(turnstile))
+    record(EMPTY.pipe(turnstile))
+    expect(record(of('next').pipe(turnstile)).seen).toHaveLength(2)
+  })
+
+  it('stays flat with 20,000 waiting sources that end at once', () => {
+    const turnstile = createTurnstile()
+    const first$ = new Subject<number>()
+    let done = 0
+    first$.pipe(turnstile).subscribe()
+    range(0, 20_000)
+      .pipe(mergeMap(n => of(n).pipe(turnstile)))
+      .subscribe(() => {
+        done += 1
+      })
+    expect(done).toBe(0)
+    first$.complete()
+    expect(done).toBe(20_000)
+  })
+})

@@ -1,0 +1,105 @@
+import { defer, delay, of, throwError } from 'rxjs'
+import { createSharedPoll } from '../../../src/operators/shared-poll'
+import { at, now, record, virtually } from './virtual-time'
+
+/** Looks that take 40 ms and are numbered; those in `failing` fail. */
+const looks = (failing: readonly number[] = []) => {
+  const startedAt: number[] = []
+  const look = defer(() => {
+    startedAt.push(now())
+    const n = startedAt.length
+    return failing.includes(n) ? throwError(() => `look ${n}`) : of({ n }).pipe(delay(40))
+  })
+  return { look, startedAt }
+}
+
+describe('createSharedPoll', () => {
+  it('looks once for all subscribers, pausing from the end of one look to the next', () => {
+    virtually(() => {
+      const { look, startedAt } = looks()
+      const poll$ = createSharedPoll({ look, intervalMs: () => 100 })
+      const [first, second] = [record(poll$), record(poll$)]
+      at(300, () => {
+        expect(startedAt).toEqual([0, 140, 280])
+        expect(first.seen).toEqual([
+          [40, 'next', { n: 1, sentAt: 0 }],
+          [180, 'next', { n: 2, sentAt: 140 }],
+        ])
+        expect(second.seen).toEqual(first.seen)
+        first.stop()
+        second.stop()
+      })
+    })
+  })
+
+  it('asks for the pause each time', () => {
+    virtually(() => {
+      const { look, startedAt } = looks()
+      let pauseMs = 50
+      const { stop } = record(
+        createSharedPoll({
+          look,
+          intervalMs: () => {
+            pauseMs *= 2
+            return pauseMs
+          },
+        }),
+      )
+      at(600, () => {
+        stop()
+        expect(startedAt).toEqual([0, 140, 380])
+      })
+    })
+  })
+
+  it('replays nothing: a late subscriber gets the next look that ends, with when it was begun', () => {
+    virtually(() => {
+      const { look } = looks()
+      const poll$ = createSharedPoll({ look, intervalMs: () => 100 })
+      const first = record(poll$)
+      at(150, () => {
+        const late = record(poll$)
+        expect(late.seen).toEqual([])
+        at(200, () => {
+          expect(late.seen).toEqual([[180, 'next', { n: 2, sentAt: 140 }]])
+          late.stop()
+          first.stop()
+        })
+      })
+    })
+  })
+
+  it('looks again after a failed look, which no subscriber sees', () => {
+    virtually(() => {
+      const { look, startedAt } = looks([1, 2])
+      const errors: unknown[] = []
+      const poll$ = createSharedPoll({ look, intervalMs: () => 100, onError: error => errors.push(error) })
+      const { seen, stop } = record(poll$)
+      at(300, () => {
+        stop()
+        expect(startedAt).toEqual([0, 100, 200])
+        expect(errors).toEqual(['look 1', 'look 2'])
+        expect(seen).toEqual([[240, 'next', { n: 3, sentAt: 200 }]])
+      })
+    })
+  })
+
+  it('stops with its last subscriber and starts anew with the next', () => {
+    virtually(() => {
+      const { look, startedAt } = looks()
+      const poll$ = createSharedPoll({ look, intervalMs: () => 100 })
+      const [first, second] = [record(poll$), record(poll$)]
+      at(50, first.stop)
+      at(150, second.stop)
+      at(5_000, () => {
+        expect(startedAt).toEqual([0, 140])
+        expect(second.seen).toHaveLength(1)
+        const third = record(poll$)
+        at(5_050, () => {
+          expect(third.seen).toEqual([[5_040, 'next', { n: 3, sentAt: 5_000 }]])
+          third.stop()
+        })
+      })
+    })
+  })
+})
