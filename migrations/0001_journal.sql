@@ -113,10 +113,13 @@ create table job (
   -- How a settled (or split) job had ended.
   ended_as          text check (ended_as in ('completed', 'interrupted', 'refused')),
   provider_job_id   text unique,
-  -- Creates refused as a whole, and calls spent.
+  -- Creates refused as a whole, those of the batches it was split from included; so many of them are theirs.
   refusals          integer not null default 0,
+  inherited_refusals integer not null default 0,
   calls             integer not null default 0,
   split_from        bigint references job,
+  -- The batch all of its kind were split from; null if it was not split off.
+  family            bigint references job,
   claimed_at        timestamptz not null default now(),
   create_started_at timestamptz,
   created_at        timestamptz,
@@ -135,12 +138,14 @@ create table job (
   check (status not in ('creating', 'unknown', 'running', 'completed', 'interrupted') or create_started_at is not null),
   check (status not in ('running', 'completed', 'interrupted') or provider_job_id is not null),
   check (status not in ('completed', 'interrupted') or finished_at is not null),
+  check (refusals >= inherited_refusals and (family is null) = (split_from is null)),
   check ((status in ('refused', 'settled')) = (ended_as is not null)),
   check ((status = 'settled') = (settled_at is not null)),
   check ((status = 'settled') = (num_nonnulls(moved, failed, retried) = 3)),
   check (status <> 'settled' or moved + failed + retried = moves)
 );
 create index job_unfinished on job (job_id) where status not in ('refused', 'settled');
+create index job_family on job (family) where family is not null;
 create index job_range on job (route_id, from_seq);
 
 create table result_file (

@@ -11,7 +11,6 @@ import {
   concatMap,
   defer,
   EMPTY,
-  finalize,
   from,
   ignoreElements,
   map,
@@ -28,6 +27,7 @@ import {
 } from 'rxjs'
 import type { Observe } from './domain/flow-event'
 import type { Job } from './domain/job'
+import type { EndedJob, JobStep } from './drive/run-job'
 import { createTurnstile } from './operators/one-at-a-time'
 import { waitUntil } from './operators/wait-until'
 import {
@@ -41,7 +41,6 @@ import {
   type SinkSession,
   type SourceChunk,
 } from './ports'
-import type { EndedJob } from './run-job'
 
 // ── intake$ ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -91,8 +90,8 @@ export interface DriveDeps {
   readonly changes$: Changes
   /** Slot loops: jobs that may be open at once. */
   readonly slots: number
-  /** `run-job.ts`: emits the job once it has ended; completes without it when the batch is to be claimed again. */
-  readonly runJob: (job: Job) => Observable<EndedJob>
+  /** `run-job.ts`: emits what comes after the slot; completes without it when the batch is to be claimed again. */
+  readonly runJob: (job: Job) => Observable<JobStep>
   /** `settle-job.ts` */
   readonly settleJob: (ended: EndedJob) => Observable<unknown>
   /** A batch whose step failed in an unforeseen way rests for so long before it is taken up again, ms. */
@@ -138,33 +137,31 @@ export const drive$ = (deps: DriveDeps): Observable<never> => {
       return EMPTY
     })
 
-  /** Ends by itself, since a repeat without a pause would pile up on the stack. */
-  const nextRound = () => timer(0).pipe(takeUntil(stop$))
-
   const slotLoop = defer(() => claimNext).pipe(
     concatMap(job => {
-      let ended = false
-      return contained(defer(() => runJob(job))).pipe(
-        tap(() => {
-          ended = true
-        }),
-        // What has ended stays in hand until it is settled, downstream, where it holds no slot.
-        source =>
-          concat(
-            source,
-            defer(() => (ended ? EMPTY : letGo(job))),
-          ),
+      let handedOn = false
+      return concat(
+        contained(defer(() => runJob(job))).pipe(
+          tap(() => {
+            handedOn = true
+          }),
+        ),
+        // What is handed on stays in hand until it is through, downstream, where it holds no slot.
+        defer(() => (handedOn ? EMPTY : letGo(job))),
       )
     }),
-    repeat({ delay: nextRound }),
+    // Never at once: a repeat without a pause would pile up on the stack.
+    repeat({ delay: () => timer(0).pipe(takeUntil(stop$)) }),
   )
+
+  const afterSlot = (step: JobStep): Observable<never> =>
+    step.kind === 'ended'
+      ? contained(defer(() => settleJob(step))).pipe(ignoreElements())
+      : timer(step.forMs).pipe(takeUntil(stop$), ignoreElements())
 
   return range(0, slots).pipe(
     mergeMap(() => slotLoop),
-    mergeMap(ended =>
-      concat(contained(defer(() => settleJob(ended))).pipe(ignoreElements()), letGo(ended.job)),
-    ),
-    finalize(() => inHand.clear()),
+    mergeMap(step => concat(afterSlot(step), letGo(step.job))),
   )
 }
 

@@ -20,7 +20,7 @@ import {
   toArray,
 } from 'rxjs'
 import type { Observe } from './domain/flow-event'
-import { createDriver, type DriverPolicies } from './driver'
+import { createDriver, type DriverPolicies } from './drive/driver'
 import { createRateLimiter, type RateLimiter } from './operators/rate-limit'
 import { retryWithBackoff } from './operators/retry-with-backoff'
 import { type IntakeDeps, intake$, publish$ } from './pipeline'

@@ -1,4 +1,4 @@
-import { retryDelayMs } from './retry-policy'
+import { type BackoffPolicy, retryDelayMs } from './retry-policy'
 
 /**
  * Why a create was refused as a whole. `throttled`, `slots-full`, `not-sent`: harmless. `unknown`: a code no table
@@ -15,11 +15,12 @@ export type RefusalKind =
 export interface RefusalPolicy {
   /** After so many refusals with unknown codes a batch is treated as refused for good. */
   readonly maxRefusals: number
-  /** Creates that may be spent on finding the bad devices of one batch. */
+  /** Refused creates that may be spent on finding the bad devices of one batch; up to as many more succeed. */
   readonly splitBudget: number
-  /** Pauses between creates of a batch: exponential from the first to the longest, ms. */
-  readonly againFirstMs: number
-  readonly againMaxMs: number
+  /** Pauses after harmless refusals. */
+  readonly harmless: BackoffPolicy
+  /** Pauses after unknown codes. Longer: it may be a limit that only time lifts. */
+  readonly unknown: BackoffPolicy
   /** How long nothing is created once the account has been refused, ms. */
   readonly accountPauseMs: number
 }
@@ -27,8 +28,8 @@ export interface RefusalPolicy {
 export const defaultRefusalPolicy: RefusalPolicy = {
   maxRefusals: 5,
   splitBudget: 40,
-  againFirstMs: 1_000,
-  againMaxMs: 30_000,
+  harmless: { backoffMs: 1_000, backoffMaxMs: 30_000 },
+  unknown: { backoffMs: 10_000, backoffMaxMs: 300_000 },
   accountPauseMs: 60_000,
 }
 
@@ -38,9 +39,13 @@ export interface Refusal {
   readonly concernsRoute: boolean
   /** Counted refusals of this batch before this one, the batches it was split from included. */
   readonly refusals: number
-  /** Creates of this batch in a row that came to nothing, this one included: 1, 2, … */
+  /** Harmless refusals of this batch in a row, this one included: 1, 2, … */
   readonly inARow: number
-  /** Refused creates of the whole family of batches split from the same one, before this one. */
+  /**
+   * Counted refusals of the whole family of batches split from the same one, before this one: siblings and cousins
+   * too. `refusals` alone cannot bound the halving: no batch has more than 14 ancestors, but 10,000 bad devices
+   * would cost 20,000 creates.
+   */
   readonly familyRefusals: number
   /** Distinct devices in the batch. */
   readonly devices: number
@@ -58,32 +63,25 @@ export type RefusalDecision =
 
 /** What to do with a batch whose create was refused as a whole. `random` is 0 up to 1. */
 export const decideOnRefusal = (refusal: Refusal, policy: RefusalPolicy, random: number): RefusalDecision => {
-  const again = (counted: boolean): RefusalDecision => ({
-    kind: 'again',
-    counted,
-    afterMs: retryDelayMs(refusal.inARow, random, {
-      backoffMs: policy.againFirstMs,
-      backoffMaxMs: policy.againMaxMs,
-    }),
-  })
-
   switch (refusal.kind) {
     case 'throttled':
     case 'slots-full':
     case 'not-sent':
-      return again(false)
+      return { kind: 'again', afterMs: retryDelayMs(refusal.inARow, random, policy.harmless), counted: false }
     case 'account-refused':
       return { kind: 'stop-driving', forMs: policy.accountPauseMs }
-    case 'unknown':
-      return refusal.refusals + 1 < policy.maxRefusals ? again(true) : decideOnBatch(refusal, policy)
+    case 'unknown': {
+      const refusals = refusal.refusals + 1
+      return refusals < policy.maxRefusals
+        ? { kind: 'again', afterMs: retryDelayMs(refusals, random, policy.unknown), counted: true }
+        : decideOnBatch(refusal, policy)
+    }
     case 'batch-refused':
       return decideOnBatch(refusal, policy)
   }
 }
 
 const decideOnBatch = (refusal: Refusal, policy: RefusalPolicy): RefusalDecision => {
-  const canSplit = refusal.devices >= 2 && !refusal.concernsRoute
-  // Halving costs two creates more.
-  const spent = refusal.familyRefusals + 1
-  return canSplit && spent + 2 <= policy.splitBudget ? { kind: 'split' } : { kind: 'fail' }
+  const canHelp = refusal.devices >= 2 && !refusal.concernsRoute
+  return canHelp && refusal.familyRefusals + 1 < policy.splitBudget ? { kind: 'split' } : { kind: 'fail' }
 }

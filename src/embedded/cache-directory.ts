@@ -21,7 +21,9 @@ const isOurs = async (dir: string): Promise<boolean> => {
 const fillOne = async (dir: string, fill: (dir: string) => Promise<void>): Promise<void> => {
   if (await isOurs(dir)) return
   const draft = `${dir}.${randomBytes(6).toString('hex')}`
-  await mkdir(dirname(dir), { recursive: true })
+  // Root's servers run as another account and must get there, whatever the umask.
+  const isNew = (await mkdir(dirname(dir), { recursive: true })) !== undefined
+  if (isNew) await chmod(dirname(dir), 0o755)
   try {
     await mkdir(draft)
     if (!(await isOurs(draft))) throw new Error('it belongs to another user')

@@ -9,11 +9,22 @@ const oldest = 17
 /** Where systems keep the Javas that are not on the path. */
 const homes = ['/usr/lib/jvm', '/Library/Java/JavaVirtualMachines', '/opt/java']
 
-const majorOf = async (java: string): Promise<number | null> => {
-  const answer = await run(java, ['-version'], { timeout: 10_000 }).catch(() => null)
-  // On stderr; before Java 9 the first number is 1.
-  const version = /version "(\d+)/.exec(answer?.stderr ?? '')
-  return version === null ? null : Number(version[1])
+interface Java {
+  readonly major: number
+  /** Absolute: the broker does not get our PATH. */
+  readonly path: string
+}
+
+const look = async (command: string): Promise<Java | null> => {
+  const answer = await run(command, ['-XshowSettings:properties', '-version'], { timeout: 10_000 }).catch(
+    () => null,
+  )
+  const property = (name: string) =>
+    new RegExp(`^\\s*${name} = (.*)$`, 'm').exec(answer?.stderr ?? '')?.[1]?.trim()
+  const [home, version] = [property('java\\.home'), property('java\\.specification\\.version')]
+  if (home === undefined || version === undefined) return null
+  // Before Java 9 the version is 1.8.
+  return { major: Number.parseInt(version, 10), path: join(home, 'bin', 'java') }
 }
 
 const installed = async (): Promise<readonly string[]> => {
@@ -35,9 +46,9 @@ const installed = async (): Promise<readonly string[]> => {
 export const findJava = async (): Promise<string> => {
   let newestSeen = 0
   for (const candidate of ['java', ...(await installed())]) {
-    const major = (await majorOf(candidate)) ?? 0
-    if (major >= oldest) return candidate
-    newestSeen = Math.max(newestSeen, major)
+    const java = await look(candidate)
+    if (java !== null && java.major >= oldest) return java.path
+    newestSeen = Math.max(newestSeen, java?.major ?? 0)
   }
   throw new EmbeddedServerError(
     newestSeen === 0

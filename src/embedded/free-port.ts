@@ -18,7 +18,7 @@ export const withFreePorts = async <T>(
   count: number,
   start: (ports: readonly number[]) => Promise<T>,
 ): Promise<T> => {
-  const taken = /address already in use|BindException/i
+  const taken = /address already in use|port is already allocated|BindException/i
   for (let left = 4; ; left -= 1) {
     const ports = await Promise.all(Array.from({ length: count }, findFreePort))
     try {

@@ -5,7 +5,7 @@ import { startChildServer } from './child-server'
 import { withFreePorts } from './free-port'
 import { kafkaVersion } from './kafka-jars'
 import type { StartedBroker } from './kafka-java'
-import { brokerProperties } from './kafka-properties'
+import { brokerSettings, newClusterId } from './kafka-properties'
 import { createParentWatch } from './parent-watch'
 
 const run = promisify(execFile)
@@ -20,22 +20,21 @@ export const isDockerRunning = (): Promise<boolean> =>
     () => false,
   )
 
-/** The image reads `KAFKA_` variables in place of a properties file, and listens on all its own addresses. */
-const environmentOf = (properties: string, port: number): string[] =>
-  properties
-    .trimEnd()
-    .split('\n')
-    .filter(line => !line.startsWith('log.dirs='))
-    .map(line =>
-      line.replace(`listeners=PLAINTEXT://127.0.0.1:${port}`, `listeners=PLAINTEXT://0.0.0.0:${port}`),
-    )
-    .map(line =>
-      line.replace(`advertised.listeners=PLAINTEXT://0.0.0.0`, 'advertised.listeners=PLAINTEXT://127.0.0.1'),
-    )
-    .flatMap(line => {
-      const [name = '', ...value] = line.split('=')
-      return ['--env', `KAFKA_${name.toUpperCase().replaceAll('.', '_')}=${value.join('=')}`]
-    })
+/** The image reads `KAFKA_` variables in place of a properties file. */
+const environmentOf = (port: number): string[] => {
+  const settings = brokerSettings({
+    address: '0.0.0.0',
+    port,
+    controllerPort: port === 9093 ? 9094 : 9093,
+    dataDir: '/tmp/kafka-data',
+  })
+  const variables = Object.entries(settings).map(
+    ([name, value]) => `KAFKA_${name.toUpperCase().replaceAll('.', '_')}=${value}`,
+  )
+  // Without an id of its own every container would be the same cluster.
+  const more = [`CLUSTER_ID=${newClusterId(randomBytes(16))}`, 'KAFKA_HEAP_OPTS=-Xmx768m']
+  return [...variables, ...more].flatMap(variable => ['--env', variable])
+}
 
 /**
  * A broker in a container that is removed with it. The client stays in the foreground and hands our signals on.
@@ -45,7 +44,6 @@ export const startDockerKafka = async (log?: (line: string) => void): Promise<St
   const image = `apache/kafka:${await kafkaVersion()}`
   return withFreePorts(1, async ([port = 0]) => {
     const name = `device-move-kafka-${randomBytes(4).toString('hex')}`
-    const properties = brokerProperties({ port, controllerPort: port === 9093 ? 9094 : 9093, dataDir: '' })
     const watch = createParentWatch()
     const remove = async () => {
       await run('docker', ['rm', '--force', '--volumes', name], { timeout: answerWithinMs }).catch(
@@ -64,7 +62,7 @@ export const startDockerKafka = async (log?: (line: string) => void): Promise<St
           name,
           '-p',
           `127.0.0.1:${port}:${port}`,
-          ...environmentOf(properties, port),
+          ...environmentOf(port),
           image,
         ],
         cwd: '/',

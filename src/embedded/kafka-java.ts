@@ -9,7 +9,7 @@ import { startChildServer } from './child-server'
 import { findJava } from './find-java'
 import { withFreePorts } from './free-port'
 import { kafkaJars, kafkaSettings } from './kafka-jars'
-import { brokerProperties } from './kafka-properties'
+import { asProperties, type BrokerPlace, brokerSettings, newClusterId } from './kafka-properties'
 import { createParentWatch } from './parent-watch'
 
 const run = promisify(execFile)
@@ -53,8 +53,9 @@ const serve = async ({ java, libs }: Tools, ports: readonly number[], log: Log):
   const [port = 0, controllerPort = 0] = ports
   try {
     const properties = join(home, 'server.properties')
-    await writeFile(properties, brokerProperties({ port, controllerPort, dataDir: join(home, 'data') }))
-    const clusterId = randomBytes(16).toString('base64url').replace(/^-/, 'A')
+    const place: BrokerPlace = { address: '127.0.0.1', port, controllerPort, dataDir: join(home, 'data') }
+    await writeFile(properties, asProperties(brokerSettings(place)))
+    const clusterId = newClusterId(randomBytes(16))
     const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties]
     await run(java, javaArguments(home, '-Xmx128m', ...format), { cwd: libs, env: environment })
     const server = await startChildServer({

@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process'
  */
 const script = `
 trap '' HUP INT TERM
+PATH=$PATH:/usr/bin:/bin
 target= signal= dir=$1
 while read -r verb a b; do
   case $verb in

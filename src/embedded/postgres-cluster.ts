@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chmod, chown, lchown, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Identity } from './child-server'
 import { codeOf, EmbeddedServerError, reasonOf } from './embedded-server-error'
@@ -27,6 +27,14 @@ export const dataArgument = (dir: string, identity: Identity | undefined): strin
 
 const giveTo = async (path: string, identity: Identity | undefined): Promise<void> => {
   if (identity !== undefined) await chown(path, identity.uid, identity.gid)
+}
+
+/** Data that root copied or restored belongs to root: the server's account gets all of it. */
+const giveTree = async (dir: string, identity: Identity): Promise<void> => {
+  for (const entry of await readdir(dir, { recursive: true })) {
+    await lchown(join(dir, entry), identity.uid, identity.gid)
+  }
+  await giveTo(dir, identity)
 }
 
 /** Runs initdb in `draft/data`; the password reaches it as an open file, so that no path has to be reachable. */
@@ -109,6 +117,7 @@ const exists = (path: string): Promise<boolean> =>
 export const openCluster = async (dir: string, place: ClusterPlace): Promise<{ password: string }> => {
   try {
     if (!(await exists(dir))) await makeCluster(dir, place)
+    if (place.identity !== undefined && (await stat(dir)).uid === 0) await giveTree(dir, place.identity)
     return { password: await readFile(join(dir, 'password'), 'utf8') }
   } catch (error) {
     if (error instanceof EmbeddedServerError) throw error

@@ -96,6 +96,16 @@ const serve = async (
   }
 }
 
+const makeHome = async (dataDir: string | undefined): Promise<string> => {
+  try {
+    if (dataDir === undefined) return await realpath(await mkdtemp(join(tmpdir(), 'device-move-postgres-')))
+    await mkdir(dataDir, { recursive: true })
+    return await realpath(dataDir)
+  } catch (error) {
+    throw new EmbeddedServerError(`PostgreSQL has no place for its data: ${reasonOf(error)}`)
+  }
+}
+
 /**
  * Starts a real PostgreSQL on a free loopback port, as root too (the server then runs as an unprivileged account),
  * with a random password. It ends with this process, however that ends.
@@ -107,8 +117,7 @@ export const startEmbeddedPostgres = async (
   assertSupported()
   const { dataDir } = options
   const durable = dataDir !== undefined
-  if (durable) await mkdir(dataDir, { recursive: true })
-  const home = await realpath(dataDir ?? (await mkdtemp(join(tmpdir(), 'device-move-postgres-'))))
+  const home = await makeHome(dataDir)
   try {
     const dir = join(home, 'postgres')
     const identity = await serverIdentity(dir)

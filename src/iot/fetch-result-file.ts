@@ -1,6 +1,7 @@
 import { Observable } from 'rxjs'
 import type { FetchedResults, ResultFile } from '../ports'
 import type { HostCheck } from './allowed-host'
+import { fieldsOf, textOf } from './answer-fields'
 import { readCapped } from './read-capped'
 import { plainText } from './scrub'
 
@@ -51,12 +52,18 @@ const download = async (url: URL, signal: AbortSignal, maxBytes: number): Promis
   return { kind: 'file', file: { body, contentType } }
 }
 
-/** Never the message: it may hold the signed URL. */
-const causeOf = (error: unknown): string => {
-  const cause: unknown = error instanceof Error ? (error.cause ?? error) : error
-  const code: unknown = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : null
-  return plainText(typeof code === 'string' ? code : 'connection broken', 100)
+/** Its code, never its message: that may hold the signed URL. */
+const codeOf = (error: unknown): string => {
+  const { cause, code } = fieldsOf(error)
+  return plainText(
+    textOf(fieldsOf(cause), 'code') ?? (typeof code === 'string' ? code : 'connection broken'),
+    100,
+  )
 }
+
+/** Zlib's codes: the body is not what its header says, and will not be next time. */
+const afterError = (code: string): FetchedFile =>
+  code.startsWith('Z_') ? unreadable(`cannot be decoded: ${code}`) : unreachable(code)
 
 /**
  * Fetches one result file. Subscribing sends the request, unsubscribing aborts it. Emits one value: the file as
@@ -77,7 +84,11 @@ export const fetchResultFile = (address: string, options: FetchFileOptions): Obs
     const abort = new AbortController()
     const deadline = setTimeout(() => abort.abort(), deadlineMs)
     download(checked.url, abort.signal, maxBytes).then(answer, error =>
-      answer(unreachable(abort.signal.aborted ? `not complete within ${deadlineMs} ms` : causeOf(error))),
+      answer(
+        abort.signal.aborted
+          ? unreachable(`not complete within ${deadlineMs} ms`)
+          : afterError(codeOf(error)),
+      ),
     )
     return () => {
       clearTimeout(deadline)

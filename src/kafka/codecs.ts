@@ -47,8 +47,12 @@ const gunzipAsync = (data: Buffer, maxOutputLength: number): Promise<Buffer> =>
     gunzip(data, { maxOutputLength }, (error, result) => (error === null ? resolve(result) : reject(error)))
   })
 
-/** Registers all four of Kafka's codecs with kafkajs (which brings only gzip, without a limit). Idempotent. */
+let isRegistered = false
+
+/** Registers all four of Kafka's codecs with kafkajs (which brings only gzip, without a limit), once. */
 export const registerCodecs = (): void => {
+  if (isRegistered) return
+  isRegistered = true
   const algorithms: readonly [CompressionTypes, Algorithm][] = [
     [CompressionTypes.GZIP, { name: 'gzip', compress: gzipAsync, decompress: gunzipAsync }],
     [CompressionTypes.Snappy, { name: 'snappy', compress: compressSnappy, decompress: decompressSnappy }],

@@ -12,6 +12,7 @@ export const ensureTopics = async (
   admin: Admin,
   topics: readonly string[],
   create: boolean,
+  partitions = partitionsOfNewTopic,
 ): Promise<void> => {
   // Asking for one unknown topic by name makes kafkajs retry for many seconds; listing does not.
   const existing = new Set(await admin.listTopics())
@@ -25,15 +26,34 @@ export const ensureTopics = async (
   }
   const { brokers } = await admin.describeCluster()
   await admin.createTopics({
-    waitForLeaders: true,
+    // kafkajs would wait for leaders, but give up at once if the broker asked has not heard of the topic yet.
+    waitForLeaders: false,
     topics: missing.map(topic => ({
       topic,
-      numPartitions: partitionsOfNewTopic,
+      numPartitions: partitions,
       replicationFactor: Math.min(3, brokers.length),
       // A compacted topic could stall the consumer for ever (trap 13).
       configEntries: [{ name: 'cleanup.policy', value: 'delete' }],
     })),
   })
+  await untilLed(admin, missing)
+}
+
+const lookEveryMs = 100
+const looks = 50
+
+/** Until every partition of new topics has a leader; rejects after about 5 s. */
+const untilLed = async (admin: Admin, topics: readonly string[]): Promise<void> => {
+  for (let look = 1; ; look += 1) {
+    try {
+      const metadata = await admin.fetchTopicMetadata({ topics: [...topics] })
+      if (metadata.topics.every(topic => topic.partitions.every(partition => partition.leader >= 0))) return
+      if (look === looks) throw new TransientError(`${topics.join(', ')} has partitions without a leader`)
+    } catch (error) {
+      if (look === looks) throw error
+    }
+    await new Promise(resolve => setTimeout(resolve, lookEveryMs))
+  }
 }
 
 /** Number of partitions of each topic, as the broker says now. */

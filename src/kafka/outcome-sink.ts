@@ -1,6 +1,9 @@
 import { Observable } from 'rxjs'
 import { type OutcomeSink, type SinkSession, TransientError } from '../ports'
 import { type OutcomeSinkOptions, openWriter, type Writer } from './outcome-writer'
+
+export type { OutcomeSinkOptions } from './outcome-writer'
+
 import { transientOf } from './transient'
 
 /**

@@ -1,12 +1,10 @@
 import {
   asyncScheduler,
-  concat,
   defaultIfEmpty,
   defer,
   first,
   ignoreElements,
   merge,
-  NEVER,
   type Observable,
   race,
   repeat,
@@ -52,7 +50,7 @@ export const waitUntil = <T extends { readonly kind: string }>(
     let wakeInMs: number | null = null
     const changed$ = new Subject<void>()
 
-    const watch$ = concat(changes$, NEVER).pipe(
+    const watch$ = changes$.pipe(
       tap(() => {
         version += 1
         changed$.next()

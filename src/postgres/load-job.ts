@@ -11,13 +11,15 @@ export interface JobRow {
   readonly status: JobStatus
   readonly providerJobId: string | null
   readonly refusals: number
+  /** The batch its family was split from; null if it was not split off. */
+  readonly family: bigint | null
 }
 
 /** The job's row, locked to the end of the transaction. Throws when there is none. */
 export const lockJob = async (client: PoolClient, jobId: number): Promise<JobRow> => {
   const { rows } = await client.query<JobRow>(
     `select job_id::float8 as "jobId", route_id as "routeId", from_seq as "fromSeq", to_seq as "toSeq", status,
-            provider_job_id as "providerJobId", refusals
+            provider_job_id as "providerJobId", refusals, family
      from job where job_id = $1 for no key update`,
     [jobId],
   )
@@ -42,13 +44,21 @@ export const movesOfJob = async (
   return rows
 }
 
+const refusalsOfFamily = async (client: PoolClient, family: bigint): Promise<number> => {
+  const { rows } = await client.query<{ refusals: number }>(
+    `select sum(refusals - inherited_refusals)::integer as refusals from job where family = $1 or job_id = $1`,
+    [family],
+  )
+  return rows[0]?.refusals ?? 0
+}
+
 /** A job whole, as stored. */
 export const loadJob = async (client: PoolClient, jobId: number): Promise<Job> => {
   const { rows } = await client.query<
     RouteRow & Omit<JobRow, 'jobId'> & { readonly createStartedAt: number | null }
   >(
     `select j.route_id as "routeId", j.from_seq as "fromSeq", j.to_seq as "toSeq", j.status,
-            j.provider_job_id as "providerJobId", j.refusals,
+            j.provider_job_id as "providerJobId", j.refusals, j.family,
             (extract(epoch from j.create_started_at) * 1000)::float8 as "createStartedAt", ${routeColumns}
      from job j join route r using (route_id) where j.job_id = $1`,
     [jobId],
@@ -63,6 +73,7 @@ export const loadJob = async (client: PoolClient, jobId: number): Promise<Job> =
     providerJobId: row.providerJobId,
     createStartedAt: row.createStartedAt,
     refusals: row.refusals,
+    familyRefusals: row.family === null ? row.refusals : await refusalsOfFamily(client, row.family),
     moves: await movesOfJob(client, row),
   }
 }

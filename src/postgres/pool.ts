@@ -1,6 +1,8 @@
 import { Pool, type PoolClient } from 'pg'
 import { sessionConfig } from './session'
 
+export type { Pool }
+
 export interface PoolOptions {
   /** Most connections at once. */
   readonly max: number

@@ -86,9 +86,17 @@ export const settleJob = async (
     ])
   const moved = verdicts.filter(verdict => verdict.outcome === 'moved').length
   await client.query(
-    `update job set status = 'settled', ended_as = $2, settled_at = now(), moved = $3, failed = $4, retried = $5
+    `update job set status = 'settled', ended_as = $2, settled_at = now(), moved = $3, failed = $4, retried = $5,
+       refusals = refusals + $6
      where job_id = $1`,
-    [job.jobId, as, moved, verdicts.length - moved - retried.length, retried.length],
+    [
+      job.jobId,
+      as,
+      moved,
+      verdicts.length - moved - retried.length,
+      retried.length,
+      as === 'refused' ? 1 : 0,
+    ],
   )
   await lockClaims(client)
   await releaseWaitingForJob(client, job)

@@ -12,9 +12,9 @@ const insertHalf = async (
 ): Promise<void> => {
   const devices = new Set(moves.map(move => move.deviceName)).size
   await client.query(
-    `insert into job (route_id, from_seq, to_seq, moves, devices, refusals, split_from)
-     values ($1, $2, $3, $4, $5, $6, $7)`,
-    [job.routeId, ...range, moves.length, devices, job.refusals, job.jobId],
+    `insert into job (route_id, from_seq, to_seq, moves, devices, refusals, inherited_refusals, split_from, family)
+     values ($1, $2, $3, $4, $5, $6, $6, $7, $8)`,
+    [job.routeId, ...range, moves.length, devices, job.refusals + 1, job.jobId, job.family ?? job.jobId],
   )
 }
 
@@ -35,7 +35,7 @@ export const splitJob = async (client: PoolClient, job: JobRow, why: string): Pr
   await insertHalf(client, job, [job.fromSeq, cut - 1n], first)
   await insertHalf(client, job, [cut, job.toSeq], second)
   await client.query(
-    `update job set status = 'refused', ended_as = 'refused', last_error = $2 where job_id = $1`,
+    `update job set status = 'refused', ended_as = 'refused', refusals = refusals + 1, last_error = $2 where job_id = $1`,
     [job.jobId, why],
   )
 }

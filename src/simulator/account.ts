@@ -3,7 +3,7 @@ import { createFileLinks, type FileLinks } from './file-links'
 import { createJobBook, type JobBook, type JobOrder, type SimulatedJob } from './job-book'
 import { drawFate, type JobFate } from './job-fate'
 import type { SimulatorOptions } from './options'
-import { chance } from './random'
+import { happens } from './random'
 import type { FileRow } from './result-file'
 import { createRunOut } from './run-out'
 import { createTimeline, type Timeline } from './timeline'
@@ -43,7 +43,7 @@ export const createAccount = (options: SimulatorOptions): Account => {
   const { missingPrefix, seed } = options
   const missing = (name: string) => missingPrefix !== '' && name.startsWith(missingPrefix)
   const deviceExists = (name: string) =>
-    !missing(name) && chance(seed, 'exists', name) >= options.missingDeviceRate
+    !missing(name) && !happens(options.missingDeviceRate, seed, 'exists', name)
   const runOut = createRunOut({ ...options, exists: deviceExists }, truth)
   const fateOf = (total: number, fate: Partial<JobFate>) => ({
     ...drawFate(options, book.nextNumber(), total),

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import { canonicalPairs } from './percent-encoding'
-import type { ReceivedCall, SignatureClaim } from './signature'
+import type { ReceivedCall, SignatureClaim } from './signature-claim'
 
 const ALGORITHM = 'ACS3-HMAC-SHA256'
 const sha256 = (data: Uint8Array | string) => createHash('sha256').update(data).digest('hex')

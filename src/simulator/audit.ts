@@ -15,6 +15,8 @@ export interface Audit {
   readonly maxOpenJobs: number
   /** Creates refused because of the job limit. */
   readonly slotRefusals: number
+  /** Jobs created by calls, and by other people. */
+  readonly ownJobs: number
   readonly foreignJobs: number
   /** Jobs now in status 0, 1, 2, 3; deleted ones left out. */
   readonly jobsByStatus: readonly [number, number, number, number]
@@ -65,6 +67,7 @@ export const createAuditBook = () => {
         maxPerSecond: window.peaks(),
         maxOpenJobs: book.maxOpen(),
         slotRefusals,
+        ownJobs: book.nextNumber() - 1 - foreignJobs,
         foreignJobs,
         jobsByStatus,
         signatureFailures,

@@ -1,5 +1,5 @@
 import type { Option } from './option-kinds'
-import { chance } from './random'
+import { happens } from './random'
 
 /** Devices fail with `code` at `rate`; a permanent fault hits the same devices at every attempt. */
 export interface DeviceFault {
@@ -13,6 +13,7 @@ const isFault = (one: unknown): one is DeviceFault =>
   one !== null &&
   'code' in one &&
   typeof one.code === 'string' &&
+  one.code !== '' &&
   'rate' in one &&
   typeof one.rate === 'number' &&
   one.rate >= 0 &&
@@ -49,10 +50,9 @@ export const faultOf = (
   attempt: number,
 ): string | null => {
   for (const [position, fault] of faults.entries()) {
-    const draw = fault.permanent
-      ? chance(seed, 'permanent', position, device)
-      : chance(seed, 'transient', position, device, attempt)
-    if (draw < fault.rate) return fault.code
+    const kind = fault.permanent ? 'permanent' : 'transient'
+    const draw = fault.permanent ? 0 : attempt
+    if (happens(fault.rate, seed, kind, position, device, draw)) return fault.code
   }
   return null
 }

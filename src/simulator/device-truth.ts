@@ -30,7 +30,8 @@ export interface Truth {
   readonly movedMoreThanOnce: number
   /**
    * Times a job was told to move a device from A to B though an earlier job had moved it from A to B and nothing had
-   * moved it since: the request was carried out twice, whatever the second job answered.
+   * moved it since: the request was carried out twice, whatever the second job answered. (Two different requests for
+   * the same move look the same from here.)
    */
   readonly movedTwice: number
   /** The same, where no result file had told of the first move (interrupted, row left out): trying again is right. */

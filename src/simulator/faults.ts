@@ -32,7 +32,7 @@ export type FaultTarget = Operation | 'file'
 export interface FaultSource {
   /** What befalls the next call; null: nothing. Injected faults come first. */
   next(target: FaultTarget): Fault | null
-  /** Exactly the next `times` calls of `target` suffer `fault`. */
+  /** The next `times` calls of `target` meet `fault`; one that is refused for its quota has met it all the same. */
   inject(target: FaultTarget, fault: Fault, times?: number): void
 }
 

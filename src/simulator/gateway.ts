@@ -19,7 +19,8 @@ import { listOperation } from './operations/list'
 import { provisioningOperation } from './operations/provisioning'
 import { queryOperation } from './operations/query'
 import type { QuotaWindow } from './quota-window'
-import { createSignatureCheck, type ReceivedCall } from './signature'
+import { createSignatureCheck } from './signature'
+import type { ReceivedCall } from './signature-claim'
 
 const VERSION = '2018-01-20'
 

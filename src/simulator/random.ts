@@ -27,6 +27,10 @@ export const hash32 = (...parts: readonly (string | number)[]): number => {
 /** `hash32` as a number 0 ≤ x < 1. */
 export const chance = (...parts: readonly (string | number)[]): number => hash32(...parts) / 2 ** 32
 
+/** Whether something that happens at `rate` happens here; costs nothing at rate 0. */
+export const happens = (rate: number, ...parts: readonly (string | number)[]): boolean =>
+  rate > 0 && chance(...parts) < rate
+
 /** A factor with median 1; `sigma` 0 is always 1. */
 export const logNormal = (random: Random, sigma: number): number => {
   if (sigma === 0) return 1

@@ -1,7 +1,7 @@
 import { type DeviceFault, faultOf } from './device-faults'
 import type { DeviceTruth, Visit } from './device-truth'
 import type { SimulatedJob } from './job-book'
-import { chance, hash32 } from './random'
+import { happens, hash32 } from './random'
 import type { FileFault, FileRow } from './result-file'
 
 export interface RunOutRules {
@@ -36,6 +36,12 @@ export const createRunOut = (rules: RunOutRules, truth: DeviceTruth) => {
     return known >= 0 ? known : codes.push(code) - 1
   }
 
+  /** With strategy 1 every device has its own nearest target. */
+  const nearest = ({ targetInstanceIds: [first = '', ...more] }: SimulatedJob, name: string): string =>
+    more.length === 0
+      ? first
+      : ([first, ...more][hash32(rules.seed, 'nearest', name) % (more.length + 1)] ?? first)
+
   const deal = (job: SimulatedJob, device: number, visit: Visit): string => {
     const name = truth.nameOf(device)
     const attempt = truth.attempt(device)
@@ -54,16 +60,22 @@ export const createRunOut = (rules: RunOutRules, truth: DeviceTruth) => {
 
   return (job: SimulatedJob, devices: Uint32Array): JobResults => {
     const results = new Uint16Array(devices.length)
-    const done = Math.floor(devices.length * job.fate.doneShare)
+    const { fate } = job
+    const done = Math.floor(devices.length * fate.doneShare)
+    const readable = fate.hasFile && !unreadable.includes(fate.fileFault)
     for (const [at, device] of devices.subarray(0, done).entries()) {
       const name = truth.nameOf(device)
-      const told = job.fate.hasFile && chance(rules.seed, 'row', job.number, name) >= rules.missingRowRate
-      const targets = job.targetInstanceIds
-      const target = targets[hash32(rules.seed, 'nearest', name) % targets.length] ?? ''
+      const hasRow = !happens(rules.missingRowRate, rules.seed, 'row', job.number, name)
       const { jobId, sourceInstanceId } = job
-      const visit = { jobId, sourceInstanceId, targetInstanceId: target, told, at: job.endsAt }
+      const visit = {
+        jobId,
+        sourceInstanceId,
+        targetInstanceId: nearest(job, name),
+        told: hasRow && readable,
+        at: job.endsAt,
+      }
       const code = deal(job, device, visit)
-      results[at] = told ? numberOf(code) : NO_ROW
+      results[at] = hasRow ? numberOf(code) : NO_ROW
     }
     return {
       rows: () =>

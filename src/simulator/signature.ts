@@ -1,34 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { readAcs3 } from './acs3-signature'
 import type { GatewayError } from './answer'
-import type { Pairs } from './params'
+import type { ReceivedCall, SignatureClaim } from './signature-claim'
 import { readV2 } from './v2-signature'
-
-/** A call as it came in, its body read to the end. */
-export interface ReceivedCall {
-  readonly method: string
-  readonly path: string
-  readonly query: Pairs
-  readonly form: Pairs
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array
-}
-
-/** What a call says of itself, and how to check it. */
-export interface SignatureClaim {
-  readonly accessKeyId: string
-  readonly signature: string
-  readonly expected: (secret: string) => string
-  /** Everything that must be covered is. */
-  readonly complete: boolean
-  readonly bodyMatches: boolean
-  /** ms since 1970; NaN if unreadable */
-  readonly signedAt: number
-  readonly nonce: string
-  readonly securityToken: string
-  readonly action: string
-  readonly version: string
-}
 
 export interface SignatureRules {
   readonly accessKeyId: string
@@ -97,9 +71,9 @@ export const createSignatureCheck = (rules: SignatureRules) => {
     const claim = readAcs3(call) ?? readV2(call)
     if (claim === null)
       return { error: refuse(400, 'MissingSignature', 'Signature is mandatory for this action.') }
+    forget(now)
     const error = problemWith(claim, now)
     if (error !== null) return { error }
-    forget(now)
     nonces.set(claim.nonce, now + 2 * rules.clockSkewMs)
     return { claim }
   }

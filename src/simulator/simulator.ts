@@ -113,7 +113,11 @@ export const createSimulator = (
   }
 
   const server = createServer((request, response) => {
-    serve(request, response).catch(() => response.destroy())
+    serve(request, response).catch(error => {
+      // Either the caller went away in the middle, or this is a defect of ours, which must not look like a fault.
+      if (!request.complete || response.headersSent) response.destroy()
+      else response.writeHead(500, { 'content-type': 'text/plain' }).end(`simulator: ${error}`)
+    })
   })
 
   return {

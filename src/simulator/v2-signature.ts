@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { canonicalPairs, percentEncode } from './percent-encoding'
-import type { ReceivedCall, SignatureClaim } from './signature'
+import type { ReceivedCall, SignatureClaim } from './signature-claim'
 
 /** The older signature, in the parameters themselves (query or form). null: the call is not signed this way. */
 export const readV2 = (call: ReceivedCall): SignatureClaim | null => {

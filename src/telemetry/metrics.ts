@@ -1,9 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { FlowEvent } from '../domain/flow-event'
 
-/** Conservation counts, as the view of that name gives them, read when metrics are scraped. */
-export type Conservation = Readonly<Record<string, number>>
-
 export interface Metrics {
   readonly observe: (event: FlowEvent) => void
   /** Text in Prometheus' exposition format, and its content type. */
@@ -11,8 +8,8 @@ export interface Metrics {
 }
 
 export interface MetricSources {
-  /** null while the database cannot be reached. */
-  readonly conservation: () => Promise<Conservation | null>
+  /** Moves by state, read when metrics are scraped; null while the database cannot be reached. */
+  readonly conservation: () => Promise<object | null>
   readonly openJobs: () => { readonly own: number; readonly foreign: number }
 }
 
@@ -52,7 +49,7 @@ export const createMetrics = (sources: MetricSources): Metrics => {
     registers: [registry],
     async collect() {
       const counts = await sources.conservation()
-      for (const [state, count] of Object.entries(counts ?? {})) this.set({ state }, count)
+      for (const [state, count] of Object.entries(counts ?? {})) this.set({ state }, Number(count))
     },
   })
   new Gauge({

@@ -4,13 +4,15 @@ import type { Fault } from '../../src/simulator/faults'
 import { createSimulator } from '../../src/simulator/simulator'
 import { createSimulatedProvider } from '../support/simulated-provider'
 import type { CallFault } from '../support/simulated-wire'
-import { type ApiFault, describeJobApi, type FetchFault } from './job-api.contract'
+import { describeJobApi } from './job-api.contract'
+import type { ApiFault, FetchFault, JobApiHarness } from './job-api-harness'
+import { describeJobResults } from './job-results.contract'
 
 const accountCode = 'Forbidden.RAM'
 const batchCode = 'iot.prod.NotExistedProduct'
 const newCode = 'iot.distribute.NeverSeenBefore'
 
-describeJobApi('in memory', async () => {
+const inMemory = async (): Promise<JobApiHarness> => {
   const faults = new Map<Operation, CallFault[]>()
   const fetchFaults: FetchFault[] = []
   const callFaults: Readonly<Record<ApiFault, CallFault>> = {
@@ -52,9 +54,9 @@ describeJobApi('in memory', async () => {
       ),
     close: async () => provider.close(),
   }
-})
+}
 
-describeJobApi('over HTTP', async () => {
+const overHttp = async (): Promise<JobApiHarness> => {
   const callFaults: Readonly<Record<ApiFault, Fault>> = {
     throttle: { kind: 'throttled' },
     'lose-answer': { kind: 'lost-response' },
@@ -82,4 +84,9 @@ describeJobApi('over HTTP', async () => {
       void simulator.addForeignJob({ productKey, openMs: 60_000, beyondLimit: true }),
     close: () => simulator.close(),
   }
-})
+}
+
+describeJobApi('in memory', inMemory)
+describeJobResults('in memory', inMemory)
+describeJobApi('over HTTP', overHttp)
+describeJobResults('over HTTP', overHttp)

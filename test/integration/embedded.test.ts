@@ -29,7 +29,7 @@ const postmasterPid = async (dataDir: string): Promise<number> =>
   Number((await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0])
 
 /** Resolves when the server has closed a connection: the process on the other side is gone. */
-const closedBy = (url: string, act: () => void): Promise<void> =>
+const closedBy = (url: string, act: () => unknown): Promise<void> =>
   new Promise((resolve, reject) => {
     const client = new Client({ connectionString: url })
     client.on('error', () => undefined)
@@ -116,7 +116,9 @@ describe('a database of the run’s server', () => {
     expect(
       await ask(database.url, "select count(*)::int from pg_tables where schemaname = 'public'"),
     ).toEqual([[0]])
-    await closedBy(database.url, () => void database.drop())
+    const dropped: Promise<void>[] = []
+    await closedBy(database.url, () => dropped.push(database.drop()))
+    await Promise.all(dropped)
     await expect(ask(database.url, 'select 1')).rejects.toThrow('does not exist')
   })
 })

@@ -13,6 +13,11 @@ export interface ClaimOptions {
 const maxEmptyRounds = 32
 const maxAppended = 20_000
 
+const refusalsOfFamily = (store: Store, family: number): number =>
+  store.jobs
+    .filter(job => job.family === family)
+    .reduce((sum, { refusals, inheritedRefusals }) => sum + refusals - inheritedRefusals, 0)
+
 export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   jobId: job.jobId,
   routeId: job.route.routeId,
@@ -21,23 +26,28 @@ export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   providerJobId: job.providerJobId,
   createStartedAt: job.createStartedAt,
   refusals: job.refusals,
+  familyRefusals: job.family === job.jobId ? job.refusals : refusalsOfFamily(store, job.family),
   moves: job.seqs.map(seq => {
     const { deviceName, attempt } = store.moveAt(job.route, seq)
     return { seq: BigInt(seq), deviceName, attempt }
   }),
 })
 
+/** `parent`: the job it is split from. */
 export const insertJob = (
   store: Store,
   route: RouteLog,
   seqs: readonly number[],
-  refusals = 0,
+  parent: StoredJob | null = null,
 ): StoredJob => {
+  const jobId = store.jobs.length + 1
   const job: StoredJob = {
-    jobId: store.jobs.length + 1,
+    jobId,
     route,
     seqs,
-    refusals,
+    refusals: parent?.refusals ?? 0,
+    inheritedRefusals: parent?.refusals ?? 0,
+    family: parent?.family ?? jobId,
     status: 'claimed',
     endedAs: null,
     providerJobId: null,

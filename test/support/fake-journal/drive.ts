@@ -8,6 +8,7 @@ import { type ClaimOptions, claim, insertJob, jobAsStored, releaseWaiting } from
 import type { Store, StoredJob } from './store'
 
 const split = (store: Store, job: StoredJob): void => {
+  job.refusals += 1
   const { first, second, behind } = halveBatch(jobAsStored(store, job).moves)
   for (const [seq, before] of behind) {
     const move = store.moveAt(job.route, Number(seq))
@@ -20,7 +21,7 @@ const split = (store: Store, job: StoredJob): void => {
       store,
       job.route,
       half.map(move => Number(move.seq)),
-      job.refusals,
+      job,
     )
   store.unfinished.delete(job)
 }
@@ -46,6 +47,7 @@ const settle = (
       })
   }
   Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
+  if (as === 'refused') job.refusals += 1
   store.unfinished.delete(job)
   releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).accepted)))
   store.counters.lastOutboxId += 1n

@@ -40,6 +40,9 @@ export interface StoredJob {
   /** Positions, without those left out. */
   readonly seqs: readonly number[]
   refusals: number
+  readonly inheritedRefusals: number
+  /** The batch its family was split from; its own if it was not split off. */
+  readonly family: number
   status: JobStatus
   endedAs: 'completed' | 'interrupted' | 'refused' | null
   providerJobId: string | null

@@ -132,7 +132,9 @@ describe('deriveVerdicts', () => {
         fc.double({ min: 0, max: 1, noNaN: true }),
         (devices, file, ended, random) => {
           const moves = devices.map(([deviceName, attempt], index) => move(index, deviceName, attempt))
-          const rows = new Map(file.map(([deviceName, value]) => [deviceName, row(value)]))
+          const rows = new Map<string, DeviceResult>(
+            file.map(([deviceName, value]) => [deviceName, row(value)]),
+          )
           const { verdicts, unaccounted } = settle({ moves, rows, ended, random: () => random })
           expect(verdicts.map(({ seq }) => seq)).toEqual(moves.map(({ seq }) => seq))
           expect(unaccounted).toBe(moves.filter(({ deviceName }) => !rows.has(deviceName)).length)

@@ -3,10 +3,10 @@
  * timed and counted, and makes everyone pause when the account is throttled.
  */
 import { asyncScheduler, concatMap, defer, type Observable, of, tap } from 'rxjs'
-import type { Observe } from './domain/flow-event'
-import type { Job } from './domain/job'
-import { deviceNamesOf } from './domain/job'
-import type { RateLimiter } from './operators/rate-limit'
+import type { Observe } from '../domain/flow-event'
+import type { Job } from '../domain/job'
+import { deviceNamesOf } from '../domain/job'
+import type { RateLimiter } from '../operators/rate-limit'
 import {
   type CallResult,
   type FetchedResults,
@@ -17,7 +17,7 @@ import {
   type ListQuery,
   type Operation,
   TransientError,
-} from './ports'
+} from '../ports'
 
 /** The provider asks for less: everyone waits so long. */
 const throttlePauseMs = 1_000

@@ -15,10 +15,10 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import type { Observe } from './domain/flow-event'
-import { deviceNamesOf, type Job } from './domain/job'
-import { findOwnJob } from './domain/reconcile'
-import type { CallResult, DriveJournal, ListedJob, ListPage } from './ports'
+import type { Observe } from '../domain/flow-event'
+import { deviceNamesOf, type Job } from '../domain/job'
+import { findOwnJob } from '../domain/reconcile'
+import type { CallResult, DriveJournal, ListedJob, ListPage } from '../ports'
 import { type ProviderCalls, transientThrown } from './provider-calls'
 
 /** Between two looks for the job of a create. */

@@ -5,14 +5,12 @@
  */
 import {
   asyncScheduler,
-  concat,
   concatMap,
   defer,
   EMPTY,
   exhaustMap,
   filter,
   finalize,
-  ignoreElements,
   type MonoTypeOperatorFunction,
   map,
   type Observable,
@@ -20,23 +18,26 @@ import {
   take,
   takeUntil,
   tap,
-  timer,
 } from 'rxjs'
+import type { Observe } from '../domain/flow-event'
+import { deviceNamesOf, type Job } from '../domain/job'
+import type { RefusalPolicy } from '../domain/refusal'
+import type { JobSlots, Slot } from '../operators/slots'
+import type { DriveJournal, ProviderStatus } from '../ports'
 import type { AccountView } from './account-view'
-import type { Observe } from './domain/flow-event'
-import { deviceNamesOf, type Job } from './domain/job'
-import { decideOnRefusal, type RefusalKind, type RefusalPolicy } from './domain/refusal'
-import { concernsRoute } from './domain/route-codes'
-import { refusedVerdicts } from './domain/settlement'
-import type { JobSlots, Slot } from './operators/slots'
-import type { CallFailure, DriveJournal, ProviderStatus } from './ports'
 import type { ProviderCalls } from './provider-calls'
 import { createReconciliation } from './reconcile-job'
+import { createRefuseBatch, type PutOffJob } from './refuse-batch'
 
+/** The job has ended at the provider: its results are to be fetched and settled. */
 export interface EndedJob {
+  readonly kind: 'ended'
   readonly job: Job
   readonly as: 'completed' | 'interrupted'
 }
+
+/** What a slot hands on. Nothing: the batch may be claimed again at once. */
+export type JobStep = EndedJob | PutOffJob
 
 export interface RunJobDeps {
   readonly journal: DriveJournal
@@ -53,13 +54,10 @@ export interface RunJobDeps {
   readonly stop$: Observable<unknown>
 }
 
-export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<EndedJob>) => {
+export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobStep>) => {
   const { journal, calls, slots, view, observe, stop$ } = deps
   const reconcile = createReconciliation(deps)
-  /** Creates in a row that were put off, by job: what their back-off grows with. */
-  const delays = new Map<number, number>()
-
-  const pause = (ms: number): Observable<never> => timer(ms).pipe(takeUntil(stop$), ignoreElements())
+  const refuse = createRefuseBatch(deps)
 
   /** The job's status in a look, or by its own Query where the List does not show it. */
   const statusOf = (
@@ -75,7 +73,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<EndedJ
         )
 
   const storeEnd = (job: Job, as: EndedJob['as']): Observable<EndedJob> =>
-    journal.ended(job.jobId, as).pipe(map(() => ({ job, as })))
+    journal.ended(job.jobId, as).pipe(map(() => ({ kind: 'ended', job, as })))
 
   const awaitEnd = (job: Job, providerJobId: string): Observable<EndedJob> =>
     defer(() => {
@@ -100,70 +98,20 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<EndedJ
   const created = (job: Job, providerJobId: string): Observable<EndedJob> =>
     journal.created(job.jobId, providerJobId).pipe(
       tap(() => {
-        delays.delete(job.jobId)
+        refuse.forget(job.jobId)
         observe({ kind: 'job-created', jobId: job.jobId, providerJobId, devices: deviceNamesOf(job).length })
       }),
       concatMap(() => awaitEnd(job, providerJobId)),
     )
 
-  /** Refused as a whole, certainly not created: costs no device an attempt unless it is refused for good. */
-  const refused = (
-    job: Job,
-    slot: Slot,
-    { code, message }: CallFailure,
-    kind: RefusalKind,
-  ): Observable<never> => {
-    const { jobId, moves } = job
-    const inARow = (delays.get(jobId) ?? 0) + 1
-    const decision = decideOnRefusal(
-      {
-        kind,
-        concernsRoute: concernsRoute(code),
-        refusals: job.refusals,
-        familyRefusals: job.familyRefusals,
-        inARow,
-        devices: deviceNamesOf(job).length,
-      },
-      deps.policy,
-      deps.random(),
-    )
-    observe({ kind: 'create-refused', jobId, code, next: decision.kind })
-    const why = `${code}: ${message}`
-    const then = (step: Observable<void>): Observable<never> =>
-      step.pipe(
-        tap(() => slot.release()),
-        ignoreElements(),
-      )
-    switch (decision.kind) {
-      case 'again':
-        delays.set(jobId, inARow)
-        if (kind === 'slots-full') view.outdate()
-        return concat(then(journal.notCreated(jobId, why, decision.counted)), pause(decision.afterMs))
-      case 'stop-driving':
-        calls.pauseCreates(decision.forMs)
-        observe({ kind: 'account-refused', code, pauseMs: decision.forMs })
-        return then(journal.notCreated(jobId, why, false))
-      case 'split':
-        return then(journal.split(jobId, why))
-      case 'fail':
-        return then(
-          journal
-            .settle(jobId, refusedVerdicts(moves, code, message), 'refused')
-            .pipe(
-              tap(() => observe({ kind: 'job-settled', jobId, moved: 0, failed: moves.length, retried: 0 })),
-            ),
-        )
-    }
-  }
-
-  const create = (job: Job, slot: Slot): Observable<EndedJob> =>
+  const create = (job: Job, slot: Slot): Observable<JobStep> =>
     defer(() => {
       const sentAt = asyncScheduler.now()
       return calls.create(journal.creating(job.jobId)).pipe(
         concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
-        concatMap(result => {
+        concatMap((result): Observable<JobStep> => {
           if (result.ok) return created(job, result.value.providerJobId)
-          if (result.kind !== 'unanswered') return refused(job, slot, result, result.kind)
+          if (result.kind !== 'unanswered') return refuse.refused(job, slot, result, result.kind)
           observe({ kind: 'create-unanswered', jobId: job.jobId, why: result.code })
           return journal
             .unanswered(job.jobId, `${result.code}: ${result.message}`)
@@ -179,7 +127,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<EndedJ
       takeUntil(stop$),
     )
 
-  const start = (job: Job): Observable<EndedJob> =>
+  const start = (job: Job): Observable<JobStep> =>
     view.fresh().pipe(
       concatMap(() => slots.enter()),
       takeUntil(stop$),
@@ -213,7 +161,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<EndedJ
         return resume(job, awaitEnd(job, job.providerJobId ?? ''))
       case 'completed':
       case 'interrupted':
-        return of({ job, as: job.status })
+        return of({ kind: 'ended', job, as: job.status })
       case 'refused':
       case 'settled':
         throw new Error(`job ${job.jobId} is ${job.status}: there is nothing to run`)

@@ -12,12 +12,12 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import { classifyDeviceCode } from './domain/device-codes'
-import type { Observe } from './domain/flow-event'
-import { deviceNamesOf, type Job } from './domain/job'
-import type { Verdict } from './domain/outcome'
-import { type AttemptPolicy, deriveVerdicts } from './domain/settlement'
-import { type DriveJournal, type FetchedResults, type ResultRow, TransientError } from './ports'
+import { classifyDeviceCode } from '../domain/device-codes'
+import type { Observe } from '../domain/flow-event'
+import { deviceNamesOf, type Job } from '../domain/job'
+import type { Verdict } from '../domain/outcome'
+import { type AttemptPolicy, deriveVerdicts } from '../domain/settlement'
+import { type DriveJournal, type FetchedResults, type ResultRow, TransientError } from '../ports'
 import { type ProviderCalls, transientThrown } from './provider-calls'
 import type { EndedJob } from './run-job'
 

@@ -15,10 +15,10 @@ import {
   take,
   tap,
 } from 'rxjs'
-import { pollIntervalMs } from './domain/poll-interval'
-import { createSharedPoll } from './operators/shared-poll'
-import type { JobSlots } from './operators/slots'
-import type { ListedJob, ListPage } from './ports'
+import { pollIntervalMs } from '../domain/poll-interval'
+import { createSharedPoll } from '../operators/shared-poll'
+import type { JobSlots } from '../operators/slots'
+import type { ListedJob, ListPage } from '../ports'
 import { type ProviderCalls, transientThrown } from './provider-calls'
 
 /** Pages of 200 looked through for jobs of ours that the first page does not show. */

@@ -1,0 +1,86 @@
+#!/usr/bin/env node
+import { Command, CommanderError, Option } from 'commander'
+import { demoCommand } from './commands/demo'
+import { CommandError, exitCode } from './commands/exit-code'
+import { migrateCommand } from './commands/migrate'
+import { moveCommand } from './commands/move'
+import { runCommand } from './commands/run'
+import { addSimulatorFlags, simulateCommand } from './commands/simulate'
+import { submitCommand } from './commands/submit'
+import { packageVersion } from './package-version'
+
+const program = new Command('device-move')
+  .description('Moves fleets of IoT devices between Alibaba Cloud IoT Platform instances.')
+  .version(packageVersion())
+  .showHelpAfterError('(add --help for usage)')
+  .exitOverride()
+
+/** The command's status becomes the process's; its errors become one text, without a stack. */
+const ending =
+  <A extends readonly unknown[]>(command: (...args: A) => Promise<number>) =>
+  async (...args: A): Promise<void> => {
+    process.exitCode = await command(...args)
+  }
+
+program
+  .command('run', { isDefault: false })
+  .description(
+    'The service: consume requests, drive jobs, publish outcomes. Configured by the environment (.env.example).',
+  )
+  .option('--no-migrate', 'leave the database schema as it is')
+  .action(ending(runCommand))
+
+program
+  .command('demo')
+  .description(
+    'Moves an example fleet on this machine, nothing to configure: embedded PostgreSQL, local Kafka, simulator.',
+  )
+  .option('--keep', 'leave everything running until Ctrl-C')
+  .option('--file <path>', 'another fleet, CSV or NDJSON')
+  .action(ending(demoCommand))
+
+program
+  .command('move')
+  .argument('<file>', 'CSV or NDJSON list of devices; - for standard input')
+  .description('Moves one list of devices without Kafka. Started again after an interruption it goes on.')
+  .option('--out <path>', 'final results as NDJSON (default: standard output)')
+  .option('--data-dir <path>', 'where the embedded PostgreSQL keeps the run', '.device-move')
+  .action(ending(moveCommand))
+
+program
+  .command('submit')
+  .argument('<file>', 'CSV or NDJSON list of devices; - for standard input')
+  .description('Sends a list of devices to the requests topic.')
+  .action(ending(submitCommand))
+
+program
+  .command('migrate')
+  .description('Applies the database migrations and exits.')
+  .action(ending(migrateCommand))
+
+addSimulatorFlags(
+  program
+    .command('simulate')
+    .description('The provider simulator. Prints {"listening":"http://…"} as its first line.')
+    .addOption(new Option('--port <number>', '0: any free one').default(0))
+    .addOption(new Option('--host <address>', 'address to listen on').default('127.0.0.1'))
+    .option('--options <file>', 'a JSON file with the options below, in camel case'),
+).action(ending(simulateCommand))
+
+const fail = (error: unknown): void => {
+  if (error instanceof CommanderError) {
+    // Help and version end with 0; commander has already said what is wrong otherwise.
+    process.exitCode = error.exitCode === 0 ? exitCode.done : exitCode.usage
+    return
+  }
+  const text =
+    error instanceof CommandError
+      ? error.message
+      : error instanceof Error
+        ? (error.stack ?? error.message)
+        : String(error)
+  process.stderr.write(`${text}\n`)
+  process.exitCode = error instanceof CommandError ? error.status : exitCode.failed
+}
+
+program.parseAsync().catch(fail)

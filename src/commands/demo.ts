@@ -1,0 +1,216 @@
+import { join } from 'node:path'
+import type { Environment } from '../config'
+import { type Kafka, startKafka } from '../embedded/kafka'
+import { startEmbeddedPostgres } from '../embedded/postgres'
+import { type FleetFile, openFleetFile } from '../files/open-fleet-file'
+import { ensureTopics } from '../kafka/ensure-topics'
+import { withAdmin } from '../kafka/with-admin'
+import { startMain } from '../main'
+import { packageRoot } from '../package-version'
+import { type Conservation, readConservation } from '../postgres/conservation'
+import { createPool } from '../postgres/pool'
+import { readRunSummary } from '../postgres/run-summary'
+import { createSimulator } from '../simulator/simulator'
+import { createLogger } from '../telemetry/logger'
+import { kafkaOptions } from '../wiring'
+import { configured } from './configured'
+import { createCallCounter } from './count-calls'
+import { CommandError, exitCode } from './exit-code'
+import { firstSignal } from './first-signal'
+import { summaryText } from './print-summary'
+import { backlogOf, createProgress } from './progress'
+import { sendRecords } from './send-records'
+import { untilSettled } from './until-settled'
+
+export interface DemoFlags {
+  readonly keep?: boolean
+  readonly file?: string
+}
+
+const credentials = { accessKeyId: 'demo', accessKeySecret: 'demo-secret' }
+
+/** What the simulated provider does wrong: enough to see every kind of ending, quick enough for a demonstration. */
+const provider = {
+  ...credentials,
+  seed: 42,
+  baseMs: 1_500,
+  perDeviceMs: 0.3,
+  fileFormat: 'random',
+  interruptedRate: 0.04,
+  interruptedFile: 'with',
+  throttleRate: 0.02,
+  deviceFaults: [
+    { code: 'iot.device.NotExistedDevice', rate: 0.002, permanent: true },
+    { code: 'iot.system.SystemException', rate: 0.01 },
+  ],
+} as const
+
+const say = (text: string): void => console.log(text)
+
+/** The default quota, on a topic of our own so that a broker that is shared sees nothing of other demonstrations. */
+const settings = (
+  name: string,
+  endpoint: string,
+  databaseUrl: string,
+  brokers: readonly string[],
+): Environment => ({
+  DATABASE_URL: databaseUrl,
+  IOT_ENDPOINT: endpoint,
+  ALIBABA_CLOUD_ACCESS_KEY_ID: credentials.accessKeyId,
+  ALIBABA_CLOUD_ACCESS_KEY_SECRET: credentials.accessKeySecret,
+  KAFKA_BROKERS: brokers.join(','),
+  KAFKA_GROUP_ID: name,
+  KAFKA_TRANSACTIONAL_ID: `${name}.publisher`,
+  KAFKA_REQUESTS_TOPIC: `${name}.requests`,
+  KAFKA_RESULTS_TOPIC: `${name}.results`,
+  KAFKA_DEAD_LETTER_TOPIC: `${name}.dead-letter`,
+  KAFKA_CREATE_TOPICS: 'true',
+  RETRY_BACKOFF_MS: '2000',
+  HTTP_HOST: '127.0.0.1',
+  HTTP_PORT: '0',
+})
+
+const queries = (url: string): string => `
+  -- ${url}
+  select * from device_move.conservation;
+  select * from device_move.failures_by_code order by outcomes desc;
+  select route_id, moved, failed from device_move.routes order by route_id;
+  select job_id, status, devices, moved, failed, retried, calls from device_move.jobs order by batch_id;`
+
+export const demoCommand = async (flags: DemoFlags): Promise<number> => {
+  const startedAt = performance.now()
+  const closers: (() => Promise<void>)[] = []
+  let interrupted = false
+  const signal = firstSignal().then(() => {
+    interrupted = true
+  })
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close()
+  }
+  try {
+    const fleet = await openFleetFile(flags.file ?? join(packageRoot, 'examples', 'fleet.csv')).catch(
+      (error: unknown) => {
+        throw new CommandError(error instanceof Error ? error.message : String(error), exitCode.usage)
+      },
+    )
+    closers.push(fleet.close)
+    say('Starting PostgreSQL, Kafka and the provider simulator …')
+    const [postgres, kafka, simulator] = await startParts(closers)
+    if (kafka.kind === 'unavailable')
+      say(
+        `No Kafka here, so the same pipeline reads the file instead:\n  ${kafka.reason.replaceAll('\n', '\n  ')}`,
+      )
+    else say(`Kafka is up (${kafka.origin}).`)
+    await runDemo({
+      fleet,
+      kafka,
+      postgresUrl: postgres.url,
+      endpoint: simulator.url,
+      closers,
+      aborted: () => interrupted,
+      startedAt,
+      keepUntil: flags.keep === true ? signal : null,
+    })
+    return interrupted && flags.keep !== true ? exitCode.interrupted : exitCode.done
+  } finally {
+    await closeAll()
+  }
+}
+
+const startParts = async (closers: (() => Promise<void>)[]) => {
+  const kept = async <T>(starting: Promise<T>, stop: (part: T) => Promise<void>): Promise<T> => {
+    const part = await starting
+    closers.push(() => stop(part))
+    return part
+  }
+  const simulator = createSimulator(provider)
+  const parts = await Promise.allSettled([
+    kept(startEmbeddedPostgres({}), part => part.stop()),
+    kept(startKafka({ brokers: configured([]).kafkaBrokers ?? [] }), async part =>
+      part.kind === 'running' ? part.stop() : undefined,
+    ),
+    kept(simulator.listen(0), () => simulator.close()),
+  ])
+  const [postgres, kafka, listening] = parts
+  if (postgres.status === 'rejected') throw postgres.reason
+  if (kafka.status === 'rejected') throw kafka.reason
+  if (listening.status === 'rejected') throw listening.reason
+  return [postgres.value, kafka.value, listening.value] as const
+}
+
+interface RunDemo {
+  readonly fleet: FleetFile
+  readonly kafka: Kafka
+  readonly postgresUrl: string
+  readonly endpoint: string
+  readonly closers: (() => Promise<void>)[]
+  readonly aborted: () => boolean
+  readonly startedAt: number
+  readonly keepUntil: Promise<void> | null
+}
+
+const runDemo = async (demo: RunDemo): Promise<void> => {
+  const { fleet, kafka, closers, aborted } = demo
+  const brokers = kafka.kind === 'running' ? kafka.brokers : ['127.0.0.1:9']
+  const name = `device-move.demo-${process.pid}-${Date.now().toString(36)}`
+  const config = configured([], settings(name, demo.endpoint, demo.postgresUrl, brokers))
+  const logger = createLogger(config.logLevel === 'info' ? 'error' : config.logLevel)
+  const withoutKafka = { source: fleet.source, sink: null }
+  const calls = createCallCounter()
+  const running = startMain(config, {
+    migrate: true,
+    logger,
+    observe: calls.observe,
+    ...(kafka.kind === 'running' ? {} : withoutKafka),
+  })
+  closers.push(() => running.stop())
+  const { service, httpUrl } = await running.started
+  const pool = createPool(demo.postgresUrl, { max: 2, onError: () => undefined })
+  closers.push(() => pool.end())
+
+  const upAt = performance.now()
+  let expected = Number.POSITIVE_INFINITY
+  let sent = 0
+  if (kafka.kind === 'running') {
+    const topics = [config.kafkaRequestsTopic, config.kafkaResultsTopic, config.kafkaDeadLetterTopic]
+    await withAdmin(kafkaOptions(config, logger), admin => ensureTopics(admin, topics, true))
+    const options = { fleet, kafka: kafkaOptions(config, logger), topic: config.kafkaRequestsTopic }
+    // As an upstream system would send it, its mistakes included.
+    await sendRecords({
+      ...options,
+      keyOf: record => `${record.position.offset}`,
+      onSent: records => {
+        sent += records
+      },
+    })
+    say(`${sent} requests sent to ${config.kafkaRequestsTopic}.`)
+    expected = sent
+  } else {
+    service.intakeDone.then(() => {
+      expected = 0
+    })
+  }
+  const progress = createProgress()
+  const done = await untilSettled({
+    conservation: () => readConservation(pool).catch(() => null),
+    isDone: (counts: Conservation) => counts.accepted >= expected && backlogOf(counts) === 0,
+    openJobs: () => service.status().openJobs.own,
+    progress,
+    aborted,
+  })
+  progress.end()
+  const seconds = (performance.now() - upAt) / 1000
+  if (!done) return
+  const counts = await readConservation(pool)
+  say('')
+  say(summaryText({ summary: await readRunSummary(pool), counts, calls: calls.total(), seconds }))
+  say(`  (${((performance.now() - demo.startedAt) / 1000).toFixed(1)} s with starting everything)`)
+  if (demo.keepUntil === null) {
+    say(`\nTo look further, keep it up with \`npm run demo -- --keep\`, and ask the database:`)
+    say(queries('psql "$DATABASE_URL"'))
+    return
+  }
+  say(`\nStill up, until Ctrl-C: ${httpUrl ?? ''}/metrics, and the database:`)
+  say(queries(`psql '${demo.postgresUrl}'`))
+  await demo.keepUntil
+}

@@ -1,0 +1,15 @@
+import { migrate } from '../postgres/migrate'
+import { configured } from './configured'
+import { exitCode } from './exit-code'
+
+/** Applies what is missing and says so. */
+export const migrateCommand = async (): Promise<number> => {
+  const { databaseUrl } = configured(['databaseUrl'])
+  const { applied, advice } = await migrate(databaseUrl ?? '', { log: () => undefined })
+  console.log(applied.length === 0 ? 'The schema is up to date.' : `Applied: ${applied.join(', ')}`)
+  if (advice.length > 0)
+    console.log(
+      `An administrator of the database still has to run:\n${advice.map(line => `  ${line}`).join('\n')}`,
+    )
+  return exitCode.done
+}

@@ -1,0 +1,127 @@
+import { access, constants } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { firstValueFrom } from 'rxjs'
+import { filter } from 'rxjs/operators'
+import type { Config } from '../config'
+import { startEmbeddedPostgres } from '../embedded/postgres'
+import { type FleetFile, openFleetFile } from '../files/open-fleet-file'
+import { type Running, startMain } from '../main'
+import { type Conservation, readConservation } from '../postgres/conservation'
+import { createPool } from '../postgres/pool'
+import { countUnfinished, readRunSummary } from '../postgres/run-summary'
+import { createLogger } from '../telemetry/logger'
+import { providerVariables } from '../wiring'
+import { configured } from './configured'
+import { createCallCounter } from './count-calls'
+import { CommandError, exitCode } from './exit-code'
+import { firstSignal } from './first-signal'
+import { summaryText } from './print-summary'
+import { backlogOf, createProgress } from './progress'
+import { untilSettled } from './until-settled'
+import { writeResults } from './write-results'
+
+export interface MoveFlags {
+  readonly out?: string
+  readonly dataDir: string
+}
+
+/** Every step is crash-safe, so nothing is lost by not waiting longer, ms. */
+const stopWithinMs = 8_000
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const open = async (path: string, { out }: MoveFlags): Promise<FleetFile> => {
+  try {
+    if (out !== undefined) await access(dirname(resolve(out)), constants.W_OK)
+    return await openFleetFile(path)
+  } catch (error) {
+    throw new CommandError(textOf(error), exitCode.usage)
+  }
+}
+
+/** DATABASE_URL, or a PostgreSQL of our own that keeps its data between runs. */
+const database = async (
+  config: Config,
+  dataDir: string,
+): Promise<{ url: string; stop: () => Promise<void> }> =>
+  config.databaseUrl !== null
+    ? { url: config.databaseUrl, stop: async () => undefined }
+    : startEmbeddedPostgres({ dataDir: join(resolve(dataDir), 'postgres') })
+
+/** Waits at most so long: the run can be taken up again wherever it stands. */
+const stopWithin = async (running: Running): Promise<void> => {
+  const late = new Promise<void>(done => {
+    setTimeout(done, stopWithinMs).unref()
+  })
+  await Promise.race([running.stop(), late])
+}
+
+export const moveCommand = async (path: string, flags: MoveFlags): Promise<number> => {
+  const config = configured(providerVariables)
+  const fleet = await open(path, flags)
+  let interrupted = false
+  const signal = firstSignal().then(() => {
+    interrupted = true
+    process.stderr.write('\n  stopping; start the same command again to go on\n')
+  })
+  const server = await database(config, flags.dataDir)
+  const startedAt = performance.now()
+  const calls = createCallCounter()
+  const running = startMain(
+    { ...config, databaseUrl: server.url },
+    {
+      migrate: true,
+      logger: createLogger(config.logLevel === 'info' ? 'error' : config.logLevel),
+      source: fleet.source,
+      sink: null,
+      http: false,
+      observe: calls.observe,
+    },
+  )
+  const pool = createPool(server.url, { max: 2, onError: () => undefined })
+  const progress = createProgress()
+  try {
+    const { service } = await running.started
+    let readAll = false
+    service.intakeDone.then(() => {
+      readAll = true
+    })
+    const unreadable = firstValueFrom(
+      fleet.source.health$.pipe(filter(health => health.state === 'failed')),
+      {
+        defaultValue: null,
+      },
+    )
+    let problem: string | null = null
+    unreadable.then(health => {
+      problem = health?.reason ?? null
+    })
+    const isDone = async (counts: Conservation): Promise<boolean> =>
+      readAll && (backlogOf(counts) === 0 || (await countUnfinished(pool, fleet.topic)) === 0)
+    const done = await untilSettled({
+      conservation: () => readConservation(pool).catch(() => null),
+      isDone,
+      openJobs: () => service.status().openJobs.own,
+      progress,
+      aborted: () => interrupted || problem !== null,
+    })
+    progress.end()
+    await stopWithin(running)
+    const { written, bad } = await writeResults(pool, fleet.topic, flags.out ?? null)
+    if (problem !== null) throw new CommandError(problem)
+    const counts = await readConservation(pool)
+    const seconds = (performance.now() - startedAt) / 1000
+    process.stderr.write(
+      `${summaryText({ summary: await readRunSummary(pool), counts, calls: calls.total(), seconds })}\n`,
+    )
+    process.stderr.write(`  ${written} final results${flags.out === undefined ? '' : ` in ${flags.out}`}\n`)
+    if (!done) return exitCode.interrupted
+    return bad > 0 || counts.held > 0 ? exitCode.someFailed : exitCode.done
+  } finally {
+    progress.end()
+    await pool.end()
+    await fleet.close()
+    await server.stop()
+    signal.catch(() => undefined)
+  }
+}

@@ -1,0 +1,29 @@
+import { startMain } from '../main'
+import { createLogger } from '../telemetry/logger'
+import { providerVariables } from '../wiring'
+import { configured } from './configured'
+import { exitCode } from './exit-code'
+import { firstSignal } from './first-signal'
+
+/** Every step is crash-safe, so nothing is lost by not waiting longer, ms. */
+const stopWithinMs = 8_000
+
+export const runCommand = async ({ migrate }: { readonly migrate: boolean }): Promise<number> => {
+  const config = configured(['kafkaBrokers', 'databaseUrl', ...providerVariables])
+  const logger = createLogger(config.logLevel)
+  const signal = firstSignal()
+  const running = startMain(config, { migrate, logger })
+  const ended = await Promise.race([signal, running.failed])
+  if (ended !== 'SIGINT' && ended !== 'SIGTERM') {
+    logger.fatal({ err: ended }, 'cannot go on')
+    await running.stop()
+    return exitCode.failed
+  }
+  logger.info({ signal: ended }, 'stopping')
+  const deadline = new Promise<'late'>(resolve => {
+    setTimeout(() => resolve('late'), stopWithinMs).unref()
+  })
+  const how = await Promise.race([running.stop().then(() => 'drained' as const), deadline])
+  logger.info({ how }, 'stopped')
+  return exitCode.done
+}

@@ -1,0 +1,134 @@
+/** Composition root of the service: adapters from the configuration, the flows on them, the one subscribe(). */
+import { firstValueFrom } from 'rxjs'
+import type { Config } from './config'
+import type { Observe } from './domain/flow-event'
+import { type HttpServer, type Readiness, startHttpServer } from './http/server'
+import { journalChunks } from './intake/journal-chunks'
+import { createRecordParser } from './intake/parse-record'
+import { createOutcomeSink } from './kafka/outcome-sink'
+import { createRequestSource } from './kafka/request-source'
+import { openDatabase } from './open-database'
+import type { OutcomeSink, RequestSource } from './ports'
+import { createService, type Service } from './service'
+import { logEvents } from './telemetry/log-events'
+import type { Logger } from './telemetry/logger'
+import { createMetrics } from './telemetry/metrics'
+import { defaultTarget, jobApi, kafkaOptions, outcomeSinkOptions, policies, quota } from './wiring'
+
+export interface MainOptions {
+  /** Apply migrations first. */
+  readonly migrate: boolean
+  readonly logger: Logger
+  /** Instead of Kafka (the commands without it). */
+  readonly source?: RequestSource
+  /** null: outcomes stay in the database. */
+  readonly sink?: OutcomeSink | null
+  /** Told of every flow event, besides log and metrics. */
+  readonly observe?: Observe
+  /** false: no HTTP server. */
+  readonly http?: boolean
+}
+
+export interface Running {
+  /** Resolves once all is up; never rejects. `failed` tells of what waiting cannot cure. */
+  readonly started: Promise<{ readonly service: Service; readonly httpUrl: string | null }>
+  /** Resolves with the error that ends the service; pending while all is well. */
+  readonly failed: Promise<unknown>
+  /** Stops intake and new jobs, waits for what is under way, releases the lease, closes everything. */
+  stop(): Promise<void>
+}
+
+export const startMain = (config: Config, options: MainOptions): Running => {
+  const { logger } = options
+  const closers: (() => Promise<void>)[] = []
+  let stopping = false
+  let service: Service | null = null
+  let readiness: () => Promise<Readiness> = async () => ({ ready: false, waitingFor: 'database' })
+  let scrape: () => Promise<{ body: string; contentType: string }> = async () => ({
+    body: '',
+    contentType: 'text/plain',
+  })
+
+  const startHttp = async (): Promise<HttpServer | null> => {
+    if (options.http === false) return null
+    const server = await startHttpServer(config.httpHost, config.httpPort, {
+      readiness: () => readiness(),
+      scrape: () => scrape(),
+    })
+    closers.push(server.close)
+    logger.info({ url: server.url }, 'listening')
+    return server
+  }
+
+  let ended: Promise<unknown> = Promise.resolve()
+  const start = async (): Promise<{ service: Service; httpUrl: string | null }> => {
+    const http = await startHttp()
+    const database = await openDatabase(config, {
+      migrate: options.migrate,
+      logger,
+      isStopping: () => stopping,
+    })
+    closers.push(database.close)
+    const source =
+      options.source ??
+      createRequestSource({
+        kafka: kafkaOptions(config, logger),
+        groupId: config.kafkaGroupId,
+        topic: config.kafkaRequestsTopic,
+        createTopics: config.kafkaCreateTopics,
+        random: Math.random,
+      })
+    const metrics = createMetrics({
+      conservation: database.conservation,
+      openJobs: () => service?.status().openJobs ?? { own: 0, foreign: 0 },
+    })
+    const log = logEvents(logger)
+    const made = createService({
+      ...database.parts,
+      source,
+      toJournal: journalChunks(createRecordParser(defaultTarget(config))),
+      api: jobApi(config),
+      sink: options.sink === undefined ? createOutcomeSink(outcomeSinkOptions(config, logger)) : options.sink,
+      publisher: config.kafkaTransactionalId,
+      policies: policies(config),
+      quota: quota(config),
+      callTimeoutMs: config.callTimeoutMs,
+      observe: event => {
+        log(event)
+        metrics.observe(event)
+        options.observe?.(event)
+      },
+      random: Math.random,
+    })
+    service = made
+    scrape = metrics.scrape
+    readiness = async () => {
+      const [health, counts] = await Promise.all([firstValueFrom(source.health$), database.conservation()])
+      const status = made.status()
+      const intake = health.state === 'assigned' || health.state === 'standing-by'
+      return { ready: intake && counts !== null, intake: health, database: counts !== null, ...status }
+    }
+    ended = new Promise<unknown>(resolve => {
+      made.run$.subscribe({ error: resolve, complete: () => resolve(null) })
+    })
+    return { service: made, httpUrl: http?.url ?? null }
+  }
+
+  const started = start()
+  const failed = started.then(
+    () => ended.then(error => (error === null ? new Promise<never>(() => undefined) : error)),
+    (error: unknown) => error,
+  )
+  return {
+    started,
+    failed,
+    stop: async () => {
+      stopping = true
+      service?.stop()
+      await started.catch(() => undefined)
+      service?.stop()
+      await ended
+      for (const close of closers.reverse()) await close()
+    },
+  }
+}

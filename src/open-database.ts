@@ -1,0 +1,94 @@
+/** Waits for PostgreSQL, brings its schema up to date, and makes the journal's adapters on it. */
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Config } from './config'
+import { TransientError } from './ports'
+import { createChanges } from './postgres/changes'
+import { type Conservation, readConservation } from './postgres/conservation'
+import { createDriveJournal } from './postgres/drive-journal'
+import { createIntakeJournal } from './postgres/intake-journal'
+import { createLease } from './postgres/lease'
+import { migrate } from './postgres/migrate'
+import { createOutbox } from './postgres/outbox'
+import { createPool, type Pool } from './postgres/pool'
+import type { ServiceParts } from './service'
+import type { Logger } from './telemetry/logger'
+
+/** Connections: a few partitions appending, the driver's steps, the publisher. */
+const poolSize = 12
+const leaseMs = 10_000
+const renewEveryMs = 3_000
+const quotaWindowMs = 1_000
+const retryEveryMs = 2_000
+
+export interface Database {
+  readonly parts: Pick<ServiceParts, 'intakeJournal' | 'driveJournal' | 'outbox' | 'changes$' | 'lease'>
+  readonly pool: Pool
+  /** null: the database cannot be reached. */
+  readonly conservation: () => Promise<Conservation | null>
+  readonly close: () => Promise<void>
+}
+
+export interface OpenOptions {
+  readonly migrate: boolean
+  readonly logger: Logger
+  readonly isStopping: () => boolean
+}
+
+/** Repeats `step` while the database is out of reach; says so once. */
+const whenReachable = async <T>(step: () => Promise<T>, { logger, isStopping }: OpenOptions): Promise<T> => {
+  let said = false
+  for (;;) {
+    try {
+      return await step()
+    } catch (error) {
+      if (!(error instanceof TransientError) || isStopping()) throw error
+      if (!said) logger.warn({ reason: error.message }, 'waiting for the database')
+      said = true
+      await pause(retryEveryMs)
+    }
+  }
+}
+
+export const openDatabase = async (config: Config, options: OpenOptions): Promise<Database> => {
+  const { logger } = options
+  const url = config.databaseUrl ?? ''
+  if (options.migrate) {
+    const { applied, advice } = await whenReachable(
+      () => migrate(url, { log: text => logger.debug(text) }),
+      options,
+    )
+    if (applied.length > 0) logger.info({ applied }, 'migrated')
+    if (advice.length > 0)
+      logger.warn({ statements: advice }, 'an administrator of the database still has to run these')
+  }
+  const pool = createPool(url, {
+    max: poolSize,
+    onError: error => logger.warn({ reason: error.message }, 'a database connection was lost'),
+  })
+  const { batchMaxDevices, batchMaxWaitMs } = config
+  return {
+    pool,
+    parts: {
+      intakeJournal: createIntakeJournal(pool),
+      driveJournal: epoch => createDriveJournal(pool, epoch, { batchMaxDevices, batchMaxWaitMs }),
+      outbox: createOutbox(pool),
+      changes$: createChanges(url),
+      lease: createLease(url, {
+        holder: `${hostname()}/${process.pid}/${randomUUID()}`,
+        leaseMs,
+        renewEveryMs,
+        quotaWindowMs,
+      }),
+    },
+    conservation: async () => {
+      try {
+        return await readConservation(pool)
+      } catch {
+        return null
+      }
+    },
+    close: () => pool.end(),
+  }
+}

@@ -1,0 +1,123 @@
+import type { Pool } from 'pg'
+import { defer } from 'rxjs'
+import type { Outcome } from '../domain/outcome'
+import type { Outbox, OutboxChunk } from '../ports'
+import { inTransaction } from './in-transaction'
+import {
+  createRouteReader,
+  type MoveOutcomeRow,
+  moveOutcomeColumns,
+  outcomeOfMoveRow,
+  outcomeOfRejectionRow,
+  type RejectionRow,
+  rejectionColumns,
+} from './read-outcomes'
+import { asPortError } from './transient-error'
+
+interface OutboxRow {
+  readonly id: bigint
+  readonly outcomes: number
+  readonly source_id: number | null
+  readonly from_offset: bigint | null
+  readonly to_offset: bigint | null
+  readonly route_id: number | null
+  readonly from_seq: bigint | null
+  readonly to_seq: bigint | null
+}
+
+/** Rows looked at for one chunk. */
+const maxRows = 1_000
+
+const selectRows = `
+  select o.outbox_id as id, o.outcomes, o.source_id, o.from_offset, o.to_offset, j.route_id, j.from_seq, j.to_seq
+  from outbox o left join job j using (job_id)
+  where o.outbox_id > $1 order by o.outbox_id limit ${maxRows}`
+
+// One query a row, with its range given: so each is two index ranges, whatever the size of the log.
+const selectMoves = `
+  select ${moveOutcomeColumns}
+  from outcome o
+  join move m on m.route_id = $1 and m.seq between $2 and $3 and m.seq = o.seq
+  join job j on j.job_id = o.job_id
+  join consumed c on c.source_id = m.source_id
+  where o.route_id = $1 and o.seq between $2 and $3
+  order by o.seq`
+
+const selectRejections = `
+  select ${rejectionColumns}
+  from rejection x join consumed c using (source_id)
+  where x.source_id = $1 and x.source_offset between $2 and $3
+  order by x.source_offset, x.ordinal`
+
+/** The rows of one chunk: as many as fit, at least one. */
+const fitting = (rows: readonly OutboxRow[], maxOutcomes: number): OutboxRow[] => {
+  let sum = 0
+  const end = rows.findIndex(row => {
+    sum += row.outcomes
+    return sum > maxOutcomes
+  })
+  return rows.slice(0, end < 0 ? rows.length : Math.max(end, 1))
+}
+
+const createRowReader = (pool: Pool): ((row: OutboxRow) => Promise<Outcome[]>) => {
+  const routeOf = createRouteReader(pool)
+  return async row => {
+    if (row.route_id === null) {
+      const range = [row.source_id, row.from_offset, row.to_offset]
+      return (await pool.query<RejectionRow>(selectRejections, range)).rows.map(outcomeOfRejectionRow)
+    }
+    const route = await routeOf(row.route_id)
+    const range = [row.route_id, row.from_seq, row.to_seq]
+    return (await pool.query<MoveOutcomeRow>(selectMoves, range)).rows.map(found =>
+      outcomeOfMoveRow(found, route),
+    )
+  }
+}
+
+/** The publisher's side of the journal. Needs no lease: the sink fences publishers. */
+export const createOutbox = (pool: Pool): Outbox => {
+  const read = createRowReader(pool)
+  const next = async (position: bigint, maxOutcomes: number): Promise<OutboxChunk | null> => {
+    const rows = fitting((await pool.query<OutboxRow>(selectRows, [position])).rows, maxOutcomes)
+    const last = rows.at(-1)
+    if (last === undefined) return null
+    const outcomes: Outcome[] = []
+    for (const row of rows) {
+      const found = await read(row)
+      if (found.length !== row.outcomes)
+        throw new Error(`outbox row ${row.id}: ${found.length} outcomes instead of ${row.outcomes}`)
+      for (const outcome of found) outcomes.push(outcome)
+    }
+    return { lastId: last.id, outcomes }
+  }
+
+  return {
+    next: (position, maxOutcomes) =>
+      defer(() =>
+        next(position, maxOutcomes).catch((error: unknown) => {
+          throw asPortError(error)
+        }),
+      ),
+    position: publisher =>
+      inTransaction(pool, async client => {
+        const { rows } = await client.query<{ published: bigint; end: bigint }>(
+          `select coalesce((select position from published where publisher = $1), 0) as published, last_id as "end"
+           from outbox_counter`,
+          [publisher],
+        )
+        const [row] = rows
+        if (row === undefined) throw new Error('the outbox has no counter')
+        return row
+      }),
+    published: (publisher, position) =>
+      inTransaction(pool, async client => {
+        await client.query(
+          `insert into published (publisher, position) values ($1, $2)
+           on conflict (publisher) do update
+             set position = greatest(published.position, excluded.position), published_at = now()`,
+          [publisher, position],
+        )
+        await client.query('delete from outbox where outbox_id <= $1', [position])
+      }),
+  }
+}

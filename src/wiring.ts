@@ -1,0 +1,82 @@
+/** From configuration to the options of each adapter and flow: nothing is decided here. */
+import type { Config } from './config'
+import { encodeDeadLetter } from './domain/dead-letter'
+import { encodeResult } from './domain/event'
+import { defaultRefusalPolicy } from './domain/refusal'
+import type { DriverPolicies } from './drive/driver'
+import type { DefaultTarget } from './intake/normalise'
+import { createJobApi } from './iot/create-job-api'
+import type { KafkaOptions } from './kafka/client'
+import type { OutcomeSinkOptions } from './kafka/outcome-sink'
+import type { JobApi } from './ports'
+import type { ServiceParts } from './service'
+import type { Logger } from './telemetry/logger'
+
+/** After an unforeseen error a batch rests so long, ms. */
+const restMs = 5_000
+
+/** Variables that a command which calls the provider cannot do without. */
+export const providerVariables = ['accessKeyId', 'accessKeySecret'] as const
+
+export const kafkaOptions = (config: Config, logger: Logger): KafkaOptions => {
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: username, kafkaSaslPassword: password } = config
+  return {
+    brokers: config.kafkaBrokers ?? [],
+    clientId: config.kafkaClientId,
+    ssl: config.kafkaSsl,
+    sasl:
+      mechanism !== null && username !== null && password !== null
+        ? { mechanism, username, password }
+        : undefined,
+    log: (level, text, fields) => logger[level](fields, text),
+  }
+}
+
+export const outcomeSinkOptions = (config: Config, logger: Logger): OutcomeSinkOptions => ({
+  kafka: kafkaOptions(config, logger),
+  transactionalId: config.kafkaTransactionalId,
+  resultsTopic: config.kafkaResultsTopic,
+  deadLetterTopic: config.kafkaDeadLetterTopic,
+  createTopics: config.kafkaCreateTopics,
+  encode: outcome => ({
+    result: encodeResult(outcome, { cloudEvents: config.resultsCloudEvents }),
+    deadLetter: encodeDeadLetter(outcome),
+  }),
+})
+
+export const jobApi = (config: Config): JobApi =>
+  createJobApi({
+    accessKeyId: config.accessKeyId ?? '',
+    accessKeySecret: config.accessKeySecret ?? '',
+    ...(config.securityToken === null ? {} : { securityToken: config.securityToken }),
+    endpoint: config.iotEndpoint,
+    callTimeoutMs: config.callTimeoutMs,
+    resultFileHosts: config.resultFileHosts,
+  })
+
+export const defaultTarget = (config: Config): DefaultTarget => ({
+  defaultTargetUid: config.targetUid,
+  defaultTargetAliyunId: config.targetAliyunId,
+})
+
+export const quota = (config: Config): ServiceParts['quota'] => ({
+  shared: config.quotaQps,
+  perOperation: {
+    create: config.quotaQpsCreate,
+    query: config.quotaQpsQuery,
+    detail: config.quotaQpsDetail,
+    list: config.quotaQpsList,
+  },
+})
+
+export const policies = (config: Config): DriverPolicies => ({
+  quotaJobs: config.quotaJobs,
+  createSettleMs: config.createSettleMs,
+  attempts: {
+    maxAttempts: config.retryMaxAttempts,
+    backoffMs: config.retryBackoffMs,
+    backoffMaxMs: config.retryBackoffMaxMs,
+  },
+  refusals: defaultRefusalPolicy,
+  restMs,
+})

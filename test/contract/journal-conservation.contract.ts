@@ -1,0 +1,196 @@
+import fc from 'fast-check'
+import { firstValueFrom } from 'rxjs'
+import type { Job } from '../../src/domain/job'
+import type { Outcome, Verdict } from '../../src/domain/outcome'
+import type { DriveJournal } from '../../src/ports'
+import type { JournalHarness, JournalUnderTest } from '../support/journal-harness'
+import { chunkOf, routeTo } from '../support/journal-requests'
+
+const routes = [
+  routeTo('iot-1'),
+  routeTo('iot-2', { priority: 'urgent' }),
+  routeTo('iot-1', { productKey: 'a1Other' }),
+]
+
+const requests = fc.array(
+  fc.record({
+    requestId: fc.constantFrom('r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7', 'r8'),
+    route: fc.constantFrom(...routes),
+    devices: fc.subarray(['dev1', 'dev2', 'dev3', 'dev4'], { minLength: 1 }),
+  }),
+  { minLength: 1, maxLength: 4 },
+)
+
+const operation = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('append' as const), requests, rejections: fc.nat({ max: 1 }) }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('claim' as const) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constantFrom(
+        'settle' as const,
+        'create' as const,
+        'lose' as const,
+        'split' as const,
+        'hold' as const,
+      ),
+      /** Which of the jobs in hand. */
+      which: fc.nat(),
+      /** One digit a move: how it ends. */
+      verdicts: fc.nat(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('route' as const),
+      routeId: fc.integer({ min: 1, max: 3 }),
+      isHeld: fc.boolean(),
+    }),
+  },
+)
+
+type Operation = typeof operation extends fc.Arbitrary<infer O> ? O : never
+
+const verdictsOf = (job: Job, seed: number): Verdict[] =>
+  job.moves.map(({ seq }, index): Verdict => {
+    const digit = Math.floor(seed / 3 ** index) % 3
+    if (digit === 0)
+      return { seq, outcome: 'moved', final: true, code: '200', message: null, retryInMs: null }
+    if (digit === 1)
+      return { seq, outcome: 'failed', final: true, code: '6204', message: 'gone', retryInMs: null }
+    return { seq, outcome: 'failed', final: false, code: '9500', message: 'busy', retryInMs: 0 }
+  })
+
+/** Plays operations against a journal; what does not fit at the moment is passed over. */
+const createPlayer = (at: JournalHarness) => {
+  const drive: DriveJournal = at.drive()
+  const inHand = new Map<number, Job>()
+  const accepted = new Set<string>()
+  let offset = 0n
+
+  const checkApart = (job: Job): void => {
+    const names = new Set(job.moves.map(move => move.deviceName))
+    for (const other of inHand.values())
+      if (other.route.productKey === job.route.productKey)
+        for (const move of other.moves)
+          if (names.has(move.deviceName))
+            throw new Error(`${move.deviceName} in jobs ${job.jobId} and ${other.jobId}`)
+  }
+  const claim = async (): Promise<Job | null> => {
+    const claimed = await firstValueFrom(drive.claim([...inHand.keys()]))
+    if (claimed.kind === 'idle') return null
+    checkApart(claimed.job)
+    inHand.set(claimed.job.jobId, claimed.job)
+    return claimed.job
+  }
+  const settle = async (job: Job, seed: number): Promise<void> => {
+    if (job.status !== 'running') {
+      if (job.status === 'claimed') await firstValueFrom(drive.creating(job.jobId))
+      await firstValueFrom(drive.created(job.jobId, `P${job.jobId}`))
+    }
+    await firstValueFrom(drive.ended(job.jobId, 'completed'))
+    await firstValueFrom(drive.settle(job.jobId, verdictsOf(job, seed), 'completed'))
+    inHand.delete(job.jobId)
+  }
+  const advance = async (job: Job, kind: 'create' | 'lose' | 'split' | 'hold'): Promise<void> => {
+    if (kind === 'hold') {
+      await firstValueFrom(drive.hold(job.jobId, 'test'))
+    } else if (kind === 'create' && job.status === 'claimed') {
+      await firstValueFrom(drive.creating(job.jobId))
+      await firstValueFrom(drive.created(job.jobId, `P${job.jobId}`))
+      inHand.set(job.jobId, { ...job, status: 'running' })
+    } else if (kind === 'lose' && job.status === 'claimed') {
+      await firstValueFrom(drive.creating(job.jobId))
+      await firstValueFrom(drive.unanswered(job.jobId, 'timeout'))
+      inHand.set(job.jobId, { ...job, status: 'unknown' })
+    } else if (
+      kind === 'split' &&
+      job.status !== 'running' &&
+      new Set(job.moves.map(move => move.deviceName)).size > 1
+    ) {
+      await firstValueFrom(drive.split(job.jobId, 'refused'))
+      inHand.delete(job.jobId)
+    }
+  }
+  const append = async ({ requests, rejections }: Extract<Operation, { kind: 'append' }>): Promise<void> => {
+    const chunk = chunkOf(offset, requests, rejections > 0 ? [{ requestId: 'bad' }] : [])
+    offset = chunk.nextOffset
+    for (const { requestId, route, deviceNames } of chunk.requests)
+      for (const name of deviceNames) accepted.add(`${requestId} ${route.productKey} ${name}`)
+    await firstValueFrom(at.intake.append(chunk))
+  }
+  return {
+    play: async (operation: Operation): Promise<void> => {
+      if (operation.kind === 'append') return append(operation)
+      if (operation.kind === 'route') return at.holdRoute(operation.routeId, operation.isHeld)
+      const job = [...inHand.values()][
+        operation.kind === 'claim' ? -1 : operation.which % Math.max(inHand.size, 1)
+      ]
+      if (operation.kind === 'claim') await claim()
+      else if (job === undefined) return
+      else if (operation.kind === 'settle') await settle(job, operation.verdicts)
+      else await advance(job, operation.kind)
+    },
+    /** Carries everything to its end; says what was taken in. */
+    drain: async (): Promise<ReadonlySet<string>> => {
+      for (const routeId of [1, 2, 3]) await at.holdRoute(routeId, false)
+      for (let rounds = 0; rounds < 500; rounds += 1) {
+        const [job] = inHand.values()
+        if (job !== undefined) await settle(job, 0)
+        else if ((await claim()) === null) return accepted
+      }
+      throw new Error('it never ends')
+    },
+  }
+}
+
+/** Every request and device ended for good once, and every outcome has its own id. */
+const checkOutcomes = (outcomes: readonly Outcome[], accepted: ReadonlySet<string>): void => {
+  const ids = outcomes.map(({ id }) => id)
+  expect(new Set(ids).size).toBe(ids.length)
+  const finals = outcomes.filter(({ final, outcome }) => final && outcome !== 'rejected')
+  const ended = finals.map(
+    ({ requestId, productKey, deviceName }) => `${requestId} ${productKey} ${deviceName}`,
+  )
+  expect(ended.sort()).toEqual([...accepted].sort())
+}
+
+/** Whatever happens in whatever order, nothing is lost and nothing counted twice. */
+export const journalConservation = (name: string, journal: JournalUnderTest, numRuns: number): void => {
+  describe(`conservation: ${name}`, () => {
+    afterAll(() => journal.close())
+
+    it('holds after every step of any sequence of steps', async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 40 }), async operations => {
+          const at = await journal.open({ batchMaxDevices: 5, batchMaxWaitMs: 0 })
+          const player = createPlayer(at)
+          for (const operation of operations) {
+            await player.play(operation)
+            const counted = await at.conservation()
+            expect(counted.gap).toBe(0)
+            expect(await at.recount()).toEqual(counted)
+          }
+          const accepted = await player.drain()
+          const { moved, failed, rejected, duplicate, ...others } = await at.conservation()
+          expect(others).toEqual({
+            accepted: moved + failed + rejected + duplicate,
+            superseded: 0,
+            pending: 0,
+            in_flight: 0,
+            retrying: 0,
+            held: 0,
+            gap: 0,
+          })
+          const chunk = await firstValueFrom(at.outbox.next(0n, 100_000))
+          checkOutcomes(chunk?.outcomes ?? [], accepted)
+        }),
+        { numRuns },
+      )
+    })
+  })
+}

@@ -1,0 +1,128 @@
+import type { RequestListener, ServerResponse } from 'node:http'
+import { firstValueFrom } from 'rxjs'
+import type { RouteFields } from '../../src/domain/route'
+import { createJobApi } from '../../src/iot/create-job-api'
+import { bodyOf, type RawServer, startRawServer } from '../support/raw-server'
+
+const route: RouteFields = {
+  productKey: 'a1BwAGVexmp',
+  sourceInstanceId: 'iot-source',
+  strategy: 1,
+  targetInstanceIds: ['iot-a', 'iot-b'],
+  targetUid: '9984000000000000001',
+  targetAliyunId: null,
+  priority: 'normal',
+}
+
+const apiOn = (endpoint: string, callTimeoutMs = 10_000) =>
+  createJobApi({
+    accessKeyId: 'a',
+    accessKeySecret: 'b',
+    endpoint,
+    callTimeoutMs,
+    resultFileHosts: [],
+  })
+const json = (response: ServerResponse, status: number, body: unknown) =>
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+
+const job = {
+  JobId: '00123',
+  Status: '1',
+  ProductKey: 'a1BwAGVexmp',
+  SourceInstanceId: 'iot-source',
+  Strategy: 0,
+  TargetUid: '9984000000000000001',
+  Total: 10,
+  GmtCreate: 1_581_595_942_000,
+}
+
+describe('what the adapter makes of answers', () => {
+  let server: RawServer | undefined
+  afterEach(() => server?.close())
+  const serve = async (listener: RequestListener, callTimeoutMs?: number) => {
+    server = await startRawServer(listener)
+    return apiOn(server.url, callTimeoutMs)
+  }
+
+  it('sends everything of a create in the body, and nothing in the URL', async () => {
+    let sent = new URLSearchParams()
+    const api = await serve((request, response) => {
+      bodyOf(request).then(body => {
+        sent = new URLSearchParams(body)
+        json(response, 200, { Success: true, JobId: '00123' })
+      })
+    })
+    const created = await firstValueFrom(api.create(route, ['meter:0001', 'meter@0002']))
+    expect(created).toEqual({ ok: true, value: { providerJobId: '00123' } })
+    expect(server?.requests).toEqual(['POST /'])
+    expect(Object.fromEntries(sent)).toEqual({
+      'DeviceName.1': 'meter:0001',
+      'DeviceName.2': 'meter@0002',
+      ProductKey: 'a1BwAGVexmp',
+      SourceInstanceId: 'iot-source',
+      Strategy: '1',
+      TargetUid: '9984000000000000001',
+      'TargetInstanceConfig.1.TargetInstanceId': 'iot-a',
+      'TargetInstanceConfig.2.TargetInstanceId': 'iot-b',
+    })
+  })
+
+  it.each([
+    ['no Code', { Success: true, JobId: 'j' }],
+    ['an empty Code', { Success: true, Code: '', JobId: 'j' }],
+    ['a Code that reads like a failure', { Success: true, Code: 'iot.prod.X', JobId: 'j' }],
+    ['Success as text', { Success: 'true', Code: 'success', JobId: 'j' }],
+  ])('goes by Success: %s', async (_, body) => {
+    const api = await serve((_request, response) => json(response, 200, body))
+    expect(await firstValueFrom(api.create(route, ['meter']))).toEqual({
+      ok: true,
+      value: { providerJobId: 'j' },
+    })
+  })
+
+  it.each([
+    [
+      'its wrapper',
+      { targetInstanceConfigs: [{ TargetInstanceId: 'b' }, { TargetInstanceId: 'a' }] },
+      ['a', 'b'],
+    ],
+    ['a bare list', [{ TargetInstanceId: 'b' }, { TargetInstanceId: 'a' }], ['a', 'b']],
+    ['nothing', undefined, []],
+  ])('reads target instances in %s', async (_, TargetInstanceConfigs, targetInstanceIds) => {
+    const api = await serve((_request, response) =>
+      json(response, 200, { Success: true, Data: { ...job, TargetInstanceConfigs } }),
+    )
+    expect(await firstValueFrom(api.query('00123'))).toEqual({
+      ok: true,
+      value: {
+        providerJobId: '00123',
+        status: 1,
+        productKey: 'a1BwAGVexmp',
+        sourceInstanceId: 'iot-source',
+        strategy: 0,
+        targetInstanceIds,
+        targetUid: '9984000000000000001',
+        total: 10,
+        createdAt: 1_581_595_942_000,
+      },
+    })
+    expect(server?.requests).toEqual(['POST /?JobId=00123'])
+  })
+
+  it.each([
+    ['one job it cannot read', { Total: 2, JobInfo: { items: [job, { ...job, Status: 7 }] } }],
+    ['no list and no total', {}],
+  ])('takes a list with %s for no list at all: absence counts', async (_, Data) => {
+    const api = await serve((_request, response) => json(response, 200, { Success: true, Data }))
+    expect(await firstValueFrom(api.list({}))).toMatchObject({ ok: false, kind: 'unknown' })
+  })
+
+  it('reads an empty list, and asks for the page after a token', async () => {
+    const api = await serve((_request, response) =>
+      json(response, 200, { Success: true, Data: { Total: 0, NextToken: '', JobInfo: { items: [] } } }),
+    )
+    const page = await firstValueFrom(api.list({ productKey: 'a1BwAGVexmp', nextToken: 'next' }))
+    expect(page).toEqual({ ok: true, value: { jobs: [], nextToken: null, total: 0 } })
+    expect(server?.requests).toEqual(['POST /?PageSize=200&ProductKey=a1BwAGVexmp&NextToken=next'])
+  })
+})

@@ -1,0 +1,129 @@
+import type { RequestListener, ServerResponse } from 'node:http'
+import { firstValueFrom } from 'rxjs'
+import type { RouteFields } from '../../src/domain/route'
+import { createJobApi } from '../../src/iot/create-job-api'
+import { type RawServer, startRawServer } from '../support/raw-server'
+
+const route: RouteFields = {
+  productKey: 'a1BwAGVexmp',
+  sourceInstanceId: 'iot-source',
+  strategy: 1,
+  targetInstanceIds: ['iot-a', 'iot-b'],
+  targetUid: '9984000000000000001',
+  targetAliyunId: null,
+  priority: 'normal',
+}
+const keyId = 'LTAI5tNotAKeyAtAll'
+const keySecret = 'n0t/a+secret'
+
+const apiOn = (endpoint: string, callTimeoutMs = 10_000) =>
+  createJobApi({
+    accessKeyId: keyId,
+    accessKeySecret: keySecret,
+    endpoint,
+    callTimeoutMs,
+    resultFileHosts: [],
+  })
+const json = (response: ServerResponse, status: number, body: unknown) =>
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+const html = (response: ServerResponse, status: number) =>
+  response.writeHead(status, { 'content-type': 'text/html' }).end('<html>Bad Gateway</html>')
+
+describe('what the adapter makes of failures', () => {
+  let server: RawServer | undefined
+  afterEach(() => server?.close())
+  const serve = async (listener: RequestListener, callTimeoutMs?: number) => {
+    server = await startRawServer(listener)
+    return apiOn(server.url, callTimeoutMs)
+  }
+
+  const answers: readonly [string, RequestListener, string][] = [
+    [
+      'a business failure',
+      (_, r) => json(r, 200, { Success: false, Code: 'iot.prod.X', ErrorMessage: 'm' }),
+      'batch-refused',
+    ],
+    [
+      'throttling inside a 200',
+      (_, r) => json(r, 200, { Success: false, Code: 'Throttling.User' }),
+      'throttled',
+    ],
+    ['throttling', (_, r) => json(r, 400, { Code: 'Throttling.User', Message: 'm' }), 'throttled'],
+    ['a bare 429', (_, r) => json(r, 429, {}), 'throttled'],
+    [
+      'a refused signature',
+      (_, r) => json(r, 403, { Code: 'SignatureDoesNotMatch', Message: 'm' }),
+      'account-refused',
+    ],
+    [
+      'an error in XML',
+      (_, r) =>
+        r
+          .writeHead(403, { 'content-type': 'text/xml;charset=utf-8' })
+          .end('<Error><Code>Forbidden.RAM</Code><Message>m</Message></Error>'),
+      'account-refused',
+    ],
+    ['a code in no table', (_, r) => json(r, 400, { Code: 'Novel', Message: 'm' }), 'unknown'],
+    ['503', (_, r) => json(r, 503, { Code: 'ServiceUnavailable', Message: 'm' }), 'unanswered'],
+    ['502 with HTML', (_, r) => html(r, 502), 'unanswered'],
+    ['200 with HTML', (_, r) => html(r, 200), 'unanswered'],
+    ['an empty body', (_, r) => r.writeHead(200).end(), 'unanswered'],
+    ['JSON that is no object', (_, r) => json(r, 200, null), 'unanswered'],
+    ['neither success nor failure', (_, r) => json(r, 200, { JobId: 'j' }), 'unanswered'],
+    ['success without a JobId', (_, r) => json(r, 200, { Success: true, JobId: '' }), 'unanswered'],
+    ['a reset', request => request.socket.destroy(), 'unanswered'],
+    [
+      'a body that breaks off',
+      (_, r) => r.writeHead(200, { 'content-length': 99 }).write('{"Succ', () => r.destroy()),
+      'unanswered',
+    ],
+  ]
+  it.each(answers)('%s', async (_, listener, kind) => {
+    const api = await serve(listener)
+    const refused = await firstValueFrom(api.create(route, ['meter-0001']))
+    expect(refused).toEqual({
+      ok: false,
+      kind,
+      code: expect.stringMatching(/./),
+      message: expect.stringMatching(/./),
+    })
+    expect(server?.requests).toHaveLength(1)
+  })
+
+  it.each([
+    ['never answers', () => undefined],
+    [
+      'stops after the headers',
+      (_: unknown, r: ServerResponse) => r.writeHead(200, { 'content-length': 99 }).flushHeaders(),
+    ],
+  ] as const)('gives up at the deadline on a provider that %s', async (_, listener) => {
+    const api = await serve(listener, 200)
+    expect(await firstValueFrom(api.create(route, ['meter-0001']))).toMatchObject({
+      ok: false,
+      kind: 'unanswered',
+    })
+  })
+
+  it('knows that nothing was sent where nobody listens', async () => {
+    const api = await serve(() => undefined)
+    await server?.close()
+    server = undefined
+    expect(await firstValueFrom(api.create(route, ['meter-0001']))).toMatchObject({
+      ok: false,
+      kind: 'not-sent',
+      code: 'ECONNREFUSED',
+    })
+  })
+
+  it('repeats no secret that an answer repeats', async () => {
+    const api = await serve((request, response) =>
+      json(response, 400, {
+        Code: 'SignatureDoesNotMatch',
+        Message: `key ${keyId}, secret ${keySecret}, ${request.headers.authorization}\r\nhttps://h.example/?Signature=abc`,
+      }),
+    )
+    const refused = await firstValueFrom(api.list({}))
+    expect(refused).toMatchObject({ ok: false, kind: 'account-refused' })
+    expect(JSON.stringify(refused)).not.toMatch(/LTAI5t|n0t\/|[0-9a-f]{40}|Signature=[^*]|\\r/)
+  })
+})

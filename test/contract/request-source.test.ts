@@ -1,0 +1,47 @@
+import { createFakeRequestSource } from '../support/fake-request-source'
+import { deleteTopics, describeKafka, produceRecords, uniqueTopic } from '../support/kafka'
+import { deleteBefore, makeTopics, testSource } from '../support/kafka-source'
+import { requestSourceContract } from './request-source.contract'
+
+requestSourceContract('the fake', async () => {
+  const fake = createFakeRequestSource({ topic: 'requests', partitions: 2 })
+  return {
+    source: fake.source,
+    topic: 'requests',
+    produce: async (partition, records) => {
+      for (const { key, value, headers = {} } of records) {
+        fake.produce(partition, {
+          key: key === null ? null : Buffer.from(key),
+          value,
+          headers: Object.fromEntries(
+            Object.entries(headers).map(([name, text]) => [name.toLowerCase(), Buffer.from(text)]),
+          ),
+        })
+      }
+    },
+    deleteBefore: async (partition, offset) => fake.deleteBefore(partition, offset),
+    close: async () => undefined,
+  }
+})
+
+describeKafka('Kafka', () => {
+  requestSourceContract('Kafka', async () => {
+    const topic = uniqueTopic('source')
+    await makeTopics([topic], 2)
+    const source = testSource(topic, `${topic}.group`)
+    return {
+      source,
+      topic,
+      produce: (partition, records) =>
+        produceRecords(
+          topic,
+          records.map(record => ({ ...record, partition })),
+        ),
+      deleteBefore: (partition, offset) => deleteBefore(topic, partition, offset),
+      close: async () => {
+        await source.stopped()
+        await deleteTopics([topic])
+      },
+    }
+  })
+})

@@ -1,0 +1,100 @@
+import { defer, map, Observable, of, timer } from 'rxjs'
+import type { Outcome } from '../../src/domain/outcome'
+import { type OutboxChunk, type OutcomeSink, type SinkSession, TransientError } from '../../src/ports'
+
+export interface FakeOutcomeSink {
+  readonly sink: OutcomeSink
+  /** What a reader of committed records sees, in order. */
+  readonly published: () => readonly Outcome[]
+  /** Ids of the outbox rows published last, one of each chunk. */
+  readonly positions: () => readonly bigint[]
+  /** Sessions opened so far. */
+  readonly sessions: () => number
+  /**
+   * The next publish fails: `aborted` before anything is written, `answer-lost` after all of it was. Either ends the
+   * session.
+   */
+  breakNext(how: 'aborted' | 'answer-lost'): void
+  /** The next `open` throws. */
+  refuseNext(error: Error): void
+  /** Forgets the position, as a broker does of a group unused for a week. */
+  forgetPosition(): void
+}
+
+/** Outcomes in memory, all or nothing; the newest session fences the others. Time only by rxjs timers. */
+export const createFakeOutcomeSink = (
+  options: { readonly publishMs?: number; readonly position?: bigint | null } = {},
+): FakeOutcomeSink => {
+  const published: Outcome[] = []
+  const positions: bigint[] = []
+  let committed = options.position ?? null
+  let sessions = 0
+  let breakage: 'aborted' | 'answer-lost' | null = null
+  let refusal: Error | null = null
+
+  const sessionOf = (number: number): SinkSession & { end(): void } => {
+    let isEnded = false
+    let written = committed
+    const fail = (text: string): never => {
+      isEnded = true
+      throw new TransientError(text)
+    }
+    const write = (chunk: OutboxChunk): void => {
+      if (isEnded) fail('the session is over')
+      if (number !== sessions) fail('fenced by a newer session')
+      if (written !== null && chunk.lastId <= written) {
+        throw new Error(`outbox ${chunk.lastId} was to be published after ${written}`)
+      }
+      const how = breakage
+      breakage = null
+      if (how === 'aborted') fail('aborted')
+      published.push(...chunk.outcomes)
+      positions.push(chunk.lastId)
+      committed = chunk.lastId
+      written = chunk.lastId
+      if (how === 'answer-lost') fail('no answer to the commit')
+    }
+    return {
+      position: committed,
+      publish: chunk => {
+        const { publishMs } = options
+        return publishMs === undefined
+          ? defer(() => of(write(chunk)))
+          : timer(publishMs).pipe(map(() => write(chunk)))
+      },
+      end: () => {
+        isEnded = true
+      },
+    }
+  }
+
+  return {
+    sink: {
+      open: () =>
+        new Observable(subscriber => {
+          const error = refusal
+          refusal = null
+          if (error !== null) {
+            subscriber.error(error)
+            return
+          }
+          sessions += 1
+          const session = sessionOf(sessions)
+          subscriber.next(session)
+          return () => session.end()
+        }),
+    },
+    published: () => published,
+    positions: () => positions,
+    sessions: () => sessions,
+    breakNext: how => {
+      breakage = how
+    },
+    refuseNext: error => {
+      refusal = error
+    },
+    forgetPosition: () => {
+      committed = null
+    },
+  }
+}

@@ -1,0 +1,134 @@
+/** The journal's contract suite runs on harnesses: one over the fake, one over PostgreSQL. */
+import type { DriveJournal, IntakeJournal, Outbox } from '../../src/ports'
+import { createDriveJournal } from '../../src/postgres/drive-journal'
+import { createIntakeJournal } from '../../src/postgres/intake-journal'
+import { migrate } from '../../src/postgres/migrate'
+import { createOutbox } from '../../src/postgres/outbox'
+import { createPool, type Pool } from '../../src/postgres/pool'
+import { createTestDatabase } from './database'
+import { createFakeJournal } from './fake-journal'
+import type { Conservation } from './fake-journal/conservation'
+
+export interface HarnessOptions {
+  readonly batchMaxDevices: number
+  readonly batchMaxWaitMs: number
+}
+
+export interface JournalHarness {
+  readonly intake: IntakeJournal
+  readonly outbox: Outbox
+  drive(epoch?: bigint): DriveJournal
+  /** Gives the lease to another epoch. */
+  takeOver(): Promise<bigint>
+  /** Does nothing where there is no such route. */
+  holdRoute(routeId: number, isHeld: boolean): Promise<void>
+  /** What the counters say. */
+  conservation(): Promise<Conservation>
+  /** The same, counted from the rows. */
+  recount(): Promise<Conservation>
+}
+
+export interface JournalUnderTest {
+  /** An empty journal. */
+  open(options: HarnessOptions): Promise<JournalHarness>
+  close(): Promise<void>
+}
+
+export const fakeUnderTest = (): JournalUnderTest => ({
+  open: async options => {
+    const journal = createFakeJournal(options)
+    return {
+      intake: journal.intake,
+      outbox: journal.outbox,
+      drive: epoch => journal.drive(epoch),
+      takeOver: async () => journal.takeOver(),
+      holdRoute: async (routeId, isHeld) => {
+        if (routeId > journal.store.routes.size) return
+        if (isHeld) journal.holdRoute(routeId, 'test')
+        else journal.releaseRoute(routeId)
+      },
+      conservation: async () => journal.recount(),
+      recount: async () => journal.recount(),
+    }
+  },
+  close: async () => undefined,
+})
+
+const emptied = `
+  truncate move, left_out, job, outcome, requeue, rejection, outbox, published, result_file, consumed, route_claims,
+    route_intake, route restart identity cascade;
+  update lease set epoch = 1; update outbox_counter set last_id = 0`
+
+const counted = `
+  with states as (select state, count(*) as n from device_move.moves group by state),
+  repeats as (select (select count(*) from left_out where reason = 'duplicate')
+                     + (select coalesce(sum(repeated_rejections), 0) from consumed) as n),
+  taken as (select (select count(distinct accepted) from move) + (select count(*) from rejection)
+                   + (select coalesce(sum(repeated_rejections), 0) from consumed) as n),
+  counts as (select s.name, coalesce(states.n, 0) as n
+             from unnest(array['moved', 'failed', 'rejected', 'superseded', 'pending', 'in_flight', 'retrying', 'held'])
+               as s (name) left join states on states.state = s.name
+             union all select 'duplicate', n from repeats)
+  select name, n::integer from counts
+  union all select 'accepted', n::integer from taken
+  union all select 'gap', (taken.n - (select sum(n) from counts))::integer from taken`
+
+export const readConservation = async (pool: Pool): Promise<Conservation> => {
+  const { rows } = await pool.query<Record<keyof Conservation, bigint>>(
+    'select * from device_move.conservation',
+  )
+  return Object.fromEntries(
+    Object.entries(rows[0] ?? {}).map(([name, n]) => [name, Number(n)]),
+  ) as Conservation
+}
+
+export const recountFromViews = async (pool: Pool): Promise<Conservation> => {
+  const { rows } = await pool.query<{ name: string; n: number }>(counted)
+  return Object.fromEntries(rows.map(row => [row.name, row.n])) as Conservation
+}
+
+export const postgresUnderTest = (): JournalUnderTest => {
+  const prepare = async () => {
+    const database = await createTestDatabase()
+    await migrate(database.url, { log: () => undefined })
+    const onError = (error: Error): void => {
+      throw error
+    }
+    return { database, pool: createPool(database.url, { max: 6, onError }) }
+  }
+  // Not before the first test: a suite is loaded even when none of its tests runs.
+  let prepared: ReturnType<typeof prepare> | null = null
+  return {
+    open: async options => {
+      prepared ??= prepare()
+      const { pool } = await prepared
+      await pool.query(emptied)
+      return {
+        intake: createIntakeJournal(pool),
+        outbox: createOutbox(pool),
+        drive: (epoch = 1n) => createDriveJournal(pool, epoch, options),
+        takeOver: async () => {
+          const { rows } = await pool.query<{ epoch: bigint }>(
+            'update lease set epoch = epoch + 1 returning epoch',
+          )
+          return rows[0]?.epoch ?? 0n
+        },
+        holdRoute: async (routeId, isHeld) => {
+          await pool.query(
+            `update route set held_at = case when $2 then now() end, held_reason = case when $2 then 'test' end
+             where route_id = $1`,
+            [routeId, isHeld],
+          )
+        },
+        conservation: () => readConservation(pool),
+        recount: () => recountFromViews(pool),
+      }
+    },
+    close: async () => {
+      if (prepared === null) return
+      const { pool, database } = await prepared
+      await pool.end()
+      await database.drop()
+    },
+  }
+}

@@ -1,0 +1,36 @@
+import type { EncodeOutcome } from '../../src/kafka/outcome-records'
+import { createOutcomeSink, type OutcomeSinkOptions } from '../../src/kafka/outcome-sink'
+import type { OutcomeSink } from '../../src/ports'
+import { testKafkaOptions } from './kafka-source'
+
+/** Small and plain: what the domain makes of an outcome is tested there. */
+export const encodeForTest: EncodeOutcome = outcome => {
+  const key = `${outcome.productKey}/${outcome.deviceName}`
+  return {
+    result: {
+      key,
+      value: JSON.stringify({ id: outcome.id, message: outcome.message }),
+      headers: { ce_id: outcome.id },
+    },
+    deadLetter:
+      outcome.deadLetter === null
+        ? null
+        : { key, value: outcome.deadLetter, headers: { 'error-code': outcome.code } },
+  }
+}
+
+export interface SinkTopics {
+  readonly results: string
+  readonly deadLetters: string
+}
+
+/** The real sink on the test broker; the transactional id is named after the topic. */
+export const testSink = (topics: SinkTopics, more: Partial<OutcomeSinkOptions> = {}): OutcomeSink =>
+  createOutcomeSink({
+    kafka: testKafkaOptions(),
+    transactionalId: `${topics.results}.publisher`,
+    resultsTopic: topics.results,
+    deadLetterTopic: topics.deadLetters,
+    encode: encodeForTest,
+    ...more,
+  })

@@ -1,0 +1,118 @@
+import { goodRequest, makeRecord, parse, parseWith } from './make-record'
+
+const structured = { 'content-type': 'application/cloudevents+json; charset=UTF-8' }
+const trace = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+const { requestId, ...unnamed } = goodRequest
+const event = { specversion: '1.0', id: 'event-9', source: '/erp', type: 'move', data: unnamed }
+const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64')
+
+describe('a CloudEvent in binary mode', () => {
+  it('is a request like any other, named by the event unless it names itself', () => {
+    const headers = {
+      ce_specversion: '1.0',
+      ce_id: 'event-9',
+      ce_type: 'move',
+      ce_source: '/erp',
+      'content-type': 'application/json',
+    }
+    expect(parse(makeRecord(unnamed, headers)).requests[0]?.requestId).toBe('event-9')
+    expect(parse(makeRecord(goodRequest, headers)).requests[0]?.requestId).toBe(requestId)
+  })
+})
+
+describe('a CloudEvent in structured mode', () => {
+  it.each([
+    ['data', event],
+    ['data_base64', { ...event, data: undefined, data_base64: base64(unnamed) }],
+    ['a later minor version', { ...event, specversion: '1.1' }],
+  ])('with %s is opened', (_, value) => {
+    const { requests, rejections } = parse(makeRecord(value, structured))
+    expect(rejections).toEqual([])
+    expect(requests).toMatchObject([{ requestId: 'event-9', deviceNames: ['meter-000017'] }])
+  })
+
+  it('may have its data anywhere among its members', () => {
+    const value = `{"x":{"data":1},"data" : ${JSON.stringify(goodRequest)} ,"id":"event-9","specversion":"1.0"}`
+    expect(parse(makeRecord(value, structured)).requests[0]?.requestId).toBe(requestId)
+  })
+
+  it.each([
+    ['another version', { ...event, specversion: '0.3' }, 'invalid_request', '$.specversion must be "1.0"'],
+    ['no data', { ...event, data: undefined }, 'invalid_request', 'needs either $.data or $.data_base64'],
+    [
+      'both kinds of data',
+      { ...event, data_base64: base64(unnamed) },
+      'invalid_request',
+      'needs either $.data or $.data_base64',
+    ],
+    [
+      'data as text',
+      { ...event, data: JSON.stringify(unnamed) },
+      'invalid_request',
+      '$ must be a JSON object',
+    ],
+    [
+      'what is not base64',
+      { ...event, data: undefined, data_base64: '%%%' },
+      'invalid_encoding',
+      'not base64',
+    ],
+    [
+      'bytes that are not UTF-8',
+      { ...event, data: undefined, data_base64: '//79' },
+      'invalid_encoding',
+      'UTF-8',
+    ],
+    [
+      'a request that breaks a rule',
+      { ...event, data: { ...unnamed, strategy: 3 } },
+      'invalid_request',
+      '$.strategy must be 0 or 1',
+    ],
+  ])('with %s is rejected under the id of the event', (_, value, code, text) => {
+    const { requests, rejections } = parse(makeRecord(value, structured))
+    expect(requests).toEqual([])
+    expect(rejections).toMatchObject([{ code, requestId: 'event-9' }])
+    expect(rejections[0]?.message).toContain(text)
+  })
+
+  it('is rejected when its data has a field twice', () => {
+    const value = `{"id":"event-9","specversion":"1.0","data":{"deviceName":"meter-1","deviceName":"meter-2"}}`
+    expect(parse(makeRecord(value, structured)).rejections[0]?.message).toContain(
+      '$.deviceName is given more than once',
+    )
+  })
+
+  it('is rejected when it is a batch', () => {
+    const headers = { 'content-type': 'application/cloudevents-batch+json' }
+    expect(parse(makeRecord([event], headers)).rejections).toMatchObject([{ code: 'invalid_request' }])
+  })
+})
+
+describe('trace context', () => {
+  it.each([
+    ['its header', () => parseWith({}, { traceparent: trace })],
+    ['the extension in binary mode', () => parseWith({}, { ce_traceparent: trace })],
+    [
+      'the extension in structured mode',
+      () => parse(makeRecord({ ...event, traceparent: trace }, structured)),
+    ],
+  ])('is carried from %s', (_, parsed) => {
+    expect(parsed().requests[0]?.traceparent).toBe(trace)
+  })
+
+  it('is carried by rejections too', () => {
+    expect(parseWith({ strategy: 3 }, { traceparent: trace }).rejections[0]?.traceparent).toBe(trace)
+  })
+
+  it.each([
+    'nonsense',
+    trace.toUpperCase(),
+    `${trace}-extra`,
+    trace.replace(/^00/, 'ff'),
+    trace.replace('4bf92f3577b34da6a3ce929d0e0e4736', '0'.repeat(32)),
+    trace.replace('00f067aa0ba902b7', '0'.repeat(16)),
+  ])('of another shape is dropped: %s', traceparent => {
+    expect(parseWith({}, { traceparent }).requests).toMatchObject([{ traceparent: null }])
+  })
+})

@@ -1,0 +1,65 @@
+import { gunzipSync } from 'node:zlib'
+import { compressLz4, decompressLz4 } from '../../../src/kafka/lz4'
+import { compressSnappy, decompressSnappy } from '../../../src/kafka/snappy'
+import { compressZstd, decompressZstd } from '../../../src/kafka/zstd'
+import { framesOfPlain, fromJavaClient, plain } from './compressed-fixtures'
+
+const mebibyte = 1024 * 1024
+const readers = { snappy: decompressSnappy, lz4: decompressLz4, zstd: decompressZstd }
+const names = ['snappy', 'lz4', 'zstd'] as const
+const of = (base64: string): Buffer => Buffer.from(base64, 'base64')
+const deviceNames = (records: Buffer): string[] => records.toString('latin1').match(/meter-\d+/g) ?? []
+
+describe('decompression', () => {
+  it.each(names)('reads %s batches of the Java client', name => {
+    const expected = deviceNames(gunzipSync(of(fromJavaClient.gzip)))
+    expect(expected).toHaveLength(40)
+    expect(deviceNames(readers[name](of(fromJavaClient[name]), mebibyte))).toEqual(expected)
+  })
+
+  const frames = (['lz4', 'zstd'] as const).flatMap(name =>
+    Object.entries(framesOfPlain[name]).map(([how, frame]) => ({ name, how, frame: of(frame) })),
+  )
+  it.each(frames)('reads $name, $how', ({ name, frame }) => {
+    expect(readers[name](frame, mebibyte).equals(plain)).toBe(true)
+    const twice = readers[name](Buffer.concat([frame, frame]), mebibyte)
+    expect(twice.equals(Buffer.concat([plain, plain]))).toBe(true)
+  })
+
+  it.each(names)('stops at the limit of %s', name => {
+    const compressed =
+      name === 'snappy' ? compressSnappy(plain) : of(Object.values(framesOfPlain[name])[0] ?? '')
+    expect(readers[name](compressed, plain.length)).toHaveLength(plain.length)
+    expect(() => readers[name](compressed, plain.length - 1)).toThrow()
+  })
+
+  it.each(names)('refuses %s that is cut or damaged', name => {
+    const whole = of(fromJavaClient[name])
+    expect(() => readers[name](whole.subarray(0, whole.length - 9), mebibyte)).toThrow()
+    expect(() => readers[name](Buffer.from('certainly not compressed'), mebibyte)).toThrow()
+  })
+
+  it('refuses a zstd window of gigabytes before it is allocated', () => {
+    const frame = of(Object.values(framesOfPlain.zstd)[0] ?? '')
+    const huge = Buffer.from(frame)
+    // No single segment, and the largest window descriptor.
+    huge.writeUInt8(0x00, 4)
+    huge.writeUInt8(0xf8, 5)
+    expect(() => decompressZstd(huge, mebibyte)).toThrow('window')
+  })
+
+  it('reads a bare snappy block, as librdkafka writes it', () => {
+    const framed = compressSnappy(plain)
+    expect(decompressSnappy(framed.subarray(20), mebibyte).equals(plain)).toBe(true)
+  })
+
+  it.each([0, 1, 12, 13, 70_000])('reads back its own %i bytes', length => {
+    const data = Buffer.from(Array.from({ length }, (_, at) => (at * 7919) % 251))
+    expect(decompressLz4(compressLz4(data), mebibyte).equals(data)).toBe(true)
+    expect(decompressSnappy(compressSnappy(data), mebibyte).equals(data)).toBe(true)
+  })
+
+  it('says that it does not compress zstd', () => {
+    expect(compressZstd).toThrow('zstd compression is not supported')
+  })
+})

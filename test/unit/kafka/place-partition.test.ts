@@ -1,0 +1,16 @@
+import { placeOf } from '../../../src/kafka/place-partition'
+
+describe('where a partition is read on', () => {
+  const marks = { low: 10n, high: 20n }
+
+  it.each([
+    [undefined, { kind: 'as-committed' }],
+    [10n, { kind: 'at', offset: 10n }],
+    [15n, { kind: 'at', offset: 15n }],
+    [20n, { kind: 'at', offset: 20n }],
+    [7n, { kind: 'after-gap', offset: 10n, missing: 3n }],
+    [21n, { kind: 'beyond-end' }],
+  ])('position %s', (position, place) => {
+    expect(placeOf(position, marks)).toEqual(place)
+  })
+})

@@ -1,0 +1,81 @@
+import { type Account, createAccount } from '../../../src/simulator/account'
+import type { Result } from '../../../src/simulator/answer'
+import type { JobFate } from '../../../src/simulator/job-fate'
+import type { Operation } from '../../../src/simulator/operation-names'
+import type { OperationHandler } from '../../../src/simulator/operations/call-context'
+import { createOperation } from '../../../src/simulator/operations/create'
+import { deleteOperation } from '../../../src/simulator/operations/delete'
+import { detailOperation } from '../../../src/simulator/operations/detail'
+import { listOperation } from '../../../src/simulator/operations/list'
+import { provisioningOperation } from '../../../src/simulator/operations/provisioning'
+import { queryOperation } from '../../../src/simulator/operations/query'
+import { type SimulatorOptions, withDefaults } from '../../../src/simulator/options'
+
+export type Call = (operation: Operation, params: Record<string, string>, fate?: Partial<JobFate>) => Result
+
+const handlers: Record<Operation, OperationHandler> = {
+  create: createOperation,
+  query: queryOperation,
+  list: listOperation,
+  detail: detailOperation,
+  delete: deleteOperation,
+  provisioning: provisioningOperation,
+}
+
+/** Parameters of a create from instance A to instance B. */
+export const order = (
+  names: readonly string[],
+  more: Record<string, string> = {},
+): Record<string, string> => ({
+  ...Object.fromEntries(names.map((name, i) => [`DeviceName.${i + 1}`, name])),
+  ProductKey: 'a1Product',
+  SourceInstanceId: 'A',
+  'TargetInstanceConfig.1.TargetInstanceId': 'B',
+  Strategy: '0',
+  TargetUid: '1984000000000001',
+  ...more,
+})
+
+/** An account on a clock of its own; jobs take 10 ms in status 0 and 90 ms in status 1. */
+export const createFixture = (options: Partial<SimulatorOptions> = {}) => {
+  const account: Account = createAccount(
+    withDefaults({ initMs: 10, baseMs: 90, perDeviceMs: 0, jitter: 0, ...options }),
+  )
+  let at = 1_000_000
+  const call: Call = (operation, params, fate = {}) => {
+    account.timeline.advance(at)
+    return handlers[operation](account, {
+      params: new Map(Object.entries(params)),
+      at,
+      origin: 'http://x',
+      fate,
+    })
+  }
+  const fields = (result: Result): Record<string, unknown> => {
+    if (!result.ok) throw new Error(`refused: ${result.code}`)
+    return { ...result.fields }
+  }
+  return {
+    account,
+    call,
+    fields,
+    now: () => at,
+    pass(ms: number) {
+      at += ms
+      account.timeline.advance(at)
+    },
+    /** Creates a job from A to B (unless `more` says otherwise); its id. */
+    create: (
+      names: readonly string[],
+      more: Record<string, string> = {},
+      fate: Partial<JobFate> = {},
+    ): string => String(fields(call('create', order(names, more), fate)).JobId),
+    codeOf: (result: Result): string => (result.ok ? 'ok' : result.code),
+    /** Device name → code, as the job's result file will tell. */
+    rows: (jobId: string): Record<string, string> => {
+      const job = account.book.find(jobId)
+      if (job === undefined) throw new Error('no such job')
+      return Object.fromEntries(account.rowsOf(job).map(row => [row.deviceName, row.code]))
+    },
+  }
+}

@@ -1,0 +1,52 @@
+import { createFixture, order } from './account-fixture'
+
+const target = (n: number) => `TargetInstanceConfig.${n}.TargetInstanceId`
+
+describe('what a create checks', () => {
+  it.each([
+    ['iot.device.NoneDeviceNameElement', order([])],
+    ['iot.device.InvalidFormattedDeviceName', order(['abc'])],
+    ['iot.device.InvalidFormattedDeviceName', order(['good-name', 'x'.repeat(33)])],
+    ['iot.device.InvalidFormattedDeviceName', order(['with space'])],
+    ['iot.prod.NullProductKey', order(['meter-1'], { ProductKey: '' })],
+    ['iot.system.InstanceIdSame', order(['meter-1'], { [target(1)]: 'A' })],
+    ['iot.system.InstanceNotFound', order(['meter-1'], { [target(1)]: 'missing-instance' })],
+    ['iot.system.UidNotFound', order(['meter-1'], { TargetUid: '' })],
+    ['iot.common.InvalidFormattedParameter', order(['meter-1'], { [target(2)]: 'C' })],
+    ['iot.common.InvalidFormattedParameter', order(['meter-1'], { Strategy: '2' })],
+    ['iot.common.InvalidFormattedParameter', order(['meter-1'], { Strategy: '' })],
+    ['ok', order(['meter-1'], { [target(2)]: 'C', Strategy: '1' })],
+    ['ok', order(['a@b.c:d-E_9', '1234'])],
+  ])('answers %s', (code, params) => {
+    const fixture = createFixture()
+    expect(fixture.codeOf(fixture.call('create', params))).toBe(code)
+    expect(fixture.account.book.all()).toHaveLength(code === 'ok' ? 1 : 0)
+  })
+
+  it('counts the devices', () => {
+    const fixture = createFixture({ maxDevices: 2 })
+    const result = fixture.call('create', order(['meter-1', 'meter-2', 'meter-3']))
+    expect(fixture.codeOf(result)).toBe('iot.device.DeviceCountExceeded')
+  })
+
+  it('takes a login for the account it belongs to', () => {
+    const fixture = createFixture({ accountUid: '42' })
+    const { TargetUid: _, ...params } = order(['meter-1'], { TargetAliyunId: 'io@example.com' })
+    expect(fixture.call('create', params).ok).toBe(true)
+    expect(fixture.account.book.all()[0]?.targetUid).toBe('42')
+  })
+
+  it('lets a missing device fail its row', () => {
+    const fixture = createFixture()
+    const job = fixture.create(['meter-1', 'missing-2'])
+    fixture.pass(100)
+    expect(fixture.rows(job)).toEqual({ 'meter-1': '200', 'missing-2': 'iot.device.NotExistedDevice' })
+  })
+
+  it('lets a missing device fail the whole create, if asked to', () => {
+    const fixture = createFixture({ missingDevice: 'whole' })
+    const result = fixture.call('create', order(['meter-1', 'missing-2']))
+    expect(fixture.codeOf(result)).toBe('iot.device.NotExistedDevice')
+    expect(fixture.account.truth.summary().devices).toBe(0)
+  })
+})
