@@ -1,20 +1,16 @@
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { processEnvironment } from '../config'
-import { optionTable, parseSimulatorOptions } from '../simulator/options'
+import { optionFlags } from '../simulator/option-flags'
+import { parseSimulatorOptions } from '../simulator/options'
 import { createSimulator } from '../simulator/simulator'
 import { CommandError, exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
 
-const kebab = (name: string): string => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
-
 /** One flag an option of the simulator's table, so that the two cannot differ. */
 export const addSimulatorFlags = (command: Command): Command => {
-  for (const [name, option] of Object.entries(optionTable))
-    command.option(
-      `--${kebab(name)} <value>`,
-      `${option.note} (${option.accepts}; default ${JSON.stringify(option.value)})`,
-    )
+  for (const { flag, value, note, accepts } of optionFlags)
+    command.option(`${flag} <value>`, `${note} (${accepts}; default ${JSON.stringify(value)})`)
   return command
 }
 

@@ -38,7 +38,7 @@ export interface ParentWatch {
   done(): void
 }
 
-/** Starts the watcher; `removeDir` is removed when this process ends before `done()`. */
+/** Starts the watcher; `removeDir` (absolute) is removed when this process ends before `done()`. */
 export const createParentWatch = (removeDir?: string): ParentWatch => {
   const shell = spawn('/bin/sh', ['-c', script, 'sh', removeDir ?? ''], {
     stdio: ['pipe', 'ignore', 'ignore'],

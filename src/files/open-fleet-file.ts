@@ -28,9 +28,11 @@ const whyNotOpened: Readonly<Record<string, string>> = {
   EACCES: 'it may not be read by this user',
 }
 
+const codeOf = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
+
 const explained = (name: string, error: unknown): unknown => {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const why = whyNotOpened[code]
+  const why = whyNotOpened[codeOf(error)]
   return why === undefined ? error : new Error(`cannot read ${name}: ${why}`, { cause: error })
 }
 

@@ -1,10 +1,10 @@
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { CompressionCodecs, CompressionTypes } from 'kafkajs'
-import { compressLz4, decompressLz4 } from './lz4'
+import { decompressLz4 } from './lz4'
 import { compressSnappy, decompressSnappy } from './snappy'
 import { markersInPlaceOf } from './unreadable-batch'
-import { compressZstd, decompressZstd } from './zstd'
+import { decompressZstd } from './zstd'
 
 /** Brokers accept batches of 1 MiB unless told otherwise; more than this is an accident or an attack. */
 export const maxDecompressedBytes = 64 * 1024 * 1024
@@ -41,6 +41,11 @@ const codecOf = (type: CompressionTypes, { name, compress, decompress }: Algorit
   },
 })
 
+/** This service reads what others compressed; what it writes needs no more than gzip. */
+const readOnly = (name: string) => (): never => {
+  throw new Error(`${name} is read, not written: produce with gzip or snappy`)
+}
+
 const gzipAsync = promisify<Buffer, Buffer>(gzip)
 const gunzipAsync = (data: Buffer, maxOutputLength: number): Promise<Buffer> =>
   new Promise((resolve, reject) => {
@@ -56,8 +61,8 @@ export const registerCodecs = (): void => {
   const algorithms: readonly [CompressionTypes, Algorithm][] = [
     [CompressionTypes.GZIP, { name: 'gzip', compress: gzipAsync, decompress: gunzipAsync }],
     [CompressionTypes.Snappy, { name: 'snappy', compress: compressSnappy, decompress: decompressSnappy }],
-    [CompressionTypes.LZ4, { name: 'lz4', compress: compressLz4, decompress: decompressLz4 }],
-    [CompressionTypes.ZSTD, { name: 'zstd', compress: compressZstd, decompress: decompressZstd }],
+    [CompressionTypes.LZ4, { name: 'lz4', compress: readOnly('lz4'), decompress: decompressLz4 }],
+    [CompressionTypes.ZSTD, { name: 'zstd', compress: readOnly('zstd'), decompress: decompressZstd }],
   ]
   for (const [type, algorithm] of algorithms) {
     const codec = codecOf(type, algorithm)

@@ -1,7 +1,4 @@
-import { compress } from 'lz4js'
 import { createGrowingBuffer, type GrowingBuffer } from './growing-buffer'
-
-// lz4js only compresses here: its reader takes a block's checksum for the block's first bytes and checks no bounds.
 
 const frameMagic = 0x184d2204
 const skippableMagic = 0x184d2a50
@@ -74,5 +71,3 @@ export const decompressLz4 = (data: Buffer, maxBytes: number): Buffer => {
   }
   return out.bytes()
 }
-
-export const compressLz4 = (data: Buffer): Buffer => Buffer.from(compress(data))

@@ -1,37 +1,56 @@
 import { Observable } from 'rxjs'
 import { type OutcomeSink, type SinkSession, TransientError } from '../ports'
 import { type OutcomeSinkOptions, openWriter, type Writer } from './outcome-writer'
+import { transientOf } from './transient'
 
 export type { OutcomeSinkOptions } from './outcome-writer'
 
-import { transientOf } from './transient'
+export interface KafkaOutcomeSink extends OutcomeSink {
+  /** Settles when every session that was unsubscribed has disconnected, or has been given up after 5 s. */
+  closed(): Promise<void>
+}
 
 /**
  * Outcomes into Kafka, exactly once for readers of committed records: each chunk's results, dead letters and the
  * position are one transaction. The broker lets one session write: opening a newer one fences this one.
  */
-export const createOutcomeSink = (options: OutcomeSinkOptions): OutcomeSink => ({
-  open: () =>
+export const createOutcomeSink = (options: OutcomeSinkOptions): KafkaOutcomeSink => {
+  const closing = new Set<Promise<void>>()
+
+  /** Bounded; never rejects. */
+  const close = (writer: Writer): Promise<void> => {
+    const closed = writer.close().finally(() => closing.delete(closed))
+    closing.add(closed)
+    return closed
+  }
+
+  const open: OutcomeSink['open'] = () =>
     new Observable<SinkSession>(subscriber => {
       let writer: Writer | null = null
-      const open = async (): Promise<void> => {
+      const start = async (): Promise<void> => {
         const opened = await openWriter(options)
         if (subscriber.closed) {
-          await opened.close()
+          await close(opened)
           return
         }
         writer = opened
         subscriber.next({ position: opened.position, publish: chunk => publishOnce(opened, chunk) })
       }
-      open().catch((error: unknown) =>
+      start().catch((error: unknown) =>
         subscriber.error(transientOf(error, 'cannot open the results topic for writing')),
       )
       return () => {
-        // Nobody waits for it; it is bounded and never rejects.
-        void writer?.close()
+        if (writer !== null) close(writer)
       }
-    }),
-})
+    })
+
+  return {
+    open,
+    closed: async () => {
+      await Promise.all(closing)
+    },
+  }
+}
 
 /** Cold; unsubscribing in the middle ends the session, since nobody can know then whether it was committed. */
 const publishOnce = (writer: Writer, chunk: Parameters<SinkSession['publish']>[0]): Observable<void> =>

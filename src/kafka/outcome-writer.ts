@@ -60,9 +60,6 @@ export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> =
     return partitionCounts(admin, topics)
   })
   const producer = producerOf(options)
-  const close = async (): Promise<void> => {
-    await withinMs(producer.disconnect(), closeWithinMs)
-  }
   let position: bigint | null
   try {
     await producer.connect()
@@ -75,14 +72,15 @@ export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> =
     position = positionOf(committed[0]?.partitions.find(at => at.partition === 0)?.offset)
   } catch (error) {
     // Never used after a failed connect: it would write without sequence numbers (trap 8).
-    await close()
+    await withinMs(producer.disconnect(), closeWithinMs)
     throw error
   }
 
   const opened = position
   let written = position
   let ended: TransientError | null = null
-  let isBusy = false
+  /** Settles when the chunk under way has ended, either way; null between chunks. */
+  let underWay: Promise<unknown> | null = null
   let records = 0
 
   const write = async (chunk: OutboxChunk): Promise<void> => {
@@ -100,6 +98,9 @@ export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> =
           ...partitionedBatches(deadLetterTopic, deadLetters, partitions.get(deadLetterTopic) ?? 1),
         ],
         stubOf: tooLargeStub,
+        checkpoint: () => {
+          if (ended !== null) throw ended
+        },
         position: { groupId: transactionalId, topic: resultsTopic, offset: chunk.lastId + 1n },
       })
       written = chunk.lastId
@@ -112,15 +113,16 @@ export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> =
     position: opened,
     publish: async chunk => {
       if (ended !== null) throw ended
-      if (isBusy) throw new Error('one chunk is published at a time')
-      isBusy = true
+      if (underWay !== null) throw new Error('one chunk is published at a time')
+      const writing = write(chunk)
+      underWay = writing
       try {
-        await write(chunk)
+        await writing
       } catch (error) {
         if (error instanceof TransientError) ended = error
         throw error
       } finally {
-        isBusy = false
+        underWay = null
       }
     },
     end: reason => {
@@ -128,7 +130,11 @@ export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> =
     },
     close: async () => {
       ended ??= new TransientError('the session is closed')
-      await close()
+      // kafkajs reconnects to finish a send that is under way (trap 27): let it end first, and disconnect then.
+      await withinMs(
+        Promise.allSettled([underWay]).then(() => producer.disconnect()),
+        closeWithinMs,
+      )
     },
   }
 }

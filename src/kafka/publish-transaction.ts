@@ -7,6 +7,8 @@ export interface TransactionWork<R extends OutgoingRecord> {
   /** Sent in this order, one at a time: one send never spans two brokers (trap 4). */
   readonly batches: readonly PartitionBatch<R>[]
   readonly stubOf: (record: R) => OutgoingRecord
+  /** Asked before every step; throws to break off. */
+  readonly checkpoint: () => void
   /** Where the position lies: offset of `topic`, partition 0, for the group. */
   readonly position: { readonly groupId: string; readonly topic: string; readonly offset: bigint }
 }
@@ -19,15 +21,20 @@ const abortWithinMs = 5_000
  */
 export const publishTransaction = async <R extends OutgoingRecord>(
   producer: Producer,
-  { batches, stubOf, position }: TransactionWork<R>,
+  { batches, stubOf, checkpoint, position }: TransactionWork<R>,
 ): Promise<void> => {
   const transaction = await producer.transaction()
   try {
-    for (const batch of batches) await sendBatch(transaction, batch, stubOf)
+    for (const batch of batches) {
+      checkpoint()
+      await sendBatch(transaction, batch, stubOf)
+    }
+    checkpoint()
     await transaction.sendOffsets({
       consumerGroupId: position.groupId,
       topics: [{ topic: position.topic, partitions: [{ partition: 0, offset: position.offset.toString() }] }],
     })
+    checkpoint()
     await transaction.commit()
   } catch (error) {
     // Spares readers the wait until the broker times the transaction out. Opening a new session aborts it too.

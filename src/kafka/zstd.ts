@@ -38,8 +38,3 @@ export const decompressZstd = (data: Buffer, maxBytes: number): Buffer => {
   reader.push(data, true)
   return out.bytes()
 }
-
-/** Reading is all this service does with zstd. */
-export const compressZstd = (): never => {
-  throw new Error('zstd compression is not supported, only decompression: produce with gzip, snappy or lz4')
-}

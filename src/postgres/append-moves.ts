@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg'
 import type { MoveRequest } from '../domain/request'
 import { type RouteFields, routeKey } from '../domain/route'
+import { numberArray, textArray } from './array-literal'
 import { routeIds } from './route-rows'
 
 /** Ids of routes already seen, by key. Routes are never deleted. */
@@ -16,9 +17,6 @@ const insertMoves = `
          to_timestamp(requested_at / 1000.0), now(), device_name, request_id, traceparent
   from unnest($3::integer[], $4::bigint[], $5::bigint[], $6::float8[], $7::text[], $8::text[], $9::text[])
     with ordinality as t (route_id, seq, source_offset, requested_at, device_name, request_id, traceparent, n)`
-
-/** Numbers as an array literal: far cheaper than one text per element. */
-const numbers = (values: readonly (number | bigint)[]): string => `{${values.join(',')}}`
 
 const resolveRoutes = async (
   client: PoolClient,
@@ -74,13 +72,13 @@ export const appendMoves = async (
     await client.query(insertMoves, [
       sourceId,
       rows[0]?.acceptance,
-      numbers(part.map(place => place.routeId)),
-      numbers(part.map(place => nextSeq(place.routeId))),
-      numbers(part.map(place => place.request.position.offset)),
-      numbers(part.map(place => place.request.requestedAt.getTime())),
-      part.map(place => place.deviceName),
-      part.map(place => place.request.requestId),
-      part.map(place => place.request.traceparent),
+      numberArray(part.map(place => place.routeId)),
+      numberArray(part.map(place => nextSeq(place.routeId))),
+      numberArray(part.map(place => place.request.position.offset)),
+      numberArray(part.map(place => place.request.requestedAt.getTime())),
+      textArray(part.map(place => place.deviceName)),
+      textArray(part.map(place => place.request.requestId)),
+      textArray(part.map(place => place.request.traceparent)),
     ])
   }
   await client.query(

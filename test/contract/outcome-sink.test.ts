@@ -18,13 +18,17 @@ describeKafka('Kafka', () => {
   outcomeSinkContract('Kafka', async () => {
     const topics = { results: uniqueTopic('results'), deadLetters: uniqueTopic('dead-letters') }
     await makeTopics([topics.results, topics.deadLetters], 3)
+    const sink = testSink(topics)
     return {
-      sink: testSink(topics),
+      sink,
       published: async () =>
         (await readCommitted(topics.results)).map(record =>
           Buffer.from(record.headers.ce_id ?? []).toString(),
         ),
-      close: () => deleteTopics([topics.results, topics.deadLetters]),
+      close: async () => {
+        await sink.closed()
+        await deleteTopics([topics.results, topics.deadLetters])
+      },
     }
   })
 })

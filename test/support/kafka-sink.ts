@@ -1,6 +1,9 @@
 import type { EncodeOutcome } from '../../src/kafka/outcome-records'
-import { createOutcomeSink, type OutcomeSinkOptions } from '../../src/kafka/outcome-sink'
-import type { OutcomeSink } from '../../src/ports'
+import {
+  createOutcomeSink,
+  type KafkaOutcomeSink,
+  type OutcomeSinkOptions,
+} from '../../src/kafka/outcome-sink'
 import { testKafkaOptions } from './kafka-source'
 
 /** Small and plain: what the domain makes of an outcome is tested there. */
@@ -25,7 +28,7 @@ export interface SinkTopics {
 }
 
 /** The real sink on the test broker; the transactional id is named after the topic. */
-export const testSink = (topics: SinkTopics, more: Partial<OutcomeSinkOptions> = {}): OutcomeSink =>
+export const testSink = (topics: SinkTopics, more: Partial<OutcomeSinkOptions> = {}): KafkaOutcomeSink =>
   createOutcomeSink({
     kafka: testKafkaOptions(),
     transactionalId: `${topics.results}.publisher`,

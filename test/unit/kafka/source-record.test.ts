@@ -1,14 +1,13 @@
 import type { KafkaMessage } from 'kafkajs'
 import { chunkEnd, sourceRecordOf } from '../../../src/kafka/source-record'
 
-const message = (more: Partial<KafkaMessage> = {}): KafkaMessage => ({
+const message = (more: Partial<Pick<KafkaMessage, 'value' | 'headers'>> = {}): KafkaMessage => ({
   key: null,
-  value: null,
   timestamp: '1700000000000',
   attributes: 0,
   offset: '12345678901234567',
-  headers: {},
-  ...more,
+  headers: more.headers ?? {},
+  value: more.value ?? null,
 })
 
 describe('a record of the source', () => {

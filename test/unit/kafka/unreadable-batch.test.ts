@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { KafkaMessage } from 'kafkajs'
+import { CompressionCodecs, CompressionTypes, type KafkaMessage } from 'kafkajs'
 import { registerCodecs } from '../../../src/kafka/codecs'
 import { markersInPlaceOf, untilUnreadable } from '../../../src/kafka/unreadable-batch'
 
@@ -52,7 +52,6 @@ describe('a record batch that cannot be decompressed', () => {
   })
 
   it('fails the fetch where no header lies before it', async () => {
-    const { CompressionCodecs, CompressionTypes } = await import('kafkajs')
     const codec: { decompress(data: Buffer): Promise<Buffer> } = CompressionCodecs[CompressionTypes.LZ4]()
     await expect(codec.decompress(Buffer.from(new Uint8Array(8).buffer))).rejects.toMatchObject({
       name: 'UnreadableBatchError',

@@ -1,0 +1,48 @@
+import { createRequestProducer } from '../../src/kafka/submit-producer'
+import { deleteTopics, describeKafka, readTopic, uniqueTopic } from '../support/kafka'
+import { makeTopics, testKafkaOptions } from '../support/kafka-source'
+
+describeKafka('submitting requests', () => {
+  let topic: string
+  beforeEach(async () => {
+    topic = uniqueTopic('submit')
+    await makeTopics([topic], 3)
+  })
+  afterEach(() => deleteTopics([topic]))
+
+  it('writes every record once, those of one key in order', async () => {
+    const producer = createRequestProducer({ kafka: testKafkaOptions(), topic })
+    const records = Array.from({ length: 3_000 }, (_, n) => ({
+      key: `device-${n % 50}`,
+      value: `${n}`,
+      headers: { n: `${n}` },
+    }))
+    await producer.send(records.slice(0, 2_000))
+    await producer.send(records.slice(2_000))
+    await producer.close()
+    const written = await readTopic(topic)
+    expect(written.map(record => Number(record.value)).sort((a, b) => a - b)).toEqual(
+      records.map((_, n) => n),
+    )
+    const ofOne = written.filter(record => `${record.key}` === 'device-7').map(record => Number(record.value))
+    expect(ofOne).toEqual([...ofOne].sort((a, b) => a - b))
+    expect(ofOne).toHaveLength(60)
+    expect(new Set(written.map(record => record.partition)).size).toBe(3)
+  })
+
+  it('names a record the broker refuses, and goes on with a new producer', async () => {
+    const producer = createRequestProducer({ kafka: testKafkaOptions(), topic })
+    const huge = { key: 'product/huge', value: 'x'.repeat(2_000_000), headers: {} }
+    await expect(producer.send([huge])).rejects.toThrow('product/huge')
+    await producer.send([{ key: 'product/small', value: 'y', headers: {} }])
+    await producer.close()
+    expect((await readTopic(topic)).map(record => `${record.key}`)).toEqual(['product/small'])
+  })
+
+  it('rejects when the broker cannot be reached', async () => {
+    const kafka = { ...testKafkaOptions(), brokers: ['127.0.0.1:1'] }
+    const producer = createRequestProducer({ kafka, topic })
+    await expect(producer.send([{ key: null, value: 'x', headers: {} }])).rejects.toThrow()
+    await producer.close()
+  })
+})

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { exampleEnvironment } from '../../src/config'
+import { variables } from '../../src/config-table'
+
+const root = join(__dirname, '../..')
+const read = (name: string): string => readFileSync(join(root, name), 'utf8')
+
+interface ComposeService {
+  readonly image?: string
+  readonly build?: string
+  readonly environment?: Readonly<Record<string, string>>
+  readonly healthcheck?: { readonly test: readonly string[] }
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
+  readonly volumes?: readonly string[]
+  readonly ports?: readonly string[]
+  readonly profiles?: readonly string[]
+}
+interface Compose {
+  readonly services: Readonly<Record<string, ComposeService>>
+  readonly volumes: Readonly<Record<string, unknown>>
+}
+
+describe('docker-compose.yml', () => {
+  const compose = parse(read('docker-compose.yml'), { strict: true, uniqueKeys: true }) as Compose
+  const services = Object.entries(compose.services)
+
+  it('has Kafka 4, PostgreSQL, the service, and the simulator as a profile', () => {
+    expect(Object.keys(compose.services).sort()).toEqual(['device-move', 'kafka', 'postgres', 'simulator'])
+    expect(compose.services.kafka?.image).toMatch(/^apache\/kafka:4\./)
+    expect(compose.services.simulator?.profiles).toEqual(['simulator'])
+  })
+
+  it.each(services)('%s says when it is healthy, and is built or pulled', (_name, service) => {
+    expect(service.healthcheck?.test[0]).toMatch(/^CMD/)
+    expect(Number(service.image !== undefined) + Number(service.build !== undefined)).toBe(1)
+  })
+
+  it.each(services)('%s publishes on the loopback address only', (_name, service) => {
+    for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/)
+  })
+
+  it('waits for what exists, and mounts what is declared', () => {
+    for (const [, service] of services) {
+      for (const name of Object.keys(service.depends_on ?? {})) expect(compose.services).toHaveProperty(name)
+      for (const volume of service.volumes ?? [])
+        expect(compose.volumes).toHaveProperty(volume.split(':')[0] ?? '')
+    }
+  })
+
+  it('sets only variables that the service knows', () => {
+    const known = Object.values(variables).map(({ name }) => name)
+    for (const name of Object.keys(compose.services['device-move']?.environment ?? {}))
+      expect(known).toContain(name)
+  })
+})
+
+describe('Dockerfile', () => {
+  it('has two stages and does not run as root', () => {
+    const stages = read('Dockerfile').match(/^FROM /gm)
+    expect(stages).toHaveLength(2)
+    expect(read('Dockerfile')).toMatch(/^USER node$/m)
+  })
+})
+
+describe('.env.example', () => {
+  it('lists every variable with its default, as the table has them', () => {
+    expect(read('.env.example')).toBe(exampleEnvironment())
+  })
+})

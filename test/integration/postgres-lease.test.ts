@@ -1,0 +1,141 @@
+import { filter, firstValueFrom, map, ReplaySubject, type Subscription, skip, take } from 'rxjs'
+import type { LeaseState } from '../../src/ports'
+import { createChanges } from '../../src/postgres/changes'
+import { createLease } from '../../src/postgres/lease'
+import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
+
+const timing = { leaseMs: 2_000, renewEveryMs: 200, quotaWindowMs: 100 }
+
+describe('the lease', () => {
+  let database: JournalDatabase
+  const open: Subscription[] = []
+
+  /** Starts one that wants the lease; its states can be waited for. */
+  const contend = (holder: string, idle = true) => {
+    const lease = createLease(database.url, { holder, ...timing })
+    const states$ = new ReplaySubject<LeaseState>()
+    const subscription = lease.hold(() => idle).subscribe(states$)
+    open.push(subscription)
+    const held = firstValueFrom(
+      states$.pipe(
+        map(state => (state.kind === 'held' ? state : null)),
+        filter(state => state !== null),
+      ),
+    )
+    const next = (after: number) => firstValueFrom(states$.pipe(skip(after), take(1)))
+    return { lease, states$, held, next, stop: () => subscription.unsubscribe() }
+  }
+  const row = async () => {
+    const { rows } = await database.pool.query<{
+      epoch: bigint
+      holder: string
+      expired: boolean
+      holder_backends: number[]
+    }>('select epoch, holder, expires_at <= now() as expired, holder_backends from lease')
+    if (rows[0] === undefined) throw new Error('no lease')
+    return rows[0]
+  }
+
+  beforeEach(async () => {
+    database = await createJournalDatabase({ onError: () => undefined })
+  })
+  afterEach(async () => {
+    for (const subscription of open.splice(0)) subscription.unsubscribe()
+    await database.drop()
+  })
+
+  it('goes to one of two, and to the other at once when it is given back', async () => {
+    const first = contend('first')
+    const { epoch, mayCall } = await first.held
+    expect(mayCall()).toBe(true)
+    const second = contend('second')
+    expect(await second.next(0)).toEqual({ kind: 'standing-by', holder: 'first' })
+    first.stop()
+    expect(mayCall()).toBe(false)
+    await first.lease.closed()
+    expect((await second.held).epoch).toBe(epoch + 1n)
+    expect(await row()).toMatchObject({ epoch: epoch + 1n, holder: 'second', expired: false })
+  })
+
+  it('is kept for its time when calls are under way at the end', async () => {
+    const first = contend('first', false)
+    await first.held
+    first.stop()
+    await first.lease.closed()
+    expect((await row()).expired).toBe(false)
+  })
+
+  it('is renewed for as long as it is wanted, over another connection if the first breaks', async () => {
+    const first = contend('first')
+    const { epoch, mayCall } = await first.held
+    const [pid] = (await row()).holder_backends
+    await database.pool.query('select pg_terminate_backend($1)', [pid])
+    while ((await row()).holder_backends[0] === pid);
+    expect(await row()).toMatchObject({ epoch, holder: 'first', expired: false })
+    expect(mayCall()).toBe(true)
+  })
+
+  it('is lost as soon as another epoch stands there', async () => {
+    const first = contend('first')
+    const { mayCall } = await first.held
+    await database.pool.query(
+      `update lease set epoch = epoch + 1, holder = 'thief', expires_at = now() + interval '1 hour'`,
+    )
+    expect(await first.next(1)).toEqual({ kind: 'standing-by', holder: null })
+    expect(mayCall()).toBe(false)
+    expect(await first.next(2)).toEqual({ kind: 'standing-by', holder: 'thief' })
+  })
+
+  it('cannot be called on once it may have expired: no answer, no calls', async () => {
+    const first = contend('first')
+    const { mayCall } = await first.held
+    const blocker = await database.pool.connect()
+    // A renewal hangs behind this lock.
+    await blocker.query('begin; lock table lease in access exclusive mode')
+    await first.next(1)
+    expect(mayCall()).toBe(false)
+    await blocker.query('rollback')
+    blocker.release()
+  })
+
+  it('is taken from a frozen holder, whose sessions are ended first', async () => {
+    const frozen = await database.pool.connect()
+    const { rows } = await frozen.query<{ pid: number }>('select pg_backend_pid() as pid')
+    await database.pool.query(
+      `update lease set epoch = 5, holder = 'frozen', holder_backends = array[$1::integer], expires_at = clock_timestamp()`,
+      [rows[0]?.pid],
+    )
+    const gone = new Promise<Error>(resolve => frozen.once('error', resolve))
+    await frozen.query('begin; select from lease for key share')
+    expect((await contend('taker').held).epoch).toBe(6n)
+    expect(String(await gone)).toContain('terminat')
+    frozen.release(true)
+  })
+})
+
+describe('changes', () => {
+  let database: JournalDatabase
+
+  beforeAll(async () => {
+    database = await createJournalDatabase({ onError: () => undefined })
+  })
+  afterAll(() => database.drop())
+
+  const listeners = `select pid from pg_stat_activity where datname = current_database() and query = 'listen device_move'`
+
+  it('tell of notifications, after a lost connection too', async () => {
+    const changes$ = createChanges(database.url)
+    const heard$ = new ReplaySubject<void>()
+    const subscription = changes$.subscribe(heard$)
+    const heard = (count: number) => firstValueFrom(heard$.pipe(skip(count - 1)))
+    await heard(1)
+    await database.pool.query(`notify device_move`)
+    await heard(2)
+    await database.pool.query(`select pg_terminate_backend(pid) from (${listeners}) l`)
+    await heard(3)
+    await database.pool.query(`notify device_move`)
+    await heard(4)
+    subscription.unsubscribe()
+    while ((await database.pool.query(listeners)).rowCount !== 0);
+  })
+})

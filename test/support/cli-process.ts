@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+const cli = join(__dirname, '../../dist/cli.js')
+
+export interface CliProcess {
+  readonly child: ChildProcess
+  /** Lines so far. */
+  readonly stdout: readonly string[]
+  readonly stderr: readonly string[]
+  /** Resolves with the first line (of either stream, past ones included) that fits; rejects if it ends before. */
+  line(fits: (line: string) => boolean): Promise<string>
+  /** Resolves with the exit status, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>
+  kill(signal: NodeJS.Signals): void
+}
+
+/** The built command line as a process. `environment` replaces the test's own, but for the path. */
+export const startCli = (
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  stdin: string | null = null,
+): CliProcess => {
+  const child = spawn(process.execPath, [cli, ...args], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  const stdout: string[] = []
+  const stderr: string[] = []
+  const watchers = new Set<(line: string) => void>()
+  const collect = (stream: NodeJS.ReadableStream, lines: string[]) =>
+    createInterface({ input: stream }).on('line', line => {
+      lines.push(line)
+      for (const watch of watchers) watch(line)
+    })
+  collect(child.stdout, stdout)
+  collect(child.stderr, stderr)
+  child.stdin.end(stdin ?? '')
+  // 'close' comes after the last line of both streams.
+  const ended = once(child, 'close').then(([code, signal]): number | NodeJS.Signals => code ?? signal)
+  const line = (fits: (line: string) => boolean): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const found = [...stdout, ...stderr].find(fits)
+      if (found !== undefined) {
+        resolve(found)
+        return
+      }
+      const watch = (next: string): void => {
+        if (!fits(next)) return
+        watchers.delete(watch)
+        resolve(next)
+      }
+      watchers.add(watch)
+      ended.then(how =>
+        reject(new Error(`ended with ${how} before that line:\n${stderr.slice(-20).join('\n')}`)),
+      )
+    })
+  return { child, stdout, stderr, line, ended, kill: signal => child.kill(signal) }
+}
+
+/** Asks again and again until the answer is true. The test's own time limit ends it otherwise. */
+export const until = async (isTrue: () => Promise<boolean>, everyMs = 100): Promise<void> => {
+  while (!(await isTrue())) await new Promise(resolve => setTimeout(resolve, everyMs))
+}

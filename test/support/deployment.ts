@@ -1,0 +1,121 @@
+import { Client } from 'pg'
+import { type CliProcess, startCli, until } from './cli-process'
+import { createTestDatabase } from './database'
+import { createTopics, produceRecords, testBrokers, uniqueTopic } from './kafka'
+
+export interface Deployment {
+  readonly environment: Readonly<Record<string, string>>
+  readonly topics: { readonly requests: string; readonly results: string; readonly deadLetters: string }
+  readonly databaseUrl: string
+  readonly simulatorUrl: string
+  /** Starts a replica of the service. */
+  run(): CliProcess
+  /** One request a device. */
+  submit(devices: readonly string[], more?: Readonly<Record<string, unknown>>): Promise<void>
+  conservation(): Promise<Readonly<Record<string, number>>>
+  /** Waits until so many moves are taken in and nothing is under way. */
+  settled(accepted: number): Promise<Readonly<Record<string, number>>>
+  /** The simulator's own view: what happened to devices, and how the quota was kept. */
+  truth(): Promise<{ readonly movedTwice: unknown; readonly [name: string]: unknown }>
+  audit(): Promise<{ readonly breaches: unknown; readonly [name: string]: unknown }>
+  stop(): Promise<void>
+}
+
+const credentials = {
+  ALIBABA_CLOUD_ACCESS_KEY_ID: 'acceptance',
+  ALIBABA_CLOUD_ACCESS_KEY_SECRET: 'acceptance-secret',
+}
+
+export const names = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${prefix}-${String(index).padStart(6, '0')}`)
+
+/** Simulator, database and topics of a suite's own; the service's replicas are started by the test. */
+export const createDeployment = async (
+  simulatorFlags: readonly string[] = [],
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Deployment> => {
+  const database = await createTestDatabase()
+  const topic = uniqueTopic('acceptance')
+  const topics = {
+    requests: `${topic}.requests`,
+    results: `${topic}.results`,
+    deadLetters: `${topic}.dead-letter`,
+  }
+  await createTopics(Object.values(topics), 4)
+  const simulator = startCli(['simulate', ...simulatorFlags], credentials)
+  const { listening } = JSON.parse(await simulator.line(line => line.startsWith('{"listening"'))) as {
+    listening: string
+  }
+  const client = new Client({ connectionString: database.url })
+  client.on('error', () => undefined)
+  await client.connect()
+  const replicas: CliProcess[] = []
+  const environment = {
+    ...credentials,
+    KAFKA_BROKERS: (testBrokers() ?? []).join(','),
+    KAFKA_GROUP_ID: topic,
+    KAFKA_REQUESTS_TOPIC: topics.requests,
+    KAFKA_RESULTS_TOPIC: topics.results,
+    KAFKA_DEAD_LETTER_TOPIC: topics.deadLetters,
+    DATABASE_URL: database.url,
+    IOT_ENDPOINT: listening,
+    BATCH_MAX_WAIT_MS: '300',
+    RETRY_BACKOFF_MS: '300',
+    CREATE_SETTLE_MS: '2000',
+    HTTP_PORT: '0',
+    ...settings,
+  }
+  const getJson = async <T>(path: string): Promise<T> =>
+    (await (await fetch(`${listening}${path}`)).json()) as T
+
+  const conservation = async (): Promise<Record<string, number>> => {
+    const { rows } = await client.query<Record<string, string>>('select * from device_move.conservation')
+    return Object.fromEntries(Object.entries(rows[0] ?? {}).map(([name, value]) => [name, Number(value)]))
+  }
+  return {
+    environment,
+    topics,
+    databaseUrl: database.url,
+    simulatorUrl: listening,
+    run: () => {
+      const replica = startCli(['run'], environment)
+      replicas.push(replica)
+      return replica
+    },
+    submit: async (devices, more = {}) => {
+      const base = {
+        productKey: 'a1BwAGVexmp',
+        sourceInstanceId: 'iot-060a02m5',
+        targetInstanceId: 'iot-cn-6ja9x1',
+        targetUid: '1984000000000001',
+      }
+      for (let from = 0; from < devices.length; from += 1_000)
+        await produceRecords(
+          topics.requests,
+          devices.slice(from, from + 1_000).map(deviceName => ({
+            key: `${base.productKey}/${deviceName}`,
+            value: JSON.stringify({ requestId: `req/${deviceName}`, deviceName, ...base, ...more }),
+          })),
+        )
+    },
+    conservation,
+    settled: async accepted => {
+      let counts: Record<string, number> = {}
+      await until(async () => {
+        // Before the service has migrated there is no view.
+        counts = await conservation().catch(() => ({}))
+        const { pending = 1, in_flight = 1, retrying = 1 } = counts
+        return (counts.accepted ?? 0) >= accepted && pending + in_flight + retrying === 0
+      })
+      return counts
+    },
+    truth: () => getJson('/_simulator/truth'),
+    audit: () => getJson('/_simulator/audit'),
+    stop: async () => {
+      for (const process of [...replicas, simulator]) process.kill('SIGKILL')
+      await Promise.all([...replicas, simulator].map(process => process.ended))
+      await client.end()
+      await database.drop()
+    },
+  }
+}

@@ -1,0 +1,29 @@
+/** A migrated database with a pool on it, for one suite. */
+
+import { migrate } from '../../src/postgres/migrate'
+import { createPool, type Pool, type PoolOptions } from '../../src/postgres/pool'
+import { createTestDatabase } from './database'
+
+export interface JournalDatabase {
+  readonly url: string
+  readonly pool: Pool
+  drop(): Promise<void>
+}
+
+export const createJournalDatabase = async (more: Partial<PoolOptions> = {}): Promise<JournalDatabase> => {
+  const database = await createTestDatabase()
+  await migrate(database.url, { log: () => undefined })
+  const onError = (error: Error): void => {
+    throw error
+  }
+  const pool = createPool(database.url, { max: 8, onError, ...more })
+  await pool.query('update lease set epoch = 1')
+  return {
+    url: database.url,
+    pool,
+    drop: async () => {
+      await pool.end()
+      await database.drop()
+    },
+  }
+}

@@ -1,0 +1,86 @@
+import { loadConfig } from '../../../src/config'
+import { variables } from '../../../src/config-table'
+
+const problemsOf = (environment: Record<string, string>, required: Parameters<typeof loadConfig>[1] = []) => {
+  const loaded = loadConfig(environment, required)
+  return loaded.ok ? [] : loaded.problems
+}
+
+describe('loadConfig', () => {
+  it('gives every default without an environment', () => {
+    const loaded = loadConfig({})
+    expect(loaded).toMatchObject({
+      ok: true,
+      config: {
+        kafkaBrokers: null,
+        kafkaTransactionalId: 'device-move.publisher',
+        quotaQps: 2,
+        quotaJobs: 10,
+        batchMaxDevices: 10_000,
+        batchMaxWaitMs: 5_000,
+        retryMaxAttempts: 5,
+        callTimeoutMs: 20_000,
+        createSettleMs: 60_000,
+        resultFileHosts: ['*.aliyuncs.com'],
+        httpHost: '127.0.0.1',
+        resultsCloudEvents: true,
+      },
+    })
+  })
+
+  it('names the publisher after the group', () => {
+    const loaded = loadConfig({ KAFKA_GROUP_ID: 'blue' })
+    expect(loaded.ok && loaded.config.kafkaTransactionalId).toBe('blue.publisher')
+  })
+
+  it('takes an empty variable for an unset one', () => {
+    const loaded = loadConfig({ QUOTA_JOBS: ' ', HTTP_TOKEN: '' })
+    expect(loaded.ok && [loaded.config.quotaJobs, loaded.config.httpToken]).toEqual([10, null])
+  })
+
+  it('reports every problem at once', () => {
+    const problems = problemsOf(
+      { QUOTA_JOBS: '0', QUOTA_QPS: 'two', KAFKA_SSL: 'yes', DATABASE_URL: 'mysql://x', LOG_LEVEL: 'loud' },
+      ['kafkaBrokers', 'accessKeyId'],
+    )
+    expect(problems).toEqual([
+      expect.stringContaining('KAFKA_BROKERS is not set'),
+      expect.stringContaining('KAFKA_SSL must be true or false'),
+      expect.stringContaining('DATABASE_URL must be a URL'),
+      expect.stringContaining('ALIBABA_CLOUD_ACCESS_KEY_ID is not set'),
+      expect.stringContaining('QUOTA_QPS must be a whole number from 0 to 1000'),
+      expect.stringContaining('QUOTA_JOBS must be a whole number from 1 to 1000'),
+      expect.stringContaining('LOG_LEVEL must be one of'),
+    ])
+  })
+
+  it.each(['ALIBABA_CLOUD_ACCESS_KEY_SECRET', 'ALIBABA_CLOUD_SECURITY_TOKEN', 'HTTP_TOKEN'])(
+    'does not repeat a bad %s',
+    name => {
+      const [problem] = problemsOf({ [name]: 'top secret' })
+      expect(problem).toContain(name)
+      expect(problem).not.toContain('top secret')
+    },
+  )
+
+  it('does not repeat the password of a bad DATABASE_URL', () => {
+    expect(problemsOf({ DATABASE_URL: 'postgres://me:hunter2@[bad' }).join()).not.toContain('hunter2')
+  })
+
+  it.each([
+    [{ KAFKA_SASL_MECHANISM: 'plain' }, 'KAFKA_SASL_'],
+    [{ TARGET_UID: '1', TARGET_ALIYUN_ID: 'a@b' }, 'exclude each other'],
+    [{ RETRY_BACKOFF_MS: '5000', RETRY_BACKOFF_MAX_MS: '10' }, 'RETRY_BACKOFF_MAX_MS'],
+    [{ KAFKA_BROKERS: 'localhost' }, 'host:port'],
+    [{ BATCH_MAX_DEVICES: '10001' }, 'from 1 to 10000'],
+  ])('refuses %j', (environment: Record<string, string>, text) => {
+    expect(problemsOf(environment)).toEqual([expect.stringContaining(text)])
+  })
+
+  it('explains every variable', () => {
+    for (const { name, meaning } of Object.values(variables)) {
+      expect(name).toMatch(/^[A-Z_]+$/)
+      expect(meaning.length).toBeGreaterThan(5)
+    }
+  })
+})

@@ -1,0 +1,157 @@
+import { defer, of, throwError } from 'rxjs'
+import { TestScheduler } from 'rxjs/testing'
+import { type Assignment, createAssignment } from '../../../src/kafka/assignment'
+import type { Watermarks } from '../../../src/kafka/place-partition'
+import type { SourceHealth } from '../../../src/ports'
+
+interface Setup {
+  readonly assignment: Assignment
+  /** What was done to the consumer, in order. */
+  readonly done: string[]
+  readonly healths: SourceHealth[]
+  readonly errors: string[]
+  readonly positions: Map<number, bigint>
+  readonly marks: Map<number, Watermarks>
+  failures: number
+}
+
+const setUp = (): Setup => {
+  const done: string[] = []
+  const healths: SourceHealth[] = []
+  const errors: string[] = []
+  const partitionsOf = (topics: { partitions: number[] }[]): string =>
+    topics.flatMap(topic => topic.partitions).join()
+  const setup: Omit<Setup, 'assignment'> = {
+    ...{ done, healths, errors, failures: 0 },
+    positions: new Map(),
+    marks: new Map([0, 1].map(partition => [partition, { low: 10n, high: 20n }])),
+  }
+  const assignment = createAssignment({
+    consumer: {
+      pause: topics => done.push(`pause ${partitionsOf(topics)}`),
+      resume: topics => done.push(`resume ${partitionsOf(topics)}`),
+      seek: ({ partition, offset }) => done.push(`seek ${partition} ${offset}`),
+    },
+    topic: 'requests',
+    positions: () =>
+      defer(() => {
+        if (state.failures === 0) return of(setup.positions)
+        state.failures -= 1
+        return throwError(() => new Error('no database'))
+      }),
+    watermarks: () => of(setup.marks),
+    health: health => healths.push(health),
+    log: (level, text) => level === 'error' && errors.push(text),
+    random: () => 0,
+  })
+  const state: Setup = { ...setup, assignment }
+  return state
+}
+
+const virtually = (run: (at: (ms: number, act: () => void) => void) => void): void => {
+  const scheduler = new TestScheduler(() => undefined)
+  scheduler.run(({ cold, flush }) => {
+    run((ms, act) => cold(`${ms}ms (a|)`).subscribe(act))
+    flush()
+  })
+}
+
+describe('an assignment', () => {
+  let setup: Setup
+  beforeEach(() => {
+    jest.useFakeTimers()
+    setup = setUp()
+  })
+  afterEach(() => {
+    setup.assignment.stop()
+    jest.useRealTimers()
+  })
+
+  it('pauses everything at once, and reads on where the journal stands', () => {
+    setup.positions.set(0, 15n)
+    setup.assignment.assigned([0, 1])
+    expect(setup.done).toEqual(['pause 0,1', 'seek 0 15', 'resume 0', 'resume 1'])
+    expect(setup.healths).toEqual([{ state: 'assigned', reason: null }])
+  })
+
+  it('stands by without partitions', () => {
+    setup.assignment.assigned([])
+    expect(setup.done).toEqual([])
+    expect(setup.healths.at(-1)).toEqual({ state: 'standing-by', reason: null })
+  })
+
+  it('reads nothing before the journal has answered', () => {
+    virtually(at => {
+      setup.failures = 2
+      setup.assignment.assigned([0])
+      at(2_999, () => {
+        expect(setup.done).toEqual(['pause 0'])
+        expect(setup.healths.at(-1)).toEqual({
+          state: 'starting',
+          reason: 'where to read requests on is not known: no database',
+        })
+      })
+      at(3_001, () => expect(setup.done).toEqual(['pause 0', 'resume 0']))
+    })
+    expect(setup.healths.at(-1)?.state).toBe('assigned')
+  })
+
+  it('keeps a partition beyond its end paused until it is long enough', () => {
+    setup.positions.set(0, 25n)
+    setup.assignment.assigned([0, 1])
+    expect(setup.done).toEqual(['pause 0,1', 'resume 1'])
+    expect(setup.healths.at(-1)).toMatchObject({
+      state: 'failed',
+      reason: expect.stringContaining('requests/0'),
+    })
+    expect(setup.errors).toHaveLength(1)
+    jest.advanceTimersByTime(30_000)
+    expect(setup.done).toEqual(['pause 0,1', 'resume 1'])
+    expect(setup.errors).toHaveLength(1)
+    setup.marks.set(0, { low: 0n, high: 25n })
+    jest.advanceTimersByTime(30_000)
+    expect(setup.done.slice(2)).toEqual(['seek 0 25', 'resume 0'])
+    expect(setup.healths.at(-1)).toEqual({ state: 'assigned', reason: null })
+  })
+
+  it('sounds the alarm when records were deleted unread', () => {
+    setup.positions.set(0, 4n)
+    setup.assignment.assigned([0])
+    expect(setup.done).toEqual(['pause 0', 'seek 0 10', 'resume 0'])
+    expect(setup.errors).toEqual(['6 records were deleted from requests/0 before they were read'])
+  })
+
+  it('asks the journal again before kafkajs jumps', () => {
+    setup.positions.set(0, 15n)
+    setup.assignment.assigned([0])
+    setup.marks.set(0, { low: 0n, high: 3n })
+    setup.assignment.outOfRange(0)
+    expect(setup.done.slice(3)).toEqual(['pause 0'])
+    expect(setup.healths.at(-1)?.state).toBe('failed')
+    setup.assignment.outOfRange(7)
+    expect(setup.done.slice(3)).toEqual(['pause 0'])
+  })
+
+  it('holds an unreadable batch until it is deleted', () => {
+    setup.assignment.assigned([0])
+    setup.assignment.unreadable(0, 12n, 'lz4: truncated')
+    expect(setup.healths.at(-1)).toMatchObject({
+      state: 'failed',
+      reason: expect.stringContaining('offset 12'),
+    })
+    jest.advanceTimersByTime(30_000)
+    expect(setup.done).toEqual(['pause 0', 'resume 0'])
+    setup.marks.set(0, { low: 13n, high: 20n })
+    setup.positions.set(0, 12n)
+    jest.advanceTimersByTime(30_000)
+    expect(setup.done.slice(2)).toEqual(['seek 0 13', 'resume 0'])
+    expect(setup.healths.at(-1)?.state).toBe('assigned')
+  })
+
+  it('forgets an earlier assignment', () => {
+    setup.failures = 1
+    setup.assignment.assigned([0])
+    setup.assignment.assigned([1])
+    expect(setup.done).toEqual(['pause 0', 'pause 1', 'resume 1'])
+  })
+})

@@ -1,0 +1,188 @@
+import type { EachBatchPayload, KafkaMessage } from 'kafkajs'
+import { createEachBatch } from '../../../src/kafka/each-batch'
+import { createOfferedChunks } from '../../../src/kafka/offered-chunks'
+import type { SourceChunk } from '../../../src/ports'
+
+const message = (offset: number): KafkaMessage => ({
+  ...{
+    key: null,
+    value: Buffer.from(`${offset}`),
+    timestamp: '0',
+    attributes: 0,
+    offset: `${offset}`,
+    headers: {},
+  },
+})
+
+const setUp = (offsets: readonly number[], lag = '0') => {
+  const chunks: SourceChunk[] = []
+  const resolved: string[] = []
+  const committed: string[] = []
+  const state = { isRunning: true, isStale: false, heartbeat: null as Error | null, alive: 0 }
+  const offered = createOfferedChunks(chunk => chunks.push(chunk))
+  const eachBatch = createEachBatch({
+    offered,
+    log: () => undefined,
+    heartbeatEveryMs: 1_500,
+    alive: () => {
+      state.alive += 1
+    },
+    unreadable: () => undefined,
+  })
+  const payload: EachBatchPayload = {
+    batch: {
+      ...{ topic: 'requests', partition: 0, highWatermark: '0', messages: offsets.map(message) },
+      ...{ isEmpty: () => false, firstOffset: () => null, lastOffset: () => '', offsetLag: () => lag },
+      offsetLagLow: () => lag,
+    },
+    resolveOffset: offset => resolved.push(offset),
+    heartbeat: async () => {
+      if (state.heartbeat !== null) throw state.heartbeat
+    },
+    pause: () => () => undefined,
+    commitOffsetsIfNecessary: async offsets => {
+      for (const { partitions } of offsets?.topics ?? [])
+        committed.push(...partitions.map(({ offset }) => offset))
+    },
+    uncommittedOffsets: () => ({ topics: [] }),
+    isRunning: () => state.isRunning,
+    isStale: () => state.isStale,
+  }
+  return { chunks, resolved, committed, state, offered, handle: (): Promise<void> => eachBatch(payload) }
+}
+
+const settle = (): Promise<void> => jest.advanceTimersByTimeAsync(0)
+const range = (count: number): number[] => Array.from({ length: count }, (_, at) => at)
+
+describe('the handler of a fetched batch', () => {
+  beforeEach(() => {
+    jest.useFakeTimers()
+  })
+  afterEach(() => {
+    jest.useRealTimers()
+  })
+
+  it('holds its promise until every chunk is done', async () => {
+    const { chunks, resolved, committed, handle } = setUp(range(700))
+    let isOver = false
+    const handling = handle().then(() => {
+      isOver = true
+    })
+    await settle()
+    expect(chunks.map(chunk => chunk.records.length)).toEqual([500])
+    chunks[0]?.done()
+    await settle()
+    expect(resolved).toEqual(['499'])
+    expect(chunks.map(chunk => chunk.records.length)).toEqual([500, 200])
+    expect(isOver).toBe(false)
+    chunks[1]?.done()
+    await handling
+    expect(resolved).toEqual(['499', '699'])
+    expect(committed).toEqual(['500', '700'])
+  })
+
+  it('commits at most once a second while more is to come', async () => {
+    const { chunks, committed, handle } = setUp(range(1_500), '9999')
+    const handling = handle()
+    for (let at = 0; at < 3; at += 1) {
+      await settle()
+      chunks[at]?.done()
+    }
+    await handling
+    expect(committed).toEqual(['500'])
+    const next = handle()
+    await jest.advanceTimersByTimeAsync(1_000)
+    chunks[3]?.done()
+    await settle()
+    expect(committed).toEqual(['500', '500'])
+    chunks[4]?.done()
+    await settle()
+    chunks[5]?.done()
+    await next
+  })
+
+  it('neither resolves nor commits a failed chunk, and offers it again more slowly each time', async () => {
+    const { chunks, resolved, committed, handle } = setUp(range(3))
+    const handling = handle()
+    await settle()
+    chunks[0]?.fail(new Error('no database'))
+    await jest.advanceTimersByTimeAsync(99)
+    expect(chunks).toHaveLength(1)
+    await jest.advanceTimersByTimeAsync(1)
+    expect(chunks).toHaveLength(2)
+    chunks[1]?.fail(new Error('no database'))
+    await jest.advanceTimersByTimeAsync(199)
+    expect(chunks).toHaveLength(2)
+    await jest.advanceTimersByTimeAsync(1)
+    expect([resolved, committed]).toEqual([[], []])
+    expect(chunks[2]?.records).toEqual(chunks[0]?.records)
+    chunks[2]?.done()
+    await handling
+    expect(committed).toEqual(['3'])
+  })
+
+  it('counts the first ending of a chunk only', async () => {
+    const { chunks, resolved, handle } = setUp(range(600))
+    const handling = handle()
+    await settle()
+    chunks[0]?.done()
+    chunks[0]?.fail(new Error('too late'))
+    chunks[0]?.done()
+    await settle()
+    expect(chunks).toHaveLength(2)
+    chunks[1]?.done()
+    await handling
+    expect(resolved).toEqual(['499', '599'])
+  })
+
+  it('awaits the chunk under way when the group rebalances, then lets kafkajs join again', async () => {
+    const { chunks, resolved, committed, state, handle } = setUp(range(700))
+    const rebalance = new Error('REBALANCE_IN_PROGRESS')
+    const handling = handle()
+    const failed = expect(handling).rejects.toBe(rebalance)
+    await settle()
+    state.heartbeat = rebalance
+    await jest.advanceTimersByTimeAsync(60_000)
+    expect(chunks).toHaveLength(1)
+    chunks[0]?.done()
+    await failed
+    expect([resolved, committed]).toEqual([['499'], ['500']])
+    expect(chunks).toHaveLength(1)
+    expect(state.alive).toBe(40)
+  })
+
+  it('leaves the rest when it is stopped: what was done is committed, what was not is not', async () => {
+    const { chunks, resolved, committed, offered, handle } = setUp(range(1_200))
+    const handling = handle()
+    await settle()
+    chunks[0]?.done()
+    await settle()
+    offered.withdraw()
+    await handling
+    chunks[1]?.done()
+    expect(resolved).toEqual(['499'])
+    expect(committed).toEqual(['500'])
+  })
+
+  it('leaves the rest when the partition is placed anew', async () => {
+    const { chunks, state, handle } = setUp(range(700))
+    const handling = handle()
+    await settle()
+    state.isStale = true
+    chunks[0]?.done()
+    await handling
+    expect(chunks).toHaveLength(1)
+  })
+
+  it('ends the wait after a failed chunk when it is stopped', async () => {
+    const { chunks, offered, handle } = setUp(range(3))
+    const handling = handle()
+    await settle()
+    chunks[0]?.fail('no database')
+    await settle()
+    offered.withdraw()
+    await handling
+    expect(chunks).toHaveLength(1)
+    expect(jest.getTimerCount()).toBe(0)
+  })
+})
