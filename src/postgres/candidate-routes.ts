@@ -19,8 +19,8 @@ const select = `
   ) oldest
   where i.appended > k.claimed and r.held_at is null
     and r.route_id not in (select j.route_id from job j
-                           where j.status not in ('refused', 'settled') and j.status in ('creating', 'unknown'))`
+                           where j.status not in ('refused', 'settled') and j.status in ('claimed', 'creating', 'unknown'))`
 
-/** Routes with moves to claim: not held, and without a create that has no answer yet. */
+/** Routes with moves to claim: not held, and without a create that has yet to be answered. */
 export const candidateRoutes = async (client: PoolClient): Promise<readonly Candidate[]> =>
   (await client.query<Candidate>(select)).rows

@@ -1,13 +1,7 @@
 import type { PoolClient } from 'pg'
 import { applyClaimRules, type ClaimDecision, type ClaimedMove } from '../domain/claim-rules'
-import { otherMoves } from './other-moves'
+import { type ClaimRange, otherMoves } from './other-moves'
 import { releaseWaitingFor, setWaiting } from './waiting-moves'
-
-export interface ClaimRange {
-  readonly routeId: number
-  readonly fromSeq: bigint
-  readonly toSeq: bigint
-}
 
 interface RangeMove extends ClaimedMove {
   readonly seq: bigint

@@ -17,11 +17,19 @@ export interface ClaimOptions {
 /** Ranges in a row of which nothing was to be sent, before the transaction ends: it must not go on for ever. */
 const maxEmptyRanges = 32
 
+/**
+ * One create of a route is under way at a time: two without an answer could not be told apart in the provider's
+ * list. So of the batches of a route that are yet to be created only the first is offered.
+ */
 const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<number | null> => {
   const { rows } = await client.query<{ jobId: number }>(
-    `select job_id::float8 as "jobId" from job
-     where status not in ('refused', 'settled') and held_at is null and job_id <> all ($1::bigint[])
-     order by job_id limit 1`,
+    `select j.job_id::float8 as "jobId" from job j
+     where j.status not in ('refused', 'settled') and j.held_at is null and j.job_id <> all ($1::bigint[])
+       and not (j.status = 'claimed' and exists (
+         select from job b
+         where b.route_id = j.route_id and b.status not in ('refused', 'settled')
+           and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id < j.job_id)))
+     order by j.job_id limit 1`,
     [inHand],
   )
   return rows[0]?.jobId ?? null

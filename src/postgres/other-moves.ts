@@ -1,6 +1,12 @@
 import type { PoolClient } from 'pg'
 import type { OtherMove } from '../domain/claim-rules'
-import type { ClaimRange } from './claim-range'
+
+/** Positions of one route's log. */
+export interface ClaimRange {
+  readonly routeId: number
+  readonly fromSeq: bigint
+  readonly toSeq: bigint
+}
 
 /**
  * Other acceptances of the devices of a range: those unfinished or in flight, and those of the same request. Every

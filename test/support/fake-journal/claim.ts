@@ -134,10 +134,22 @@ const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJo
   return seqs.length > 0 ? insertJob(store, route, seqs) : null
 }
 
+const isBeforeAnswer = ({ status }: StoredJob): boolean =>
+  status === 'claimed' || status === 'creating' || status === 'unknown'
+
+/** One create of a route at a time: of its batches yet to be created only the first is offered. */
+const hasToWait = (store: Store, job: StoredJob): boolean =>
+  job.status === 'claimed' &&
+  [...store.unfinished].some(
+    other =>
+      other.route === job.route &&
+      isBeforeAnswer(other) &&
+      (other.status !== 'claimed' || other.jobId < job.jobId),
+  )
+
 const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog })[] => {
   const unanswered = new Set<RouteLog>()
-  for (const job of store.unfinished)
-    if (job.status === 'creating' || job.status === 'unknown') unanswered.add(job.route)
+  for (const job of store.unfinished) if (isBeforeAnswer(job)) unanswered.add(job.route)
   return [...store.routes.values()]
     .filter(
       route => route.moves.length > route.claimed && route.heldBecause === null && !unanswered.has(route),
@@ -153,7 +165,7 @@ const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog 
 
 export const claim = (store: Store, inHand: readonly number[], options: ClaimOptions): Claim => {
   for (const job of store.unfinished)
-    if (job.heldBecause === null && !inHand.includes(job.jobId))
+    if (job.heldBecause === null && !inHand.includes(job.jobId) && !hasToWait(store, job))
       return { kind: 'job', job: jobAsStored(store, job) }
   for (let round = 0; round < maxEmptyRounds; round += 1) {
     appendDue(store)
