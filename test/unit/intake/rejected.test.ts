@@ -53,7 +53,11 @@ describe('a record that cannot be read', () => {
   it('keeps its bytes, cut at 900,000', () => {
     const value = `{"broken": "${'é'.repeat(1_000_000)}`
     const rejection = parse(makeRecord(value)).rejections[0]
-    expect(rejection?.deadLetter).toEqual(new Uint8Array(Buffer.from(value).subarray(0, 900_000)))
+    expect(
+      Buffer.from(value)
+        .subarray(0, 900_000)
+        .equals(rejection?.deadLetter ?? Buffer.alloc(0)),
+    ).toBe(true)
     expect(rejection?.originalSize).toBe(2_000_012)
   })
 })

@@ -1,0 +1,119 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type CliProcess, startCli } from '../support/cli-process'
+import { createTestDatabase } from '../support/database'
+import { names } from '../support/deployment'
+
+jest.setTimeout(180_000)
+
+const credentials = { ALIBABA_CLOUD_ACCESS_KEY_ID: 'move', ALIBABA_CLOUD_ACCESS_KEY_SECRET: 'move-secret' }
+
+const csvOf = (devices: readonly string[]): string =>
+  [
+    'deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid',
+    ...devices.map(name => `${name},a1BwAGVexmp,iot-a,iot-b,1984000000000001`),
+  ].join('\n')
+
+interface Line {
+  readonly deviceName: string
+  readonly outcome: string
+  readonly final: boolean
+}
+
+describe('move FILE', () => {
+  let directory: string
+  let simulator: CliProcess
+  let endpoint: string
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'device move '))
+    simulator = startCli(
+      ['simulate', '--init-ms', '0', '--base-ms', '1200', '--per-device-ms', '0'],
+      credentials,
+    )
+    endpoint = (JSON.parse(await simulator.line(line => line.startsWith('{'))) as { listening: string })
+      .listening
+  })
+  afterEach(async () => {
+    simulator.kill('SIGKILL')
+    await simulator.ended
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  const truth = async (): Promise<unknown> => (await fetch(`${endpoint}/_simulator/truth`)).json()
+  const resultsIn = async (path: string): Promise<Line[]> =>
+    (await readFile(path, 'utf8'))
+      .split('\n')
+      .filter(line => line !== '')
+      .map(line => JSON.parse(line) as Line)
+
+  it('goes on after Ctrl-C and after kill -9: nothing twice, and a whole file at the end', async () => {
+    const database = await createTestDatabase()
+    try {
+      const [file, out] = [join(directory, 'fleet.csv'), join(directory, 'results.ndjson')]
+      await writeFile(file, csvOf(names('meter', 3_000)))
+      const environment = {
+        ...credentials,
+        IOT_ENDPOINT: endpoint,
+        DATABASE_URL: database.url,
+        BATCH_MAX_DEVICES: '300',
+        BATCH_MAX_WAIT_MS: '200',
+        LOG_LEVEL: 'debug',
+      }
+      const move = () => startCli(['move', file, '--out', out], environment)
+
+      const first = move()
+      await first.line(line => line.includes('"job-settled"'))
+      first.kill('SIGINT')
+      expect(await first.ended).toBe(130)
+      const partial = await resultsIn(out)
+      expect(partial.length).toBeGreaterThan(0)
+      expect(partial.length).toBeLessThan(3_000)
+
+      const second = move()
+      await second.line(line => line.includes('"job-settled"'))
+      second.kill('SIGKILL')
+      await second.ended
+
+      const third = move()
+      expect(await third.ended).toBe(0)
+      const lines = await resultsIn(out)
+      expect(lines).toHaveLength(3_000)
+      expect(new Set(lines.map(({ deviceName }) => deviceName)).size).toBe(3_000)
+      expect(lines.every(({ outcome, final }) => outcome === 'moved' && final)).toBe(true)
+      expect(await truth()).toMatchObject({ moves: 3_000, movedTwice: 0 })
+
+      const again = move()
+      expect(await again.ended).toBe(0)
+      expect(await truth()).toMatchObject({ moves: 3_000, movedTwice: 0 })
+    } finally {
+      await database.drop()
+    }
+  })
+
+  it('needs no database of one’s own, writes to standard output, and ends with 3 when something failed', async () => {
+    const csv = `${csvOf(names('meter', 20))}\nbad name,a1BwAGVexmp,iot-a,iot-b,1984000000000001\n`
+    const environment = { ...credentials, IOT_ENDPOINT: endpoint, BATCH_MAX_WAIT_MS: '200' }
+    const cli = startCli(['move', '-', '--data-dir', join(directory, 'data')], environment, csv)
+    expect(await cli.ended).toBe(3)
+    const lines = cli.stdout.map(line => JSON.parse(line) as Line)
+    expect(lines).toHaveLength(21)
+    expect(lines.filter(({ outcome }) => outcome === 'moved')).toHaveLength(20)
+    expect(lines.filter(({ outcome }) => outcome === 'rejected')).toHaveLength(1)
+  })
+
+  it.each([
+    ['a missing file', 'nowhere.csv', null],
+    ['an empty file', 'empty.csv', ''],
+    ['a file without the columns', 'columns.csv', 'name,product\nx,y\n'],
+    ['a directory', '.', null],
+  ])('ends with 2 for %s, saying what is wrong', async (_what, name, content) => {
+    const file = join(directory, name)
+    if (content !== null) await writeFile(file, content)
+    const cli = startCli(['move', file], credentials)
+    expect(await cli.ended).toBe(2)
+    expect(cli.stderr.join('\n')).toContain(name === '.' ? directory : name)
+    expect(cli.stderr.join('\n')).not.toContain('    at ')
+  })
+})
