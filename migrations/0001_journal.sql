@@ -210,9 +210,11 @@ create table rejection (
   original_size       integer,
   primary key (source_id, source_offset, ordinal)
 );
--- A repeat of a rejected request is the same request: one outcome only.
+-- A repeat of a rejected request is the same request: one outcome only. Where the device is not known, two bad
+-- records with one id may well be different requests, so each keeps its outcome.
 create unique index rejection_repeat on rejection (
-  md5(request_id || chr(31) || coalesce(product_key, '') || chr(31) || coalesce(device_name, '#' || ordinal))
+  md5(request_id || chr(31) || coalesce(product_key, '') || chr(31) ||
+    coalesce(device_name, '#' || source_id || '/' || source_offset || '/' || ordinal))
 );
 
 -- What is to be published, in order. Ids come from the counter, which every transaction updates last: so they

@@ -19,7 +19,9 @@ const program = new Command('device-move')
 const ending =
   <A extends readonly unknown[]>(command: (...args: A) => Promise<number>) =>
   async (...args: A): Promise<void> => {
-    process.exitCode = await command(...args)
+    const status = await command(...args)
+    // At once: timers of calls that nobody waits for any longer would keep the process for seconds.
+    process.exit(status)
   }
 
 program

@@ -60,6 +60,23 @@ export const startMain = (config: Config, options: MainOptions): Running => {
     return server
   }
 
+  const kafkaSource = (): RequestSource => {
+    const source = createRequestSource({
+      kafka: kafkaOptions(config, logger),
+      groupId: config.kafkaGroupId,
+      topic: config.kafkaRequestsTopic,
+      createTopics: config.kafkaCreateTopics,
+      random: Math.random,
+    })
+    closers.push(source.stopped)
+    return source
+  }
+  const kafkaSink = (): OutcomeSink => {
+    const sink = createOutcomeSink(outcomeSinkOptions(config, logger))
+    closers.push(sink.closed)
+    return sink
+  }
+
   let ended: Promise<unknown> = Promise.resolve()
   const start = async (): Promise<{ service: Service; httpUrl: string | null }> => {
     const http = await startHttp()
@@ -69,15 +86,8 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       isStopping: () => stopping,
     })
     closers.push(database.close)
-    const source =
-      options.source ??
-      createRequestSource({
-        kafka: kafkaOptions(config, logger),
-        groupId: config.kafkaGroupId,
-        topic: config.kafkaRequestsTopic,
-        createTopics: config.kafkaCreateTopics,
-        random: Math.random,
-      })
+    const source = options.source ?? kafkaSource()
+    const sink = options.sink === undefined ? kafkaSink() : options.sink
     const metrics = createMetrics({
       conservation: database.conservation,
       openJobs: () => service?.status().openJobs ?? { own: 0, foreign: 0 },
@@ -88,7 +98,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       source,
       toJournal: journalChunks(createRecordParser(defaultTarget(config))),
       api: jobApi(config),
-      sink: options.sink === undefined ? createOutcomeSink(outcomeSinkOptions(config, logger)) : options.sink,
+      sink,
       publisher: config.kafkaTransactionalId,
       policies: policies(config),
       quota: quota(config),

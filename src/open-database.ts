@@ -68,6 +68,8 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
     onError: error => logger.warn({ reason: error.message }, 'a database connection was lost'),
   })
   const { batchMaxDevices, batchMaxWaitMs } = config
+  const holder = `${hostname()}/${process.pid}/${randomUUID()}`
+  const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs })
   return {
     pool,
     parts: {
@@ -75,12 +77,7 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
       driveJournal: epoch => createDriveJournal(pool, epoch, { batchMaxDevices, batchMaxWaitMs }),
       outbox: createOutbox(pool),
       changes$: createChanges(url),
-      lease: createLease(url, {
-        holder: `${hostname()}/${process.pid}/${randomUUID()}`,
-        leaseMs,
-        renewEveryMs,
-        quotaWindowMs,
-      }),
+      lease,
     },
     conservation: async () => {
       try {
@@ -89,6 +86,9 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
         return null
       }
     },
-    close: () => pool.end(),
+    close: async () => {
+      await lease.closed()
+      await pool.end()
+    },
   }
 }

@@ -1,6 +1,5 @@
 /** The three flows as one service: intake always, drive and publish while this process holds the lease. */
 import {
-  catchError,
   concat,
   defer,
   firstValueFrom,
@@ -8,7 +7,6 @@ import {
   type MonoTypeOperatorFunction,
   map,
   merge,
-  NEVER,
   type Observable,
   of,
   ReplaySubject,
@@ -30,7 +28,6 @@ import {
   type IntakeJournal,
   type JobApi,
   type Lease,
-  LeaseLostError,
   type LeaseState,
   type Operation,
   type Outbox,
@@ -84,6 +81,8 @@ const maxOutcomes = 10_000
 /** The provider's sliding window, and what is added since timers may fire early, ms. */
 const windowMs = 1_000
 const marginMs = 20
+/** A flow that lasted so long starts over without a long pause, ms. */
+const wellAfterMs = 60_000
 
 const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -110,6 +109,7 @@ export const createService = (parts: ServiceParts): Service => {
       shouldRetry,
       firstMs: 500,
       maxMs: 30_000,
+      wellAfterMs,
       random,
       onRetry: (error, _attempt, delayMs) => {
         problems.set(flow, describe(error))
@@ -129,7 +129,7 @@ export const createService = (parts: ServiceParts): Service => {
     <T>() =>
       retrying<T>(flow, isTransient)
   /** Anything else ends the flow, which then starts over from what the journal knows. */
-  const supervised = <T>(flow: string) => retrying<T>(flow, error => !(error instanceof LeaseLostError))
+  const supervised = <T>(flow: string) => retrying<T>(flow, () => true)
 
   const intake = defer(() =>
     intake$({
@@ -151,14 +151,11 @@ export const createService = (parts: ServiceParts): Service => {
     again: again('drive'),
   })
 
+  // Also when the lease seems lost: if it is, the lease says so presently and this is dropped; if it only came near
+  // its end before it could be renewed, driving goes on.
   const drive = ({ epoch, mayCall }: Extract<LeaseState, { kind: 'held' }>): Observable<never> =>
     defer(() => driver.drive(resilient(parts.driveJournal(epoch), again('drive')), mayCall)).pipe(
       supervised('drive'),
-      catchError((error: unknown) => {
-        // The lease itself will say so presently; until then nothing is called or written.
-        observe({ kind: 'retrying', flow: 'drive', why: describe(error), delayMs: 0 })
-        return NEVER
-      }),
     )
 
   const publish = (drain$: Observable<unknown>): Observable<never> => {

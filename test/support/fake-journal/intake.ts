@@ -1,11 +1,15 @@
 import { asyncScheduler } from 'rxjs'
-import type { Rejection } from '../../../src/domain/request'
+import { positionText, type Rejection } from '../../../src/domain/request'
 import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../../src/ports'
 import type { Store } from './store'
 
 /** A repeat of a rejected request is the same request. */
 const rejectionKey = (rejection: Rejection): string =>
-  JSON.stringify([rejection.requestId, rejection.productKey, rejection.deviceName ?? `#${rejection.ordinal}`])
+  JSON.stringify([
+    rejection.requestId,
+    rejection.productKey,
+    rejection.deviceName ?? `#${positionText(rejection.position)}/${rejection.ordinal}`,
+  ])
 
 export const createFakeIntake = (store: Store): IntakeJournal => {
   const sourceKey = (clusterId: string, topic: string, partition: number): string =>

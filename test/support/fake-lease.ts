@@ -1,0 +1,62 @@
+import { asyncScheduler, Observable, Subject, startWith } from 'rxjs'
+import type { Lease, LeaseState } from '../../src/ports'
+
+/** What several replicas share: who drives, and until when. */
+export interface FakeLeaseTable {
+  epoch: bigint
+  holder: string | null
+  readonly freed$: Subject<void>
+}
+
+export const createFakeLeaseTable = (): FakeLeaseTable => ({ epoch: 0n, holder: null, freed$: new Subject() })
+
+export interface FakeLease extends Lease {
+  /** As if it could not be renewed: the holder stands by, and whoever waits takes over. */
+  lose(): void
+  closed(): Promise<void>
+}
+
+/** A lease in memory, virtual-time safe: given at once when free, passed on in order of waiting. */
+export const createFakeLease = (table: FakeLeaseTable, holder: string): FakeLease => {
+  const lost$ = new Subject<void>()
+  const hold = (idle: () => boolean): Observable<LeaseState> =>
+    new Observable(subscriber => {
+      let mine: bigint | null = null
+      const take = (): void => {
+        if (mine !== null) return
+        if (table.holder !== null) {
+          subscriber.next({ kind: 'standing-by', holder: table.holder })
+          return
+        }
+        table.epoch += 1n
+        table.holder = holder
+        const epoch = table.epoch
+        mine = epoch
+        subscriber.next({ kind: 'held', epoch, mayCall: () => mine === epoch })
+      }
+      const give = (): void => {
+        if (mine === null) return
+        mine = null
+        table.holder = null
+        // Later, as another process would hear of it.
+        asyncScheduler.schedule(() => table.freed$.next())
+      }
+      const waiting = table.freed$.pipe(startWith(undefined)).subscribe(take)
+      const losing = lost$.subscribe(() => {
+        give()
+        subscriber.next({ kind: 'standing-by', holder: null })
+      })
+      return () => {
+        waiting.unsubscribe()
+        losing.unsubscribe()
+        // Calls under way: it is kept until it runs out, which nobody here waits for.
+        if (idle()) give()
+        mine = null
+      }
+    })
+  return {
+    hold,
+    lose: () => lost$.next(),
+    closed: async () => undefined,
+  }
+}

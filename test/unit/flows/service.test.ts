@@ -1,0 +1,170 @@
+import { timer } from 'rxjs'
+import { defaultRefusalPolicy } from '../../../src/domain/refusal'
+import { journalChunks } from '../../../src/intake/journal-chunks'
+import { createRecordParser } from '../../../src/intake/parse-record'
+import { createService, type Service } from '../../../src/service'
+import { createFakeJournal } from '../../support/fake-journal'
+import { createFakeLease, createFakeLeaseTable } from '../../support/fake-lease'
+import { createFakeOutcomeSink } from '../../support/fake-outcome-sink'
+import { createFakeRequestSource } from '../../support/fake-request-source'
+import { createSimulatedProvider, type SimulatedProviderOptions } from '../../support/simulated-provider'
+import { inVirtualTime, seeded } from '../../support/virtual-driver'
+
+const minute = 60_000
+
+/** Several replicas on one journal, one topic, one provider, all in memory and in virtual time. */
+const createWorld = (providerOptions: SimulatedProviderOptions = {}) => {
+  const journal = createFakeJournal({ batchMaxDevices: 100, batchMaxWaitMs: 1_000, latencyMs: 2 })
+  const provider = createSimulatedProvider({ latencyMs: 30, jobBaseMs: 5_000, ...providerOptions })
+  const requests = createFakeRequestSource({ partitions: 2, chunkRecords: 50 })
+  const outcomes = createFakeOutcomeSink({ publishMs: 20 })
+  const table = createFakeLeaseTable()
+  const replica = (holder: string) => {
+    const lease = createFakeLease(table, holder)
+    const service = createService({
+      source: requests.source,
+      toJournal: journalChunks(createRecordParser({ defaultTargetUid: null, defaultTargetAliyunId: null })),
+      intakeJournal: journal.intake,
+      driveJournal: epoch => {
+        // The store keeps the newest epoch, as the lease row does.
+        journal.store.lease.epoch = epoch
+        return journal.drive(epoch)
+      },
+      outbox: journal.outbox,
+      changes$: journal.changes,
+      api: provider,
+      lease,
+      sink: outcomes.sink,
+      publisher: 'publisher',
+      policies: {
+        quotaJobs: 10,
+        createSettleMs: 10_000,
+        attempts: { maxAttempts: 4, backoffMs: 2_000, backoffMaxMs: 60_000 },
+        refusals: defaultRefusalPolicy,
+        restMs: 5_000,
+      },
+      quota: { shared: 2, perOperation: { create: 2, detail: 5, query: 10, list: 5 } },
+      callTimeoutMs: 20_000,
+      observe: () => undefined,
+      random: seeded(holder.length),
+    })
+    return { service, lease }
+  }
+  const request = (deviceName: string, more: Readonly<Record<string, unknown>> = {}): void => {
+    const body = {
+      requestId: `req/${deviceName}`,
+      deviceName,
+      productKey: 'a1BwAGVexmp',
+      sourceInstanceId: 'iot-a',
+      targetInstanceId: 'iot-b',
+      targetUid: '1984000000000001',
+      ...more,
+    }
+    requests.produce(deviceName.charCodeAt(deviceName.length - 1) % 2, {
+      value: Buffer.from(JSON.stringify(body)),
+    })
+  }
+  return { journal, provider, outcomes, replica, request, requests, table }
+}
+
+const expectEachOnce = (world: ReturnType<typeof createWorld>, finals: number): void => {
+  const published = world.outcomes.published()
+  expect(new Set(published.map(({ id }) => id)).size).toBe(published.length)
+  expect(published.filter(({ final }) => final)).toHaveLength(finals)
+  expect([...world.provider.moves.values()].filter(times => times > 1)).toEqual([])
+  expect(world.provider.audit.maxCallsInAnySecond()).toBeLessThanOrEqual(2)
+  expect(world.journal.recount().gap).toBe(0)
+}
+
+const names = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${prefix}-${String(index).padStart(4, '0')}`)
+
+describe('the service', () => {
+  it('takes requests from the topic to their published outcomes', () => {
+    const world = createWorld({
+      resultOf: (device, times) =>
+        device.endsWith('7') && times < 2 ? { code: 'iot.odd' } : { code: '200' },
+    })
+    inVirtualTime(20 * minute, () => {
+      for (const name of names('meter', 250)) world.request(name)
+      world.request('meter-0001')
+      world.request('bad name')
+      world.replica('one').service.run$.subscribe()
+    })
+    expect(world.journal.recount()).toMatchObject({
+      accepted: 252,
+      moved: 250,
+      rejected: 1,
+      duplicate: 1,
+      gap: 0,
+    })
+    expectEachOnce(world, 251)
+    expect(world.outcomes.published().filter(({ final }) => !final)).toHaveLength(25)
+    expect([world.requests.committed(0), world.requests.committed(1)]).toEqual([125n, 127n])
+  })
+
+  it('publishes in the order of settlement, each chunk after the one before', () => {
+    const world = createWorld()
+    inVirtualTime(20 * minute, () => {
+      for (const name of names('meter', 450)) world.request(name)
+      world.replica('one').service.run$.subscribe()
+    })
+    const positions = world.outcomes.positions()
+    expect(positions.length).toBeGreaterThan(1)
+    expect([...positions].sort((a, b) => Number(a - b))).toEqual(positions)
+    expect(new Set(positions).size).toBe(positions.length)
+  })
+
+  it.each(['aborted', 'answer-lost'] as const)(
+    'publishes each outcome once when a transaction is %s',
+    how => {
+      const world = createWorld()
+      inVirtualTime(20 * minute, () => {
+        for (const name of names('meter', 300)) world.request(name)
+        world.outcomes.breakNext(how)
+        timer(20_000).subscribe(() => world.outcomes.breakNext(how))
+        world.replica('one').service.run$.subscribe()
+      })
+      expectEachOnce(world, 300)
+      expect(world.outcomes.sessions()).toBeGreaterThan(1)
+    },
+  )
+
+  it('hands over to another replica: nothing lost, nothing twice', () => {
+    const world = createWorld()
+    inVirtualTime(60 * minute, () => {
+      for (const name of names('meter', 2_000)) world.request(name)
+      const one = world.replica('one')
+      one.service.run$.subscribe()
+      world.replica('second').service.run$.subscribe()
+      timer(12_000).subscribe(() => one.lease.lose())
+    })
+    expect(world.table.epoch).toBe(2n)
+    expect(world.journal.recount()).toMatchObject({ moved: 2_000, gap: 0 })
+    const published = world.outcomes.published()
+    expect(new Set(published.map(({ id }) => id)).size).toBe(2_000)
+    expect([...world.provider.moves.values()].filter(times => times > 1)).toEqual([])
+  })
+
+  it('stops: no new jobs, what is under way is settled and published, the lease given back', () => {
+    const world = createWorld()
+    let completed = false
+    let service: Service | null = null
+    inVirtualTime(20 * minute, () => {
+      for (const name of names('meter', 3_000)) world.request(name)
+      service = world.replica('one').service
+      service.run$.subscribe({
+        complete: () => {
+          completed = true
+        },
+      })
+      timer(15_000).subscribe(() => service?.stop())
+    })
+    expect(completed).toBe(true)
+    const counts = world.journal.recount()
+    expect(counts.gap).toBe(0)
+    expect(counts.in_flight).toBeGreaterThan(0)
+    expect(world.outcomes.published()).toHaveLength(counts.moved)
+    expect(world.table.holder).toBeNull()
+  })
+})
