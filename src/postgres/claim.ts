@@ -54,9 +54,10 @@ export const claim = async (
   inHand: readonly number[],
   { batchMaxDevices, batchMaxWaitMs }: ClaimOptions,
 ): Promise<Claim> => {
+  // First the lock: a claim whose answer was lost may still be under way, and its job is to be found here.
+  await lockClaims(client)
   const unfinished = await unfinishedJob(client, inHand)
   if (unfinished !== null) return { kind: 'job', job: await loadJob(client, unfinished) }
-  await lockClaims(client)
   for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
     await appendDue(client)
     const candidates = await candidateRoutes(client)

@@ -32,7 +32,7 @@ export const keepLease = async (tenure: Tenure, first: Client, sentAt: number): 
   let renewedAt = sentAt
   let isMine = true
   let hasSaid = false
-  const mayCall = (): boolean => isMine && nowMs() < renewedAt + leaseMs - margin
+  const mayCall = (): boolean => isMine && !signal.aborted && nowMs() < renewedAt + leaseMs - margin
 
   /** How long until the next try. */
   const renewOnce = async (): Promise<number> => {

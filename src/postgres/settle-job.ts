@@ -30,13 +30,14 @@ const insertOthers = `
   select $1, seq, $2, final, outcome, code, message
   from unnest($3::bigint[], $4::boolean[], $5::text[], $6::text[], $7::text[]) as t (seq, final, outcome, code, message)`
 
+// With the range given: by the positions alone the planner may go through the whole log of the route.
 const insertRequeued = `
   insert into requeue (route_id, attempt, source_id, source_offset, accepted, requested_at, device_name, request_id,
                        traceparent, due_at)
   select m.route_id, m.attempt + 1, m.source_id, m.source_offset, m.accepted, m.requested_at, m.device_name, m.request_id,
          m.traceparent, now() + t.retry_in_ms * interval '1 millisecond'
-  from unnest($2::bigint[], $3::float8[]) as t (seq, retry_in_ms)
-  join move m on m.route_id = $1 and m.seq = t.seq`
+  from unnest($4::bigint[], $5::float8[]) as t (seq, retry_in_ms)
+  join move m on m.route_id = $1 and m.seq between $2 and $3 and m.seq = t.seq`
 
 const insertOutcomes = async (
   client: PoolClient,
@@ -81,6 +82,8 @@ export const settleJob = async (
   if (retried.length > 0)
     await client.query(insertRequeued, [
       job.routeId,
+      job.fromSeq,
+      job.toSeq,
       retried.map(verdict => verdict.seq),
       retried.map(verdict => verdict.retryInMs),
     ])

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { TransientError } from '../ports'
 
 /**
@@ -20,18 +21,22 @@ const transientSystemCodes = new Set([
 
 /** The driver's own complaints carry no code. */
 const transientText =
-  /Connection terminated|timeout exceeded when trying to connect|not queryable|Query read timeout/
+  /Connection terminated|timeout exceeded when trying to connect|timeout expired|not queryable|Query read timeout/
+
+/** Of this realm or another: the platform's errors are not `instanceof Error` under every loader. */
+const isError = (error: unknown): error is Error => types.isNativeError(error)
 
 export const codeOf = (error: unknown): string | null =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
+  isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : null
 
 /** Wraps what waiting cures as `TransientError`; everything else as it is. */
 export const asPortError = (error: unknown): unknown => {
-  if (!(error instanceof Error)) return error
+  if (!isError(error)) return error
   const code = codeOf(error)
   const isTransient =
     code === null
       ? transientText.test(error.message)
       : transientState.test(code) || transientSystemCodes.has(code)
+  // Several addresses tried in vain give an error with a code and no text.
   return isTransient ? new TransientError(`PostgreSQL: ${error.message || code}`, { cause: error }) : error
 }

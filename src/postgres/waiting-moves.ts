@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg'
 
-/** Positions of a range that must wait, each with the acceptance it waits for. */
+/** Positions of a range that must wait, in order, each with the acceptance it waits for. */
 export interface WaitingMoves {
   readonly routeId: number
   readonly seqs: readonly bigint[]
@@ -22,8 +22,9 @@ export const setWaiting = async (
      select m.route_id, m.attempt, m.source_id, m.source_offset, m.accepted, m.requested_at, m.device_name, m.request_id,
             m.traceparent, t.waits_for
      from unnest($2::bigint[], $3::bigint[]) as t (seq, waits_for)
-     join move m on m.route_id = $1 and m.seq = t.seq`,
-    [routeId, seqs, waitsFor],
+     join move m on m.route_id = $1 and m.seq between $4 and $5 and m.seq = t.seq`,
+    // With the range given: by the positions alone the planner may go through the whole log of the route.
+    [routeId, seqs, waitsFor, seqs[0], seqs.at(-1)],
   )
 }
 

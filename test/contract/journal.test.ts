@@ -1,5 +1,19 @@
 import { fakeUnderTest, postgresUnderTest } from '../support/journal-harness'
-import { journalContract } from './journal.contract'
+import { journalClaimContract } from './journal-claim.contract'
+import { journalIntakeContract } from './journal-intake.contract'
+import { journalOneCreateContract } from './journal-one-create.contract'
+import { journalOutboxContract } from './journal-outbox.contract'
+import { journalStepsContract } from './journal-steps.contract'
 
-journalContract('in memory', fakeUnderTest())
-journalContract('PostgreSQL', postgresUnderTest())
+const contracts = [
+  journalIntakeContract,
+  journalClaimContract,
+  journalOneCreateContract,
+  journalStepsContract,
+  journalOutboxContract,
+]
+
+for (const contract of contracts) {
+  contract('in memory', fakeUnderTest())
+  contract('PostgreSQL', postgresUnderTest())
+}

@@ -3,6 +3,7 @@ import { TransientError } from '../../src/ports'
 import { createIntakeJournal } from '../../src/postgres/intake-journal'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { readConservation, recountFromViews } from '../support/journal-harness'
+import { sessionsWaiting, whileLocked } from '../support/journal-locks'
 import { chunkOf, routeTo } from '../support/journal-requests'
 
 describe('intake into PostgreSQL', () => {
@@ -40,7 +41,7 @@ describe('intake into PostgreSQL', () => {
     )
     expect(receipts).toEqual(chunks.map(() => ({ moves: 16, rejections: 0 })))
     const { rows } = await database.pool.query<{ gaps: number; routes: number; acceptances: number }>(
-      `select count(distinct m.route_id)::integer as routes, count(distinct accepted)::integer as acceptances,
+      `select count(distinct m.route_id)::integer as routes, count(distinct m.accepted)::integer as acceptances,
               count(*) filter (where m.seq not between 1 and i.appended)::integer as gaps
        from move m join route_intake i using (route_id)`,
     )
@@ -81,17 +82,14 @@ describe('intake into PostgreSQL', () => {
   it('calls a lost connection transient, and works on the next one', async () => {
     const intake = createIntakeJournal(database.pool)
     const chunk = chunkOf(0n, [{ requestId: 'lost', devices: ['dev1'] }], [], 70)
-    const blocker = await database.pool.connect()
-    await blocker.query('begin; lock table consumed in access exclusive mode')
-    const append = firstValueFrom(intake.append(chunk))
-    const failed = expect(append).rejects.toThrow(TransientError)
-    const waiting = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-    let pids: number[] = []
-    while (pids.length === 0) pids = (await blocker.query<{ pid: number }>(waiting)).rows.map(row => row.pid)
-    await blocker.query('select pg_terminate_backend(pid) from unnest($1::integer[]) as t (pid)', [pids])
-    await failed
-    await blocker.query('commit')
-    blocker.release()
+    await whileLocked(database.pool, 'lock table consumed in access exclusive mode', async () => {
+      const failed = expect(firstValueFrom(intake.append(chunk))).rejects.toThrow(TransientError)
+      const pids = await sessionsWaiting(database.pool, '%consumed%')
+      await database.pool.query('select pg_terminate_backend(pid) from unnest($1::integer[]) as t (pid)', [
+        pids,
+      ])
+      await failed
+    })
     expect(await firstValueFrom(intake.append(chunk))).toEqual({ moves: 1, rejections: 0 })
     expect(broken.length).toBeGreaterThan(0)
   })

@@ -2,12 +2,11 @@
 import type { DriveJournal, IntakeJournal, Outbox } from '../../src/ports'
 import { createDriveJournal } from '../../src/postgres/drive-journal'
 import { createIntakeJournal } from '../../src/postgres/intake-journal'
-import { migrate } from '../../src/postgres/migrate'
 import { createOutbox } from '../../src/postgres/outbox'
-import { createPool, type Pool } from '../../src/postgres/pool'
-import { createTestDatabase } from './database'
+import type { Pool } from '../../src/postgres/pool'
 import { createFakeJournal } from './fake-journal'
 import type { Conservation } from './fake-journal/conservation'
+import { createJournalDatabase, type JournalDatabase } from './journal-database'
 
 export interface HarnessOptions {
   readonly batchMaxDevices: number
@@ -87,48 +86,38 @@ export const recountFromViews = async (pool: Pool): Promise<Conservation> => {
   return Object.fromEntries(rows.map(row => [row.name, row.n])) as Conservation
 }
 
+/** The journal over a migrated database. */
+export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness => ({
+  intake: createIntakeJournal(pool),
+  outbox: createOutbox(pool),
+  drive: (epoch = 1n) => createDriveJournal(pool, epoch, options),
+  takeOver: async () => {
+    const { rows } = await pool.query<{ epoch: bigint }>('update lease set epoch = epoch + 1 returning epoch')
+    return rows[0]?.epoch ?? 0n
+  },
+  holdRoute: async (routeId, isHeld) => {
+    await pool.query(
+      `update route set held_at = case when $2 then now() end, held_reason = case when $2 then 'test' end
+       where route_id = $1`,
+      [routeId, isHeld],
+    )
+  },
+  conservation: () => readConservation(pool),
+  recount: () => recountFromViews(pool),
+})
+
 export const postgresUnderTest = (): JournalUnderTest => {
-  const prepare = async () => {
-    const database = await createTestDatabase()
-    await migrate(database.url, { log: () => undefined })
-    const onError = (error: Error): void => {
-      throw error
-    }
-    return { database, pool: createPool(database.url, { max: 6, onError }) }
-  }
   // Not before the first test: a suite is loaded even when none of its tests runs.
-  let prepared: ReturnType<typeof prepare> | null = null
+  let prepared: Promise<JournalDatabase> | null = null
   return {
     open: async options => {
-      prepared ??= prepare()
+      prepared ??= createJournalDatabase()
       const { pool } = await prepared
       await pool.query(emptied)
-      return {
-        intake: createIntakeJournal(pool),
-        outbox: createOutbox(pool),
-        drive: (epoch = 1n) => createDriveJournal(pool, epoch, options),
-        takeOver: async () => {
-          const { rows } = await pool.query<{ epoch: bigint }>(
-            'update lease set epoch = epoch + 1 returning epoch',
-          )
-          return rows[0]?.epoch ?? 0n
-        },
-        holdRoute: async (routeId, isHeld) => {
-          await pool.query(
-            `update route set held_at = case when $2 then now() end, held_reason = case when $2 then 'test' end
-             where route_id = $1`,
-            [routeId, isHeld],
-          )
-        },
-        conservation: () => readConservation(pool),
-        recount: () => recountFromViews(pool),
-      }
+      return harnessOn(pool, options)
     },
     close: async () => {
-      if (prepared === null) return
-      const { pool, database } = await prepared
-      await pool.end()
-      await database.drop()
+      if (prepared !== null) await (await prepared).drop()
     },
   }
 }

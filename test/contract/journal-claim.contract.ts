@@ -1,0 +1,131 @@
+import { firstValueFrom } from 'rxjs'
+import type { JournalUnderTest } from '../support/journal-harness'
+import { all, createJourney, names, retried } from '../support/journal-journey'
+import { routeTo } from '../support/journal-requests'
+
+/** What a claim gives, whatever keeps the journal. */
+export const journalClaimContract = (name: string, journal: JournalUnderTest): void => {
+  describe(`journal, claim: ${name}`, () => {
+    const journey = createJourney(journal)
+    const { append, claim, claimJob, start, end, finish, published } = journey
+
+    beforeEach(() => journey.open(all))
+    afterEach(() => journey.check())
+    afterAll(() => journal.close())
+
+    it('is idle for ever when there is nothing', async () => {
+      expect(await claim()).toEqual({ kind: 'idle', wakeInMs: null })
+    })
+
+    it('waits for a fuller batch, but not longer than agreed', async () => {
+      await journey.open({ batchMaxDevices: 2, batchMaxWaitMs: 600_000 })
+      await append({ requestId: 'r1', devices: ['dev1'] })
+      const idle = await claim()
+      if (idle.kind !== 'idle' || idle.wakeInMs === null) throw new Error('should be idle for a while')
+      expect(idle.wakeInMs).toBeGreaterThan(500_000)
+      expect(idle.wakeInMs).toBeLessThanOrEqual(600_000)
+      await append({ requestId: 'r2', devices: ['dev2', 'dev3'] })
+      expect(names(await claimJob())).toEqual(['dev1', 'dev2'])
+    })
+
+    it('gives a job back until it is in hand, as it stands', async () => {
+      await append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
+      const job = await claimJob()
+      expect(job).toMatchObject({
+        status: 'claimed',
+        providerJobId: null,
+        createStartedAt: null,
+        refusals: 0,
+      })
+      expect(await claimJob()).toEqual(job)
+      expect(await claim([job.jobId])).toEqual({ kind: 'idle', wakeInMs: null })
+      await start(job)
+      expect(await claimJob()).toMatchObject({
+        jobId: job.jobId,
+        status: 'running',
+        providerJobId: `P${job.jobId}`,
+      })
+    })
+
+    it('takes urgent routes first, and none that is held or has an unanswered create', async () => {
+      await append(
+        { requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1'] },
+        { requestId: 'r2', route: routeTo('iot-2', { priority: 'urgent' }), devices: ['dev2'] },
+      )
+      const urgent = await claimJob()
+      expect(names(urgent)).toEqual(['dev2'])
+      await firstValueFrom(journey.drive.creating(urgent.jobId))
+      await append({ requestId: 'r3', route: urgent.route, devices: ['dev3'] })
+      const normal = await claimJob([urgent.jobId])
+      expect(names(normal)).toEqual(['dev1'])
+      const inHand = [urgent.jobId, normal.jobId]
+      expect(await claim(inHand)).toEqual({ kind: 'idle', wakeInMs: null })
+      await firstValueFrom(journey.drive.unanswered(urgent.jobId, 'timeout'))
+      expect(await claim(inHand)).toEqual({ kind: 'idle', wakeInMs: null })
+      await firstValueFrom(journey.drive.created(urgent.jobId, 'P'))
+      await journey.at.holdRoute(urgent.routeId, true)
+      expect(await claim(inHand)).toEqual({ kind: 'idle', wakeInMs: null })
+      expect(await journey.at.conservation()).toMatchObject({ held: 1, in_flight: 2 })
+      await journey.at.holdRoute(urgent.routeId, false)
+      expect(names(await claimJob(inHand))).toEqual(['dev3'])
+    })
+
+    it('sends a repeat of a request once', async () => {
+      await append({ requestId: 'r1', devices: ['dev1'] }, { requestId: 'r1', devices: ['dev1', 'dev2'] })
+      const job = await claimJob()
+      expect(names(job)).toEqual(['dev1', 'dev2'])
+      await finish(job)
+      await append({ requestId: 'r1', route: routeTo('iot-else'), devices: ['dev1'] })
+      expect(await claim()).toEqual({ kind: 'idle', wakeInMs: null })
+      expect(await journey.at.conservation()).toMatchObject({ accepted: 4, moved: 2, duplicate: 2 })
+      expect(await published()).toHaveLength(2)
+    })
+
+    it('sends a device once when two requests in a batch name it, and both get its outcome', async () => {
+      await append({ requestId: 'r1', devices: ['dev1'] }, { requestId: 'r2', devices: ['dev1'] })
+      const job = await claimJob()
+      expect(names(job)).toEqual(['dev1', 'dev1'])
+      await finish(job)
+      expect((await published()).map(({ requestId }) => requestId)).toEqual(['r1', 'r2'])
+    })
+
+    it('lets a request wait for an earlier one of the same device, elsewhere, until it is final', async () => {
+      await append(
+        { requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1'] },
+        { requestId: 'r2', route: routeTo('iot-2', { priority: 'urgent' }), devices: ['dev1', 'dev2'] },
+      )
+      const urgent = await claimJob()
+      expect(names(urgent)).toEqual(['dev2'])
+      await start(urgent)
+      const first = await claimJob([urgent.jobId])
+      expect(names(first)).toEqual(['dev1'])
+      expect(await claim([urgent.jobId, first.jobId])).toEqual({ kind: 'idle', wakeInMs: null })
+      await finish(first, retried)
+      // Released, it finds the earlier one still unfinished.
+      const again = await claimJob([urgent.jobId])
+      expect(again).toMatchObject({ routeId: first.routeId, moves: [{ deviceName: 'dev1', attempt: 2 }] })
+      await finish(again)
+      const last = await claimJob([urgent.jobId])
+      expect(last).toMatchObject({ routeId: urgent.routeId, moves: [{ deviceName: 'dev1', attempt: 1 }] })
+      await finish(last)
+      await end(urgent)
+      const outcomes = (await published()).filter(({ deviceName }) => deviceName === 'dev1')
+      expect(outcomes.map(({ requestId, final, attempt }) => [requestId, final, attempt])).toEqual([
+        ['r1', false, 1],
+        ['r1', true, 2],
+        ['r2', true, 1],
+      ])
+    })
+
+    it('does not confuse devices of different products', async () => {
+      const other = routeTo('iot-1', { productKey: 'a1Other', priority: 'urgent' })
+      await append(
+        { requestId: 'r1', devices: ['dev1'] },
+        { requestId: 'r1', route: other, devices: ['dev1'] },
+      )
+      const first = await claimJob()
+      expect(names(first)).toEqual(['dev1'])
+      expect(names(await claimJob([first.jobId]))).toEqual(['dev1'])
+    })
+  })
+}

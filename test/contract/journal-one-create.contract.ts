@@ -1,0 +1,134 @@
+import { firstValueFrom } from 'rxjs'
+import type { Job } from '../../src/domain/job'
+import type { JournalUnderTest } from '../support/journal-harness'
+import { all, createJourney, names } from '../support/journal-journey'
+import { routeTo } from '../support/journal-requests'
+
+/** Two creates of a route without an answer could not be told apart, so there is one at a time. */
+export const journalOneCreateContract = (name: string, journal: JournalUnderTest): void => {
+  describe(`journal, one create of a route at a time: ${name}`, () => {
+    const journey = createJourney(journal)
+    const { append, claim, claimJob, start, finish } = journey
+    const idle = { kind: 'idle', wakeInMs: null }
+
+    beforeEach(() => journey.open(all))
+    afterEach(() => journey.check())
+    afterAll(() => journal.close())
+
+    /** A claimed job of route `iot-1`; more of that route is pending. */
+    const claimedWithMorePending = async (): Promise<Job> => {
+      await append({ requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1', 'dev2'] })
+      const job = await claimJob()
+      await append({ requestId: 'r2', route: routeTo('iot-1'), devices: ['dev3'] })
+      return job
+    }
+    const refuse = async (job: Job): Promise<void> => {
+      await firstValueFrom(journey.drive.creating(job.jobId))
+      await firstValueFrom(journey.drive.notCreated(job.jobId, 'refused', true))
+      await firstValueFrom(journey.drive.split(job.jobId, 'refused'))
+    }
+
+    it('leaves a route alone from claim to answer, whatever happens on the way', async () => {
+      const job = await claimedWithMorePending()
+      const inHand = [job.jobId]
+      expect(await claim(inHand)).toEqual(idle)
+      await firstValueFrom(journey.drive.creating(job.jobId))
+      expect(await claim(inHand)).toEqual(idle)
+      await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+      expect(await claim(inHand)).toEqual(idle)
+      await firstValueFrom(journey.drive.notCreated(job.jobId, 'absent', false))
+      expect(await claim(inHand)).toEqual(idle)
+      await start(job)
+      expect(names(await claimJob(inHand))).toEqual(['dev3'])
+    })
+
+    it('goes on with a route whose batch was refused for good', async () => {
+      const job = await claimedWithMorePending()
+      const failed = job.moves.map(({ seq }) => ({
+        seq,
+        outcome: 'failed' as const,
+        final: true,
+        code: 'iot.refused',
+        message: null,
+        retryInMs: null,
+      }))
+      await firstValueFrom(journey.drive.settle(job.jobId, failed, 'refused'))
+      expect(names(await claimJob())).toEqual(['dev3'])
+    })
+
+    it('does not let an unknown job stop other routes', async () => {
+      const job = await claimedWithMorePending()
+      await firstValueFrom(journey.drive.creating(job.jobId))
+      await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+      await append({ requestId: 'r3', route: routeTo('iot-2'), devices: ['dev4'] })
+      const other = await claimJob([job.jobId])
+      expect(names(other)).toEqual(['dev4'])
+      await finish(other)
+      expect(await claim([job.jobId])).toEqual(idle)
+    })
+
+    it('lets an unknown job that is held stop its route only', async () => {
+      const job = await claimedWithMorePending()
+      await firstValueFrom(journey.drive.creating(job.jobId))
+      await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+      await firstValueFrom(journey.drive.hold(job.jobId, 'cannot be told from another'))
+      expect(await claim()).toEqual(idle)
+      await append({ requestId: 'r3', route: routeTo('iot-2'), devices: ['dev4'] })
+      await finish(await claimJob())
+      expect(await claim()).toEqual(idle)
+      expect(await journey.at.conservation()).toMatchObject({ held: 2, pending: 1, moved: 1 })
+    })
+
+    it('lets a running job that is held stop nothing', async () => {
+      const job = await claimedWithMorePending()
+      await start(job)
+      await firstValueFrom(journey.drive.hold(job.jobId, 'unreadable'))
+      expect(await journey.at.conservation()).toMatchObject({ held: 2, pending: 1 })
+      expect(names(await claimJob())).toEqual(['dev3'])
+    })
+
+    it('gives the first half of a refused batch alone, until it runs', async () => {
+      await append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
+      await refuse(await claimJob())
+      const first = await claimJob()
+      expect(names(first)).toEqual(['dev1'])
+      expect(await claimJob()).toEqual(first)
+      expect(await claim([first.jobId])).toEqual(idle)
+      await firstValueFrom(journey.drive.creating(first.jobId))
+      expect(await claim([first.jobId])).toEqual(idle)
+      await firstValueFrom(journey.drive.unanswered(first.jobId, 'timeout'))
+      expect(await claimJob()).toMatchObject({ jobId: first.jobId, status: 'unknown' })
+      expect(await claim([first.jobId])).toEqual(idle)
+      await firstValueFrom(journey.drive.created(first.jobId, 'P'))
+      expect(names(await claimJob([first.jobId]))).toEqual(['dev2'])
+    })
+
+    it('halves a batch again and again; a device in both halves is sent by one at a time', async () => {
+      await append(
+        { requestId: 'r1', devices: ['dev1', 'dev2', 'dev3', 'dev4'] },
+        { requestId: 'r2', devices: ['dev1'] },
+      )
+      const whole = await claimJob()
+      await refuse(whole)
+      await firstValueFrom(journey.drive.split(whole.jobId, 'done twice is done once'))
+      const first = await claimJob()
+      expect(first).toMatchObject({ status: 'claimed', refusals: 2, familyRefusals: 2 })
+      expect(names(first)).toEqual(['dev1', 'dev2'])
+      await firstValueFrom(journey.drive.split(first.jobId, 'refused again'))
+      const second = await claimJob()
+      expect(second).toMatchObject({ refusals: 2, familyRefusals: 3 })
+      expect(names(second)).toEqual(['dev3', 'dev4'])
+      await start(second)
+      const quarter = await claimJob([second.jobId])
+      expect(quarter).toMatchObject({ refusals: 3, familyRefusals: 3 })
+      expect(names(quarter)).toEqual(['dev1'])
+      expect(await claim([second.jobId, quarter.jobId])).toEqual(idle)
+      await finish(quarter)
+      const other = await claimJob([second.jobId])
+      expect(names(other)).toEqual(['dev2'])
+      await start(other)
+      // It waited for the quarter that sends the same device.
+      expect(names(await claimJob([second.jobId, other.jobId]))).toEqual(['dev1'])
+    })
+  })
+}

@@ -1,0 +1,118 @@
+import { firstValueFrom } from 'rxjs'
+import type { Job } from '../../src/domain/job'
+import { LeaseLostError } from '../../src/ports'
+import type { JournalUnderTest } from '../support/journal-harness'
+import { all, createJourney, retried, verdicts } from '../support/journal-journey'
+
+/** The steps of a job, whatever keeps the journal. */
+export const journalStepsContract = (name: string, journal: JournalUnderTest): void => {
+  describe(`journal, steps: ${name}`, () => {
+    const journey = createJourney(journal)
+    const { append, claim, claimJob, start, finish, published } = journey
+
+    beforeEach(() => journey.open(all))
+    afterEach(() => journey.check())
+    afterAll(() => journal.close())
+
+    const claimed = async (...devices: string[]): Promise<Job> => {
+      await append({ requestId: 'r1', devices })
+      return claimJob()
+    }
+
+    it('change nothing when taken again', async () => {
+      const { jobId, moves } = await claimed('dev1', 'dev2')
+      const first = await firstValueFrom(journey.drive.creating(jobId))
+      expect(first.status).toBe('creating')
+      expect(first.createStartedAt).not.toBeNull()
+      expect(await firstValueFrom(journey.drive.creating(jobId))).toEqual(first)
+      for (const _time of [1, 2]) await firstValueFrom(journey.drive.unanswered(jobId, 'timeout'))
+      for (const _time of [1, 2]) await firstValueFrom(journey.drive.notCreated(jobId, 'absent', true))
+      expect(await claimJob()).toMatchObject({ status: 'claimed', refusals: 1, createStartedAt: null })
+      await firstValueFrom(journey.drive.creating(jobId))
+      for (const _time of [1, 2]) await firstValueFrom(journey.drive.created(jobId, 'P'))
+      for (const _time of [1, 2]) await firstValueFrom(journey.drive.ended(jobId, 'interrupted'))
+      const job = await claimJob()
+      expect(job).toMatchObject({ status: 'interrupted', moves })
+      for (const _time of [1, 2])
+        await firstValueFrom(journey.drive.settle(jobId, verdicts(job), 'interrupted'))
+      expect(await claim()).toEqual({ kind: 'idle', wakeInMs: null })
+      expect(await published()).toHaveLength(2)
+    })
+
+    it('throw when they do not fit, naming job and step', async () => {
+      const job = await claimed('dev1')
+      await expect(firstValueFrom(journey.drive.ended(job.jobId, 'completed'))).rejects.toThrow(
+        `job ${job.jobId} is claimed: ended does not fit`,
+      )
+      await expect(
+        firstValueFrom(journey.drive.settle(job.jobId, verdicts(job), 'completed')),
+      ).rejects.toThrow('settle')
+      await expect(firstValueFrom(journey.drive.creating(999))).rejects.toThrow('there is no job 999')
+      await start(job)
+      await expect(firstValueFrom(journey.drive.created(job.jobId, 'another'))).rejects.toThrow(
+        `P${job.jobId}`,
+      )
+      await expect(firstValueFrom(journey.drive.split(job.jobId, 'why'))).rejects.toThrow(
+        'split does not fit',
+      )
+    })
+
+    it('are refused to a holder whose lease was taken', async () => {
+      const job = await claimed('dev1')
+      const next = journey.at.drive(await journey.at.takeOver())
+      await expect(claim()).rejects.toThrow(LeaseLostError)
+      await expect(firstValueFrom(journey.drive.creating(job.jobId))).rejects.toThrow(LeaseLostError)
+      await expect(firstValueFrom(journey.drive.settle(job.jobId, verdicts(job), 'refused'))).rejects.toThrow(
+        LeaseLostError,
+      )
+      expect(await firstValueFrom(next.claim([]))).toEqual({ kind: 'job', job })
+    })
+
+    it('settle a refused batch without a job at the provider', async () => {
+      const job = await claimed('dev1', 'dev2')
+      await firstValueFrom(journey.drive.creating(job.jobId))
+      const failed = verdicts(job, { outcome: 'failed', code: 'iot.refused' })
+      await firstValueFrom(journey.drive.settle(job.jobId, failed, 'refused'))
+      expect(await published()).toMatchObject([
+        { outcome: 'failed', final: true, jobId: null },
+        { outcome: 'failed', final: true, jobId: null },
+      ])
+    })
+
+    it('want every move settled, once', async () => {
+      const job = await claimed('dev1', 'dev2')
+      await start(job)
+      await firstValueFrom(journey.drive.ended(job.jobId, 'completed'))
+      const [one, two] = verdicts(job)
+      if (one === undefined || two === undefined) throw new Error('two moves')
+      for (const wrong of [[one], [one, one], [one, two, two], [one, { ...two, seq: 99n }]])
+        await expect(firstValueFrom(journey.drive.settle(job.jobId, wrong, 'completed'))).rejects.toThrow(
+          'verdict',
+        )
+      expect(await published()).toEqual([])
+      expect(await journey.at.conservation()).toMatchObject({ in_flight: 2 })
+    })
+
+    it('know their own jobs, and how long they take', async () => {
+      expect(await firstValueFrom(journey.drive.meanJobMs())).toBeNull()
+      const job = await claimed('dev1')
+      await finish(job)
+      await firstValueFrom(journey.drive.spent(job.jobId, 2))
+      await firstValueFrom(
+        journey.drive.keepResultFile(job.jobId, { body: Buffer.from('{}'), contentType: null }),
+      )
+      const own = await firstValueFrom(journey.drive.ownJobs([`P${job.jobId}`, 'foreign']))
+      expect([...own]).toEqual([`P${job.jobId}`])
+      expect(await firstValueFrom(journey.drive.meanJobMs())).toBeGreaterThanOrEqual(0)
+    })
+
+    it('wake when the next attempt is due', async () => {
+      await finish(await claimed('dev1'), { ...retried, retryInMs: 500_000 })
+      const idle = await claim()
+      if (idle.kind !== 'idle' || idle.wakeInMs === null) throw new Error('should be idle for a while')
+      expect(idle.wakeInMs).toBeGreaterThan(400_000)
+      expect(idle.wakeInMs).toBeLessThanOrEqual(500_000)
+      expect(await journey.at.conservation()).toMatchObject({ retrying: 1 })
+    })
+  })
+}

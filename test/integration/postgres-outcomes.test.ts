@@ -1,0 +1,102 @@
+import { firstValueFrom } from 'rxjs'
+import { finalOutcomes } from '../../src/postgres/final-outcomes'
+import { countUnfinished, readRunSummary } from '../../src/postgres/run-summary'
+import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
+import { harnessOn } from '../support/journal-harness'
+import { all, createJourney, retried, verdicts } from '../support/journal-journey'
+import { chunkOf } from '../support/journal-requests'
+
+describe('what the journal tells of a run', () => {
+  let database: JournalDatabase
+  const journey = createJourney({
+    open: async options => harnessOn(database.pool, options),
+    close: async () => undefined,
+  })
+  const { append, claim, claimJob, start, end, finish } = journey
+
+  const unfinished = (topic = 'requests') => countUnfinished(database.pool, topic)
+  const finals = async (topic = 'requests') => {
+    const found: string[] = []
+    for await (const { requestId, deviceName, outcome, attempt } of finalOutcomes(database.pool, topic))
+      found.push(`${requestId} ${deviceName} ${outcome} ${attempt}`)
+    return found
+  }
+
+  beforeEach(async () => {
+    database = await createJournalDatabase()
+    await journey.open(all)
+  })
+  afterEach(async () => {
+    try {
+      await journey.check()
+    } finally {
+      await database.drop()
+    }
+  })
+
+  it('is every final outcome of one topic, each request and device once, in the same order every time', async () => {
+    await append({ requestId: 'r1', devices: ['dev1', 'dev2'] }, { requestId: 'r1', devices: ['dev1'] })
+    await firstValueFrom(journey.at.intake.append(chunkOf(2n, [], [{ code: 'empty_value' }])))
+    const first = await claimJob()
+    await start(first)
+    await firstValueFrom(journey.drive.ended(first.jobId, 'completed'))
+    const mixed = verdicts(first).map((verdict, index) =>
+      index === 0 ? verdict : { ...verdict, ...retried },
+    )
+    await firstValueFrom(journey.drive.settle(first.jobId, mixed, 'completed'))
+    expect(await finals()).toEqual(['r1 dev1 moved 1', 'requests/0/2 null rejected 1'])
+    await finish(await claimJob())
+    const every = ['r1 dev1 moved 1', 'r1 dev2 moved 2', 'requests/0/2 null rejected 1']
+    expect(await finals()).toEqual(every)
+    expect(await finals()).toEqual(every)
+    expect(await finals('other')).toEqual([])
+  })
+
+  it('is read a page at a time, nothing twice and nothing left out', async () => {
+    const devices = Array.from({ length: 10_000 }, (_, index) => `dev-${index}`)
+    await journey.open({ batchMaxDevices: 10_000, batchMaxWaitMs: 0 })
+    await append({ requestId: 'r1', devices })
+    await finish(await claimJob())
+    expect(await finals()).toEqual(devices.map(device => `r1 ${device} moved 1`))
+  })
+
+  it('counts a move as unfinished until its final outcome, wherever it is', async () => {
+    expect(await unfinished()).toBe(0)
+    await append({ requestId: 'r1', devices: ['dev1', 'dev2'] }, { requestId: 'r1', devices: ['dev1'] })
+    await firstValueFrom(journey.at.intake.append(chunkOf(2n, [], [{}])))
+    // Not known yet to be a repeat.
+    expect(await unfinished()).toBe(3)
+    const job = await claimJob()
+    expect(await unfinished()).toBe(2)
+    await start(job)
+    expect(await unfinished()).toBe(2)
+    await end(job, retried)
+    expect(await unfinished()).toBe(2)
+    const again = await claimJob()
+    expect(again.moves).toHaveLength(2)
+    expect(await unfinished()).toBe(2)
+    await finish(again)
+    expect(await unfinished()).toBe(0)
+    expect(await claim()).toEqual({ kind: 'idle', wakeInMs: null })
+    expect(await unfinished('other')).toBe(0)
+  })
+
+  it('sums up final outcomes by what they are and why', async () => {
+    await append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
+    await finish(await claimJob(), retried)
+    await finish(await claimJob())
+    await append({ requestId: 'r2', devices: ['dev3'] })
+    await finish(await claimJob(), { outcome: 'failed', code: '6204' })
+    await firstValueFrom(journey.at.intake.append(chunkOf(2n, [], [{}])))
+    expect(await readRunSummary(database.pool)).toEqual({
+      outcomes: [
+        { outcome: 'moved', code: '200', count: 2 },
+        { outcome: 'failed', code: '6204', count: 1 },
+        { outcome: 'rejected', code: 'invalid_json', count: 1 },
+      ],
+      retried: 2,
+      jobs: 3,
+      devices: 5,
+    })
+  })
+})

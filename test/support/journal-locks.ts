@@ -1,0 +1,38 @@
+/** Makes sessions of the journal wait for each other at a known point. */
+import type { Pool } from '../../src/postgres/pool'
+import { until } from './until'
+
+/** Resolves once so many sessions wait for a lock with a statement like `pattern`; gives their process ids. */
+export const sessionsWaiting = async (pool: Pool, pattern: string, count = 1): Promise<readonly number[]> => {
+  let pids: readonly number[] = []
+  await until(async () => {
+    // Never in a transaction: it would see the same list of sessions for ever.
+    const { rows } = await pool.query<{ pid: number }>(
+      `select pid from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock' and query like $1`,
+      [pattern],
+    )
+    pids = rows.map(row => row.pid)
+    return pids.length >= count
+  })
+  return pids
+}
+
+/** Holds what the statement `lock` locks during `work`, or until `work` releases it. */
+export const whileLocked = async <T>(
+  pool: Pool,
+  lock: string,
+  work: (release: () => Promise<void>) => Promise<T>,
+): Promise<T> => {
+  const session = await pool.connect()
+  try {
+    await session.query('begin')
+    await session.query(lock)
+    return await work(async () => {
+      await session.query('rollback')
+    })
+  } finally {
+    // Ends its transaction too, so that what waits for the lock goes on, whatever became of the test.
+    session.release(true)
+  }
+}
