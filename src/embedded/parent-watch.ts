@@ -17,7 +17,7 @@ while read -r verb a b; do
   esac
 done
 alive() {
-  kill -0 -- "$target" || return 1
+  kill -0 "$target" || return 1
   ! grep -q '^State:[[:space:]]*Z' "/proc/$target/status"
 }
 if [ -n "$target" ]; then

@@ -20,6 +20,7 @@ const server = spawn('/bin/sh', ['-c', trap + 'echo started; while :; do sleep 1
 const watch = createParentWatch(join(__dirname, 'watched directory'))
 watch.watch(server.pid, 'SIGINT')
 server.unref()
+console.log('watching')
 if (finish === 'done') { server.kill('SIGKILL'); watch.free(); watch.done() }
 if (finish === 'stay') setInterval(() => undefined, 60_000)
 `
@@ -53,6 +54,12 @@ describe('what is left when a process that runs servers ends', () => {
     return parent
   }
 
+  /** The server may have spoken before the watcher knew of it. */
+  const isWatching = async (parent: ChildProcess & { readonly stdout: NodeJS.ReadableStream }) => {
+    let said = ''
+    while (!said.includes('watching')) said += String(await once(parent.stdout, 'data'))
+  }
+
   /** The pipe closes when the last process that holds it has gone: the server, not only its parent. */
   const serverGone = (parent: ChildProcess) => once(parent, 'close')
 
@@ -68,7 +75,7 @@ describe('what is left when a process that runs servers ends', () => {
 
   it.each(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)('is nothing after %s', async signal => {
     const parent = start('mild', 'stay')
-    await once(parent.stdout, 'data')
+    await isWatching(parent)
     const gone = serverGone(parent)
     parent.kill(signal)
     await gone
