@@ -14,11 +14,13 @@ import {
   from,
   ignoreElements,
   map,
+  merge,
   mergeMap,
   type Observable,
   of,
   range,
   repeat,
+  Subject,
   switchMap,
   take,
   takeUntil,
@@ -107,11 +109,13 @@ export const drive$ = (deps: DriveDeps): Observable<never> => {
   /** Batches in a slot or being settled: the journal offers every other unfinished one again. */
   const inHand = new Set<number>()
   const oneAtATime = createTurnstile()
+  /** A batch was let go: it, or another of its route, may be claimed. */
+  const letGo$ = new Subject<void>()
 
   const claimNext: Observable<Job> = oneAtATime(
     waitUntil<Claim>(
       defer(() => journal.claim([...inHand])),
-      changes$,
+      merge(changes$, letGo$),
     ).pipe(
       map(({ job }) => job),
       tap(job => {
@@ -134,6 +138,7 @@ export const drive$ = (deps: DriveDeps): Observable<never> => {
   const letGo = (job: Job): Observable<never> =>
     defer(() => {
       inHand.delete(job.jobId)
+      letGo$.next()
       return EMPTY
     })
 

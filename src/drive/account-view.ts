@@ -67,6 +67,8 @@ export const createAccountView = ({
   /** Open jobs of the last look, anybody's. */
   let open = new Set<string>()
   let lookedAt = Number.NEGATIVE_INFINITY
+  /** A page of the look under way was refused. */
+  let refused = false
   let mean = meanJobMs
 
   const recountForeign = (): void => {
@@ -77,11 +79,15 @@ export const createAccountView = ({
     calls.list(nextToken === null ? {} : { nextToken }).pipe(
       concatMap(transientThrown),
       // Refused for good (see the provider's contradiction on Enterprise instances): Query a job takes over.
-      map(result => (result.ok ? result.value : { jobs: [], nextToken: null, total: 0 })),
+      map(result => {
+        refused ||= !result.ok
+        return result.ok ? result.value : { jobs: [], nextToken: null, total: 0 }
+      }),
     )
 
   const look = defer(() => {
     const missing = new Set(tracked.keys())
+    refused = false
     return page(null).pipe(
       expand((found, index) => {
         for (const job of found.jobs) missing.delete(job.providerJobId)
@@ -95,6 +101,8 @@ export const createAccountView = ({
       ),
       tap(jobs => {
         lookedAt = asyncScheduler.now()
+        // Refused, it saw nothing: what was known to be open still counts.
+        if (refused) return
         open = new Set([...jobs.values()].filter(job => job.status < 2).map(job => job.providerJobId))
         recountForeign()
       }),

@@ -1,5 +1,5 @@
 /** Puts the drive flow together for one epoch of the lease: calls under the quota, slots, the account's view. */
-import { concatMap, defer, type MonoTypeOperatorFunction, type Observable } from 'rxjs'
+import { concatMap, defer, type MonoTypeOperatorFunction, merge, type Observable, Subject } from 'rxjs'
 import type { FlowEvent, Observe } from '../domain/flow-event'
 import type { RefusalPolicy } from '../domain/refusal'
 import type { AttemptPolicy } from '../domain/settlement'
@@ -41,7 +41,14 @@ export interface Driver {
 }
 
 export const createDriver = (deps: DriverDeps): Driver => {
-  const { api, limiter, changes$, policies, observe, random, stop$, again } = deps
+  const { api, limiter, policies, random, stop$, again } = deps
+  /** An answered create frees its route for the next batch. */
+  const created$ = new Subject<void>()
+  const changes$ = merge(deps.changes$, created$)
+  const observe: Observe = event => {
+    deps.observe(event)
+    if (event.kind === 'job-created') created$.next()
+  }
   let slots: JobSlots | null = null
   return {
     drive: (journal, mayCall) =>

@@ -106,16 +106,23 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
 
   const create = (job: Job, slot: Slot): Observable<JobStep> =>
     defer(() => {
-      const sentAt = asyncScheduler.now()
-      return calls.create(journal.creating(job.jobId)).pipe(
+      // As stored with the intent: its instant is what tells the job from older ones in the list.
+      let stored = job
+      const intent = journal.creating(job.jobId).pipe(
+        tap(creating => {
+          stored = creating
+        }),
+      )
+      return calls.create(intent).pipe(
         concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
         concatMap((result): Observable<JobStep> => {
           if (result.ok) return created(job, result.value.providerJobId)
           if (result.kind !== 'unanswered') return refuse.refused(job, slot, result, result.kind)
           observe({ kind: 'create-unanswered', jobId: job.jobId, why: result.code })
+          // From now, not from before the wait for the quota: the gateway may have had the call only a moment ago.
           return journal
             .unanswered(job.jobId, `${result.code}: ${result.message}`)
-            .pipe(concatMap(() => settleUnknown(job, sentAt)))
+            .pipe(concatMap(() => settleUnknown(stored, asyncScheduler.now())))
         }),
       )
     })

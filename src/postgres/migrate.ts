@@ -67,7 +67,11 @@ export const migrate = async (
   { log }: { readonly log: (line: string) => void },
 ): Promise<MigrateResult> => {
   // A migration may take long: none of the journal's time limits.
-  const client = new Client({ connectionString: url, application_name: 'device-move-migrate' })
+  const client = new Client({
+    connectionString: url,
+    application_name: 'device-move-migrate',
+    connectionTimeoutMillis: 10_000,
+  })
   let broken: Error | null = null
   client.on('error', error => {
     broken = error

@@ -1,4 +1,4 @@
-import { types } from 'node:util'
+import { isNativeError } from 'node:util/types'
 import { TransientError } from '../ports'
 
 /**
@@ -23,15 +23,13 @@ const transientSystemCodes = new Set([
 const transientText =
   /Connection terminated|timeout exceeded when trying to connect|timeout expired|not queryable|Query read timeout/
 
-/** Of this realm or another: the platform's errors are not `instanceof Error` under every loader. */
-const isError = (error: unknown): error is Error => types.isNativeError(error)
-
+// `instanceof Error` misses the platform's own errors where code is loaded into a realm of its own.
 export const codeOf = (error: unknown): string | null =>
-  isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : null
+  isNativeError(error) && 'code' in error && typeof error.code === 'string' ? error.code : null
 
 /** Wraps what waiting cures as `TransientError`; everything else as it is. */
 export const asPortError = (error: unknown): unknown => {
-  if (!isError(error)) return error
+  if (!isNativeError(error)) return error
   const code = codeOf(error)
   const isTransient =
     code === null

@@ -3,6 +3,8 @@ import type { LeaseState } from '../../src/ports'
 import { createChanges } from '../../src/postgres/changes'
 import { createLease } from '../../src/postgres/lease'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
+import { whileLocked } from '../support/journal-locks'
+import { until } from '../support/until'
 
 const timing = { leaseMs: 2_000, renewEveryMs: 200, quotaWindowMs: 100 }
 
@@ -70,7 +72,7 @@ describe('the lease', () => {
     const { epoch, mayCall } = await first.held
     const [pid] = (await row()).holder_backends
     await database.pool.query('select pg_terminate_backend($1)', [pid])
-    while ((await row()).holder_backends[0] === pid);
+    await until(async () => (await row()).holder_backends[0] !== pid)
     expect(await row()).toMatchObject({ epoch, holder: 'first', expired: false })
     expect(mayCall()).toBe(true)
   })
@@ -89,27 +91,29 @@ describe('the lease', () => {
   it('cannot be called on once it may have expired: no answer, no calls', async () => {
     const first = contend('first')
     const { mayCall } = await first.held
-    const blocker = await database.pool.connect()
     // A renewal hangs behind this lock.
-    await blocker.query('begin; lock table lease in access exclusive mode')
-    await first.next(1)
-    expect(mayCall()).toBe(false)
-    await blocker.query('rollback')
-    blocker.release()
+    await whileLocked(database.pool, 'lock table lease in access exclusive mode', async () => {
+      await first.next(1)
+      expect(mayCall()).toBe(false)
+    })
   })
 
   it('is taken from a frozen holder, whose sessions are ended first', async () => {
     const frozen = await database.pool.connect()
-    const { rows } = await frozen.query<{ pid: number }>('select pg_backend_pid() as pid')
-    await database.pool.query(
-      `update lease set epoch = 5, holder = 'frozen', holder_backends = array[$1::integer], expires_at = clock_timestamp()`,
-      [rows[0]?.pid],
-    )
-    const gone = new Promise<Error>(resolve => frozen.once('error', resolve))
-    await frozen.query('begin; select from lease for key share')
-    expect((await contend('taker').held).epoch).toBe(6n)
-    expect(String(await gone)).toContain('terminat')
-    frozen.release(true)
+    try {
+      const { rows } = await frozen.query<{ pid: number }>('select pg_backend_pid() as pid')
+      await database.pool.query(
+        `update lease set epoch = 5, holder = 'frozen', holder_backends = array[$1::integer],
+           expires_at = clock_timestamp()`,
+        [rows[0]?.pid],
+      )
+      const gone = new Promise<Error>(resolve => frozen.once('error', resolve))
+      await frozen.query('begin; select from lease for key share')
+      expect((await contend('taker').held).epoch).toBe(6n)
+      expect(String(await gone)).toContain('terminat')
+    } finally {
+      frozen.release(true)
+    }
   })
 })
 
@@ -136,6 +140,6 @@ describe('changes', () => {
     await database.pool.query(`notify device_move`)
     await heard(4)
     subscription.unsubscribe()
-    while ((await database.pool.query(listeners)).rowCount !== 0);
+    await until(async () => (await database.pool.query(listeners)).rowCount === 0)
   })
 })

@@ -1,5 +1,6 @@
 import { Client } from 'pg'
 import { TransientError } from '../../src/ports'
+import { grantAnalysts } from '../../src/postgres/analyst-role'
 import { migrate } from '../../src/postgres/migrate'
 import { createTestDatabase, type TestDatabase } from '../support/database'
 
@@ -75,6 +76,25 @@ describe('migrate', () => {
       expect(advice).toEqual(role?.there ? [] : expected)
     } finally {
       await admin.query(`drop owned by ${plain} cascade; drop role ${plain}`)
+    }
+  })
+
+  it('advises every statement when the role of analysts cannot be made', async () => {
+    const name = new URL(database.url).pathname.slice(1)
+    await migrate(database.url, silent)
+    await admin.query(`create role plain_${name}`)
+    try {
+      // Roles belong to the whole server: it is away for this transaction only.
+      await admin.query(`begin; alter role device_move_analyst rename to away_${name}`)
+      await admin.query(`set local role plain_${name}`)
+      expect(await grantAnalysts(admin)).toEqual([
+        'create role device_move_analyst nologin',
+        'grant usage on schema device_move to device_move_analyst',
+        'grant select on all tables in schema device_move to device_move_analyst',
+      ])
+    } finally {
+      await admin.query('rollback')
+      await admin.query(`drop role plain_${name}`)
     }
   })
 
