@@ -47,6 +47,10 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
     defer(() => calls.detail(providerJobId)).pipe(
       concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
       concatMap(transientThrown),
+      tap(result => {
+        // Credentials, permission, bill: says nothing of the file, so it is waited out.
+        if (!result.ok && result.kind === 'account-refused') throw new TransientError(result.code)
+      }),
       concatMap(
         (result): Observable<FetchedResults | Results> =>
           result.ok

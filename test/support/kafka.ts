@@ -88,8 +88,11 @@ export const readTopic = async (topic: string): Promise<ReadRecord[]> => {
   )
   const records: ReadRecord[] = []
   if (missing.size === 0) return records
-  const groupId = uniqueTopic('read-topic')
-  const consumer = testKafka().consumer({ groupId, readUncommitted: false, maxWaitTimeInMs: 50 })
+  const consumer = testKafka().consumer({
+    groupId: uniqueTopic('read-topic'),
+    readUncommitted: false,
+    maxWaitTimeInMs: 50,
+  })
   await consumer.connect()
   try {
     await consumer.subscribe({ topic, fromBeginning: true })
@@ -117,8 +120,8 @@ export const readTopic = async (topic: string): Promise<ReadRecord[]> => {
         .catch(reject)
     })
   } finally {
+    // Its group committed nothing, so the broker forgets it with its last member.
     await consumer.disconnect()
-    await withAdmin(admin => admin.deleteGroups([groupId]))
   }
   return records.sort((a, b) => a.partition - b.partition || Number(BigInt(a.offset) - BigInt(b.offset)))
 }
