@@ -2,14 +2,8 @@ import { Client } from 'pg'
 import { startCli, until } from '../support/cli-process'
 import { createTestDatabase } from '../support/database'
 import { createDeployment, type Deployment, names } from '../support/deployment'
-import {
-  describeKafka,
-  produceRecords,
-  readTopic,
-  testBrokers,
-  testKafka,
-  uniqueTopic,
-} from '../support/kafka'
+import { describeKafka, produceRecords, testBrokers, testKafka, uniqueTopic } from '../support/kafka'
+import { readTopic } from '../support/read-topic'
 
 jest.setTimeout(180_000)
 

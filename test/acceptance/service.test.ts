@@ -1,6 +1,7 @@
 import { until } from '../support/cli-process'
 import { createDeployment, type Deployment, names } from '../support/deployment'
-import { describeKafka, readTopic } from '../support/kafka'
+import { describeKafka } from '../support/kafka'
+import { readTopic } from '../support/read-topic'
 
 jest.setTimeout(180_000)
 

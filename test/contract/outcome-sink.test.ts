@@ -1,8 +1,7 @@
 import { createFakeOutcomeSink } from '../support/fake-outcome-sink'
-import { deleteTopics, describeKafka, uniqueTopic } from '../support/kafka'
+import { createTopics, deleteTopics, describeKafka, uniqueTopic } from '../support/kafka'
 import { testSink } from '../support/kafka-sink'
-import { makeTopics } from '../support/kafka-source'
-import { readCommitted } from '../support/read-committed'
+import { readTopic } from '../support/read-topic'
 import { outcomeSinkContract } from './outcome-sink.contract'
 
 outcomeSinkContract('the fake', async () => {
@@ -17,14 +16,12 @@ outcomeSinkContract('the fake', async () => {
 describeKafka('Kafka', () => {
   outcomeSinkContract('Kafka', async () => {
     const topics = { results: uniqueTopic('results'), deadLetters: uniqueTopic('dead-letters') }
-    await makeTopics([topics.results, topics.deadLetters], 3)
+    await createTopics([topics.results, topics.deadLetters], 3)
     const sink = testSink(topics)
     return {
       sink,
       published: async () =>
-        (await readCommitted(topics.results)).map(record =>
-          Buffer.from(record.headers.ce_id ?? []).toString(),
-        ),
+        (await readTopic(topics.results)).map(record => Buffer.from(record.headers.ce_id ?? []).toString()),
       close: async () => {
         await sink.closed()
         await deleteTopics([topics.results, topics.deadLetters])

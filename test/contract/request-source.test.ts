@@ -1,6 +1,6 @@
 import { createFakeRequestSource } from '../support/fake-request-source'
-import { deleteTopics, describeKafka, produceRecords, uniqueTopic } from '../support/kafka'
-import { deleteBefore, makeTopics, testSource } from '../support/kafka-source'
+import { createTopics, deleteTopics, describeKafka, produceRecords, uniqueTopic } from '../support/kafka'
+import { deleteBefore, testSource } from '../support/kafka-source'
 import { requestSourceContract } from './request-source.contract'
 
 requestSourceContract('the fake', async () => {
@@ -27,7 +27,7 @@ requestSourceContract('the fake', async () => {
 describeKafka('Kafka', () => {
   requestSourceContract('Kafka', async () => {
     const topic = uniqueTopic('source')
-    await makeTopics([topic], 2)
+    await createTopics([topic], 2)
     const source = testSource(topic, `${topic}.group`)
     return {
       source,

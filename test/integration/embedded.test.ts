@@ -10,10 +10,10 @@ import {
   deleteTopics,
   describeKafka,
   produceRecords,
-  readTopic,
   testBrokers,
   uniqueTopic,
 } from '../support/kafka'
+import { readTopic } from '../support/read-topic'
 
 const ask = async (url: string, sql: string): Promise<unknown[][]> => {
   const client = new Client({ connectionString: url })
@@ -160,9 +160,9 @@ describeKafka('embedded Kafka', () => {
       value?.toString(),
     ])
     expect(seen).toEqual([
-      [0, '0', 'a', '1'],
-      [1, '0', 'b', '2'],
-      [1, '1', 'c', undefined],
+      [0, 0n, 'a', '1'],
+      [1, 0n, 'b', '2'],
+      [1, 1n, 'c', undefined],
     ])
     expect(records[1]?.headers.kind?.toString()).toBe('test')
     await deleteTopics([topic])

@@ -2,8 +2,8 @@ import { CompressionCodecs, CompressionTypes, Partitioners } from 'kafkajs'
 import { createKafka } from '../../src/kafka/client'
 import { registerCodecs } from '../../src/kafka/codecs'
 import { fromJavaClient } from '../support/compressed-fixtures'
-import { deleteTopics, describeKafka, uniqueTopic } from '../support/kafka'
-import { makeTopics, testKafkaOptions, testSource } from '../support/kafka-source'
+import { createTopics, deleteTopics, describeKafka, uniqueTopic } from '../support/kafka'
+import { testKafkaOptions, testSource } from '../support/kafka-source'
 import { healthOf, readSource } from '../support/source-reader'
 
 interface Compressor {
@@ -50,7 +50,7 @@ describeKafka('compressed and large records', () => {
   let topic: string
   beforeEach(async () => {
     topic = uniqueTopic('compression')
-    await makeTopics([topic], 2)
+    await createTopics([topic], 2)
   })
   afterEach(() => deleteTopics([topic]))
 

@@ -2,8 +2,8 @@ import { of } from 'rxjs'
 import { createRequestSource, type KafkaRequestSource } from '../../src/kafka/request-source'
 import { withAdmin } from '../../src/kafka/with-admin'
 import type { SourceChunk } from '../../src/ports'
-import { deleteTopics, describeKafka, produceRecords, uniqueTopic } from '../support/kafka'
-import { type LogLine, makeTopics, testKafkaOptions, testSource } from '../support/kafka-source'
+import { createTopics, deleteTopics, describeKafka, produceRecords, uniqueTopic } from '../support/kafka'
+import { type LogLine, testKafkaOptions, testSource } from '../support/kafka-source'
 import { healthOf, readSource } from '../support/source-reader'
 import { until } from '../support/until'
 
@@ -58,7 +58,7 @@ describeKafka('reading requests', () => {
   }
 
   it('loses nothing and appends nothing twice when a second member joins in the middle of a chunk', async () => {
-    await makeTopics([topic], 2)
+    await createTopics([topic], 2)
     for (const partition of [0, 1]) await produceRecords(topic, numbered(partition, 3_000))
     const journal = createMemoryJournal()
     const first = read(sourceOf(), journal.positions)
@@ -84,7 +84,7 @@ describeKafka('reading requests', () => {
   })
 
   it('commits what was done, so that the lag can be watched', async () => {
-    await makeTopics([topic], 1)
+    await createTopics([topic], 1)
     await produceRecords(topic, numbered(0, 1_200))
     const reader = read(sourceOf())
     await reader.readTo(1_200)
@@ -97,7 +97,7 @@ describeKafka('reading requests', () => {
   })
 
   it('leaves the group at once when it is stopped with a chunk under way', async () => {
-    await makeTopics([topic], 1)
+    await createTopics([topic], 1)
     await produceRecords(topic, numbered(0, 10))
     const source = sourceOf()
     const reader = read(source)
@@ -112,7 +112,7 @@ describeKafka('reading requests', () => {
   })
 
   it('stops reading when the topic is made anew under it', async () => {
-    await makeTopics([topic], 1)
+    await createTopics([topic], 1)
     await produceRecords(topic, numbered(0, 50))
     const journal = createMemoryJournal()
     const source = sourceOf()
@@ -124,7 +124,7 @@ describeKafka('reading requests', () => {
     await until(
       async () => !(await withAdmin(testKafkaOptions(), admin => admin.listTopics())).includes(topic),
     )
-    await makeTopics([topic], 1)
+    await createTopics([topic], 1)
     await produceRecords(topic, numbered(0, 5))
     const health = await healthOf(
       source,
@@ -143,7 +143,7 @@ describeKafka('reading requests', () => {
       state: 'starting',
       reason: expect.stringContaining(`topic "${topic}" not found`),
     })
-    await makeTopics([topic], 1)
+    await createTopics([topic], 1)
     await produceRecords(topic, numbered(0, 1))
     await reader.readTo(1)
     expect(lines.filter(line => line.level === 'warn')).toHaveLength(1)

@@ -2,15 +2,15 @@ import { Partitioners } from 'kafkajs'
 import { firstValueFrom, lastValueFrom, type Subscription, take } from 'rxjs'
 import type { KafkaOutcomeSink, OutcomeSinkOptions } from '../../src/kafka/outcome-sink'
 import { withAdmin } from '../../src/kafka/with-admin'
-import { type OutboxChunk, type SinkSession, type SourceRecord, TransientError } from '../../src/ports'
-import { deleteTopics, describeKafka, testKafka, uniqueTopic } from '../support/kafka'
+import { type OutboxChunk, type SinkSession, TransientError } from '../../src/ports'
+import { createTopics, deleteTopics, describeKafka, testKafka, uniqueTopic } from '../support/kafka'
 import { type SinkTopics, testSink } from '../support/kafka-sink'
-import { makeTopics, testKafkaOptions } from '../support/kafka-source'
-import { readCommitted } from '../support/read-committed'
+import { testKafkaOptions } from '../support/kafka-source'
+import { type ReadRecord, readTopic } from '../support/read-topic'
 import { sampleChunk, sampleOutcome } from '../support/sample-outcome'
 
 const text = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString()
-const idsOf = (records: readonly SourceRecord[]): string[] =>
+const idsOf = (records: readonly ReadRecord[]): string[] =>
   records.map(record => text(record.headers.ce_id)).sort()
 const idsIn = (...chunks: readonly OutboxChunk[]): string[] =>
   chunks.flatMap(chunk => chunk.outcomes.map(outcome => outcome.id)).sort()
@@ -33,7 +33,8 @@ describeKafka('publishing outcomes', () => {
       if (ours.length > 0) await deleteTopics(ours)
     })
   })
-  const make = (partitions = 3): Promise<void> => makeTopics([topics.results, topics.deadLetters], partitions)
+  const make = (partitions = 3): Promise<void> =>
+    createTopics([topics.results, topics.deadLetters], partitions)
   const sinkOf = (more: Partial<OutcomeSinkOptions> = {}): KafkaOutcomeSink => {
     const sink = testSink(topics, more)
     sinks.push(sink)
@@ -50,14 +51,14 @@ describeKafka('publishing outcomes', () => {
     await make()
     const chunk = sampleChunk(1n, 0, 20_000)
     await publish(await openSession(), chunk)
-    expect(idsOf(await readCommitted(topics.results))).toEqual(idsIn(chunk))
+    expect(idsOf(await readTopic(topics.results))).toEqual(idsIn(chunk))
   })
 
   it('cuts what goes to a partition by bytes: 200 outcomes of 50 kB', async () => {
     await make(1)
     const chunk = sampleChunk(1n, 0, 200, { message: 'x'.repeat(50_000) })
     await publish(await openSession(), chunk)
-    const records = await readCommitted(topics.results)
+    const records = await readTopic(topics.results)
     expect(idsOf(records)).toEqual(idsIn(chunk))
     expect(records.map(record => text(record.headers.ce_id))).toEqual(
       chunk.outcomes.map(outcome => outcome.id),
@@ -72,8 +73,8 @@ describeKafka('publishing outcomes', () => {
       deadLetter: Buffer.from('{"again":true}'),
     })
     await publish(await openSession(), { lastId: 1n, outcomes: [sampleOutcome(0), failed] })
-    expect(await readCommitted(topics.results)).toHaveLength(2)
-    const [deadLetter, ...more] = await readCommitted(topics.deadLetters)
+    expect(await readTopic(topics.results)).toHaveLength(2)
+    const [deadLetter, ...more] = await readTopic(topics.deadLetters)
     expect(more).toEqual([])
     expect(text(deadLetter?.value)).toBe('{"again":true}')
     expect(text(deadLetter?.headers['error-code'])).toBe('9313')
@@ -88,18 +89,18 @@ describeKafka('publishing outcomes', () => {
     const chunk = { lastId: 1n, outcomes: [sampleOutcome(0), huge, sampleOutcome(2)] }
     const session = await openSession()
     await publish(session, chunk)
-    const records = await readCommitted(topics.results)
+    const records = await readTopic(topics.results)
     expect(idsOf(records)).toEqual(idsIn(chunk))
     const stub = records.find(record => text(record.headers.ce_id) === huge.id)
     expect(JSON.parse(text(stub?.value))).toEqual({
       ...{ id: huge.id, error: 'record_too_large', requestId: 'r'.repeat(256) },
       ...{ outcome: 'failed', final: true, code: '9313' },
     })
-    const [deadLetter] = await readCommitted(topics.deadLetters)
+    const [deadLetter] = await readTopic(topics.deadLetters)
     expect(JSON.parse(text(deadLetter?.value))).toMatchObject({ id: huge.id, error: 'record_too_large' })
     // The session is still good.
     await publish(session, sampleChunk(2n, 3, 1))
-    expect(await readCommitted(topics.results)).toHaveLength(4)
+    expect(await readTopic(topics.results)).toHaveLength(4)
   })
 
   it('halves batches where the topic takes less than usual', async () => {
@@ -115,10 +116,10 @@ describeKafka('publishing outcomes', () => {
         waitForLeaders: false,
       }),
     )
-    await makeTopics([topics.deadLetters], 1)
+    await createTopics([topics.deadLetters], 1)
     const chunk = sampleChunk(1n, 0, 500)
     await publish(await openSession(), chunk)
-    const records = await readCommitted(topics.results)
+    const records = await readTopic(topics.results)
     expect(records.map(record => text(record.headers.ce_id))).toEqual(
       chunk.outcomes.map(outcome => outcome.id),
     )
@@ -145,7 +146,7 @@ describeKafka('publishing outcomes', () => {
     await publish(session, after)
     await expect(transaction.commit()).rejects.toThrow()
     await dead.disconnect()
-    expect(idsOf(await readCommitted(topics.results))).toEqual(idsIn(before, after))
+    expect(idsOf(await readTopic(topics.results))).toEqual(idsIn(before, after))
   })
 
   it('comes to exactly once by its position when it is broken off anywhere', async () => {
@@ -176,7 +177,7 @@ describeKafka('publishing outcomes', () => {
     const session = await openSession()
     for (const chunk of chunks.filter(({ lastId }) => lastId > (session.position ?? 0n)))
       await publish(session, chunk)
-    expect(idsOf(await readCommitted(topics.results))).toEqual(idsIn(...chunks))
+    expect(idsOf(await readTopic(topics.results))).toEqual(idsIn(...chunks))
   })
 
   it('refuses to go on after it was broken off', async () => {
@@ -199,8 +200,8 @@ describeKafka('publishing outcomes', () => {
     const sessions = sinkOf().open().pipe(take(1))
     expect((await firstValueFrom(sessions)).position).toBe(1n)
     await publish(await openSession(), chunk)
-    const records = await readCommitted(topics.results)
-    expect(new Set(records.map(record => record.position.partition)).size).toBe(6)
+    const records = await readTopic(topics.results)
+    expect(new Set(records.map(record => record.partition)).size).toBe(6)
     expect(records).toHaveLength(201)
   })
 
@@ -210,7 +211,7 @@ describeKafka('publishing outcomes', () => {
     expect(`${error}`).toContain(`"${topics.results}"`)
     const session = await openSession({ createTopics: true })
     await publish(session, sampleChunk(1n, 0, 1))
-    expect(await readCommitted(topics.results)).toHaveLength(1)
+    expect(await readTopic(topics.results)).toHaveLength(1)
   })
 
   it('calls a broker that cannot be reached transient', async () => {

@@ -1,12 +1,13 @@
 import { createRequestProducer } from '../../src/kafka/submit-producer'
-import { deleteTopics, describeKafka, readTopic, uniqueTopic } from '../support/kafka'
-import { makeTopics, testKafkaOptions } from '../support/kafka-source'
+import { createTopics, deleteTopics, describeKafka, uniqueTopic } from '../support/kafka'
+import { testKafkaOptions } from '../support/kafka-source'
+import { readTopic } from '../support/read-topic'
 
 describeKafka('submitting requests', () => {
   let topic: string
   beforeEach(async () => {
     topic = uniqueTopic('submit')
-    await makeTopics([topic], 3)
+    await createTopics([topic], 3)
   })
   afterEach(() => deleteTopics([topic]))
 

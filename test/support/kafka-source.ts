@@ -1,5 +1,4 @@
 import type { KafkaOptions } from '../../src/kafka/client'
-import { ensureTopics } from '../../src/kafka/ensure-topics'
 import { createRequestSource, type KafkaRequestSource } from '../../src/kafka/request-source'
 import { withAdmin } from '../../src/kafka/with-admin'
 import { testBrokers } from './kafka'
@@ -20,10 +19,6 @@ export const testKafkaOptions = (lines: LogLine[] = []): KafkaOptions => ({
 /** The real source on the test broker. */
 export const testSource = (topic: string, groupId: string, lines: LogLine[] = []): KafkaRequestSource =>
   createRequestSource({ kafka: testKafkaOptions(lines), groupId, topic, random: () => 0 })
-
-/** Makes topics, and returns when the broker knows them. */
-export const makeTopics = (topics: readonly string[], partitions: number): Promise<void> =>
-  withAdmin(testKafkaOptions(), admin => ensureTopics(admin, topics, true, partitions))
 
 /** Deletes the records of a partition before `offset`, as retention does. */
 export const deleteBefore = (topic: string, partition: number, offset: bigint): Promise<void> =>
