@@ -32,6 +32,7 @@ export const uniqueTopic = (prefix: string): string => `${prefix}.${randomBytes(
 
 type Admin = ReturnType<Kafka['admin']>
 
+/** Runs `use` with an admin connection of its own and closes it. */
 export const withTestAdmin = async <T>(use: (admin: Admin) => Promise<T>): Promise<T> => {
   const admin = testKafka().admin()
   await admin.connect()
