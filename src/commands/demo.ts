@@ -83,6 +83,7 @@ export const demoCommand = async (flags: DemoFlags): Promise<number> => {
   let interrupted = false
   const signal = firstSignal().then(() => {
     interrupted = true
+    process.stderr.write('\n  stopping\n')
   })
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close()
@@ -101,6 +102,7 @@ export const demoCommand = async (flags: DemoFlags): Promise<number> => {
         `No Kafka here, so the same pipeline reads the file instead:\n  ${kafka.reason.replaceAll('\n', '\n  ')}`,
       )
     else say(`Kafka is up (${kafka.origin}).`)
+    if (interrupted) return exitCode.interrupted
     await runDemo({
       fleet,
       kafka,
@@ -165,6 +167,7 @@ const runDemo = async (demo: RunDemo): Promise<void> => {
   })
   closers.push(() => running.stop())
   const { service, httpUrl } = await running.started
+  if (aborted()) return
   const pool = createPool(demo.postgresUrl, { max: 2, onError: () => undefined })
   closers.push(() => pool.end())
 

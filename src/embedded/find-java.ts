@@ -15,21 +15,28 @@ interface Java {
   readonly path: string
 }
 
+const answerOf = async (command: string): Promise<string> => {
+  try {
+    const options = ['-XX:-UsePerfData', '-XshowSettings:properties', '-version']
+    return (await run(command, options, { timeout: 10_000 })).stderr
+  } catch {
+    // Also thrown before there is a promise, where a file stands in for a directory of the path.
+    return ''
+  }
+}
+
 const look = async (command: string): Promise<Java | null> => {
-  const answer = await run(command, ['-XshowSettings:properties', '-version'], { timeout: 10_000 }).catch(
-    () => null,
-  )
-  const property = (name: string) =>
-    new RegExp(`^\\s*${name} = (.*)$`, 'm').exec(answer?.stderr ?? '')?.[1]?.trim()
+  const answer = await answerOf(command)
+  const property = (name: string) => new RegExp(`^\\s*${name} = (.*)$`, 'm').exec(answer)?.[1]?.trim()
   const [home, version] = [property('java\\.home'), property('java\\.specification\\.version')]
   if (home === undefined || version === undefined) return null
   // Before Java 9 the version is 1.8.
   return { major: Number.parseInt(version, 10), path: join(home, 'bin', 'java') }
 }
 
-const installed = async (): Promise<readonly string[]> => {
+const installed = async (places: readonly string[]): Promise<readonly string[]> => {
   const found = await Promise.all(
-    homes.map(async home => {
+    places.map(async home => {
       const names = await readdir(home).catch(() => [])
       return names.sort().map(name => join(home, name))
     }),
@@ -40,12 +47,12 @@ const installed = async (): Promise<readonly string[]> => {
 }
 
 /**
- * The path of a Java runtime new enough for Kafka 4.
+ * The path of a Java runtime new enough for Kafka 4: `command`, else one that lies in a directory of `places`.
  * @throws EmbeddedServerError when there is none
  */
-export const findJava = async (): Promise<string> => {
+export const findJava = async (command = 'java', places: readonly string[] = homes): Promise<string> => {
   let newestSeen = 0
-  for (const candidate of ['java', ...(await installed())]) {
+  for (const candidate of [command, ...(await installed(places))]) {
     const java = await look(candidate)
     if (java !== null && java.major >= oldest) return java.path
     newestSeen = Math.max(newestSeen, java?.major ?? 0)
