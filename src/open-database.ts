@@ -11,7 +11,7 @@ import { createIntakeJournal } from './postgres/intake-journal'
 import { createLease } from './postgres/lease'
 import { migrate } from './postgres/migrate'
 import { createOutbox } from './postgres/outbox'
-import { createPool, type Pool } from './postgres/pool'
+import { createPool } from './postgres/pool'
 import type { ServiceParts } from './service'
 import type { Logger } from './telemetry/logger'
 
@@ -24,7 +24,6 @@ const retryEveryMs = 2_000
 
 export interface Database {
   readonly parts: Pick<ServiceParts, 'intakeJournal' | 'driveJournal' | 'outbox' | 'changes$' | 'lease'>
-  readonly pool: Pool
   /** null: the database cannot be reached. */
   readonly conservation: () => Promise<Conservation | null>
   readonly close: () => Promise<void>
@@ -71,7 +70,6 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
   const holder = `${hostname()}/${process.pid}/${randomUUID()}`
   const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs })
   return {
-    pool,
     parts: {
       intakeJournal: createIntakeJournal(pool),
       driveJournal: epoch => createDriveJournal(pool, epoch, { batchMaxDevices, batchMaxWaitMs }),

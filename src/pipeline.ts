@@ -103,7 +103,7 @@ export interface DriveDeps {
   readonly stop$: Observable<unknown>
 }
 
-/** Emits nothing. Errors with `LeaseLostError` only. */
+/** Emits nothing. Errors when the lease is lost, or a claim fails for another reason than a passing one. */
 export const drive$ = (deps: DriveDeps): Observable<never> => {
   const { journal, changes$, slots, runJob, settleJob, restMs, observe, stop$ } = deps
   /** Batches in a slot or being settled: the journal offers every other unfinished one again. */

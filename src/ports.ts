@@ -7,8 +7,11 @@
 import type { Observable } from 'rxjs'
 import type { Job } from './domain/job'
 import type { Outcome, Verdict } from './domain/outcome'
+import type { ListedLike } from './domain/reconcile'
+import type { RefusalKind } from './domain/refusal'
 import type { MoveRequest, Rejection, SourcePosition } from './domain/request'
 import type { RouteFields } from './domain/route'
+import type { DeviceResult } from './domain/settlement'
 
 /** Out of reach, busy or restarting: worth doing again after a pause. */
 export class TransientError extends Error {
@@ -188,14 +191,7 @@ export type Operation = 'create' | 'detail' | 'query' | 'list'
  * `batch-refused`: permanent for this batch. `account-refused`: permanent for the whole account.
  * `unknown`: a code no table knows: neither permanent nor harmless.
  */
-export type FailureKind =
-  | 'throttled'
-  | 'slots-full'
-  | 'not-sent'
-  | 'unanswered'
-  | 'batch-refused'
-  | 'account-refused'
-  | 'unknown'
+export type FailureKind = RefusalKind | 'unanswered'
 
 export interface CallFailure {
   readonly ok: false
@@ -210,20 +206,9 @@ export type CallResult<T> = { readonly ok: true; readonly value: T } | CallFailu
 /** 0 initialising, 1 running, 2 completed, 3 interrupted. */
 export type ProviderStatus = 0 | 1 | 2 | 3
 
-/** A job as List and Query show it: whose it is stands nowhere. */
-export interface ListedJob {
-  readonly providerJobId: string
+/** A job as List and Query show it: whose it is stands nowhere. `targetInstanceIds` is sorted. */
+export interface ListedJob extends ListedLike {
   readonly status: ProviderStatus
-  readonly productKey: string
-  readonly sourceInstanceId: string
-  readonly strategy: number
-  /** Sorted. */
-  readonly targetInstanceIds: readonly string[]
-  readonly targetUid: string | null
-  /** Devices in the job. */
-  readonly total: number
-  /** By the provider's clock, ms since 1970. */
-  readonly createdAt: number
 }
 
 export interface ListPage {
@@ -238,10 +223,7 @@ export interface ListQuery {
 }
 
 /** What the file says of one device. */
-export interface ResultRow {
-  readonly code: string
-  readonly message: string | null
-}
+export type ResultRow = DeviceResult
 
 export type FetchedResults =
   | { readonly kind: 'rows'; readonly rows: ReadonlyMap<string, ResultRow>; readonly file: ResultFile }

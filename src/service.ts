@@ -15,7 +15,6 @@ import {
   take,
   takeUntil,
   tap,
-  toArray,
 } from 'rxjs'
 import type { Observe } from './domain/flow-event'
 import { createDriver, type DriverPolicies } from './drive/driver'
@@ -200,7 +199,7 @@ export const createService = (parts: ServiceParts): Service => {
 
   return {
     run$: merge(intake, leased),
-    intakeDone: firstValueFrom(intakeEnded$.pipe(take(1), toArray())).then(() => undefined),
+    intakeDone: firstValueFrom(intakeEnded$),
     stop: () => stop$.next(),
     status: () => ({
       lease: leaseState.kind,

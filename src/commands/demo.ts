@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Environment } from '../config'
 import { type Kafka, startKafka } from '../embedded/kafka'
 import { startEmbeddedPostgres } from '../embedded/postgres'
-import { type FleetFile, openFleetFile } from '../files/open-fleet-file'
+import type { FleetFile } from '../files/open-fleet-file'
 import { ensureTopics } from '../kafka/ensure-topics'
 import { withAdmin } from '../kafka/with-admin'
 import { startMain } from '../main'
@@ -11,14 +11,15 @@ import { type Conservation, readConservation } from '../postgres/conservation'
 import { createPool } from '../postgres/pool'
 import { readRunSummary } from '../postgres/run-summary'
 import { createSimulator } from '../simulator/simulator'
-import { createLogger } from '../telemetry/logger'
 import { kafkaOptions } from '../wiring'
 import { configured } from './configured'
 import { createCallCounter } from './count-calls'
-import { CommandError, exitCode } from './exit-code'
+import { exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
+import { openFleet } from './open-fleet'
 import { summaryText } from './print-summary'
 import { backlogOf, createProgress } from './progress'
+import { quietLogger } from './quiet-logger'
 import { sendRecords } from './send-records'
 import { untilSettled } from './until-settled'
 
@@ -89,11 +90,7 @@ export const demoCommand = async (flags: DemoFlags): Promise<number> => {
     for (const close of closers.splice(0).reverse()) await close()
   }
   try {
-    const fleet = await openFleetFile(flags.file ?? join(packageRoot, 'examples', 'fleet.csv')).catch(
-      (error: unknown) => {
-        throw new CommandError(error instanceof Error ? error.message : String(error), exitCode.usage)
-      },
-    )
+    const fleet = await openFleet(flags.file ?? join(packageRoot, 'examples', 'fleet.csv'))
     closers.push(fleet.close)
     say('Starting PostgreSQL, Kafka and the provider simulator …')
     const [postgres, kafka, simulator] = await startParts(closers)
@@ -156,7 +153,7 @@ const runDemo = async (demo: RunDemo): Promise<void> => {
   const brokers = kafka.kind === 'running' ? kafka.brokers : ['127.0.0.1:9']
   const name = `device-move.demo-${process.pid}-${Date.now().toString(36)}`
   const config = configured([], settings(name, demo.endpoint, demo.postgresUrl, brokers))
-  const logger = createLogger(config.logLevel === 'info' ? 'error' : config.logLevel)
+  const logger = quietLogger(config)
   const withoutKafka = { source: fleet.source, sink: null }
   const calls = createCallCounter()
   const running = startMain(config, {

@@ -20,3 +20,8 @@ export class CommandError extends Error {
     super(text)
   }
 }
+
+/** What went wrong was the caller's to know: its text, and the status of bad usage. */
+export const asUsage = (error: unknown): never => {
+  throw new CommandError(error instanceof Error ? error.message : String(error), exitCode.usage)
+}

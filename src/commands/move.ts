@@ -4,19 +4,21 @@ import { firstValueFrom } from 'rxjs'
 import { filter } from 'rxjs/operators'
 import type { Config } from '../config'
 import { startEmbeddedPostgres } from '../embedded/postgres'
-import { type FleetFile, openFleetFile } from '../files/open-fleet-file'
-import { type Running, startMain } from '../main'
+import type { FleetFile } from '../files/open-fleet-file'
+import { startMain } from '../main'
 import { type Conservation, readConservation } from '../postgres/conservation'
 import { createPool } from '../postgres/pool'
 import { countUnfinished, readRunSummary } from '../postgres/run-summary'
-import { createLogger } from '../telemetry/logger'
 import { providerVariables } from '../wiring'
 import { configured } from './configured'
 import { createCallCounter } from './count-calls'
-import { CommandError, exitCode } from './exit-code'
+import { asUsage, CommandError, exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
+import { openFleet } from './open-fleet'
 import { summaryText } from './print-summary'
 import { backlogOf, createProgress } from './progress'
+import { quietLogger } from './quiet-logger'
+import { stopWithin } from './stop-within'
 import { untilSettled } from './until-settled'
 import { writeResults } from './write-results'
 
@@ -25,18 +27,9 @@ export interface MoveFlags {
   readonly dataDir: string
 }
 
-/** Every step is crash-safe, so nothing is lost by not waiting longer, ms. */
-const stopWithinMs = 8_000
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
 const open = async (path: string, { out }: MoveFlags): Promise<FleetFile> => {
-  try {
-    if (out !== undefined) await access(dirname(resolve(out)), constants.W_OK)
-    return await openFleetFile(path)
-  } catch (error) {
-    throw new CommandError(textOf(error), exitCode.usage)
-  }
+  if (out !== undefined) await access(dirname(resolve(out)), constants.W_OK).catch(asUsage)
+  return openFleet(path)
 }
 
 /** DATABASE_URL, or a PostgreSQL of our own that keeps its data between runs. */
@@ -48,19 +41,11 @@ const database = async (
     ? { url: config.databaseUrl, stop: async () => undefined }
     : startEmbeddedPostgres({ dataDir: join(resolve(dataDir), 'postgres') })
 
-/** Waits at most so long: the run can be taken up again wherever it stands. */
-const stopWithin = async (running: Running): Promise<void> => {
-  const late = new Promise<void>(done => {
-    setTimeout(done, stopWithinMs).unref()
-  })
-  await Promise.race([running.stop(), late])
-}
-
 export const moveCommand = async (path: string, flags: MoveFlags): Promise<number> => {
   const config = configured(providerVariables)
   const fleet = await open(path, flags)
   let interrupted = false
-  const signal = firstSignal().then(() => {
+  firstSignal().then(() => {
     interrupted = true
     process.stderr.write('\n  stopping; start the same command again to go on\n')
   })
@@ -71,7 +56,7 @@ export const moveCommand = async (path: string, flags: MoveFlags): Promise<numbe
     { ...config, databaseUrl: server.url },
     {
       migrate: true,
-      logger: createLogger(config.logLevel === 'info' ? 'error' : config.logLevel),
+      logger: quietLogger(config),
       source: fleet.source,
       sink: null,
       http: false,
@@ -122,6 +107,5 @@ export const moveCommand = async (path: string, flags: MoveFlags): Promise<numbe
     await pool.end()
     await fleet.close()
     await server.stop()
-    signal.catch(() => undefined)
   }
 }

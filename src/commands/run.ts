@@ -4,9 +4,7 @@ import { providerVariables } from '../wiring'
 import { configured } from './configured'
 import { exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
-
-/** Every step is crash-safe, so nothing is lost by not waiting longer, ms. */
-const stopWithinMs = 8_000
+import { stopWithin } from './stop-within'
 
 export const runCommand = async ({ migrate }: { readonly migrate: boolean }): Promise<number> => {
   const config = configured(['kafkaBrokers', 'databaseUrl', ...providerVariables])
@@ -20,10 +18,6 @@ export const runCommand = async ({ migrate }: { readonly migrate: boolean }): Pr
     return exitCode.failed
   }
   logger.info({ signal: ended }, 'stopping')
-  const deadline = new Promise<'late'>(resolve => {
-    setTimeout(() => resolve('late'), stopWithinMs).unref()
-  })
-  const how = await Promise.race([running.stop().then(() => 'drained' as const), deadline])
-  logger.info({ how }, 'stopped')
+  logger.info({ how: await stopWithin(running) }, 'stopped')
   return exitCode.done
 }

@@ -1,12 +1,12 @@
-import { openFleetFile } from '../files/open-fleet-file'
 import { createRecordParser } from '../intake/parse-record'
 import { ensureTopics } from '../kafka/ensure-topics'
 import { withAdmin } from '../kafka/with-admin'
 import type { SourceRecord } from '../ports'
-import { createLogger } from '../telemetry/logger'
 import { defaultTarget, kafkaOptions } from '../wiring'
 import { configured } from './configured'
-import { CommandError, exitCode } from './exit-code'
+import { exitCode } from './exit-code'
+import { openFleet } from './open-fleet'
+import { quietLogger } from './quiet-logger'
 import { sendRecords } from './send-records'
 
 /** Refused lines shown one by one; the rest only counted. */
@@ -15,10 +15,8 @@ const shownRefusals = 10
 /** Checks each line by the rules of the service, sends the good ones, and tells of the others. */
 export const submitCommand = async (path: string): Promise<number> => {
   const config = configured(['kafkaBrokers'])
-  const kafka = kafkaOptions(config, createLogger(config.logLevel === 'info' ? 'error' : config.logLevel))
-  const fleet = await openFleetFile(path).catch((error: unknown) => {
-    throw new CommandError(error instanceof Error ? error.message : String(error), exitCode.usage)
-  })
+  const kafka = kafkaOptions(config, quietLogger(config))
+  const fleet = await openFleet(path)
   const parse = createRecordParser(defaultTarget(config))
   const refused = new Map<string, number>()
   let refusals = 0

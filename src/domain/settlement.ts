@@ -97,12 +97,3 @@ export const refusedVerdicts = (
   code: string,
   message: string | null,
 ): readonly Verdict[] => moves.map(move => failedFor(move, code, message, null))
-
-/** An interrupted job that left no result file: every move is re-queued while attempts last. */
-export const interruptedVerdicts = (
-  moves: readonly BatchMove[],
-  policy: AttemptPolicy,
-  random: () => number,
-): readonly Verdict[] =>
-  deriveVerdicts({ moves, rows: new Map(), ended: 'interrupted', policy, classify: () => 'unknown', random })
-    .verdicts

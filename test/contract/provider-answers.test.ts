@@ -1,29 +1,7 @@
-import type { RequestListener, ServerResponse } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { firstValueFrom } from 'rxjs'
-import type { RouteFields } from '../../src/domain/route'
-import { createJobApi } from '../../src/iot/create-job-api'
+import { apiOn, json, rawRoute as route } from '../support/raw-provider'
 import { bodyOf, type RawServer, startRawServer } from '../support/raw-server'
-
-const route: RouteFields = {
-  productKey: 'a1BwAGVexmp',
-  sourceInstanceId: 'iot-source',
-  strategy: 1,
-  targetInstanceIds: ['iot-a', 'iot-b'],
-  targetUid: '9984000000000000001',
-  targetAliyunId: null,
-  priority: 'normal',
-}
-
-const apiOn = (endpoint: string, callTimeoutMs = 10_000) =>
-  createJobApi({
-    accessKeyId: 'a',
-    accessKeySecret: 'b',
-    endpoint,
-    callTimeoutMs,
-    resultFileHosts: [],
-  })
-const json = (response: ServerResponse, status: number, body: unknown) =>
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 
 const job = {
   JobId: '00123',

@@ -1,31 +1,8 @@
 import type { RequestListener, ServerResponse } from 'node:http'
 import { firstValueFrom } from 'rxjs'
-import type { RouteFields } from '../../src/domain/route'
-import { createJobApi } from '../../src/iot/create-job-api'
+import { apiOn, json, keyPair, rawRoute as route } from '../support/raw-provider'
 import { type RawServer, startRawServer } from '../support/raw-server'
 
-const route: RouteFields = {
-  productKey: 'a1BwAGVexmp',
-  sourceInstanceId: 'iot-source',
-  strategy: 1,
-  targetInstanceIds: ['iot-a', 'iot-b'],
-  targetUid: '9984000000000000001',
-  targetAliyunId: null,
-  priority: 'normal',
-}
-const keyId = 'LTAI5tNotAKeyAtAll'
-const keySecret = 'n0t/a+secret'
-
-const apiOn = (endpoint: string, callTimeoutMs = 10_000) =>
-  createJobApi({
-    accessKeyId: keyId,
-    accessKeySecret: keySecret,
-    endpoint,
-    callTimeoutMs,
-    resultFileHosts: [],
-  })
-const json = (response: ServerResponse, status: number, body: unknown) =>
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 const html = (response: ServerResponse, status: number) =>
   response.writeHead(status, { 'content-type': 'text/html' }).end('<html>Bad Gateway</html>')
 
@@ -119,7 +96,7 @@ describe('what the adapter makes of failures', () => {
     const api = await serve((request, response) =>
       json(response, 400, {
         Code: 'SignatureDoesNotMatch',
-        Message: `key ${keyId}, secret ${keySecret}, ${request.headers.authorization}\r\nhttps://h.example/?Signature=abc`,
+        Message: `key ${keyPair.accessKeyId}, secret ${keyPair.accessKeySecret}, ${request.headers.authorization}\r\nhttps://h.example/?Signature=abc`,
       }),
     )
     const refused = await firstValueFrom(api.list({}))

@@ -4,7 +4,6 @@ import {
   type CodeClass,
   type DeviceResult,
   deriveVerdicts,
-  interruptedVerdicts,
   refusedVerdicts,
   type SettlementInput,
 } from '../../../src/domain/settlement'
@@ -166,9 +165,16 @@ describe('refusedVerdicts', () => {
   })
 })
 
-describe('interruptedVerdicts', () => {
+describe('an interrupted job without a result file', () => {
   it('re-queues every move while attempts last', () => {
-    const verdicts = interruptedVerdicts([move(1, 'dev1', 1), move(2, 'dev2', 3)], policy, () => 0)
+    const { verdicts } = deriveVerdicts({
+      moves: [move(1, 'dev1', 1), move(2, 'dev2', 3)],
+      rows: new Map(),
+      ended: 'interrupted',
+      policy,
+      classify,
+      random: () => 0,
+    })
     expect(verdicts.map(({ final, code, retryInMs }) => [final, code, retryInMs])).toEqual([
       [false, 'interrupted', 15_000],
       [true, 'interrupted', null],
