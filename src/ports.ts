@@ -124,8 +124,9 @@ export interface DriveJournal {
   /**
    * First an unfinished job that is not in `inHand` and not held (left by a predecessor, split off, or claimed in a
    * transaction whose answer was lost). Else appends what is due for re-queueing and claims the best ready route's
-   * next batch under the claim rules. One create of a route at a time: a route with a job before its create's answer
-   * is not claimed, and of several such jobs of a route (left by a split) only the first is given.
+   * next batch under the claim rules. One create at a time of routes that look alike (`lookAlikeKey`): with a job
+   * before its create's answer none of them is claimed, and of several such jobs (left by a split) only the first is
+   * given.
    */
   claim(inHand: readonly number[]): Observable<Claim>
   /** claimed → creating: the intent, before the call leaves. Emits the job as stored. */

@@ -1,3 +1,4 @@
+import { lookAlikeKey } from './look-alike'
 import type { RouteFields } from './route'
 
 /** A job as the provider's List shows it. */
@@ -31,24 +32,15 @@ export type Reconciled =
   /** Several could be it. */
   | { readonly kind: 'ambiguous'; readonly providerJobIds: readonly string[] }
 
-const sameSet = (a: readonly string[], b: readonly string[]): boolean => {
-  const left = new Set(a)
-  const right = new Set(b)
-  return left.size === right.size && [...left].every(id => right.has(id))
-}
-
 const isSame = (listed: ListedLike, job: UnansweredJob): boolean =>
-  listed.productKey === job.route.productKey &&
-  listed.sourceInstanceId === job.route.sourceInstanceId &&
-  listed.strategy === job.route.strategy &&
+  lookAlikeKey(listed) === lookAlikeKey(job.route) &&
   listed.total === job.total &&
-  (listed.targetUid === null || job.route.targetUid === null || listed.targetUid === job.route.targetUid) &&
-  sameSet(listed.targetInstanceIds, job.route.targetInstanceIds)
+  (listed.targetUid === null || job.route.targetUid === null || listed.targetUid === job.route.targetUid)
 
 /**
  * Looks for the job of an unanswered create among those listed: same route and size, not created before the intent
  * (less `clockSkewMs`, by which the provider's clock may be behind), and not one of `own`, the provider job ids
- * that are known to be ours already. The caller keeps to one unanswered create a route.
+ * that are known to be ours already. The caller keeps to one unanswered create among routes that look alike.
  */
 export const findOwnJob = (
   listed: readonly ListedLike[],

@@ -6,6 +6,7 @@ import { candidateRoutes } from './candidate-routes'
 import { claimRange } from './claim-range'
 import { lockClaims } from './epoch-guard'
 import { loadJob } from './load-job'
+import { lookAlike } from './look-alike'
 
 export interface ClaimOptions {
   /** Most moves of a batch. */
@@ -18,17 +19,18 @@ export interface ClaimOptions {
 const maxEmptyRanges = 32
 
 /**
- * One create of a route is under way at a time: two without an answer could not be told apart in the provider's
- * list. So of the batches of a route that are yet to be created only the first is offered.
+ * Of routes that look alike in the provider's List, one create is under way at a time: of two without an answer, one
+ * could be taken for the other. So of their batches that are yet to be created only the first is offered.
  */
 const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<number | null> => {
   const { rows } = await client.query<{ jobId: number }>(
-    `select j.job_id::float8 as "jobId" from job j
+    `select j.job_id::float8 as "jobId" from job j join route r using (route_id)
      where j.status not in ('refused', 'settled') and j.held_at is null and j.job_id <> all ($1::bigint[])
        and not (j.status = 'claimed' and exists (
-         select from job b
-         where b.route_id = j.route_id and b.status not in ('refused', 'settled')
-           and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id < j.job_id)))
+         select from job b join route br on br.route_id = b.route_id
+         where b.status not in ('refused', 'settled')
+           and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id < j.job_id)
+           and ${lookAlike('br', 'r')}))
      order by j.job_id limit 1`,
     [inHand],
   )

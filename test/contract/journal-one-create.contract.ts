@@ -1,10 +1,31 @@
 import { firstValueFrom } from 'rxjs'
 import type { Job } from '../../src/domain/job'
+import type { RouteFields } from '../../src/domain/route'
 import type { JournalUnderTest } from '../support/journal-harness'
 import { all, createJourney, names } from '../support/journal-journey'
 import { routeTo } from '../support/journal-requests'
 
-/** Two creates of a route without an answer could not be told apart, so there is one at a time. */
+const one = routeTo('iot-1')
+const several = routeTo('iot-1', { strategy: 1, targetInstanceIds: ['iot-1', 'iot-2'] })
+
+/** Pairs of routes whose jobs the provider's List shows alike. */
+const lookAlikes: readonly (readonly [string, RouteFields, RouteFields])[] = [
+  ['priority', one, { ...one, priority: 'urgent' }],
+  ['target account: id against login', one, { ...one, targetUid: null, targetAliyunId: 'b@x' }],
+  ['target account: two ids', one, { ...one, targetUid: '1985' }],
+  ['order of targets', several, { ...several, targetInstanceIds: ['iot-2', 'iot-1'] }],
+]
+
+const distinct: readonly (readonly [string, RouteFields, RouteFields])[] = [
+  ['product', one, { ...one, productKey: 'a1Other' }],
+  ['source', one, { ...one, sourceInstanceId: 'iot-else' }],
+  ['strategy', one, { ...one, strategy: 1 }],
+  ['target', one, routeTo('iot-2')],
+  ['set of targets', several, { ...several, targetInstanceIds: ['iot-1', 'iot-3'] }],
+  ['number of targets', several, { ...several, targetInstanceIds: ['iot-1'] }],
+]
+
+/** Two creates without an answer that look alike could not be told apart, so there is one at a time. */
 export const journalOneCreateContract = (name: string, journal: JournalUnderTest): void => {
   describe(`journal, one create of a route at a time: ${name}`, () => {
     const journey = createJourney(journal)
@@ -40,6 +61,30 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       expect(await claim(inHand)).toEqual(idle)
       await start(job)
       expect(names(await claimJob(inHand))).toEqual(['dev3'])
+    })
+
+    it.each(lookAlikes)('takes routes for one that differ only in %s', async (_what, left, right) => {
+      await append({ requestId: 'r1', route: left, devices: ['dev1'] })
+      const job = await claimJob()
+      await append({ requestId: 'r2', route: right, devices: ['dev2'] })
+      const inHand = [job.jobId]
+      expect(await claim(inHand)).toEqual(idle)
+      await firstValueFrom(journey.drive.creating(job.jobId))
+      expect(await claim(inHand)).toEqual(idle)
+      await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+      expect(await claim(inHand)).toEqual(idle)
+      await firstValueFrom(journey.drive.hold(job.jobId, 'cannot be told from another'))
+      expect(await claim()).toEqual(idle)
+      await firstValueFrom(journey.drive.created(job.jobId, 'P'))
+      expect(names(await claimJob(inHand))).toEqual(['dev2'])
+    })
+
+    it.each(distinct)('tells routes apart by their %s', async (_what, left, right) => {
+      await append({ requestId: 'r1', route: left, devices: ['dev1'] })
+      const job = await claimJob()
+      await append({ requestId: 'r2', route: right, devices: ['dev2'] })
+      await firstValueFrom(journey.drive.creating(job.jobId))
+      expect(names(await claimJob([job.jobId]))).toEqual(['dev2'])
     })
 
     it('goes on with a route whose batch was refused for good', async () => {

@@ -66,6 +66,20 @@ describe('claims and settlements at the same time', () => {
     expect(new Set(jobs.map(job => job.jobId)).size).toBe(1)
   })
 
+  it('offer one create at a time of look-alike routes that an older release claimed side by side', async () => {
+    await append({ requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1'] })
+    const first = await claimJob()
+    await append({ requestId: 'r2', route: routeTo('iot-2'), devices: ['dev2'] })
+    const second = await claimJob([first.jobId])
+    await database.pool.query(
+      `update route set target_instance_ids = array['iot-1'], priority = 'urgent' where route_id = $1`,
+      [second.routeId],
+    )
+    expect(await claim([first.jobId])).toEqual({ kind: 'idle', wakeInMs: null })
+    await start(first)
+    expect(await claimJob([first.jobId])).toMatchObject({ jobId: second.jobId, status: 'claimed' })
+  })
+
   it('settle a job once when it is settled twice at the same time', async () => {
     const job = await ended()
     await Promise.all([settle(job), settle(job)])

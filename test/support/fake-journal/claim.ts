@@ -137,22 +137,23 @@ const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJo
 const isBeforeAnswer = ({ status }: StoredJob): boolean =>
   status === 'claimed' || status === 'creating' || status === 'unknown'
 
-/** One create of a route at a time: of its batches yet to be created only the first is offered. */
+/** One create of look-alike routes at a time: of their batches yet to be created only the first is offered. */
 const hasToWait = (store: Store, job: StoredJob): boolean =>
   job.status === 'claimed' &&
   [...store.unfinished].some(
     other =>
-      other.route === job.route &&
+      other.route.lookAlike === job.route.lookAlike &&
       isBeforeAnswer(other) &&
       (other.status !== 'claimed' || other.jobId < job.jobId),
   )
 
 const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog })[] => {
-  const unanswered = new Set<RouteLog>()
-  for (const job of store.unfinished) if (isBeforeAnswer(job)) unanswered.add(job.route)
+  const unanswered = new Set<string>()
+  for (const job of store.unfinished) if (isBeforeAnswer(job)) unanswered.add(job.route.lookAlike)
   return [...store.routes.values()]
     .filter(
-      route => route.moves.length > route.claimed && route.heldBecause === null && !unanswered.has(route),
+      route =>
+        route.moves.length > route.claimed && route.heldBecause === null && !unanswered.has(route.lookAlike),
     )
     .map(route => ({
       route,

@@ -1,5 +1,6 @@
 import { asyncScheduler, defer, map, type Observable, of, Subject, timer } from 'rxjs'
 import type { JobStatus } from '../../../src/domain/job'
+import { lookAlikeKey } from '../../../src/domain/look-alike'
 import type { Rejection, SourcePosition } from '../../../src/domain/request'
 import { type RouteFields, routeKey } from '../../../src/domain/route'
 import { LeaseLostError, type ResultFile } from '../../../src/ports'
@@ -25,6 +26,8 @@ export interface StoredOutcome {
 export interface RouteLog {
   readonly routeId: number
   readonly fields: RouteFields
+  /** Equal for routes that the provider's List cannot tell apart. */
+  readonly lookAlike: string
   readonly moves: LoggedMove[]
   readonly appendedAt: number[]
   readonly leftOut: Map<number, 'duplicate' | 'waiting'>
@@ -114,6 +117,7 @@ export const createStore = (latencyMs: number) => {
       const route: RouteLog = {
         routeId: tables.routes.size + 1,
         fields,
+        lookAlike: lookAlikeKey(fields),
         moves: [],
         appendedAt: [],
         leftOut: new Map(),
