@@ -6,6 +6,7 @@
  */
 import type { Observable } from 'rxjs'
 import type { Job } from './domain/job'
+import type { Whereabouts } from './domain/look-up'
 import type { Outcome, Verdict } from './domain/outcome'
 import type { ListedLike } from './domain/reconcile'
 import type { RefusalKind } from './domain/refusal'
@@ -183,7 +184,7 @@ export type Changes = Observable<void>
 
 // ── JobApi ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export type Operation = 'create' | 'detail' | 'query' | 'list'
+export type Operation = 'create' | 'detail' | 'query' | 'list' | 'provisioning'
 
 /**
  * `throttled`, `slots-full`: rejected before it ran, certainly; send again later.
@@ -246,6 +247,8 @@ export interface JobApi {
   query(providerJobId: string): Observable<CallResult<ListedJob>>
   /** A freshly signed URL of the job's result file, valid for 10 minutes. */
   detail(providerJobId: string): Observable<CallResult<{ readonly url: string }>>
+  /** Where one device is. */
+  provisioning(productKey: string, deviceName: string): Observable<CallResult<Whereabouts>>
   /** Not a call against the quota: the file lies in object storage. `sent`: the names of the batch, to match rows by. */
   fetchResults(url: string, sent: readonly string[]): Observable<FetchedResults>
 }

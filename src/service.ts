@@ -94,7 +94,8 @@ export const createService = (parts: ServiceParts): Service => {
 
   const limiter = createRateLimiter<Operation>({
     ...parts.quota,
-    priority: ['create', 'detail', 'list', 'query'],
+    priority: ['create', 'detail', 'list', 'query', 'provisioning'],
+    yielding: ['provisioning'],
     windowMs,
     marginMs,
     deadlineMs: parts.callTimeoutMs,

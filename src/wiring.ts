@@ -66,6 +66,7 @@ export const quota = (config: Config): ServiceParts['quota'] => ({
     query: config.quotaQpsQuery,
     detail: config.quotaQpsDetail,
     list: config.quotaQpsList,
+    provisioning: config.quotaQpsProvisioning,
   },
 })
 

@@ -4,6 +4,7 @@ import { createHostCheck, isLoopback } from './allowed-host'
 import { createFailureClassifier, defaultSlotsFullCodes } from './classify-failure'
 import { type ClientOptions, createClient } from './client'
 import { createJob } from './create-job'
+import { deviceProvisioning } from './device-provisioning'
 import { type FetchedFile, fetchResultFile } from './fetch-result-file'
 import { jobDetail } from './job-detail'
 import { listJobs } from './list-jobs'
@@ -42,6 +43,7 @@ export const createJobApi = (options: JobApiOptions): JobApi => {
     list: listJobs(call, classify),
     query: queryJob(call, classify),
     detail: jobDetail(call, classify),
+    provisioning: deviceProvisioning(call, classify),
     fetchResults: (url, sent) => fetchResultFile(url, { check }).pipe(map(fetched => read(fetched, sent))),
   }
 }

@@ -9,6 +9,11 @@ export interface RateLimiterOptions<Op extends string> {
   readonly perOperation: Readonly<Record<Op, number>>
   /** Every operation, the one that goes first first. */
   readonly priority: readonly Op[]
+  /**
+   * Operations that may wait: they leave one shared token to the others (while there is more than one), so that
+   * these need not wait for a token's return.
+   */
+  readonly yielding?: readonly Op[]
   /** Length of the provider's sliding window, ms. */
   readonly windowMs: number
   /** Added to the window, for timers that fire early, ms. */
@@ -67,8 +72,12 @@ export const createRateLimiter = <Op extends string>(options: RateLimiterOptions
   let onWire = 0
 
   const hasRoom = (cap: number, inUse: number): boolean => cap === 0 || inUse < cap
+  const sharedCap = byOperation(op => {
+    const leaves = options.yielding?.includes(op) && options.shared > 1 ? 1 : 0
+    return options.shared - leaves
+  })
   const mayStart = (op: Op): boolean =>
-    pauses[op] === 0 && hasRoom(options.shared, usedShared) && hasRoom(options.perOperation[op], used[op])
+    pauses[op] === 0 && hasRoom(sharedCap[op], usedShared) && hasRoom(options.perOperation[op], used[op])
 
   const pump = createPump(() =>
     priority.some(op => lines[op].admitFirst(() => (mayStart(op) ? take(op) : null))),

@@ -145,6 +145,49 @@ export const describeJobApi = (name: string, start: () => Promise<JobApiHarness>
       expect(await listed(harness.api)).toEqual([])
     })
 
+    it('says where a device is, and how it came there', async () => {
+      const id = await create(harness.api)
+      const before = answerOf(await ask(harness.api.provisioning(route.productKey, 'meter:0002')))
+      expect(before).toEqual({
+        instanceId: route.sourceInstanceId,
+        cameFrom: route.sourceInstanceId,
+        sentAt: expect.any(Number),
+        changedAt: before.sentAt,
+      })
+      const { createdAt } = await ended(harness.api, id)
+      const after = answerOf(await ask(harness.api.provisioning(route.productKey, 'meter:0002')))
+      expect(after).toEqual({
+        instanceId: 'iot-cn-6ja9x1',
+        cameFrom: route.sourceInstanceId,
+        sentAt: createdAt,
+        changedAt: expect.any(Number),
+      })
+      expect(after.changedAt).toBeGreaterThanOrEqual(createdAt)
+      expect(harness.calls('provisioning')).toBe(2)
+    })
+
+    it('refuses to say where a device is that it does not know', async () => {
+      expect(await ask(harness.api.provisioning(route.productKey, 'nobody'))).toMatchObject({
+        ok: false,
+        kind: 'batch-refused',
+        code: 'iot.device.NotExistedDevice',
+      })
+    })
+
+    it.each([
+      ['throttle', 'throttled'],
+      ['account', 'account-refused'],
+      ['new-code', 'unknown'],
+      ['lose-answer', 'unanswered'],
+    ] as const)('a look-up that meets "%s" is %s', async (fault, kind) => {
+      const id = await create(harness.api)
+      await ended(harness.api, id)
+      harness.failNext('provisioning', fault)
+      const again = () => ask(harness.api.provisioning(route.productKey, 'meter-0001'))
+      expect(failureOf(await again())).toBe(kind)
+      expect(failureOf(await again())).toBe('ok')
+    })
+
     it('guesses nothing about a job that the provider does not know', async () => {
       expect(failureOf(await ask(harness.api.query('NoSuchJob')))).toBe('unknown')
       expect(failureOf(await ask(harness.api.detail('NoSuchJob')))).toBe('unknown')

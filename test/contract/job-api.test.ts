@@ -66,7 +66,7 @@ const overHttp = async (): Promise<JobApiHarness> => {
     'new-code': { kind: 'business', code: newCode },
   }
   const fileFaults = { expired: 'expired', unreachable: 'unavailable', unreadable: 'html' } as const
-  const noCaps = { qps: 0, qpsCreate: 0, qpsQuery: 0, qpsDetail: 0, qpsList: 0 }
+  const noCaps = { qps: 0, qpsCreate: 0, qpsQuery: 0, qpsDetail: 0, qpsList: 0, qpsProvisioning: 0 }
   const simulator = createSimulator({ ...noCaps, jobs: 3, initMs: 30, baseMs: 70, perDeviceMs: 0, jitter: 0 })
   const { url } = await simulator.listen(0)
   return {

@@ -103,4 +103,47 @@ describe('what the adapter makes of answers', () => {
     expect(page).toEqual({ ok: true, value: { jobs: [], nextToken: null, total: 0 } })
     expect(server?.requests).toEqual(['POST /?PageSize=200&ProductKey=a1BwAGVexmp&NextToken=next'])
   })
+
+  it.each<[string, object, unknown]>([
+    [
+      'the documented form',
+      {
+        DeviceName: 'meter-1',
+        SourceIotInstanceId: 'iot-source',
+        TargetIotInstanceId: 'iot-a',
+        GmtCreate: 1_676_297_683_000,
+        GmtModified: 1_676_297_684_000,
+      },
+      {
+        ok: true,
+        value: {
+          instanceId: 'iot-a',
+          cameFrom: 'iot-source',
+          sentAt: 1_676_297_683_000,
+          changedAt: 1_676_297_684_000,
+        },
+      },
+    ],
+    [
+      'no more than the place',
+      { TargetIotInstanceId: 'iot-a' },
+      { ok: true, value: { instanceId: 'iot-a', cameFrom: null, sentAt: null, changedAt: null } },
+    ],
+    [
+      'no place',
+      { DeviceName: 'meter-1', SourceIotInstanceId: 'iot-source' },
+      { ok: false, kind: 'unknown', code: 'unusable-answer', message: expect.any(String) },
+    ],
+    [
+      'another device',
+      { DeviceName: 'meter-2', TargetIotInstanceId: 'iot-a' },
+      { ok: false, kind: 'unknown', code: 'unusable-answer', message: expect.any(String) },
+    ],
+  ])('reads where a device is from %s', async (_, Data, expected) => {
+    const api = await serve((_request, response) =>
+      json(response, 200, { Success: true, Code: 'success', Data }),
+    )
+    expect(await firstValueFrom(api.provisioning('a1BwAGVexmp', 'meter-1'))).toEqual(expected)
+    expect(server?.requests).toEqual(['POST /?ProductKey=a1BwAGVexmp&DeviceName=meter-1'])
+  })
 })

@@ -39,6 +39,7 @@ export const createCallAudit = (): CallAudit => {
     detail: [] as number[],
     query: [] as number[],
     list: [] as number[],
+    provisioning: [] as number[],
   }
   const of = (operation?: Operation): readonly number[] => (operation ? arrivals[operation] : all)
 

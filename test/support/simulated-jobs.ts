@@ -1,4 +1,5 @@
 import { asyncScheduler, Subscription, timer } from 'rxjs'
+import type { Whereabouts } from '../../src/domain/look-up'
 import type { RouteFields } from '../../src/domain/route'
 import type { ListedJob, ListPage, ListQuery, ResultRow } from '../../src/ports'
 
@@ -54,6 +55,8 @@ export interface SimulatedJobs {
   page(query: ListQuery): ListPage
   /** null: unknown, not ended, or ended without a file. */
   rowsOf(providerJobId: string): ReadonlyMap<string, ResultRow> | null
+  /** null: no job ever named the device. */
+  whereIs(productKey: string, deviceName: string): Whereabouts | null
   close(): void
 }
 
@@ -72,9 +75,14 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
   const totals = new Map<string, number>()
   const moves = new Map<string, number>()
   const sent = new Map<string, number>()
+  /** Where each device is by its first job's word, and the job that brought it there, if one did. */
+  const homes = new Map<string, string>()
+  const broughtBy = new Map<string, { readonly job: SimulatedJob; readonly at: number }>()
   const running = new Subscription()
   let open = 0
   let maxOpen = 0
+
+  const providerNow = (): number => asyncScheduler.now() + options.clockSkewMs
 
   const carryOut = ({ job }: Entry, end: JobEnd): ReadonlyMap<string, ResultRow> => {
     const rows = new Map<string, ResultRow>()
@@ -82,7 +90,10 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
     for (const name of job.deviceNames.slice(0, reached)) {
       const key = `${job.route.productKey}/${name}`
       const result = options.resultOf?.(name, sent.get(key) ?? 0) ?? MOVED
-      if (result === 'moved-unreported' || (result !== 'missing' && result.code === '200')) bump(moves, key)
+      if (result === 'moved-unreported' || (result !== 'missing' && result.code === '200')) {
+        bump(moves, key)
+        broughtBy.set(key, { job, at: providerNow() })
+      }
       if (typeof result !== 'string') rows.set(name, { code: result.code, message: result.message ?? null })
     }
     return rows
@@ -122,7 +133,7 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
     route,
     deviceNames,
     total,
-    createdAt: asyncScheduler.now() + options.clockSkewMs,
+    createdAt: providerNow(),
     foreign,
   })
 
@@ -149,7 +160,11 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
       return entries.map(entry => entry.job)
     },
     start: (route, deviceNames) => {
-      for (const name of deviceNames) bump(sent, `${route.productKey}/${name}`)
+      for (const name of deviceNames) {
+        const key = `${route.productKey}/${name}`
+        bump(sent, key)
+        if (!homes.has(key)) homes.set(key, route.sourceInstanceId)
+      }
       return begin(
         newJob(route, deviceNames, deviceNames.length, false),
         options.durationMs(deviceNames.length),
@@ -180,6 +195,20 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
       return { jobs: shown, nextToken: more ? String(at) : null, total }
     },
     rowsOf: providerJobId => byId.get(providerJobId)?.rows ?? null,
+    whereIs: (productKey, deviceName) => {
+      const key = `${productKey}/${deviceName}`
+      const [home, by] = [homes.get(key), broughtBy.get(key)]
+      if (home === undefined) return null
+      if (by === undefined)
+        return { instanceId: home, cameFrom: home, sentAt: providerNow(), changedAt: providerNow() }
+      const { targetInstanceIds, sourceInstanceId } = by.job.route
+      return {
+        instanceId: targetInstanceIds[0] ?? home,
+        cameFrom: sourceInstanceId,
+        sentAt: by.job.createdAt,
+        changedAt: by.at,
+      }
+    },
     close: () => running.unsubscribe(),
   }
 }

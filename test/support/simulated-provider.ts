@@ -40,6 +40,7 @@ export interface SimulatedProviderOptions {
 const CODES = {
   noJob: 'iot.distribute.JobNotFound',
   noFile: 'iot.distribute.NoResult',
+  noDevice: 'iot.device.NotExistedDevice',
 }
 
 const fileOf = (rows: ReadonlyMap<string, ResultRow>) => ({
@@ -143,6 +144,13 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
         return job ? { ok: true, value: job } : failure('unknown', CODES.noJob, `no job ${providerJobId}`)
       }),
     detail: providerJobId => call('detail', () => detail(providerJobId)),
+    provisioning: (productKey, deviceName) =>
+      call('provisioning', () => {
+        const found = jobs.whereIs(productKey, deviceName)
+        return found === null
+          ? failure('batch-refused', CODES.noDevice, `no device ${deviceName}`)
+          : { ok: true, value: found }
+      }),
     // A read: it needs no wire of its own. The URL is judged when the request arrives.
     fetchResults: (url, names) =>
       defer(() => timer(oneWayMs())).pipe(

@@ -55,7 +55,7 @@ export const createSimulatedWire = ({
 }: WireOptions): SimulatedWire => {
   const audit = createCallAudit()
   const underWay = new Subscription()
-  const asked = { create: 0, detail: 0, query: 0, list: 0 }
+  const asked = { create: 0, detail: 0, query: 0, list: 0, provisioning: 0 }
 
   const after = (ms: number, act: () => void): void => underWay.add(timer(ms).subscribe(act))
   const overQuota = (operation: Operation): boolean =>

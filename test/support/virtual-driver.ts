@@ -95,7 +95,13 @@ export interface VirtualDriver {
   seen(kind: FlowEvent['kind']): number
 }
 
-const perOperation: Readonly<Record<Operation, number>> = { create: 2, detail: 5, query: 10, list: 5 }
+const perOperation: Readonly<Record<Operation, number>> = {
+  create: 2,
+  detail: 5,
+  query: 10,
+  list: 5,
+  provisioning: 50,
+}
 
 export const createVirtualDriver = (
   provider: SimulatedProvider,
@@ -122,7 +128,8 @@ export const createVirtualDriver = (
     limiter: createRateLimiter({
       shared,
       perOperation,
-      priority: ['create', 'detail', 'list', 'query'],
+      priority: ['create', 'detail', 'list', 'query', 'provisioning'],
+      yielding: ['provisioning'],
       windowMs: 1_000,
       marginMs: 20,
       deadlineMs: 20_000,

@@ -2,7 +2,10 @@ import { failure } from '../answer'
 import type { OperationHandler } from './call-context'
 import { region } from './job-fields'
 
-/** Where one device is. A device that no create ever named is unknown here. */
+/**
+ * Where one device is, and when the job that brought it there was created and ended; never moved: where it is said
+ * to be, now. A device that no create ever named is unknown here.
+ */
 export const provisioningOperation: OperationHandler = (account, { params, at }) => {
   const productKey = params.get('ProductKey') ?? ''
   const deviceName = params.get('DeviceName') ?? ''
@@ -21,7 +24,7 @@ export const provisioningOperation: OperationHandler = (account, { params, at })
         AliyunUid: account.options.accountUid,
         DeviceName: deviceName,
         ProductKey: productKey,
-        GmtCreate: Math.floor(device.moves[0]?.at ?? at),
+        GmtCreate: Math.floor(account.book.find(last?.jobId ?? '')?.createdAt ?? last?.at ?? at),
         GmtModified: Math.floor(last?.at ?? at),
         SourceIotInstanceId: last?.from ?? device.instanceId,
         SourceRegion: region,

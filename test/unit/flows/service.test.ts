@@ -43,7 +43,7 @@ const createWorld = (providerOptions: SimulatedProviderOptions = {}) => {
         refusals: defaultRefusalPolicy,
         restMs: 5_000,
       },
-      quota: { shared: 2, perOperation: { create: 2, detail: 5, query: 10, list: 5 } },
+      quota: { shared: 2, perOperation: { create: 2, detail: 5, query: 10, list: 5, provisioning: 50 } },
       callTimeoutMs: 20_000,
       observe: () => undefined,
       random: seeded(holder.length),

@@ -41,6 +41,39 @@ describe('createRateLimiter, who goes first', () => {
     })
   })
 
+  it('keeps a shared token free of what may wait, so that nothing else waits for it', () => {
+    virtually(() => {
+      const limiter = limiterOf({ yielding: ['list'] })
+      const startedAt: [Op, number][] = []
+      const go = (op: Op): void => {
+        of(op)
+          .pipe(limiter.limit(op))
+          .subscribe(() => startedAt.push([op, now()]))
+      }
+      for (let i = 0; i < 100; i += 1) go('list')
+      for (const instant of [300, 2_300, 4_300]) at(instant, () => go('create'))
+      at(6_000, () => {
+        expect(startedAt.filter(([op]) => op === 'create')).toEqual([
+          ['create', 300],
+          ['create', 2_300],
+          ['create', 4_300],
+        ])
+        // Those that may wait get what the creates leave, one at a time.
+        expect(startedAt.filter(([op]) => op === 'list').map(([, start]) => start)).toEqual([
+          0, 1_300, 3_300, 5_300,
+        ])
+      })
+    })
+  })
+
+  it('lets what may wait have the only token there is', () => {
+    virtually(() => {
+      const limiter = limiterOf({ shared: 1, yielding: ['list'] })
+      const list = record(of('l').pipe(limiter.limit('list')))
+      at(1, () => expect(list.seen).toContainEqual([0, 'next', 'l']))
+    })
+  })
+
   it('takes 0 for no cap', () => {
     virtually(() => {
       const limiter = limiterOf({ shared: 0, perOperation: { create: 0, detail: 1, list: 1 } })

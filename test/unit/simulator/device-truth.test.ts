@@ -5,6 +5,7 @@ const back = { SourceInstanceId: 'B', 'TargetInstanceConfig.1.TargetInstanceId':
 describe('the truth about devices', () => {
   it('knows where each device is and how it came there', () => {
     const fixture = createFixture()
+    const createdAt = fixture.now()
     const job = fixture.create(['meter-1'])
     fixture.pass(100)
     const endedAt = fixture.now()
@@ -20,7 +21,12 @@ describe('the truth about devices', () => {
     const { Data } = fixture.fields(
       fixture.call('provisioning', { ProductKey: 'a1Product', DeviceName: 'meter-1' }),
     )
-    expect(Data).toMatchObject({ SourceIotInstanceId: 'A', TargetIotInstanceId: 'B', GmtModified: endedAt })
+    expect(Data).toMatchObject({
+      SourceIotInstanceId: 'A',
+      TargetIotInstanceId: 'B',
+      GmtCreate: createdAt,
+      GmtModified: endedAt,
+    })
   })
 
   it('finds a create that was carried out twice, though the second moves nothing', () => {
