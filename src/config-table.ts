@@ -64,6 +64,16 @@ const url =
     return value
   }
 
+/** Calls are signed, not hidden: without TLS a session token and every device name would go over the wire as they are. */
+const endpoint = (value: string): string => {
+  const { protocol, hostname, username, password } = new URL(url('https:', 'http:')(value))
+  if (username !== '' || password !== '') throw new Error('must not hold a user name')
+  const local = hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname)
+  if (protocol === 'http:' && !local)
+    throw new Error('must start with https:// unless its host is this machine (127.0.0.1)')
+  return value
+}
+
 const topic = text(/^[A-Za-z0-9._-]{1,249}$/, 'a topic name (1 to 249 of A-Z a-z 0-9 . _ -)')
 const printable = text(/^[\x21-\x7e]{1,256}$/, '1 to 256 printable characters without spaces')
 const durationMs = integer(1, 86_400_000)
@@ -151,14 +161,17 @@ export const variables = {
   iotEndpoint: variable(
     'IOT_ENDPOINT',
     'https://iot.cn-shanghai.aliyuncs.com',
-    url('https:', 'http:'),
+    endpoint,
     'The provider; http://127.0.0.1:PORT is the simulator.',
   ),
   resultFileHosts: variable(
     'RESULT_FILE_HOSTS',
     '*.aliyuncs.com',
-    list(/^(\*\.)?[A-Za-z0-9.-]+$/, 'host names, *. allowed in front'),
-    'Hosts a result file may be fetched from; a loopback IOT_ENDPOINT is added.',
+    list(
+      /^(\*\.(?=[^.]+\.[^.]))?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/,
+      'host names; *. is allowed in front of two labels or more',
+    ),
+    'Hosts a result file may be fetched from, *. for any subdomain; a loopback IOT_ENDPOINT is added.',
   ),
   quotaQps: variable(
     'QUOTA_QPS',

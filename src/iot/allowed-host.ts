@@ -12,7 +12,8 @@ export type HostCheck = (url: string) => { readonly url: URL } | { readonly refu
 
 /**
  * Says whether a result file may be fetched from a URL: its host is listed (`*.` in front stands for one label or
- * more), and it is https, or http on this machine. A refusal names the host only.
+ * more), and it is https at its own port, or on this machine, where http and any port will do. A refusal names the
+ * host only. The URL it gives is the one to fetch: what was compared is what is asked.
  */
 export const createHostCheck = (allowedHosts: readonly string[]): HostCheck => {
   const patterns = allowedHosts.map(host => host.toLowerCase())
@@ -20,12 +21,16 @@ export const createHostCheck = (allowedHosts: readonly string[]): HostCheck => {
     if (!URL.canParse(text)) return { refusal: 'the address of the result file is no URL' }
     const url = new URL(text)
     const hostname = url.hostname.replace(/\.$/, '')
-    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(hostname)))
+    const local = isLoopback(hostname)
+    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && local))
       return { refusal: `a result file is fetched by https only, not ${url.protocol}//${hostname}` }
     if (url.username !== '' || url.password !== '')
       return { refusal: `the address of the result file holds a user name before ${hostname}` }
     if (!patterns.some(pattern => matches(hostname, pattern)))
       return { refusal: `${hostname} is not among the hosts of RESULT_FILE_HOSTS` }
+    if (url.port !== '' && !local)
+      return { refusal: `a result file is fetched at port 443 only, not ${hostname}:${url.port}` }
+    url.hostname = hostname
     return { url }
   }
 }

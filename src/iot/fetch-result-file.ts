@@ -1,14 +1,20 @@
-import { Observable } from 'rxjs'
+import type { IncomingHttpHeaders } from 'node:http'
+import { map, Observable, raceWith, timer } from 'rxjs'
 import type { FetchedResults, ResultFile } from '../ports'
 import type { HostCheck } from './allowed-host'
 import { fieldsOf, textOf } from './answer-fields'
-import { readCapped } from './read-capped'
+import { httpGet } from './http-get'
+import { encodingOf, readCapped } from './read-capped'
+import { type Resolve, resolveHost, systemResolve } from './resolve-host'
 import { plainText } from './scrub'
 
 export interface FetchFileOptions {
   readonly check: HostCheck
+  readonly resolve?: Resolve
   /** For the whole file, ms. Default 60,000. */
   readonly deadlineMs?: number
+  /** Longest silence of the other side, ms. Default 15,000. */
+  readonly idleMs?: number
   /** Of the decoded body. Default 64 MiB. */
   readonly maxBytes?: number
 }
@@ -21,8 +27,8 @@ export type FetchedFile =
 const expiredCode = '0002-00000069'
 const longestErrorPage = 64 * 1024
 
-const saysExpired = (body: Uint8Array, headers: Headers): boolean =>
-  headers.get('x-oss-ec') === expiredCode ||
+const saysExpired = (body: Uint8Array, headers: IncomingHttpHeaders): boolean =>
+  headers['x-oss-ec'] === expiredCode ||
   new RegExp(`${expiredCode}|expired`, 'i').test(new TextDecoder().decode(body))
 
 const unreadable = (message: string, file: ResultFile | null = null): FetchedFile => ({
@@ -32,20 +38,34 @@ const unreadable = (message: string, file: ResultFile | null = null): FetchedFil
 })
 const unreachable = (message: string): FetchedFile => ({ kind: 'unreachable', message })
 
-const download = async (url: URL, signal: AbortSignal, maxBytes: number): Promise<FetchedFile> => {
-  // Redirects are not followed: they would lead past the list of hosts.
-  const response = await fetch(url, { redirect: 'manual', signal })
-  const { status, headers } = response
-  const contentType = headers.get('content-type')
-  if (status >= 500 || status === 408 || status === 429) {
-    await response.body?.cancel()
-    return unreachable(`HTTP ${status} from ${url.hostname}`)
+type Limits = Required<Omit<FetchFileOptions, 'check' | 'deadlineMs'>>
+
+const download = async (url: URL, signal: AbortSignal, limits: Limits): Promise<FetchedFile> => {
+  const { resolve, idleMs, maxBytes } = limits
+  const host = await resolveHost(url.hostname, resolve)
+  if ('refusal' in host) return unreadable(host.refusal)
+  const response = await httpGet(url, { addresses: host.addresses, signal, idleMs })
+  const { statusCode: status = 0, headers } = response
+  const contentType = headers['content-type'] ?? null
+  const withoutBody = (answer: FetchedFile): FetchedFile => {
+    response.destroy()
+    return answer
   }
-  if (status >= 300 && status < 400) {
-    await response.body?.cancel()
-    return unreadable(`HTTP ${status}: a redirect, which is not followed`)
-  }
-  const { body, complete } = await readCapped(response, status === 200 ? maxBytes : longestErrorPage)
+  if (status >= 500 || status === 408 || status === 429)
+    return withoutBody(unreachable(`HTTP ${status} from ${url.hostname}`))
+  // They would lead past the list of hosts.
+  if (status >= 300 && status < 400)
+    return withoutBody(unreadable(`HTTP ${status}: a redirect, which is not followed`))
+  const encoding = encodingOf(headers['content-encoding'])
+  if (encoding === null)
+    return withoutBody(
+      unreadable(`content-encoding ${plainText(headers['content-encoding'] ?? '', 60)} is not read`),
+    )
+  const { body, complete } = await readCapped(
+    response,
+    encoding,
+    status === 200 ? maxBytes : longestErrorPage,
+  )
   if (status === 403 && saysExpired(body, headers)) return { kind: 'expired' }
   if (status !== 200) return unreadable(`HTTP ${status} from ${url.hostname}`, { body, contentType })
   if (!complete) return unreadable(`larger than ${maxBytes} bytes`, { body, contentType })
@@ -53,13 +73,8 @@ const download = async (url: URL, signal: AbortSignal, maxBytes: number): Promis
 }
 
 /** Its code, never its message: that may hold the signed URL. */
-const codeOf = (error: unknown): string => {
-  const { cause, code } = fieldsOf(error)
-  return plainText(
-    textOf(fieldsOf(cause), 'code') ?? (typeof code === 'string' ? code : 'connection broken'),
-    100,
-  )
-}
+const codeOf = (error: unknown): string =>
+  plainText(textOf(fieldsOf(error), 'code') ?? 'connection broken', 100)
 
 /** Zlib's codes: the body is not what its header says, and will not be next time. */
 const afterError = (code: string): FetchedFile =>
@@ -70,8 +85,9 @@ const afterError = (code: string): FetchedFile =>
  * received (decoded), or why there is none. Nothing is thrown for what the other side does.
  */
 export const fetchResultFile = (address: string, options: FetchFileOptions): Observable<FetchedFile> => {
-  const { check, deadlineMs = 60_000, maxBytes = 64 * 1024 * 1024 } = options
-  return new Observable(subscriber => {
+  const { check, deadlineMs = 60_000, resolve = systemResolve, idleMs = 15_000 } = options
+  const limits: Limits = { resolve, idleMs, maxBytes: options.maxBytes ?? 64 * 1024 * 1024 }
+  return new Observable<FetchedFile>(subscriber => {
     const checked = check(address)
     const answer = (value: FetchedFile) => {
       subscriber.next(value)
@@ -82,17 +98,7 @@ export const fetchResultFile = (address: string, options: FetchFileOptions): Obs
       return
     }
     const abort = new AbortController()
-    const deadline = setTimeout(() => abort.abort(), deadlineMs)
-    download(checked.url, abort.signal, maxBytes).then(answer, error =>
-      answer(
-        abort.signal.aborted
-          ? unreachable(`not complete within ${deadlineMs} ms`)
-          : afterError(codeOf(error)),
-      ),
-    )
-    return () => {
-      clearTimeout(deadline)
-      abort.abort()
-    }
-  })
+    download(checked.url, abort.signal, limits).then(answer, error => answer(afterError(codeOf(error))))
+    return () => abort.abort()
+  }).pipe(raceWith(timer(deadlineMs).pipe(map(() => unreachable(`not complete within ${deadlineMs} ms`)))))
 }

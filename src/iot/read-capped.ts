@@ -1,21 +1,42 @@
-/** Reads a body as a stream and stops at `maxBytes`: what a compressed body grows to is known only then. */
+import { pipeline, type Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+
+export interface CappedBody {
+  readonly body: Uint8Array
+  /** false: there is more than the cap. */
+  readonly complete: boolean
+}
+
+export type Encoding = 'identity' | 'gzip'
+
+/** The one encoding of a body; null for what is not read: others, and chains, which multiply what a bomb grows to. */
+export const encodingOf = (header: string | undefined): Encoding | null => {
+  const name = (header ?? '').trim().toLowerCase()
+  if (name === '' || name === 'identity') return 'identity'
+  return name === 'gzip' || name === 'x-gzip' ? 'gzip' : null
+}
+
+const decoded = (raw: Readable): Readable =>
+  // What breaks one stream breaks the one that is read, whose reader gets the error: nothing is left to call back.
+  pipeline(raw, createGunzip(), () => undefined)
+
+/**
+ * Reads a body as a stream, decoded, and stops at `maxBytes`: what a compressed body grows to is known only then, and
+ * the decoder never gets further ahead than its own small buffer.
+ */
 export const readCapped = async (
-  response: Response,
+  raw: Readable,
+  encoding: Encoding,
   maxBytes: number,
-): Promise<{ readonly body: Uint8Array; readonly complete: boolean }> => {
-  const reader = response.body?.getReader()
-  if (!reader) return { body: new Uint8Array(), complete: true }
+): Promise<CappedBody> => {
   const pieces: Uint8Array[] = []
   let size = 0
-  let complete = false
-  while (size <= maxBytes && !complete) {
-    const { done, value } = await reader.read()
-    if (value) {
-      pieces.push(value)
-      size += value.byteLength
-    }
-    complete = done
+  for await (const piece of encoding === 'gzip' ? decoded(raw) : raw) {
+    const bytes: Uint8Array = piece
+    pieces.push(bytes)
+    size += bytes.byteLength
+    // Leaving the loop destroys the stream, and with it the connection.
+    if (size > maxBytes) return { body: Buffer.concat(pieces, maxBytes), complete: false }
   }
-  if (!complete) await reader.cancel()
-  return { body: Buffer.concat(pieces, Math.min(size, maxBytes)), complete }
+  return { body: Buffer.concat(pieces), complete: true }
 }

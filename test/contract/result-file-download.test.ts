@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http'
-import { gzipSync } from 'node:zlib'
+import { createGzip, gzipSync } from 'node:zlib'
 import { firstValueFrom, toArray } from 'rxjs'
 import { createHostCheck } from '../../src/iot/allowed-host'
 import { type FetchFileOptions, fetchResultFile } from '../../src/iot/fetch-result-file'
@@ -46,6 +46,94 @@ describe('downloading result files', () => {
         file: { body: Buffer.alloc(1_000, 'x'), contentType: null },
       },
     ])
+  })
+
+  it('takes from a bomb that never ends no more than the cap', async () => {
+    let written = 0
+    const fetched = await fetchFrom(
+      (_, response) => {
+        response.writeHead(200, { 'content-encoding': 'gzip' })
+        const zip = createGzip()
+        const zeros = Buffer.alloc(1_000_000)
+        response.on('close', () => zip.destroy())
+        zip.on('error', () => undefined).pipe(response)
+        const more = (): void => {
+          written += zeros.byteLength
+          zip.write(zeros, error => (error ? undefined : more()))
+        }
+        more()
+      },
+      { maxBytes: 5_000_000 },
+    )
+    expect(fetched).toMatchObject([{ kind: 'unreadable', message: 'larger than 5000000 bytes' }])
+    expect(written).toBeGreaterThan(5_000_000)
+  })
+
+  it.each(['gzip, gzip', 'gzip,br', 'br', 'compress', 'constructor'])(
+    'reads no body with content-encoding %s',
+    async encoding => {
+      const fetched = await fetchFrom((_, response) =>
+        response.writeHead(200, { 'content-encoding': encoding }).end(gzipSync(gzipSync(text))),
+      )
+      expect(fetched).toEqual([
+        { kind: 'unreadable', message: `content-encoding ${encoding} is not read`, file: null },
+      ])
+    },
+  )
+
+  it('connects to the address that was checked, whatever the name would stand for by then', async () => {
+    const asked: string[] = []
+    const fetched = await fetchFrom((request, response) => response.end(request.headers.host), {
+      check: url => ({ url: new URL(url.replace('127.0.0.1', 'localhost')) }),
+      resolve: async hostname => {
+        asked.push(hostname)
+        // A second question would be answered with an address where nobody listens.
+        return [{ address: asked.length === 1 ? '127.0.0.1' : '127.0.0.2', family: 4 }]
+      },
+    })
+    expect(asked).toEqual(['localhost'])
+    expect(fetched).toMatchObject([{ kind: 'file' }])
+  })
+
+  it.each(['10.0.0.1', '127.0.0.1', '169.254.169.254', '100.100.100.200', '::1'])(
+    'asks nobody when an allowed name stands for %s',
+    async address => {
+      const fetched = await fetchFrom((_, response) => response.end(text), {
+        check: url => ({ url: new URL(url.replace('127.0.0.1', 'a.aliyuncs.com')) }),
+        resolve: async () => [{ address, family: address.includes(':') ? 6 : 4 }],
+      })
+      expect(fetched).toEqual([
+        {
+          kind: 'unreadable',
+          message: expect.stringContaining(`a.aliyuncs.com stands for ${address}`),
+          file: null,
+        },
+      ])
+      expect(server?.requests).toEqual([])
+    },
+  )
+
+  it('says when the name is not known', async () => {
+    const fetched = await fetchFrom((_, response) => response.end(text), {
+      resolve: () => Promise.reject(Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' })),
+    })
+    expect(fetched).toEqual([{ kind: 'unreachable', message: 'ENOTFOUND' }])
+  })
+
+  it('gives up at the deadline on a resolver that never answers', async () => {
+    const fetched = await fetchFrom((_, response) => response.end(text), {
+      resolve: () => new Promise(() => undefined),
+      deadlineMs: 100,
+    })
+    expect(fetched).toEqual([{ kind: 'unreachable', message: 'not complete within 100 ms' }])
+  })
+
+  it.each([
+    ['before the head', () => undefined],
+    ['in the body', (_: unknown, r: { write(text: string): unknown }) => r.write('[')],
+  ] as const)('gives up on a server that falls silent %s', async (_, listener) => {
+    const fetched = await fetchFrom(listener, { idleMs: 100 })
+    expect(fetched).toEqual([{ kind: 'unreachable', message: 'silent for 100 ms' }])
   })
 
   it('takes a file of exactly the cap', async () => {

@@ -77,6 +77,38 @@ describe('loadConfig', () => {
     expect(problemsOf(environment)).toEqual([expect.stringContaining(text)])
   })
 
+  it.each([
+    'http://iot.cn-shanghai.aliyuncs.com',
+    'http://10.0.0.5:8090',
+    'http://127.0.0.1.example.org',
+    'https://user:hunter2@iot.cn-shanghai.aliyuncs.com',
+  ])('calls no provider at %s', endpoint => {
+    const [problem] = problemsOf({ IOT_ENDPOINT: endpoint })
+    expect(problem).toMatch(/^IOT_ENDPOINT must /)
+    expect(problem).not.toContain('hunter2')
+  })
+
+  it.each(['http://127.0.0.1:8090', 'http://localhost:1', 'http://[::1]:1', 'https://iot.example.org'])(
+    'calls a provider at %s',
+    endpoint => {
+      expect(problemsOf({ IOT_ENDPOINT: endpoint })).toEqual([])
+    },
+  )
+
+  it.each(['*', '*.', '*.com', '*.*.com', 'a..b', '.a', 'a.*.com', 'https://a.com', 'a.com/x', 'a.com:443'])(
+    'allows no result file from %s',
+    hosts => {
+      expect(problemsOf({ RESULT_FILE_HOSTS: hosts })).toEqual([expect.stringContaining('host names')])
+    },
+  )
+
+  it('takes host names with and without a wildcard', () => {
+    const loaded = loadConfig({
+      RESULT_FILE_HOSTS: 'iotx-1.oss-cn-shanghai.aliyuncs.com, *.aliyuncs.com,127.0.0.1',
+    })
+    expect(loaded.ok && loaded.config.resultFileHosts).toHaveLength(3)
+  })
+
   it('explains every variable', () => {
     for (const { name, meaning } of Object.values(variables)) {
       expect(name).toMatch(/^[A-Z_]+$/)

@@ -9,7 +9,10 @@ describe('hosts of result files', () => {
     'https://a.aliyuncs.com/',
     'https://A.ALIYUNCS.COM/',
     'https://a.aliyuncs.com./',
-    'https://a.aliyuncs.com:8443/',
+    'https://a.aliyuncs.com:443/',
+    // A backslash is a slash to `URL`: all behind it is path.
+    'https://a.aliyuncs.com\\@evil.org:443@x/',
+    'https://ａ.aliyuncs。com/',
     'https://files.example.org/x',
     'http://127.0.0.1:8080/x',
     'http://[::1]:8080/x',
@@ -19,6 +22,15 @@ describe('hosts of result files', () => {
 
   it.each([
     'https://aliyuncs.com/',
+    'https://a.aliyuncs.com:8443/',
+    'https://a.aliyuncs.com:80/',
+    'https://a.aliyuncs.com../',
+    'https://a.aliyuncs.com%2eevil.org/',
+    'https://a.aliyuncs.com%00.evil.org/',
+    'https://evilaliyuncs.com/',
+    'https://xn--aliyuncs-9kd.com/',
+    'https://[::ffff:127.0.0.1]/',
+    'http://2130706434/',
     'https://evil-aliyuncs.com/',
     'https://.aliyuncs.com/',
     'https://a.aliyuncs.com.evil.org/',
@@ -39,6 +51,10 @@ describe('hosts of result files', () => {
     '',
   ])('refuses %j', url => {
     expect(allowed(url)).toBe(false)
+  })
+
+  it('asks the very host that it compared', () => {
+    expect(check('https://A.Aliyuncs.com./x?y=1')).toEqual({ url: new URL('https://a.aliyuncs.com/x?y=1') })
   })
 
   it('does not repeat a signature when it refuses', () => {

@@ -1,0 +1,47 @@
+import type { LookupAddress } from 'node:dns'
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import type { LookupFunction } from 'node:net'
+
+export interface GetOptions {
+  /** Of the host, checked. The connection goes to one of these; the resolver is not asked. */
+  readonly addresses: readonly LookupAddress[]
+  readonly signal: AbortSignal
+  /** Longest silence on the connection, its making included, ms. */
+  readonly idleMs: number
+}
+
+const among =
+  (addresses: readonly LookupAddress[]): LookupFunction =>
+  (_hostname, { all, family }, callback) => {
+    const [first] = addresses
+    if (all) callback(null, [...addresses])
+    else callback(null, first?.address ?? '', first?.family ?? (family === 6 ? 6 : 4))
+  }
+
+const idle = (idleMs: number): Error => Object.assign(new Error(), { code: `silent for ${idleMs} ms` })
+
+/**
+ * One GET on a connection of its own; no redirect is followed, no cookie kept, no proxy used. Resolves with the head
+ * of the answer, its body still to be read. Rejects, or breaks the body off, with an Error that has a `code`.
+ */
+export const httpGet = (url: URL, { addresses, signal, idleMs }: GetOptions): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    const send = url.protocol === 'http:' ? httpRequest : httpsRequest
+    const request = send(url, {
+      agent: false,
+      lookup: among(addresses),
+      signal,
+      timeout: idleMs,
+      headers: { accept: '*/*', 'accept-encoding': 'gzip' },
+    })
+    // Whoever reads is told: the waiter for the head, then the reader of the body.
+    let read: ClientRequest | IncomingMessage = request
+    request.on('timeout', () => read.destroy(idle(idleMs)))
+    request.on('error', reject)
+    request.on('response', response => {
+      read = response
+      resolve(response)
+    })
+    request.end()
+  })
