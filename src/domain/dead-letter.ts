@@ -56,18 +56,19 @@ const headersOf = (outcome: Outcome): Record<string, string> => {
     'original-topic': outcome.source.topic,
     'original-partition': String(outcome.source.partition),
     'original-offset': String(outcome.source.offset),
-    'original-timestamp': String(outcome.requestedAt.getTime()),
+    'original-timestamp': String(outcome.recordedAt.getTime()),
   }
-  if (outcome.originalSize === null) headers['content-type'] = 'application/json'
-  else headers['original-size'] = String(outcome.originalSize)
+  const contentType = outcome.originalSize === null ? 'application/json' : outcome.contentType
+  if (contentType !== null) headers['content-type'] = contentType
+  if (outcome.originalSize !== null) headers['original-size'] = String(outcome.originalSize)
   if (outcome.traceparent !== null) headers.traceparent = outcome.traceparent
   return headers
 }
 
 /**
  * The dead letter of a final failure or rejection; null for every other outcome. Its value is a request under a
- * new id, or (then with the header `original-size`) the bytes that could not be read as one. Instants in headers
- * are ms since 1970.
+ * new id, or (then with the header `original-size`, and the content type they had) the bytes that could not be read
+ * as one. Instants in headers are ms since 1970.
  */
 export const encodeDeadLetter = (outcome: Outcome): DeadLetterRecord | null => {
   if (!outcome.final || (outcome.outcome !== 'failed' && outcome.outcome !== 'rejected')) return null

@@ -35,18 +35,27 @@ export interface Outcome {
   readonly requestedAt: Date
   readonly settledAt: Date
   readonly source: SourcePosition
+  /** Time of the record at `source`. */
+  readonly recordedAt: Date
   readonly traceparent: string | null
   /** Set on what was accepted: what a dead letter needs to be submitted again. */
   readonly route: RouteFields | null
   /** Set on rejections: the dead letter's value, ready made. */
   readonly deadLetter: Uint8Array | null
   readonly originalSize: number | null
+  readonly contentType: string | null
 }
 
 /** `topic/partition/offset/device/attempt`. `/` is in no device name and in no topic, so ids cannot meet. */
 export const moveOutcomeId = (at: SourcePosition, deviceName: string, attempt: number): string =>
   `${at.topic}/${at.partition}/${at.offset}/${deviceName}/${attempt}`
 
-/** `topic/partition/offset/#ordinal`: `#` is in no device name. */
-export const rejectionOutcomeId = (at: SourcePosition, ordinal: number): string =>
-  `${at.topic}/${at.partition}/${at.offset}/#${ordinal}`
+/**
+ * Like that of a move's first attempt where the device is known, though its name may break the rules and hold a `/`:
+ * no two names of a record give one id, since all end in `/attempt`. Else `topic/partition/offset/#ordinal`, which
+ * has no further `/`.
+ */
+export const rejectionOutcomeId = (at: SourcePosition, deviceName: string | null, ordinal: number): string =>
+  deviceName === null
+    ? `${at.topic}/${at.partition}/${at.offset}/#${ordinal}`
+    : moveOutcomeId(at, deviceName, 1)

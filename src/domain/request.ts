@@ -18,6 +18,8 @@ export interface MoveRequest {
   /** 1 to 10,000 distinct names, in the order given. */
   readonly deviceNames: readonly string[]
   readonly requestedAt: Date
+  /** Time of the record itself. */
+  readonly recordedAt: Date
   readonly traceparent: string | null
 }
 
@@ -32,8 +34,10 @@ export type RejectionCode =
 
 /** A record, or one bad name of a record, that is final without having been sent. */
 export interface Rejection {
+  /** Id of its outcome. */
+  readonly id: string
   readonly position: SourcePosition
-  /** 0-based place among the rejections of its record: makes its outcome id unique. */
+  /** 0-based place among the rejections of its record. */
   readonly ordinal: number
   readonly requestId: string
   /** null where the record did not say, or not validly. */
@@ -46,9 +50,12 @@ export interface Rejection {
   /** For people: what is wrong and what to do. No control characters, at most 1,000 characters. */
   readonly message: string
   readonly requestedAt: Date
+  readonly recordedAt: Date
   readonly traceparent: string | null
-  /** Value of its dead letter: a corrected-and-resubmittable request, or the original bytes cut at 900 kB. */
+  /** Value of its dead letter: a request to be submitted again, or the original bytes cut at 900 kB. */
   readonly deadLetter: Uint8Array
   /** Bytes of the original value, when `deadLetter` is the original value; else null. */
   readonly originalSize: number | null
+  /** Content type of the original value, when `deadLetter` is the original value and it had one; else null. */
+  readonly contentType: string | null
 }

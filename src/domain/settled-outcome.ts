@@ -1,4 +1,4 @@
-import { moveOutcomeId, type Outcome, rejectionOutcomeId } from './outcome'
+import { moveOutcomeId, type Outcome } from './outcome'
 import type { Rejection, SourcePosition } from './request'
 import type { RouteFields } from './route'
 
@@ -9,6 +9,7 @@ export interface SettledMove {
   readonly deviceName: string
   readonly attempt: number
   readonly requestedAt: Date
+  readonly recordedAt: Date
   readonly traceparent: string | null
   readonly outcome: 'moved' | 'failed'
   readonly final: boolean
@@ -34,11 +35,12 @@ export const outcomeOfMove = (
   route,
   deadLetter: null,
   originalSize: null,
+  contentType: null,
 })
 
 /** What is published of a rejection: final at once. */
 export const outcomeOfRejection = (rejection: Rejection, settledAt: Date): Outcome => ({
-  id: rejectionOutcomeId(rejection.position, rejection.ordinal),
+  id: rejection.id,
   requestId: rejection.requestId,
   deviceName: rejection.deviceName,
   productKey: rejection.productKey,
@@ -54,8 +56,10 @@ export const outcomeOfRejection = (rejection: Rejection, settledAt: Date): Outco
   requestedAt: rejection.requestedAt,
   settledAt,
   source: rejection.position,
+  recordedAt: rejection.recordedAt,
   traceparent: rejection.traceparent,
   route: null,
   deadLetter: rejection.deadLetter,
   originalSize: rejection.originalSize,
+  contentType: rejection.contentType,
 })

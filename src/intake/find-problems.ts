@@ -60,12 +60,18 @@ const problemOf = (error: ErrorObject): string | null => {
   return `${pathOf(error.instancePath)} ${clause} (got ${excerpt(error.data)})`
 }
 
-/** A value of the wrong type breaks its other rules too: they would only repeat it. */
+/** What breaks one of these rules breaks those behind it too: they would only repeat it. */
+const telling = ['type', 'pattern', 'format']
+
 const withoutEchoes = (errors: readonly ErrorObject[]): readonly ErrorObject[] => {
-  const wronglyTyped = new Set(
-    errors.filter(error => error.keyword === 'type').map(error => error.instancePath),
-  )
-  return errors.filter(error => error.keyword === 'type' || !wronglyTyped.has(error.instancePath))
+  const rankOf = ({ keyword }: ErrorObject): number =>
+    telling.includes(keyword) ? telling.indexOf(keyword) : telling.length
+  const ranks = new Map<string, number>()
+  for (const error of errors) {
+    const least = ranks.get(error.instancePath) ?? telling.length
+    ranks.set(error.instancePath, Math.min(least, rankOf(error)))
+  }
+  return errors.filter(error => rankOf(error) <= (ranks.get(error.instancePath) ?? telling.length))
 }
 
 /** Everything wrong with a request's envelope, each with its JSON path; empty if nothing is. */

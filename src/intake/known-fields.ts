@@ -1,10 +1,10 @@
 import { positionText } from '../domain/request'
 import { recordedAt } from './instant'
 import type { JsonObject } from './read-object'
-import type { Origin } from './read-record'
+import type { Origin, RequestRecord } from './read-record'
 import { isPrintable, isRequestedAt } from './request-schema'
 
-/** What may be shown of a record that is no request: whatever is valid by itself. */
+/** What may be shown of a record that was rejected: whatever is valid by itself. */
 export interface KnownFields {
   readonly requestId: string
   readonly productKey: string | null
@@ -26,17 +26,31 @@ const targetsOf = ({ targetInstanceId: one, targetInstanceIds: several }: JsonOb
   return several.every(isPrintable) ? distinctSorted(several) : null
 }
 
-const requestedAtOf = (value: unknown, origin: Origin): Date =>
-  isRequestedAt(value) ? new Date(value) : recordedAt(origin.record.timestampMs)
+/** One that is left out is 0. */
+const strategyOf = ({ strategy = 0 }: JsonObject): number | null =>
+  strategy === 0 || strategy === 1 ? strategy : null
 
-/** The known fields of a record; `fields` is empty for one that could not be read. */
-export const knownFields = (fields: JsonObject, origin: Origin): KnownFields => ({
+/** Of a record that could be read as a request. */
+export const knownFields = ({ fields, origin }: RequestRecord): KnownFields => ({
   requestId: shown(fields.requestId) ?? origin.eventId ?? positionText(origin.record.position),
   productKey: shown(fields.productKey),
   // With both forms given, it is not known which one was meant.
   deviceName: fields.deviceNames === undefined ? shown(fields.deviceName) : null,
   sourceInstanceId: shown(fields.sourceInstanceId),
   targetInstanceIds: targetsOf(fields),
-  strategy: fields.strategy === 0 || fields.strategy === 1 ? fields.strategy : null,
-  requestedAt: requestedAtOf(fields.requestedAt, origin),
+  strategy: strategyOf(fields),
+  requestedAt: isRequestedAt(fields.requestedAt)
+    ? new Date(fields.requestedAt)
+    : recordedAt(origin.record.timestampMs),
+})
+
+/** Of a record that could not: where it stands and when it was made, nothing else. */
+export const unknownFields = ({ record }: Origin): KnownFields => ({
+  requestId: positionText(record.position),
+  productKey: null,
+  deviceName: null,
+  sourceInstanceId: null,
+  targetInstanceIds: null,
+  strategy: null,
+  requestedAt: recordedAt(record.timestampMs),
 })

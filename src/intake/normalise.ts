@@ -63,5 +63,6 @@ export const makeRequest = (
   deviceNames,
   requestedAt:
     fields.requestedAt === undefined ? recordedAt(origin.record.timestampMs) : new Date(fields.requestedAt),
+  recordedAt: recordedAt(origin.record.timestampMs),
   traceparent: origin.traceparent,
 })

@@ -3,8 +3,7 @@ import type { RouteFields } from '../domain/route'
 import type { SourceRecord } from '../ports'
 import { findProblems } from './find-problems'
 import { type DefaultTarget, makeRequest, routeOf } from './normalise'
-import type { JsonObject } from './read-object'
-import { type Origin, readRecord } from './read-record'
+import { type ReadRecord, type RequestRecord, readRecord } from './read-record'
 import { rejectRecord } from './reject'
 import { badNameProblem, rejectNames, sortNames } from './reject-names'
 import { isDeviceName, isEnvelope, type RequestFields } from './request-schema'
@@ -21,26 +20,23 @@ export type ParseRecord = (record: SourceRecord) => ParsedRecord
 
 const accepted = (request: MoveRequest): ParsedRecord => ({ requests: [request], rejections: [] })
 
-const rejected = (
-  origin: Origin,
-  fields: JsonObject,
-  code: RejectionCode,
-  problems: readonly string[],
-): ParsedRecord => ({ requests: [], rejections: [rejectRecord(origin, fields, code, problems)] })
+const rejected = (read: ReadRecord, code: RejectionCode, problems: readonly string[]): ParsedRecord => ({
+  requests: [],
+  rejections: [rejectRecord(read, code, problems)],
+})
 
 const parseMany = (
-  origin: Origin,
-  raw: JsonObject,
+  read: RequestRecord,
   fields: RequestFields,
   route: RouteFields,
   names: readonly unknown[],
 ): ParsedRecord => {
   const { good, bad } = sortNames(names)
-  const requests = good.length === 0 ? [] : [makeRequest(origin, fields, route, good)]
+  const requests = good.length === 0 ? [] : [makeRequest(read.origin, fields, route, good)]
   if (bad.length === 0) return { requests, rejections: [] }
-  const rejections = rejectNames(origin, raw, bad)
+  const rejections = rejectNames(read, bad)
   return rejections === null
-    ? rejected(origin, raw, 'record_too_large', [
+    ? rejected(read, 'record_too_large', [
         `$.deviceNames has ${bad.length} bad names and fields too long to repeat for each`,
       ])
     : { requests, rejections }
@@ -53,21 +49,19 @@ const parseMany = (
 export const createRecordParser = (defaults: DefaultTarget): ParseRecord => {
   return record => {
     const read = readRecord(record)
-    if (read.kind === 'unreadable') return rejected(read.origin, {}, read.code, [read.why])
+    if (read.kind === 'unreadable') return rejected(read, read.code, [read.why])
 
-    const { origin, fields } = read
     // The check narrows this one; the raw fields stay at hand for what is rejected.
-    const envelope: unknown = fields
-    if (!isEnvelope(envelope)) return rejected(origin, fields, 'invalid_request', findProblems(fields))
+    const envelope: unknown = read.fields
+    if (!isEnvelope(envelope)) return rejected(read, 'invalid_request', findProblems(read.fields))
 
     const route = routeOf(envelope, defaults)
-    if (!('productKey' in route)) return rejected(origin, fields, 'invalid_request', route)
+    if (!('productKey' in route)) return rejected(read, 'invalid_request', route)
 
-    if (envelope.deviceNames !== undefined)
-      return parseMany(origin, fields, envelope, route, envelope.deviceNames)
+    if (envelope.deviceNames !== undefined) return parseMany(read, envelope, route, envelope.deviceNames)
     const { deviceName } = envelope
     return isDeviceName(deviceName)
-      ? accepted(makeRequest(origin, envelope, route, [deviceName]))
-      : rejected(origin, fields, 'invalid_device_name', [badNameProblem('$.deviceName', deviceName)])
+      ? accepted(makeRequest(read.origin, envelope, route, [deviceName]))
+      : rejected(read, 'invalid_device_name', [badNameProblem('$.deviceName', deviceName)])
   }
 }

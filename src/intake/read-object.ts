@@ -17,7 +17,14 @@ export const unreadable = (code: RejectionCode, why: string): Unreadable => ({
   why,
 })
 
-export type ReadObject = { readonly kind: 'object'; readonly fields: JsonObject } | Unreadable
+/** An object with the text it was read from: numbers lose digits on their way through a parser. */
+export interface WrittenObject {
+  readonly kind: 'object'
+  readonly fields: JsonObject
+  readonly text: string
+}
+
+export type ReadObject = WrittenObject | Unreadable
 
 const parse = (text: string): { readonly value: unknown } | Unreadable => {
   try {
@@ -55,5 +62,5 @@ export const readObject = (text: string, known: ReadonlySet<string>): ReadObject
     const repeated = repeatedField(text, known)
     if (repeated !== null) return unreadable('invalid_request', `$.${repeated} is given more than once`)
   }
-  return { kind: 'object', fields: value }
+  return { kind: 'object', fields: value, text }
 }

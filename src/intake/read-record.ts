@@ -1,21 +1,25 @@
 import type { SourceRecord } from '../ports'
 import { openEvent } from './cloud-event'
 import { decodeText } from './decode-text'
-import { type JsonObject, readObject, type Unreadable, unreadable } from './read-object'
+import { readObject, type Unreadable, unreadable, type WrittenObject } from './read-object'
 import { isPrintable, requestFieldSet } from './request-schema'
 import { validTraceparent } from './traceparent'
 
 /** What is known of a record apart from its request. */
 export interface Origin {
   readonly record: SourceRecord
+  /** Its header; null if it has none, or nothing that could be handed on. */
+  readonly contentType: string | null
   /** Id of the CloudEvent that carried it. */
   readonly eventId: string | null
   readonly traceparent: string | null
 }
 
-export type ReadRecord =
-  | { readonly kind: 'object'; readonly fields: JsonObject; readonly origin: Origin }
-  | (Unreadable & { readonly origin: Origin })
+export interface RequestRecord extends WrittenObject {
+  readonly origin: Origin
+}
+
+export type ReadRecord = RequestRecord | (Unreadable & { readonly origin: Origin })
 
 /** Room for 10,000 names in any form; beyond it lies nothing that could be a request. */
 const maxBytes = 4 * 1024 * 1024
@@ -25,11 +29,17 @@ const headerText = (record: SourceRecord, name: string): string | null => {
   return bytes === undefined ? null : decodeText(bytes)
 }
 
-const mediaType = (record: SourceRecord): string =>
-  (headerText(record, 'content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+const mediaType = (contentType: string | null): string =>
+  (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+
+const contentTypeOf = (record: SourceRecord): string | null => {
+  const text = headerText(record, 'content-type')
+  return isPrintable(text) ? text : null
+}
 
 const originOf = (record: SourceRecord, eventId: unknown, traceparent: unknown): Origin => ({
   record,
+  contentType: contentTypeOf(record),
   eventId: isPrintable(eventId) ? eventId : null,
   traceparent: validTraceparent(traceparent),
 })
@@ -52,7 +62,7 @@ export const readRecord = (record: SourceRecord): ReadRecord => {
   const text = textOf(record.value)
   if (typeof text !== 'string') return { ...text, origin }
 
-  const media = mediaType(record)
+  const media = mediaType(origin.contentType)
   if (media === 'application/cloudevents-batch+json') {
     return {
       ...unreadable('invalid_request', 'batches of events are not accepted; send one event a record'),

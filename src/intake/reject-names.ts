@@ -1,10 +1,9 @@
 import type { Rejection } from '../domain/request'
 import { knownFields } from './known-fields'
 import { excerpt, plainText } from './plain-text'
-import type { JsonObject } from './read-object'
-import type { Origin } from './read-record'
+import type { RequestRecord } from './read-record'
 import { requestForOne } from './redrive-value'
-import { makeRejection, rejectionMessage } from './reject'
+import { makeRejection } from './reject'
 import { isDeviceName, isPrintable } from './request-schema'
 
 /** A name that breaks the rules, with its place in `deviceNames`. */
@@ -60,22 +59,18 @@ const writable = (name: unknown): unknown => {
  * One rejection for each bad name of an otherwise valid `deviceNames` record. Its dead letter is a request for
  * that name alone: the original would repeat the good ones. null: together they would be too large to hold.
  */
-export const rejectNames = (
-  origin: Origin,
-  fields: JsonObject,
-  bad: readonly BadName[],
-): Rejection[] | null => {
-  const known = knownFields(fields, origin)
-  const sample = requestForOne(fields, '', known.requestId).deadLetter.length
-  if (bad.length * sample > maxDeadLetterBytes) return null
+export const rejectNames = (read: RequestRecord, bad: readonly BadName[]): Rejection[] | null => {
+  const known = knownFields(read)
+  const requestFor = requestForOne(read, known.requestId)
+  if (bad.length * requestFor('').deadLetter.length > maxDeadLetterBytes) return null
   return bad.map(({ index, name }, ordinal) =>
     makeRejection(
-      origin,
+      read.origin,
       { ...known, deviceName: isPrintable(name) ? name : null },
       ordinal,
       'invalid_device_name',
-      rejectionMessage([badNameProblem(`$.deviceNames[${index}]`, name)]),
-      requestForOne(fields, writable(name), known.requestId),
+      [badNameProblem(`$.deviceNames[${index}]`, name)],
+      requestFor(writable(name)),
     ),
   )
 }

@@ -1,9 +1,11 @@
+import { rejectionOutcomeId } from '../domain/outcome'
 import type { Rejection, RejectionCode } from '../domain/request'
-import { type KnownFields, knownFields } from './known-fields'
+import { recordedAt } from './instant'
+import { type KnownFields, knownFields, unknownFields } from './known-fields'
 import { plainText } from './plain-text'
-import type { JsonObject } from './read-object'
-import type { Origin } from './read-record'
-import { originalValue, type RedriveValue, requestOrOriginal } from './redrive-value'
+import type { Origin, ReadRecord, RequestRecord } from './read-record'
+import { originalValue, type RedriveValue, sameRequest } from './redrive-value'
+import { requestFieldNames } from './request-schema'
 
 const maxProblems = 10
 const maxMessage = 1000
@@ -18,41 +20,47 @@ export const rejectionMessage = (problems: readonly string[]): string => {
 
 /** One rejection out of its parts. */
 export const makeRejection = (
-  origin: Origin,
+  { record, traceparent }: Origin,
   known: KnownFields,
   ordinal: number,
   code: RejectionCode,
-  message: string,
+  problems: readonly string[],
   value: RedriveValue,
 ): Rejection => ({
-  position: origin.record.position,
+  ...known,
+  ...value,
+  id: rejectionOutcomeId(record.position, known.deviceName, ordinal),
+  position: record.position,
   ordinal,
-  requestId: known.requestId,
-  productKey: known.productKey,
-  deviceName: known.deviceName,
-  sourceInstanceId: known.sourceInstanceId,
-  targetInstanceIds: known.targetInstanceIds,
-  strategy: known.strategy,
   code,
-  message,
-  requestedAt: known.requestedAt,
-  traceparent: origin.traceparent,
-  deadLetter: value.deadLetter,
-  originalSize: value.originalSize,
+  message: rejectionMessage(problems),
+  recordedAt: recordedAt(record.timestampMs),
+  traceparent,
 })
 
-/** Rejects a record as one. `fields`: what could be read of its request, else empty. */
+/**
+ * Could the record be read as a request? It could if it holds one JSON object, no request field twice, and at least
+ * one of them. Then what is valid of it is shown, under its own request id, and its dead letter is that request
+ * under the next id. Else nothing is known but where it stood, and its dead letter is its bytes.
+ */
+const isRequest = (read: ReadRecord): read is RequestRecord =>
+  read.kind === 'object' && requestFieldNames.some(name => Object.hasOwn(read.fields, name))
+
+/** Rejects a record as one. */
 export const rejectRecord = (
-  origin: Origin,
-  fields: JsonObject,
+  read: ReadRecord,
   code: RejectionCode,
   problems: readonly string[],
 ): Rejection => {
-  const known = knownFields(fields, origin)
-  const { value } = origin.record
-  const redrive =
-    known.productKey !== null && known.deviceName !== null
-      ? requestOrOriginal(fields, known.deviceName, known.requestId, value)
-      : originalValue(value)
-  return makeRejection(origin, known, 0, code, rejectionMessage(problems), redrive)
+  if (!isRequest(read))
+    return makeRejection(
+      read.origin,
+      unknownFields(read.origin),
+      0,
+      code,
+      problems,
+      originalValue(read.origin),
+    )
+  const known = knownFields(read)
+  return makeRejection(read.origin, known, 0, code, problems, sameRequest(read, known.requestId))
 }

@@ -12,10 +12,10 @@ const advance = `
 // The routes' rows are locked, so `appended` stands still until `advance`.
 const append = `
   insert into move (route_id, seq, attempt, source_id, source_offset, accepted, requested_at, appended_at, device_name,
-                    request_id, traceparent)
+                    request_id, traceparent, recorded_at)
   select q.route_id, i.appended + row_number() over (partition by q.route_id order by q.due_at, q.requeue_id), q.attempt,
          q.source_id, q.source_offset, q.accepted, q.requested_at, statement_timestamp(), q.device_name, q.request_id,
-         q.traceparent
+         q.traceparent, q.recorded_at
   from requeue q join route_intake i using (route_id)
   where q.requeue_id = any($1::bigint[])`
 

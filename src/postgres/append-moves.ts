@@ -12,11 +12,17 @@ const movesPerAcceptance = 32_768
 
 const insertMoves = `
   insert into move (route_id, seq, attempt, source_id, source_offset, accepted, requested_at, appended_at, device_name,
-                    request_id, traceparent)
+                    request_id, traceparent, recorded_at)
   select route_id, seq, 1, $1, source_offset, $2::bigint * ${movesPerAcceptance} + n - 1,
-         to_timestamp(requested_at / 1000.0), now(), device_name, request_id, traceparent
-  from unnest($3::integer[], $4::bigint[], $5::bigint[], $6::float8[], $7::text[], $8::text[], $9::text[])
-    with ordinality as t (route_id, seq, source_offset, requested_at, device_name, request_id, traceparent, n)`
+         to_timestamp(requested_at / 1000.0), now(), device_name, request_id, traceparent,
+         to_timestamp(recorded_at / 1000.0)
+  from unnest($3::integer[], $4::bigint[], $5::bigint[], $6::float8[], $7::text[], $8::text[], $9::text[],
+              $10::float8[])
+    with ordinality as t (route_id, seq, source_offset, requested_at, device_name, request_id, traceparent, recorded_at, n)`
+
+/** null where it is `requestedAt`, as it is for most. */
+const recordedAtMs = ({ recordedAt, requestedAt }: MoveRequest): number | null =>
+  recordedAt.getTime() === requestedAt.getTime() ? null : recordedAt.getTime()
 
 const resolveRoutes = async (
   client: PoolClient,
@@ -79,6 +85,7 @@ export const appendMoves = async (
       textArray(part.map(place => place.deviceName)),
       textArray(part.map(place => place.request.requestId)),
       textArray(part.map(place => place.request.traceparent)),
+      numberArray(part.map(place => recordedAtMs(place.request))),
     ])
   }
   await client.query(

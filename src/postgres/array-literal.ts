@@ -3,7 +3,8 @@
  * the driver's own way, which looks at the type of every element.
  */
 
-export const numberArray = (values: readonly (number | bigint)[]): string => `{${values.join(',')}}`
+export const numberArray = (values: readonly (number | bigint | null)[]): string =>
+  `{${values.map(value => value ?? 'NULL').join(',')}}`
 
 const special = /["\\]/
 const escaped = (text: string): string => (special.test(text) ? text.replace(/["\\]/g, '\\$&') : text)

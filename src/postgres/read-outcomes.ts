@@ -11,6 +11,7 @@ interface SourceRow {
   readonly source_offset: bigint
   readonly request_id: string
   readonly requested_at: Date
+  readonly recorded_at: Date
   readonly settled_at: Date
   readonly code: string
   readonly message: string | null
@@ -28,6 +29,7 @@ export interface MoveOutcomeRow extends SourceRow {
 }
 
 export interface RejectionRow extends SourceRow {
+  readonly outcome_id: string
   readonly source_id: number
   readonly ordinal: number
   readonly product_key: string | null
@@ -38,16 +40,19 @@ export interface RejectionRow extends SourceRow {
   readonly message: string
   readonly dead_letter: Buffer
   readonly original_size: number | null
+  readonly content_type: string | null
 }
 
 /** For a select over `move m`, `outcome o`, `job j`, `consumed c`. */
 export const moveOutcomeColumns = `m.route_id, m.seq, c.topic, c.partition, m.source_offset, m.request_id, m.requested_at,
-  j.settled_at, o.code, o.message, m.traceparent, m.device_name, m.attempt, o.outcome, o.final, j.provider_job_id`
+  coalesce(m.recorded_at, m.requested_at) as recorded_at, j.settled_at, o.code, o.message, m.traceparent, m.device_name, m.attempt, o.outcome, o.final, j.provider_job_id`
 
 /** For a select over `rejection x`, `consumed c`. */
-export const rejectionColumns = `x.source_id, c.topic, c.partition, x.source_offset, x.ordinal, x.request_id,
-  x.requested_at, x.rejected_at as settled_at, x.code, x.message, x.traceparent, x.product_key, x.device_name,
-  x.source_instance_id, x.target_instance_ids, x.strategy, x.dead_letter, x.original_size`
+export const rejectionColumns = `coalesce(x.outcome_id, c.topic || '/' || c.partition || '/' || x.source_offset || '/#' || x.ordinal)
+    as outcome_id,
+  x.source_id, c.topic, c.partition, x.source_offset, x.ordinal, x.request_id,
+  x.requested_at, coalesce(x.recorded_at, x.requested_at) as recorded_at, x.rejected_at as settled_at, x.code, x.message, x.traceparent, x.product_key, x.device_name,
+  x.source_instance_id, x.target_instance_ids, x.strategy, x.dead_letter, x.original_size, x.content_type`
 
 export const outcomeOfMoveRow = (row: MoveOutcomeRow, route: RouteFields): Outcome =>
   outcomeOfMove(
@@ -57,6 +62,7 @@ export const outcomeOfMoveRow = (row: MoveOutcomeRow, route: RouteFields): Outco
       deviceName: row.device_name,
       attempt: row.attempt,
       requestedAt: row.requested_at,
+      recordedAt: row.recorded_at,
       traceparent: row.traceparent,
       outcome: row.outcome,
       final: row.final,
@@ -71,6 +77,7 @@ export const outcomeOfMoveRow = (row: MoveOutcomeRow, route: RouteFields): Outco
 export const outcomeOfRejectionRow = (row: RejectionRow): Outcome =>
   outcomeOfRejection(
     {
+      id: row.outcome_id,
       position: { topic: row.topic, partition: row.partition, offset: row.source_offset },
       ordinal: row.ordinal,
       requestId: row.request_id,
@@ -83,9 +90,11 @@ export const outcomeOfRejectionRow = (row: RejectionRow): Outcome =>
       code: row.code as RejectionCode,
       message: row.message,
       requestedAt: row.requested_at,
+      recordedAt: row.recorded_at,
       traceparent: row.traceparent,
       deadLetter: row.dead_letter,
       originalSize: row.original_size,
+      contentType: row.content_type,
     },
     row.settled_at,
   )

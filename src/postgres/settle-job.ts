@@ -33,9 +33,9 @@ const insertOthers = `
 // With the range given: by the positions alone the planner may go through the whole log of the route.
 const insertRequeued = `
   insert into requeue (route_id, attempt, source_id, source_offset, accepted, requested_at, device_name, request_id,
-                       traceparent, due_at)
+                       traceparent, recorded_at, due_at)
   select m.route_id, m.attempt + 1, m.source_id, m.source_offset, m.accepted, m.requested_at, m.device_name, m.request_id,
-         m.traceparent, now() + t.retry_in_ms * interval '1 millisecond'
+         m.traceparent, m.recorded_at, now() + t.retry_in_ms * interval '1 millisecond'
   from unnest($4::bigint[], $5::float8[]) as t (seq, retry_in_ms)
   join move m on m.route_id = $1 and m.seq between $2 and $3 and m.seq = t.seq`
 

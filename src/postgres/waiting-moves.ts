@@ -18,9 +18,9 @@ export const setWaiting = async (
        insert into left_out (route_id, seq, reason) select $1, seq, 'waiting' from unnest($2::bigint[]) as t (seq)
      )
      insert into requeue (route_id, attempt, source_id, source_offset, accepted, requested_at, device_name, request_id,
-                          traceparent, waits_for)
+                          traceparent, recorded_at, waits_for)
      select m.route_id, m.attempt, m.source_id, m.source_offset, m.accepted, m.requested_at, m.device_name, m.request_id,
-            m.traceparent, t.waits_for
+            m.traceparent, m.recorded_at, t.waits_for
      from unnest($2::bigint[], $3::bigint[]) as t (seq, waits_for)
      join move m on m.route_id = $1 and m.seq between $4 and $5 and m.seq = t.seq`,
     // With the range given: by the positions alone the planner may go through the whole log of the route.

@@ -1,7 +1,7 @@
 import { firstValueFrom } from 'rxjs'
 import type { JournalUnderTest } from '../support/journal-harness'
 import { all, createJourney, names } from '../support/journal-journey'
-import { chunkOf, requestedAt, routeTo } from '../support/journal-requests'
+import { chunkOf, recordedAt, requestedAt, routeTo } from '../support/journal-requests'
 
 /** What IntakeJournal promises, whatever keeps it. */
 export const journalIntakeContract = (name: string, journal: JournalUnderTest): void => {
@@ -43,16 +43,69 @@ export const journalIntakeContract = (name: string, journal: JournalUnderTest): 
       const [outcome, ...more] = await published()
       expect(more).toEqual([])
       expect(outcome).toMatchObject({
-        id: 'requests/0/0/#0',
+        id: 'requests/0/0/x/1',
         requestId: 'r1',
         outcome: 'rejected',
         final: true,
         code: 'invalid_json',
         route: null,
         originalSize: 3,
+        contentType: 'application/cloudevents+json',
         requestedAt,
+        recordedAt,
       })
       expect([...(outcome?.deadLetter ?? [])]).toEqual([0, 255, 1])
+    })
+
+    it('knows the repeat of a rejection without a device by its content', async () => {
+      const bad = { requestId: 'r1', productKey: 'p', deadLetter: Buffer.from('{"a":1}') }
+      const other = { ...bad, deadLetter: Buffer.from('{"a":2}') }
+      await firstValueFrom(journey.at.intake.append(chunkOf(0n, [], [bad, other, bad])))
+      await firstValueFrom(journey.at.intake.append(chunkOf(0n, [], [bad], 1)))
+      await firstValueFrom(journey.at.intake.append(chunkOf(3n, [], [{ ...bad, requestId: 'r2' }])))
+      expect(await journey.at.conservation()).toMatchObject({
+        accepted: 5,
+        rejected: 3,
+        duplicate: 2,
+        gap: 0,
+      })
+      expect((await published()).map(({ id }) => id)).toEqual([
+        'requests/0/0/#0',
+        'requests/0/1/#0',
+        'requests/0/3/#0',
+      ])
+    })
+
+    it('counts a bad repeat of an accepted request, which keeps its one final outcome', async () => {
+      await append({ requestId: 'r1', route: routeTo('iot-t', { productKey: 'p' }), devices: ['dev1'] })
+      const bad = { requestId: 'r1', productKey: 'p', deviceName: 'dev1' }
+      await firstValueFrom(
+        journey.at.intake.append(
+          chunkOf(0n, [], [bad, { ...bad, requestId: 'r2' }, { ...bad, productKey: 'q' }], 1),
+        ),
+      )
+      expect(await journey.at.conservation()).toMatchObject({
+        accepted: 4,
+        rejected: 2,
+        duplicate: 1,
+        gap: 0,
+      })
+      await finish(await claimJob())
+      expect((await published()).map(({ id }) => id).sort()).toEqual([
+        'requests/0/0/dev1/1',
+        'requests/1/1/dev1/1',
+        'requests/1/2/dev1/1',
+      ])
+    })
+
+    it('keeps the time of the record through re-queues, apart from the time of the request', async () => {
+      await append({ requestId: 'r1', devices: ['dev1'] })
+      await finish(await claimJob(), { outcome: 'failed', final: false, retryInMs: 0, code: '9500' })
+      await finish(await claimJob(), { outcome: 'failed', code: '9500' })
+      expect(await published()).toMatchObject([
+        { attempt: 1, requestedAt, recordedAt },
+        { attempt: 2, final: true, requestedAt, recordedAt },
+      ])
     })
 
     it('keeps any printable text', async () => {

@@ -1,4 +1,5 @@
 /** Makes requests and chunks for tests of the journal. */
+import { rejectionOutcomeId } from '../../src/domain/outcome'
 import type { MoveRequest, Rejection } from '../../src/domain/request'
 import type { RouteFields } from '../../src/domain/route'
 import type { JournalChunk } from '../../src/ports'
@@ -21,6 +22,7 @@ export interface RequestSpec {
 }
 
 export const requestedAt = new Date('2026-11-24T08:00:00.123Z')
+export const recordedAt = new Date('2026-11-24T08:00:01.456Z')
 
 /** Consecutive records of one partition: requests from `offset` on, then rejections. */
 export const chunkOf = (
@@ -43,11 +45,13 @@ export const chunkOf = (
         route: route ?? routeTo('iot-target'),
         deviceNames: devices,
         requestedAt,
+        recordedAt,
         traceparent: null,
       }),
     ),
     rejections: rejected.map(
       (more, index): Rejection => ({
+        id: rejectionOutcomeId(at(requests.length + index), more.deviceName ?? null, more.ordinal ?? 0),
         position: at(requests.length + index),
         ordinal: 0,
         requestId: `requests/${partition}/${offset + BigInt(requests.length + index)}`,
@@ -59,9 +63,11 @@ export const chunkOf = (
         code: 'invalid_json',
         message: 'not JSON',
         requestedAt,
+        recordedAt,
         traceparent: null,
         deadLetter: Buffer.from([0, 255, 1]),
         originalSize: 3,
+        contentType: 'application/cloudevents+json',
         ...more,
       }),
     ),

@@ -19,10 +19,12 @@ export const sampleOutcome = (n: number, more: Partial<Outcome> = {}): Outcome =
   requestedAt: new Date(1_700_000_000_000),
   settledAt: new Date(1_700_000_060_000),
   source: { topic: 'requests', partition: 0, offset: BigInt(n) },
+  recordedAt: new Date(1_699_999_999_000),
   traceparent: null,
   route: null,
   deadLetter: null,
   originalSize: null,
+  contentType: null,
   ...more,
 })
 

@@ -60,6 +60,7 @@ export const appendDevices = (
       route,
       deviceNames: [`${prefix}-${String(index).padStart(6, '0')}`],
       requestedAt: new Date(0),
+      recordedAt: new Date(0),
       traceparent: null,
     }
   })

@@ -1,15 +1,19 @@
 import { asyncScheduler } from 'rxjs'
-import { positionText, type Rejection } from '../../../src/domain/request'
+import type { Rejection } from '../../../src/domain/request'
 import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../../src/ports'
 import type { Store } from './store'
 
-/** A repeat of a rejected request is the same request. */
-const rejectionKey = (rejection: Rejection): string =>
-  JSON.stringify([
-    rejection.requestId,
-    rejection.productKey,
-    rejection.deviceName ?? `#${positionText(rejection.position)}/${rejection.ordinal}`,
-  ])
+/** A repeat of a rejected request is the same request; without a device its content tells. */
+const rejectionKey = ({ requestId, productKey, deviceName, deadLetter, ordinal }: Rejection): string =>
+  JSON.stringify([requestId, productKey, deviceName ?? [Buffer.from(deadLetter).toString('hex'), ordinal]])
+
+/** A bad repeat of a request that was accepted. */
+const isAccepted = (store: Store, { requestId, productKey, deviceName }: Rejection): boolean =>
+  productKey !== null &&
+  deviceName !== null &&
+  (store.places.get(`${productKey}/${deviceName}`) ?? []).some(
+    ({ route, seq }) => store.moveAt(route, seq).requestId === requestId,
+  )
 
 export const createFakeIntake = (store: Store): IntakeJournal => {
   const sourceKey = (clusterId: string, topic: string, partition: number): string =>
@@ -24,7 +28,7 @@ export const createFakeIntake = (store: Store): IntakeJournal => {
     for (const request of chunk.requests) {
       if (request.position.offset < from) continue
       const route = store.routeOf(request.route)
-      const { requestId, requestedAt, traceparent, position: source } = request
+      const { requestId, requestedAt, recordedAt, traceparent, position: source } = request
       for (const deviceName of request.deviceNames) {
         store.counters.acceptances += 1n
         const accepted = store.counters.acceptances
@@ -35,6 +39,7 @@ export const createFakeIntake = (store: Store): IntakeJournal => {
           attempt: 1,
           source,
           requestedAt,
+          recordedAt,
           traceparent,
         })
         moves += 1
@@ -43,7 +48,7 @@ export const createFakeIntake = (store: Store): IntakeJournal => {
     }
     const fresh = chunk.rejections.filter(rejection => rejection.position.offset >= from)
     const inserted = fresh.filter(rejection => {
-      const repeat = store.rejections.has(rejectionKey(rejection))
+      const repeat = store.rejections.has(rejectionKey(rejection)) || isAccepted(store, rejection)
       if (repeat) store.counters.repeatedRejections += 1
       else store.rejections.set(rejectionKey(rejection), rejection)
       return !repeat

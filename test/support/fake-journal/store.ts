@@ -12,6 +12,7 @@ export interface LoggedMove {
   readonly attempt: number
   readonly source: SourcePosition
   readonly requestedAt: Date
+  readonly recordedAt: Date
   readonly traceparent: string | null
 }
 

@@ -96,7 +96,8 @@ describe('encodeDeadLetter', () => {
         'original-topic': 'requests',
         'original-partition': '0',
         'original-offset': '7',
-        'original-timestamp': '1700000000000',
+        // The record's, not the request's.
+        'original-timestamp': '1699999999000',
       },
     })
     expect(encodeDeadLetter(failed())?.headers).not.toHaveProperty('original-size')
@@ -110,12 +111,18 @@ describe('encodeDeadLetter', () => {
       route: null,
       deadLetter,
       originalSize: 1_000_000,
+      contentType: 'application/cloudevents+json',
       deviceName: null,
     })
     const letter = encodeDeadLetter(rejected)
     expect(letter?.value).toBe(deadLetter)
     expect(letter?.key).toBe('requests/0/7')
-    expect(letter?.headers).toMatchObject({ 'original-size': '1000000', attempts: '0' })
-    expect(letter?.headers).not.toHaveProperty('content-type')
+    expect(letter?.headers).toMatchObject({
+      'original-size': '1000000',
+      'content-type': 'application/cloudevents+json',
+      attempts: '0',
+    })
+    const plain = encodeDeadLetter({ ...rejected, contentType: null })
+    expect(plain?.headers).not.toHaveProperty('content-type')
   })
 })

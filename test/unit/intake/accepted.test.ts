@@ -21,6 +21,7 @@ describe('a valid record', () => {
           },
           deviceNames: ['meter-000017'],
           requestedAt: new Date(recordedAtMs),
+          recordedAt: new Date(recordedAtMs),
           traceparent: null,
         },
       ],

@@ -1,4 +1,4 @@
-import { goodRequest, makeRecord, parse, parseWith } from './make-record'
+import { goodRequest, makeRecord, parse, parseWith, textOf } from './make-record'
 
 const structured = { 'content-type': 'application/cloudevents+json; charset=UTF-8' }
 const trace = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
@@ -63,17 +63,31 @@ describe('a CloudEvent in structured mode', () => {
       'invalid_encoding',
       'UTF-8',
     ],
-    [
-      'a request that breaks a rule',
-      { ...event, data: { ...unnamed, strategy: 3 } },
-      'invalid_request',
-      '$.strategy must be 0 or 1',
-    ],
-  ])('with %s is rejected under the id of the event', (_, value, code, text) => {
-    const { requests, rejections } = parse(makeRecord(value, structured))
-    expect(requests).toEqual([])
-    expect(rejections).toMatchObject([{ code, requestId: 'event-9' }])
-    expect(rejections[0]?.message).toContain(text)
+  ])(
+    'with %s is no request: rejected under its position, its bytes and media type kept',
+    (_, value, code, text) => {
+      const record = makeRecord(value, structured)
+      const { requests, rejections } = parse(record)
+      expect(requests).toEqual([])
+      expect(rejections).toMatchObject([
+        { code, requestId: 'device-move.requests/3/1234', contentType: structured['content-type'] },
+      ])
+      expect(rejections[0]?.message).toContain(text)
+      expect(textOf(rejections[0]?.deadLetter)).toBe(JSON.stringify(value))
+    },
+  )
+
+  it('with a request that breaks a rule is rejected under its id, and that request is ready for another', () => {
+    const { rejections } = parse(makeRecord({ ...event, data: { ...unnamed, strategy: 3 } }, structured))
+    expect(rejections).toMatchObject([
+      { code: 'invalid_request', requestId: 'event-9', originalSize: null, contentType: null },
+    ])
+    expect(rejections[0]?.message).toContain('$.strategy must be 0 or 1')
+    expect(JSON.parse(textOf(rejections[0]?.deadLetter))).toEqual({
+      ...unnamed,
+      strategy: 3,
+      requestId: 'event-9~1',
+    })
   })
 
   it('is rejected when its data has a field twice', () => {
