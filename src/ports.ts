@@ -6,7 +6,7 @@
  */
 import type { Observable } from 'rxjs'
 import type { Job } from './domain/job'
-import type { Whereabouts } from './domain/look-up'
+import type { LookUp, Whereabouts } from './domain/look-up'
 import type { Outcome, Verdict } from './domain/outcome'
 import type { ListedLike } from './domain/reconcile'
 import type { RefusalKind } from './domain/refusal'
@@ -142,8 +142,10 @@ export interface DriveJournal {
   ended(jobId: number, as: 'completed' | 'interrupted'): Observable<void>
   /** creating | unknown | claimed → refused, then halves it: two claimed jobs. Only with two devices or more. */
   split(jobId: number, why: string): Observable<void>
-  /** Keeps the raw file with its job, compressed. */
+  /** Keeps the raw file with its job, compressed, beside those read before; the same content once. */
   keepResultFile(jobId: number, file: ResultFile): Observable<void>
+  /** Keeps what was answered about single devices with their job, in place of earlier answers. */
+  keepLookUps(jobId: number, lookUps: readonly LookUp[]): Observable<void>
   /** Stops one job for a human, with the reason; the others go on. */
   hold(jobId: number, why: string): Observable<void>
   /**

@@ -18,7 +18,7 @@ export interface Whereabouts {
 export interface LookUp {
   readonly deviceName: string
   /** By our clock, ms since 1970. */
-  readonly askedAt: number
+  readonly answeredAt: number
   /** null: no answer that could be used. */
   readonly found: Whereabouts | null
   /** Why there is none: the provider's code. Else null. */
@@ -48,11 +48,11 @@ const sameMomentMs = 1_000
  * distribution of this job was created near the intent, an older one before it; so whichever is nearer tells, as
  * long as the clocks differ by less than half of what the job took.
  */
-const neverSent = ({ sentAt, changedAt }: Whereabouts, job: OpenJob, askedAt: number): boolean =>
+const neverSent = ({ sentAt, changedAt }: Whereabouts, job: OpenJob, answeredAt: number): boolean =>
   sentAt !== null &&
   changedAt !== null &&
   Math.abs(changedAt - sentAt) <= sameMomentMs &&
-  Math.abs(sentAt - askedAt) < Math.abs(sentAt - job.createStartedAt)
+  Math.abs(sentAt - answeredAt) < Math.abs(sentAt - job.createStartedAt)
 
 /**
  * What is known of a move once its device has been looked up. A device at a target has moved, even if it was there
@@ -61,12 +61,12 @@ const neverSent = ({ sentAt, changedAt }: Whereabouts, job: OpenJob, askedAt: nu
  * - with strategy 1 a device at its source may have been accepted, and moves when it next connects;
  * - the device left a target since the job began: it may have been moved, and then moved on by somebody else.
  */
-export const fateOf = ({ found, askedAt }: LookUp, job: OpenJob): Fate => {
+export const fateOf = ({ found, answeredAt }: LookUp, job: OpenJob): Fate => {
   if (found === null) return 'cannot-tell'
   const { route } = job
   const { instanceId, cameFrom, sentAt } = found
   if (route.targetInstanceIds.includes(instanceId))
-    return cameFrom !== instanceId && neverSent(found, job, askedAt) ? 'cannot-tell' : 'moved'
+    return cameFrom !== instanceId && neverSent(found, job, answeredAt) ? 'cannot-tell' : 'moved'
   if (route.strategy === 1) return 'cannot-tell'
   const leftTarget = cameFrom !== null && route.targetInstanceIds.includes(cameFrom)
   if (leftTarget && (sentAt === null || sentAt >= job.createStartedAt)) return 'cannot-tell'
@@ -76,5 +76,7 @@ export const fateOf = ({ found, askedAt }: LookUp, job: OpenJob): Fate => {
 /** By device name; of two look-ups of a device the later one counts. */
 export const fatesOf = (lookUps: readonly LookUp[], job: OpenJob): ReadonlyMap<string, Fate> =>
   new Map(
-    lookUps.toSorted((a, b) => a.askedAt - b.askedAt).map(lookUp => [lookUp.deviceName, fateOf(lookUp, job)]),
+    lookUps
+      .toSorted((a, b) => a.answeredAt - b.answeredAt)
+      .map(lookUp => [lookUp.deviceName, fateOf(lookUp, job)]),
   )

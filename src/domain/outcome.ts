@@ -8,7 +8,7 @@ export interface Verdict {
   readonly seq: bigint
   readonly outcome: 'moved' | 'failed'
   readonly final: boolean
-  /** The provider's code as text, or one of ours (`unknown`, `interrupted`). */
+  /** The provider's code as text, or one of ours (`unknown`, `not-moved`, `interrupted`). */
   readonly code: string
   readonly message: string | null
   /** With `final: false`: how long the next attempt waits. Else null. */

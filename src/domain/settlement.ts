@@ -1,4 +1,5 @@
 import type { BatchMove } from './job'
+import type { Fate } from './look-up'
 import type { Verdict } from './outcome'
 import { type BackoffPolicy, retryDelayMs } from './retry-policy'
 
@@ -20,6 +21,8 @@ export interface SettlementInput {
   readonly moves: readonly BatchMove[]
   /** By device name. Rows of devices that are in no move are ignored. */
   readonly rows: ReadonlyMap<string, DeviceResult>
+  /** By device name: what looking up devices without a row has told. */
+  readonly fates: ReadonlyMap<string, Fate>
   readonly ended: 'completed' | 'interrupted'
   readonly policy: AttemptPolicy
   readonly classify: (code: string) => CodeClass
@@ -34,6 +37,8 @@ export interface Settlement {
   readonly unaccounted: number
 }
 
+const FOUND_MOVED = 'The job did not report on this device. It was looked up, and is at its target.'
+const FOUND_ELSEWHERE = 'The job did not report on this device. It was looked up, and is not at its target.'
 const INTERRUPTED = 'The job was interrupted before it reported on this device.'
 const UNACCOUNTED =
   'The job completed without reporting on this device. It may have moved: check where it is before sending it again.'
@@ -52,12 +57,22 @@ const failedFor = (
   retryInMs,
 })
 
+const moved = (move: BatchMove, message: string | null): Verdict => ({
+  seq: move.seq,
+  outcome: 'moved',
+  final: true,
+  code: '200',
+  message,
+  retryInMs: null,
+})
+
 /**
- * Decides how each move of an ended job ended. Codes that may work another time, and interruptions, are re-queued
- * while attempts last. A device that a completed job does not mention is final: nobody knows whether it moved.
+ * Decides how each move of an ended job ended. Codes that may work another time, interruptions, and devices found not
+ * to have moved are re-queued while attempts last. A device that a completed job does not mention, and that looking
+ * it up has not told of, is final: nobody knows whether it moved.
  */
 export const deriveVerdicts = (input: SettlementInput): Settlement => {
-  const { rows, ended, policy, classify } = input
+  const { rows, fates, ended, policy, classify } = input
   // One draw a job, so that what failed together comes due together and can share a batch again.
   const random = input.random()
   let unaccounted = 0
@@ -67,15 +82,17 @@ export const deriveVerdicts = (input: SettlementInput): Settlement => {
 
   const withoutRow = (move: BatchMove): Verdict => {
     unaccounted += 1
-    return ended === 'interrupted'
-      ? failedFor(move, 'interrupted', INTERRUPTED, again(move))
-      : failedFor(move, 'unknown', UNACCOUNTED, null)
+    const fate = fates.get(move.deviceName)
+    if (fate === 'moved') return moved(move, FOUND_MOVED)
+    if (ended === 'interrupted') return failedFor(move, 'interrupted', INTERRUPTED, again(move))
+    if (fate === 'elsewhere') return failedFor(move, 'not-moved', FOUND_ELSEWHERE, again(move))
+    return failedFor(move, 'unknown', UNACCOUNTED, null)
   }
 
   const withRow = (move: BatchMove, { code, message }: DeviceResult): Verdict => {
     switch (classify(code)) {
       case 'moved':
-        return { seq: move.seq, outcome: 'moved', final: true, code: '200', message: null, retryInMs: null }
+        return moved(move, null)
       case 'permanent':
         return failedFor(move, code, message, null)
       case 'retryable':

@@ -89,6 +89,7 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
       const { verdicts } = deriveVerdicts({
         moves: job.moves,
         rows,
+        fates: new Map(),
         ended: as,
         policy: deps.policy,
         classify: classifyDeviceCode,

@@ -1,12 +1,9 @@
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import type { Pool } from 'pg'
 import type { DriveJournal } from '../ports'
 import { type ClaimOptions, claim } from './claim'
 import { createGuard } from './epoch-guard'
 import { createJobSteps } from './job-steps'
-
-const compress = promisify(gzip)
+import { keepLookUps, keepResultFile } from './keep-evidence'
 
 /** The driver's side of the journal, for one epoch of the lease. */
 export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOptions): DriveJournal => {
@@ -14,15 +11,8 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
   return {
     ...createJobSteps(guarded),
     claim: inHand => guarded(client => claim(client, inHand, options)),
-    keepResultFile: (jobId, file) =>
-      guarded(async client => {
-        await client.query(
-          `insert into result_file (job_id, content_type, bytes, gzipped) values ($1, $2, $3, $4)
-           on conflict (job_id) do update set received_at = now(), content_type = excluded.content_type,
-             bytes = excluded.bytes, gzipped = excluded.gzipped`,
-          [jobId, file.contentType, file.body.byteLength, await compress(file.body)],
-        )
-      }),
+    keepResultFile: (jobId, file) => guarded(client => keepResultFile(client, jobId, file)),
+    keepLookUps: (jobId, lookUps) => guarded(client => keepLookUps(client, jobId, lookUps)),
     spent: (jobId, calls) =>
       guarded(async client => {
         await client.query('update job set calls = calls + $2 where job_id = $1', [jobId, calls])

@@ -1,5 +1,6 @@
 import { firstValueFrom } from 'rxjs'
 import type { Job } from '../../src/domain/job'
+import type { LookUp } from '../../src/domain/look-up'
 import { LeaseLostError } from '../../src/ports'
 import type { JournalUnderTest } from '../support/journal-harness'
 import { all, createJourney, retried, verdicts } from '../support/journal-journey'
@@ -104,6 +105,33 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       const own = await firstValueFrom(journey.drive.ownJobs([`P${job.jobId}`, 'foreign']))
       expect([...own]).toEqual([`P${job.jobId}`])
       expect(await firstValueFrom(journey.drive.meanJobMs())).toBeGreaterThanOrEqual(0)
+    })
+
+    it('keep every result file of a job, in the order of reading, the same content once', async () => {
+      const { jobId } = await claimed('dev1')
+      const keep = (text: string) =>
+        firstValueFrom(
+          journey.drive.keepResultFile(jobId, { body: Buffer.from(text), contentType: 'text/csv' }),
+        )
+      expect((await journey.at.evidence(jobId)).files).toEqual([])
+      // A crash after the second one has both read again, in the same order.
+      for (const text of ['first', 'first', 'second', 'first', 'second', 'third']) await keep(text)
+      expect((await journey.at.evidence(jobId)).files).toEqual(['first', 'second', 'third'])
+    })
+
+    it('keep what was answered about single devices, the latest time', async () => {
+      const { jobId } = await claimed('dev1')
+      const lookUp = (deviceName: string, answeredAt: number): LookUp => ({
+        deviceName,
+        answeredAt,
+        found: { instanceId: 'iot-b', cameFrom: null, sentAt: 1_676_297_683_000, changedAt: null },
+        code: null,
+      })
+      expect((await journey.at.evidence(jobId)).lookUps).toEqual([])
+      await firstValueFrom(journey.drive.keepLookUps(jobId, [lookUp('dev1', 1)]))
+      const later = [lookUp('dev1', 2), { ...lookUp('dev2', 3), found: null, code: 'iot.x' }]
+      await firstValueFrom(journey.drive.keepLookUps(jobId, later))
+      expect((await journey.at.evidence(jobId)).lookUps).toEqual(later)
     })
 
     it('wake when the next attempt is due', async () => {

@@ -1,9 +1,11 @@
 /** The journal's contract suite runs on harnesses: one over the fake, one over PostgreSQL. */
+import type { LookUp } from '../../src/domain/look-up'
 import type { DriveJournal, IntakeJournal, Outbox } from '../../src/ports'
 import { createDriveJournal } from '../../src/postgres/drive-journal'
 import { createIntakeJournal } from '../../src/postgres/intake-journal'
 import { createOutbox } from '../../src/postgres/outbox'
 import type { Pool } from '../../src/postgres/pool'
+import { readJobEvidence } from '../../src/postgres/read-evidence'
 import { createFakeJournal } from './fake-journal'
 import type { Conservation } from './fake-journal/conservation'
 import { createJournalDatabase, type JournalDatabase } from './journal-database'
@@ -11,6 +13,11 @@ import { createJournalDatabase, type JournalDatabase } from './journal-database'
 export interface HarnessOptions {
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number
+}
+
+export interface Evidence {
+  readonly files: readonly string[]
+  readonly lookUps: readonly LookUp[]
 }
 
 export interface JournalHarness {
@@ -21,6 +28,8 @@ export interface JournalHarness {
   takeOver(): Promise<bigint>
   /** Does nothing where there is no such route. */
   holdRoute(routeId: number, isHeld: boolean): Promise<void>
+  /** What is kept with a job: files as text, oldest first. */
+  evidence(jobId: number): Promise<Evidence>
   /** What the counters say. */
   conservation(): Promise<Conservation>
   /** The same, counted from the rows. */
@@ -32,6 +41,8 @@ export interface JournalUnderTest {
   open(options: HarnessOptions): Promise<JournalHarness>
   close(): Promise<void>
 }
+
+const textOf = ({ body }: { readonly body: Uint8Array }): string => Buffer.from(body).toString()
 
 export const fakeUnderTest = (): JournalUnderTest => ({
   open: async options => {
@@ -45,6 +56,10 @@ export const fakeUnderTest = (): JournalUnderTest => ({
         if (routeId > journal.store.routes.size) return
         if (isHeld) journal.holdRoute(routeId, 'test')
         else journal.releaseRoute(routeId)
+      },
+      evidence: async jobId => {
+        const { resultFiles, lookUps } = journal.store.job(jobId)
+        return { files: resultFiles.map(textOf), lookUps }
       },
       conservation: async () => journal.recount(),
       recount: async () => journal.recount(),
@@ -101,6 +116,11 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
        where route_id = $1`,
       [routeId, isHeld],
     )
+  },
+  evidence: async jobId => {
+    const found = await readJobEvidence(pool, String(jobId))
+    if (found === null) throw new Error(`there is no job ${jobId}`)
+    return { files: found.files.map(body => textOf({ body })), lookUps: found.lookUps }
   },
   conservation: () => readConservation(pool),
   recount: () => recountFromViews(pool),

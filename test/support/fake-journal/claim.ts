@@ -58,7 +58,8 @@ export const insertJob = (
     calls: 0,
     heldBecause: null,
     lastError: null,
-    resultFile: null,
+    resultFiles: [],
+    lookUps: [],
   }
   store.jobs.push(job)
   store.unfinished.add(job)

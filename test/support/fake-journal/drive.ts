@@ -113,7 +113,12 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       }),
     keepResultFile: (jobId, file) =>
       guarded(() => {
-        store.job(jobId).resultFile = file
+        const { resultFiles } = store.job(jobId)
+        if (!resultFiles.some(({ body }) => Buffer.compare(body, file.body) === 0)) resultFiles.push(file)
+      }),
+    keepLookUps: (jobId, lookUps) =>
+      guarded(() => {
+        store.job(jobId).lookUps = lookUps
       }),
     hold: (jobId, why) =>
       guarded(() => {

@@ -1,6 +1,7 @@
 import { asyncScheduler, defer, map, type Observable, of, Subject, timer } from 'rxjs'
 import type { JobStatus } from '../../../src/domain/job'
 import { lookAlikeKey } from '../../../src/domain/look-alike'
+import type { LookUp } from '../../../src/domain/look-up'
 import type { Rejection, SourcePosition } from '../../../src/domain/request'
 import { type RouteFields, routeKey } from '../../../src/domain/route'
 import { LeaseLostError, type ResultFile } from '../../../src/ports'
@@ -57,7 +58,8 @@ export interface StoredJob {
   calls: number
   heldBecause: string | null
   lastError: string | null
-  resultFile: ResultFile | null
+  readonly resultFiles: ResultFile[]
+  lookUps: readonly LookUp[]
 }
 
 export interface Requeued extends LoggedMove {

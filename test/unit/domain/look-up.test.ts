@@ -2,7 +2,7 @@ import { fateOf, fatesOf, type LookUp, type OpenJob, type Whereabouts } from '..
 import { routeTo } from '../../support/virtual-driver'
 
 const startedAt = 1_000_000
-const askedAt = startedAt + 60_000
+const answeredAt = startedAt + 60_000
 const job: OpenJob = {
   route: routeTo('iot-target', { sourceInstanceId: 'iot-source' }),
   createStartedAt: startedAt,
@@ -14,7 +14,7 @@ const nearest: OpenJob = {
 
 const lookUp = (found: Partial<Whereabouts> | null): LookUp => ({
   deviceName: 'meter-1',
-  askedAt,
+  answeredAt,
   found:
     found === null
       ? null
@@ -27,7 +27,12 @@ const lookUp = (found: Partial<Whereabouts> | null): LookUp => ({
         },
   code: found === null ? 'iot.device.NotExistedDevice' : null,
 })
-const atSource = { instanceId: 'iot-source', cameFrom: 'iot-source', sentAt: askedAt, changedAt: askedAt }
+const atSource = {
+  instanceId: 'iot-source',
+  cameFrom: 'iot-source',
+  sentAt: answeredAt,
+  changedAt: answeredAt,
+}
 
 describe('what a look-up says of a move', () => {
   it.each<[string, Partial<Whereabouts> | null, OpenJob, string]>([
@@ -43,7 +48,7 @@ describe('what a look-up says of a move', () => {
     ['made at the target', { ...atSource, instanceId: 'iot-target', cameFrom: 'iot-target' }, job, 'moved'],
     [
       'said to be at the target, and never distributed',
-      { sentAt: askedAt, changedAt: askedAt + 1 },
+      { sentAt: answeredAt, changedAt: answeredAt + 1 },
       job,
       'cannot-tell',
     ],
@@ -77,14 +82,14 @@ describe('what a look-up says of a move', () => {
   it('does not depend on clocks that differ by less than half of what the job took', () => {
     for (const skewMs of [-29_000, 29_000]) {
       const by = { sentAt: startedAt + skewMs, changedAt: startedAt + skewMs }
-      const never = { sentAt: askedAt + skewMs, changedAt: askedAt + skewMs }
+      const never = { sentAt: answeredAt + skewMs, changedAt: answeredAt + skewMs }
       expect(fateOf(lookUp(by), job)).toBe('moved')
       expect(fateOf(lookUp(never), job)).toBe('cannot-tell')
     }
   })
 
   it('goes by the later of two look-ups', () => {
-    const later = { ...lookUp({}), askedAt: askedAt + 1 }
+    const later = { ...lookUp({}), answeredAt: answeredAt + 1 }
     const earlier = lookUp(atSource)
     expect(fatesOf([later, earlier], job)).toEqual(new Map([['meter-1', 'moved']]))
     expect(fatesOf([], job)).toEqual(new Map())

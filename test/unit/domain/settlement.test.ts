@@ -27,6 +27,7 @@ const settle = (input: Partial<SettlementInput>) =>
   deriveVerdicts({
     moves: [],
     rows: new Map(),
+    fates: new Map(),
     ended: 'completed',
     policy,
     classify,
@@ -82,6 +83,36 @@ describe('deriveVerdicts', () => {
     expect(verdicts[0]?.message).toMatch(/may have moved/)
     expect(unaccounted).toBe(1)
   })
+
+  it.each([
+    ['completed', 'not-moved', 'unknown', true],
+    ['interrupted', 'interrupted', 'interrupted', false],
+  ] as const)(
+    'goes by what looking up has told of devices that a %s job does not mention',
+    (ended, elsewhereCode, doubtfulCode, doubtfulIsFinal) => {
+      const { verdicts, unaccounted } = settle({
+        ended,
+        moves: [move(1, 'dev1'), move(2, 'dev2'), move(3, 'dev2', 3), move(4, 'dev3'), move(5, 'dev4')],
+        rows: new Map([['dev4', row('500')]]),
+        fates: new Map([
+          ['dev1', 'moved'],
+          ['dev2', 'elsewhere'],
+          ['dev3', 'cannot-tell'],
+          // What the file says counts.
+          ['dev4', 'moved'],
+        ]),
+      })
+      expect(verdicts.map(({ outcome, final, code }) => [outcome, final, code])).toEqual([
+        ['moved', true, '200'],
+        ['failed', false, elsewhereCode],
+        ['failed', true, elsewhereCode],
+        ['failed', doubtfulIsFinal, doubtfulCode],
+        ['failed', false, '500'],
+      ])
+      expect(verdicts[0]?.message).toMatch(/looked up/)
+      expect(unaccounted).toBe(4)
+    },
+  )
 
   it('re-queues a device that an interrupted job does not mention, while attempts last', () => {
     const { verdicts, unaccounted } = settle({
@@ -170,6 +201,7 @@ describe('an interrupted job without a result file', () => {
     const { verdicts } = deriveVerdicts({
       moves: [move(1, 'dev1', 1), move(2, 'dev2', 3)],
       rows: new Map(),
+      fates: new Map(),
       ended: 'interrupted',
       policy,
       classify,

@@ -1,0 +1,31 @@
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { PoolClient } from 'pg'
+import type { LookUp } from '../domain/look-up'
+import type { ResultFile } from '../ports'
+
+const compress = promisify(gzip)
+
+// The latest file stands in the row, those before it in `earlier`, in the order in which they were first read. After
+// a restart the same files are read again: what is there already is not kept twice.
+const insertFile = `
+  insert into result_file as kept (job_id, content_type, bytes, gzipped) values ($1, $2, $3, $4)
+  on conflict (job_id) do update set received_at = now(), content_type = excluded.content_type, bytes = excluded.bytes,
+    gzipped = excluded.gzipped, earlier = kept.earlier || kept.gzipped
+  where kept.gzipped <> excluded.gzipped and not excluded.gzipped = any (kept.earlier)`
+
+export const keepResultFile = async (client: PoolClient, jobId: number, file: ResultFile): Promise<void> => {
+  await client.query(insertFile, [jobId, file.contentType, file.body.byteLength, await compress(file.body)])
+}
+
+export const keepLookUps = async (
+  client: PoolClient,
+  jobId: number,
+  lookUps: readonly LookUp[],
+): Promise<void> => {
+  await client.query(
+    `insert into look_up (job_id, answers) values ($1, $2)
+     on conflict (job_id) do update set received_at = now(), answers = excluded.answers`,
+    [jobId, JSON.stringify(lookUps)],
+  )
+}

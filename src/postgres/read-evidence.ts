@@ -1,0 +1,88 @@
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import type { PoolClient } from 'pg'
+import type { Job } from '../domain/job'
+import type { LookUp } from '../domain/look-up'
+import type { Verdict } from '../domain/outcome'
+import { loadJob } from './load-job'
+import type { Pool } from './pool'
+
+const decompress = promisify(gunzip)
+
+export type StoredOutcome = Pick<Verdict, 'seq' | 'outcome' | 'final' | 'code'>
+
+/** A job with all that its outcomes were derived from, and the outcomes. */
+export interface JobEvidence {
+  readonly job: Job
+  /** How it had ended; null: it is not settled. */
+  readonly endedAs: 'completed' | 'interrupted' | 'refused' | null
+  /** Every result file that was read, oldest first. */
+  readonly files: readonly Uint8Array[]
+  readonly lookUps: readonly LookUp[]
+  readonly outcomes: readonly StoredOutcome[]
+}
+
+interface JobKey {
+  readonly jobId: number
+  readonly status: string
+  readonly endedAs: JobEvidence['endedAs']
+}
+
+/** By the provider's JobId, else by our own number. */
+const findJob = async (client: PoolClient, id: string): Promise<JobKey | null> => {
+  const by = async (column: string, value: string): Promise<JobKey | null> => {
+    const { rows } = await client.query<JobKey>(
+      `select job_id::float8 as "jobId", status, ended_as as "endedAs" from job where ${column} = $1`,
+      [value],
+    )
+    return rows[0] ?? null
+  }
+  const found = await by('provider_job_id', id)
+  return found ?? (/^\d{1,15}$/.test(id) ? by('job_id', id) : null)
+}
+
+const filesOf = async (client: PoolClient, jobId: number): Promise<Uint8Array[]> => {
+  const { rows } = await client.query<{ gzipped: Buffer; earlier: Buffer[] }>(
+    'select gzipped, earlier from result_file where job_id = $1',
+    [jobId],
+  )
+  return Promise.all(
+    rows.flatMap(({ gzipped, earlier }) => [...earlier, gzipped]).map(file => decompress(file)),
+  )
+}
+
+const lookUpsOf = async (client: PoolClient, jobId: number): Promise<readonly LookUp[]> => {
+  // Only `keepLookUps` writes the column.
+  const { rows } = await client.query<{ answers: readonly LookUp[] }>(
+    'select answers from look_up where job_id = $1',
+    [jobId],
+  )
+  return rows[0]?.answers ?? []
+}
+
+/** null: there is no such job. Reads one state of the database, and changes nothing. */
+export const readJobEvidence = async (pool: Pool, id: string): Promise<JobEvidence | null> => {
+  const client = await pool.connect()
+  try {
+    await client.query('begin transaction isolation level repeatable read read only')
+    const key = await findJob(client, id)
+    if (key === null) return null
+    const { jobId, endedAs, status } = key
+    const outcomes = await client.query<StoredOutcome>(
+      `select o.seq, o.outcome, o.final, o.code
+       from job j join outcome o on o.route_id = j.route_id and o.seq between j.from_seq and j.to_seq
+       where j.job_id = $1 and o.job_id = $1 order by o.seq`,
+      [jobId],
+    )
+    return {
+      job: await loadJob(client, jobId),
+      endedAs: status === 'settled' ? endedAs : null,
+      files: await filesOf(client, jobId),
+      lookUps: await lookUpsOf(client, jobId),
+      outcomes: outcomes.rows,
+    }
+  } finally {
+    await client.query('rollback')
+    client.release()
+  }
+}
