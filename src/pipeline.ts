@@ -29,7 +29,8 @@ import {
 } from 'rxjs'
 import type { Observe } from './domain/flow-event'
 import type { Job } from './domain/job'
-import type { EndedJob, JobStep } from './drive/run-job'
+import type { EndedJob } from './drive/await-end'
+import type { JobStep } from './drive/run-job'
 import { createTurnstile } from './operators/one-at-a-time'
 import { waitUntil } from './operators/wait-until'
 import {
@@ -103,7 +104,7 @@ export interface DriveDeps {
   readonly stop$: Observable<unknown>
 }
 
-/** Emits nothing. Errors when the lease is lost, or a claim fails for another reason than a passing one. */
+/** Emits nothing. Errors when the lease is lost; any other error stops one batch, or one claim, for a while. */
 export const drive$ = (deps: DriveDeps): Observable<never> => {
   const { journal, changes$, slots, runJob, settleJob, restMs, observe, stop$ } = deps
   /** Batches in a slot or being settled: the journal offers every other unfinished one again. */
@@ -142,7 +143,7 @@ export const drive$ = (deps: DriveDeps): Observable<never> => {
       return EMPTY
     })
 
-  const slotLoop = defer(() => claimNext).pipe(
+  const slotLoop = contained(claimNext).pipe(
     concatMap(job => {
       let handedOn = false
       return concat(

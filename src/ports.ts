@@ -247,8 +247,8 @@ export interface JobApi {
   /** One page of up to 200. */
   list(query: ListQuery): Observable<CallResult<ListPage>>
   query(providerJobId: string): Observable<CallResult<ListedJob>>
-  /** A freshly signed URL of the job's result file, valid for 10 minutes. */
-  detail(providerJobId: string): Observable<CallResult<{ readonly url: string }>>
+  /** A freshly signed URL of the job's result file, valid for 10 minutes; null: the answer names no file. */
+  detail(providerJobId: string): Observable<CallResult<{ readonly url: string | null }>>
   /** Where one device is. */
   provisioning(productKey: string, deviceName: string): Observable<CallResult<Whereabouts>>
   /** Not a call against the quota: the file lies in object storage. `sent`: the names of the batch, to match rows by. */

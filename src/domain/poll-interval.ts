@@ -4,6 +4,11 @@ const SHORTEST_MS = 200
 const LONGEST_MS = 30_000
 /** Looks in the time one slot needs for a job: more often spends calls, more rarely leaves slots idle. */
 const LOOKS_PER_SLOT = 1.4
+/** With fewer slots than this, one that stands idle between two looks weighs more and polls are few anyway. */
+const FEWEST_SLOTS = 5
+/** While no job has ended: a look after so much of the age of the oldest open one, at the earliest after 1 s. */
+const FIRST_LOOK_MS = 1_000
+const AGE_SHARE = 0.5
 
 export interface PollPace {
   /** Mean time from create to end, ms; null while no job has ended. */
@@ -14,9 +19,12 @@ export interface PollPace {
   readonly slots: number
 }
 
+const clamp = (ms: number): number => Math.min(LONGEST_MS, Math.max(SHORTEST_MS, Math.round(ms)))
+
 /** How long to pause between two Lists, ms. While no job has ended, the mean is at least the age of the oldest. */
 export const pollIntervalMs = ({ meanJobMs, oldestOpenAgeMs, slots }: PollPace): number => {
-  const expectedMs = meanJobMs ?? Math.max(FIRST_GUESS_MS, oldestOpenAgeMs ?? 0)
-  const intervalMs = Math.round(expectedMs / (LOOKS_PER_SLOT * Math.max(1, slots)))
-  return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, intervalMs))
+  const ageMs = oldestOpenAgeMs ?? 0
+  const shareOf = (jobMs: number): number => jobMs / (LOOKS_PER_SLOT * Math.max(FEWEST_SLOTS, slots))
+  if (meanJobMs !== null) return clamp(shareOf(meanJobMs))
+  return clamp(Math.min(shareOf(Math.max(FIRST_GUESS_MS, ageMs)), Math.max(FIRST_LOOK_MS, ageMs * AGE_SHARE)))
 }

@@ -13,7 +13,7 @@ export type RefusalKind =
   | 'unknown'
 
 export interface RefusalPolicy {
-  /** After so many refusals with unknown codes a batch is treated as refused for good. */
+  /** After so many refusals with unknown codes it may be the batch itself that is wrong. */
   readonly maxRefusals: number
   /** Refused creates that may be spent on finding the bad devices of one batch; up to as many more succeed. */
   readonly splitBudget: number
@@ -49,6 +49,10 @@ export interface Refusal {
   readonly familyRefusals: number
   /** Distinct devices in the batch. */
   readonly devices: number
+  /** Another batch was created since this one was first refused: the account can create, so it is this batch. */
+  readonly othersCreated: boolean
+  /** No other job is open in the account, as far as is known: it is no limit on those. */
+  readonly aloneInAccount: boolean
 }
 
 export type RefusalDecision =
@@ -58,10 +62,16 @@ export type RefusalDecision =
   | { readonly kind: 'split' }
   /** Every device of the batch has failed, finally. */
   | { readonly kind: 'fail' }
+  /** A human has to look: no table knows why it is refused, and nothing else helped. */
+  | { readonly kind: 'hold' }
   /** Nothing can be created in this account: say so, create nothing for a while. Costs no device an attempt. */
   | { readonly kind: 'stop-driving'; readonly forMs: number }
 
-/** What to do with a batch whose create was refused as a whole. `random` is 0 up to 1. */
+/**
+ * What to do with a batch whose create was refused as a whole. `random` is 0 up to 1. A code that no table knows may
+ * stand for a limit of the account, so it fails nothing: the batch is sent again while no other one is created
+ * either, and halved once others are; what cannot be halved is for a human.
+ */
 export const decideOnRefusal = (refusal: Refusal, policy: RefusalPolicy, random: number): RefusalDecision => {
   switch (refusal.kind) {
     case 'throttled':
@@ -72,16 +82,20 @@ export const decideOnRefusal = (refusal: Refusal, policy: RefusalPolicy, random:
       return { kind: 'stop-driving', forMs: policy.accountPauseMs }
     case 'unknown': {
       const refusals = refusal.refusals + 1
-      return refusals < policy.maxRefusals
-        ? { kind: 'again', afterMs: retryDelayMs(refusals, random, policy.unknown), counted: true }
-        : decideOnBatch(refusal, policy)
+      if (refusals < patienceWith(refusal, policy))
+        return { kind: 'again', afterMs: retryDelayMs(refusals, random, policy.unknown), counted: true }
+      return canHalve(refusal, policy) ? { kind: 'split' } : { kind: 'hold' }
     }
     case 'batch-refused':
-      return decideOnBatch(refusal, policy)
+      return canHalve(refusal, policy) ? { kind: 'split' } : { kind: 'fail' }
   }
 }
 
-const decideOnBatch = (refusal: Refusal, policy: RefusalPolicy): RefusalDecision => {
-  const canHelp = refusal.devices >= 2 && !refusal.concernsRoute
-  return canHelp && refusal.familyRefusals + 1 < policy.splitBudget ? { kind: 'split' } : { kind: 'fail' }
+/** Counted refusals with unknown codes after which the batch itself is taken to be the reason. */
+const patienceWith = (refusal: Refusal, { maxRefusals }: RefusalPolicy): number => {
+  if (refusal.othersCreated) return maxRefusals
+  return refusal.aloneInAccount ? 2 * maxRefusals : Number.POSITIVE_INFINITY
 }
+
+const canHalve = (refusal: Refusal, policy: RefusalPolicy): boolean =>
+  refusal.devices >= 2 && !refusal.concernsRoute && refusal.familyRefusals + 1 < policy.splitBudget

@@ -15,6 +15,7 @@ import {
   take,
   tap,
 } from 'rxjs'
+import { createLearntMean } from '../domain/learnt-mean'
 import { pollIntervalMs } from '../domain/poll-interval'
 import { createSharedPoll } from '../operators/shared-poll'
 import type { JobSlots } from '../operators/slots'
@@ -38,9 +39,13 @@ export interface AccountView {
   fresh(): Observable<void>
   /** The next `fresh()` looks again: a create was refused for want of a slot. */
   outdate(): void
-  /** A job of ours that holds a slot here: it is not other people's. */
-  track(providerJobId: string): void
-  ended(providerJobId: string, tookMs: number): void
+  /**
+   * A job of ours that holds a slot here: it is not other people's. Of one that was resumed nobody knows how long it
+   * has been running.
+   */
+  track(providerJobId: string, as: 'new' | 'resumed'): void
+  /** The latest look has shown that it has ended. */
+  ended(providerJobId: string): void
   /** Not followed any longer, and perhaps still open. */
   untrack(providerJobId: string): void
 }
@@ -55,6 +60,14 @@ export interface AccountViewDeps {
   readonly onError: (error: unknown) => void
 }
 
+interface Tracked {
+  readonly as: 'new' | 'resumed'
+  readonly since: number
+}
+
+/** A List that is refused for good is tried again so often: the provider contradicts itself on whether it may be. */
+const refusedForMs = 60_000
+
 export const createAccountView = ({
   calls,
   slots,
@@ -62,32 +75,39 @@ export const createAccountView = ({
   meanJobMs,
   onError,
 }: AccountViewDeps): AccountView => {
-  /** Our open jobs and since when. */
-  const tracked = new Map<string, number>()
+  /** Our open jobs. */
+  const tracked = new Map<string, Tracked>()
   /** Open jobs of the last look, anybody's. */
   let open = new Set<string>()
   let lookedAt = Number.NEGATIVE_INFINITY
-  /** A page of the look under way was refused. */
-  let refused = false
-  let mean = meanJobMs
+  /** When the look before the latest ended. */
+  let lookedBefore = Number.NEGATIVE_INFINITY
+  let isOutdated = false
+  let refusedUntil = Number.NEGATIVE_INFINITY
+  const length = createLearntMean(meanJobMs)
 
   const recountForeign = (): void => {
     slots.foreign([...open].filter(id => !tracked.has(id)).length)
   }
 
+  const nothing: ListPage = { jobs: [], nextToken: null, total: 0 }
+  const isRefused = (): boolean => asyncScheduler.now() < refusedUntil
+
   const page = (nextToken: string | null): Observable<ListPage> =>
-    calls.list(nextToken === null ? {} : { nextToken }).pipe(
-      concatMap(transientThrown),
-      // Refused for good (see the provider's contradiction on Enterprise instances): Query a job takes over.
-      map(result => {
-        refused ||= !result.ok
-        return result.ok ? result.value : { jobs: [], nextToken: null, total: 0 }
-      }),
-    )
+    isRefused()
+      ? of(nothing)
+      : calls.list(nextToken === null ? {} : { nextToken }).pipe(
+          concatMap(transientThrown),
+          map(result => {
+            if (result.ok) return result.value
+            // Query a job takes over.
+            refusedUntil = asyncScheduler.now() + refusedForMs
+            return nothing
+          }),
+        )
 
   const look = defer(() => {
     const missing = new Set(tracked.keys())
-    refused = false
     return page(null).pipe(
       expand((found, index) => {
         for (const job of found.jobs) missing.delete(job.providerJobId)
@@ -100,9 +120,11 @@ export const createAccountView = ({
         new Map<string, ListedJob>(),
       ),
       tap(jobs => {
+        lookedBefore = lookedAt
         lookedAt = asyncScheduler.now()
+        isOutdated = false
         // Refused, it saw nothing: what was known to be open still counts.
-        if (refused) return
+        if (isRefused()) return
         open = new Set([...jobs.values()].filter(job => job.status < 2).map(job => job.providerJobId))
         recountForeign()
       }),
@@ -111,9 +133,9 @@ export const createAccountView = ({
   })
 
   const intervalMs = (): number => {
-    const oldest = Math.min(...tracked.values())
+    const oldest = Math.min(...[...tracked.values()].map(job => job.since))
     const oldestOpenAgeMs = Number.isFinite(oldest) ? asyncScheduler.now() - oldest : 0
-    return pollIntervalMs({ meanJobMs: mean, oldestOpenAgeMs, slots: capacity })
+    return pollIntervalMs({ meanJobMs: length.meanMs(), oldestOpenAgeMs, slots: capacity })
   }
   const looks$ = createSharedPoll({ look, intervalMs, onError })
 
@@ -121,7 +143,7 @@ export const createAccountView = ({
     looks$,
     fresh: () =>
       defer(() =>
-        asyncScheduler.now() - lookedAt <= freshMs
+        !isOutdated && asyncScheduler.now() - lookedAt <= freshMs
           ? of(undefined)
           : looks$.pipe(
               take(1),
@@ -129,15 +151,16 @@ export const createAccountView = ({
             ),
       ),
     outdate: () => {
-      lookedAt = Number.NEGATIVE_INFINITY
+      isOutdated = true
     },
-    track: providerJobId => {
-      tracked.set(providerJobId, asyncScheduler.now())
+    track: (providerJobId, as) => {
+      tracked.set(providerJobId, { as, since: asyncScheduler.now() })
       recountForeign()
     },
-    ended: (providerJobId, tookMs) => {
-      // Newer jobs count more, so that a change of pace is followed within about ten of them.
-      mean = mean === null ? tookMs : mean + (tookMs - mean) / 10
+    ended: providerJobId => {
+      const job = tracked.get(providerJobId)
+      // It ended some time between the last two looks.
+      if (job?.as === 'new') length.learn((lookedAt + Math.max(lookedBefore, job.since)) / 2 - job.since)
       tracked.delete(providerJobId)
       open.delete(providerJobId)
       recountForeign()

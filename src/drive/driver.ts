@@ -71,7 +71,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
             again,
             stop$,
           })
-          const settleJob = createSettleJob({ journal, calls, observe, random, policy: attempts, again })
+          const settleJob = createSettleJob({ journal, calls, observe, random, policy: attempts, stop$ })
           return drive$({
             journal,
             changes$,

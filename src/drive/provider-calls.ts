@@ -27,7 +27,7 @@ export interface ProviderCalls {
   create(intent: Observable<Job>): Observable<CallResult<{ readonly providerJobId: string }>>
   list(query: ListQuery): Observable<CallResult<ListPage>>
   query(providerJobId: string): Observable<CallResult<ListedJob>>
-  detail(providerJobId: string): Observable<CallResult<{ readonly url: string }>>
+  detail(providerJobId: string): Observable<CallResult<{ readonly url: string | null }>>
   fetchResults(url: string, sent: readonly string[]): Observable<FetchedResults>
   /** No create leaves within the next `ms`. */
   pauseCreates(ms: number): void

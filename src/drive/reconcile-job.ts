@@ -5,6 +5,7 @@ import {
   defer,
   EMPTY,
   expand,
+  filter,
   type MonoTypeOperatorFunction,
   map,
   type Observable,
@@ -15,10 +16,9 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import type { Observe } from '../domain/flow-event'
 import { deviceNamesOf, type Job } from '../domain/job'
-import { findOwnJob } from '../domain/reconcile'
-import type { CallResult, DriveJournal, ListedJob, ListPage } from '../ports'
+import { findOwnJob, type Reconciled } from '../domain/reconcile'
+import { type CallResult, type DriveJournal, type ListedJob, type ListPage, TransientError } from '../ports'
 import { type ProviderCalls, transientThrown } from './provider-calls'
 
 /** Between two looks for the job of a create. */
@@ -29,25 +29,33 @@ const clockSkewMs = 30_000
 export interface ReconciliationDeps {
   readonly journal: DriveJournal
   readonly calls: ProviderCalls
-  readonly observe: Observe
-  readonly createSettleMs: number
   /** Repeats what failed with `TransientError`, after a pause. */
   readonly again: <T>() => MonoTypeOperatorFunction<T>
 }
 
+export type Reconciliation =
+  | { readonly kind: 'found'; readonly providerJobId: string }
+  /** Proved: it may be sent again. */
+  | { readonly kind: 'absent' }
+  /** For a human. */
+  | { readonly kind: 'undecidable'; readonly why: string }
+
 /**
- * Emits the provider's JobId once it is found. Completes without one when the job is proved absent (it is then
- * free to be created again) or cannot be told from another's (it is then held).
- * Absence counts only in a List begun `createSettleMs` after `seenAt`, asyncScheduler.now() of a moment at or
- * after the create left: a gateway may still run it.
+ * Emits once, when it is decided. Absence counts only in a List begun at `absentFrom` (asyncScheduler.now()) or
+ * later: until then a gateway may still run the create, or the List not show its job yet.
  */
 export const createReconciliation =
-  ({ journal, calls, observe, createSettleMs, again }: ReconciliationDeps) =>
-  (job: Job, seenAt: number): Observable<string> => {
+  ({ journal, calls, again }: ReconciliationDeps) =>
+  (job: Job, absentFrom: number): Observable<Reconciliation> => {
     const page = (nextToken: string | null) =>
-      calls
-        .list({ productKey: job.route.productKey, ...(nextToken === null ? {} : { nextToken }) })
-        .pipe(concatMap(transientThrown), again())
+      calls.list({ productKey: job.route.productKey, ...(nextToken === null ? {} : { nextToken }) }).pipe(
+        concatMap(transientThrown),
+        tap(result => {
+          // Credentials, permission, bill: says nothing of the job, so it is waited out.
+          if (!result.ok && result.kind === 'account-refused') throw new TransientError(result.code)
+        }),
+        again(),
+      )
 
     /** Every job of the product, or null where List is refused: then nothing can be told. */
     const listed: Observable<ListedJob[] | null> = page(null).pipe(
@@ -58,58 +66,51 @@ export const createReconciliation =
       ),
     )
 
-    const look = defer(() => {
-      const late = asyncScheduler.now() >= seenAt + createSettleMs
+    const match = (jobs: readonly ListedJob[]): Observable<Reconciled> =>
+      journal.ownJobs(jobs.map(one => one.providerJobId)).pipe(
+        map(own =>
+          findOwnJob(
+            jobs,
+            {
+              route: job.route,
+              total: deviceNamesOf(job).length,
+              createStartedAt: job.createStartedAt ?? 0,
+            },
+            own,
+            clockSkewMs,
+          ),
+        ),
+      )
+
+    /** null: look again. */
+    const decide = (found: Reconciled, late: boolean): Reconciliation | null => {
+      switch (found.kind) {
+        case 'found':
+          return found
+        case 'absent':
+          return late ? { kind: 'absent' } : null
+        case 'ambiguous':
+          return {
+            kind: 'undecidable',
+            why: `its create had no answer, and several listed jobs could be it: ${found.providerJobIds.join(', ')}`,
+          }
+      }
+    }
+    const unlisted: Reconciliation = {
+      kind: 'undecidable',
+      why: 'its create had no answer, and List is refused: look in the console whether its job exists',
+    }
+
+    return defer(() => {
+      const late = asyncScheduler.now() >= absentFrom
       return listed.pipe(
-        concatMap(jobs => {
-          if (jobs === null) return of({ kind: 'unlisted' } as const)
-          return journal.ownJobs(jobs.map(one => one.providerJobId)).pipe(
-            map(own =>
-              findOwnJob(
-                jobs,
-                {
-                  route: job.route,
-                  total: deviceNamesOf(job).length,
-                  createStartedAt: job.createStartedAt ?? 0,
-                },
-                own,
-                clockSkewMs,
-              ),
-            ),
-          )
-        }),
-        map(found => ({ found, late })),
+        concatMap(jobs =>
+          jobs === null ? of(unlisted) : match(jobs).pipe(map(found => decide(found, late))),
+        ),
       )
-    })
-
-    const hold = (why: string): Observable<null> =>
-      journal.hold(job.jobId, why).pipe(
-        tap(() => observe({ kind: 'job-held', jobId: job.jobId, why })),
-        map(() => null),
-      )
-
-    return look.pipe(
-      concatMap(({ found, late }): Observable<string | null> => {
-        switch (found.kind) {
-          case 'found':
-            observe({ kind: 'create-reconciled', jobId: job.jobId, as: 'adopted' })
-            return of(found.providerJobId)
-          case 'absent':
-            if (!late) return EMPTY
-            observe({ kind: 'create-reconciled', jobId: job.jobId, as: 'absent' })
-            return journal.notCreated(job.jobId, 'no job of it is listed', false).pipe(map(() => null))
-          case 'ambiguous':
-            return hold(
-              `its create had no answer, and several listed jobs could be it: ${found.providerJobIds.join(', ')}`,
-            )
-          case 'unlisted':
-            return hold(
-              'its create had no answer, and List is refused: look in the console whether its job exists',
-            )
-        }
-      }),
+    }).pipe(
       repeat({ delay: () => timer(lookEveryMs) }),
+      filter(reconciliation => reconciliation !== null),
       take(1),
-      concatMap(providerJobId => (providerJobId === null ? EMPTY : of(providerJobId))),
     )
   }

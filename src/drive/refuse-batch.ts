@@ -1,11 +1,11 @@
 /** What becomes of a batch whose create was refused as a whole: certainly, none of it was sent. */
-import { concat, ignoreElements, type Observable, of, tap } from 'rxjs'
+import { concat, concatMap, ignoreElements, type Observable, of, tap } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
 import { deviceNamesOf, type Job } from '../domain/job'
 import { decideOnRefusal, type RefusalKind, type RefusalPolicy } from '../domain/refusal'
 import { concernsRoute } from '../domain/route-codes'
 import { refusedVerdicts } from '../domain/settlement'
-import type { Slot } from '../operators/slots'
+import type { JobSlots, Slot } from '../operators/slots'
 import type { CallFailure, DriveJournal } from '../ports'
 import type { AccountView } from './account-view'
 import type { ProviderCalls } from './provider-calls'
@@ -20,6 +20,7 @@ export interface PutOffJob {
 export interface RefuseBatchDeps {
   readonly journal: DriveJournal
   readonly calls: ProviderCalls
+  readonly slots: JobSlots
   readonly view: AccountView
   readonly observe: Observe
   readonly random: () => number
@@ -29,14 +30,21 @@ export interface RefuseBatchDeps {
 export interface RefuseBatch {
   /** Frees the slot. Costs no device an attempt unless the batch is refused for good. */
   refused(job: Job, slot: Slot, failure: CallFailure, kind: RefusalKind): Observable<PutOffJob>
-  /** The batch was created after all. */
-  forget(jobId: number): void
+  /** A batch was created. */
+  created(jobId: number): void
+}
+
+interface Refusals {
+  /** Creates in a row that came to nothing: what the back-off grows with. */
+  readonly inARow: number
+  /** How many batches this process had created when it was first refused. */
+  readonly createdBefore: number
 }
 
 export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
-  const { journal, calls, view, observe, random, policy } = deps
-  /** Creates in a row that came to nothing, by job: what their back-off grows with. */
-  const delays = new Map<number, number>()
+  const { journal, calls, slots, view, observe, random, policy } = deps
+  const refusals = new Map<number, Refusals>()
+  let createdSoFar = 0
 
   /** Refused as a whole, certainly not created: costs no device an attempt unless it is refused for good. */
   const refused = (
@@ -46,7 +54,10 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
     kind: RefusalKind,
   ): Observable<PutOffJob> => {
     const { jobId, moves } = job
-    const inARow = (delays.get(jobId) ?? 0) + 1
+    const before = refusals.get(jobId)
+    const inARow = (before?.inARow ?? 0) + 1
+    const createdBefore = before?.createdBefore ?? createdSoFar
+    refusals.set(jobId, { inARow, createdBefore })
     const decision = decideOnRefusal(
       {
         kind,
@@ -55,6 +66,9 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
         familyRefusals: job.familyRefusals,
         inARow,
         devices: deviceNamesOf(job).length,
+        othersCreated: createdSoFar > createdBefore,
+        // The slot of this create is one of them.
+        aloneInAccount: slots.ownOpen() + slots.foreignOpen() <= 1,
       },
       policy,
       random(),
@@ -68,7 +82,6 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
       )
     switch (decision.kind) {
       case 'again':
-        delays.set(jobId, inARow)
         if (kind === 'slots-full') view.outdate()
         return concat<[never, PutOffJob]>(
           then(journal.notCreated(jobId, why, decision.counted)),
@@ -79,8 +92,20 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
         observe({ kind: 'account-refused', code, pauseMs: decision.forMs })
         return then(journal.notCreated(jobId, why, false))
       case 'split':
+        refusals.delete(jobId)
         return then(journal.split(jobId, why))
+      case 'hold': {
+        refusals.delete(jobId)
+        const reason = `refused again and again: ${why}`
+        return then(
+          journal.notCreated(jobId, why, true).pipe(
+            concatMap(() => journal.hold(jobId, reason)),
+            tap(() => observe({ kind: 'job-held', jobId, why: reason })),
+          ),
+        )
+      }
       case 'fail':
+        refusals.delete(jobId)
         return then(
           journal
             .settle(jobId, refusedVerdicts(moves, code, message), 'refused')
@@ -91,5 +116,11 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
     }
   }
 
-  return { refused, forget: jobId => void delays.delete(jobId) }
+  return {
+    refused,
+    created: jobId => {
+      createdSoFar += 1
+      refusals.delete(jobId)
+    },
+  }
 }

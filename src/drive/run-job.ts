@@ -8,11 +8,12 @@ import {
   concatMap,
   defer,
   EMPTY,
-  exhaustMap,
   filter,
   finalize,
+  ignoreElements,
   type MonoTypeOperatorFunction,
   map,
+  merge,
   type Observable,
   of,
   take,
@@ -23,18 +24,12 @@ import type { Observe } from '../domain/flow-event'
 import { deviceNamesOf, type Job } from '../domain/job'
 import type { RefusalPolicy } from '../domain/refusal'
 import type { JobSlots, Slot } from '../operators/slots'
-import type { DriveJournal, ProviderStatus } from '../ports'
+import type { CallFailure, DriveJournal } from '../ports'
 import type { AccountView } from './account-view'
+import { createAwaitEnd, type EndedJob } from './await-end'
 import type { ProviderCalls } from './provider-calls'
 import { createReconciliation } from './reconcile-job'
 import { createRefuseBatch, type PutOffJob } from './refuse-batch'
-
-/** The job has ended at the provider: its results are to be fetched and settled. */
-export interface EndedJob {
-  readonly kind: 'ended'
-  readonly job: Job
-  readonly as: 'completed' | 'interrupted'
-}
 
 /** What a slot hands on. Nothing: the batch may be claimed again at once. */
 export type JobStep = EndedJob | PutOffJob
@@ -54,98 +49,108 @@ export interface RunJobDeps {
   readonly stop$: Observable<unknown>
 }
 
+/** After an answered create its job is made or not; so long List may still lag behind, ms. */
+const listLagMs = 10_000
+
 export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobStep>) => {
-  const { journal, calls, slots, view, observe, stop$ } = deps
+  const { journal, slots, view, calls, observe, createSettleMs, stop$ } = deps
   const reconcile = createReconciliation(deps)
   const refuse = createRefuseBatch(deps)
-
-  /** The job's status in a look, or by its own Query where the List does not show it. */
-  const statusOf = (
-    jobId: number,
-    providerJobId: string,
-    listed: ProviderStatus | undefined,
-  ): Observable<ProviderStatus> =>
-    listed !== undefined
-      ? of(listed)
-      : calls.query(providerJobId).pipe(
-          concatMap(result => journal.spent(jobId, 1).pipe(map(() => result))),
-          concatMap(result => (result.ok ? of(result.value.status) : EMPTY)),
-        )
-
-  const storeEnd = (job: Job, as: EndedJob['as']): Observable<EndedJob> =>
-    journal.ended(job.jobId, as).pipe(map(() => ({ kind: 'ended', job, as })))
-
-  const awaitEnd = (job: Job, providerJobId: string): Observable<EndedJob> =>
-    defer(() => {
-      const since = asyncScheduler.now()
-      view.track(providerJobId)
-      return view.looks$.pipe(
-        filter(look => look.sentAt >= since),
-        exhaustMap(look => statusOf(job.jobId, providerJobId, look.jobs.get(providerJobId)?.status)),
-        filter(status => status >= 2),
-        take(1),
-        takeUntil(stop$),
-        concatMap(status => storeEnd({ ...job, providerJobId }, status === 2 ? 'completed' : 'interrupted')),
-        tap(({ as }) => {
-          const tookMs = asyncScheduler.now() - since
-          view.ended(providerJobId, tookMs)
-          observe({ kind: 'job-ended', jobId: job.jobId, as, tookMs })
-        }),
-        finalize(() => view.untrack(providerJobId)),
-      )
-    })
+  const awaitEnd = createAwaitEnd(deps)
 
   const created = (job: Job, providerJobId: string): Observable<EndedJob> =>
     journal.created(job.jobId, providerJobId).pipe(
       tap(() => {
-        refuse.forget(job.jobId)
+        refuse.created(job.jobId)
         observe({ kind: 'job-created', jobId: job.jobId, providerJobId, devices: deviceNamesOf(job).length })
       }),
       concatMap(() => awaitEnd(job, providerJobId)),
     )
 
+  /**
+   * A create that may have run, stored as unanswered: its job is adopted, or proved absent and then dealt with by
+   * `absent`, or held.
+   */
+  const settleUnknown = (
+    job: Job,
+    settleMs: number,
+    absent: () => Observable<JobStep>,
+  ): Observable<JobStep> =>
+    // What has been found out is stored also while stopping; only the looking ends.
+    reconcile(job, asyncScheduler.now() + settleMs).pipe(
+      takeUntil(stop$),
+      concatMap((found): Observable<JobStep> => {
+        switch (found.kind) {
+          case 'found':
+            observe({ kind: 'create-reconciled', jobId: job.jobId, as: 'adopted' })
+            return created(job, found.providerJobId)
+          case 'absent':
+            observe({ kind: 'create-reconciled', jobId: job.jobId, as: 'absent' })
+            return absent()
+          case 'undecidable':
+            return journal.hold(job.jobId, found.why).pipe(
+              tap(() => observe({ kind: 'job-held', jobId: job.jobId, why: found.why })),
+              concatMap(() => EMPTY),
+            )
+        }
+      }),
+    )
+  const sentAgain = (job: Job) => (): Observable<never> =>
+    journal.notCreated(job.jobId, 'no job of it is listed', false).pipe(concatMap(() => EMPTY))
+
+  const notAnswered = (job: Job, slot: Slot, failure: CallFailure): Observable<JobStep> => {
+    const why = `${failure.code}: ${failure.message}`
+    observe({ kind: 'create-unanswered', jobId: job.jobId, why: failure.code })
+    const unanswered = journal.unanswered(job.jobId, why)
+    // From now, not from before the wait for the quota: the gateway may have had the call only a moment ago.
+    return failure.kind === 'unknown'
+      ? unanswered.pipe(
+          concatMap(() => settleUnknown(job, listLagMs, () => refuse.refused(job, slot, failure, 'unknown'))),
+        )
+      : unanswered.pipe(concatMap(() => settleUnknown(job, createSettleMs, sentAgain(job))))
+  }
+
   const create = (job: Job, slot: Slot): Observable<JobStep> =>
     defer(() => {
       // As stored with the intent: its instant is what tells the job from older ones in the list.
-      let stored = job
-      const intent = journal.creating(job.jobId).pipe(
-        tap(creating => {
-          stored = creating
+      let intended = job
+      let isLeaving = false
+      const intent = defer(() => {
+        isLeaving = true
+        return journal.creating(job.jobId)
+      }).pipe(
+        tap(stored => {
+          intended = stored
         }),
       )
       return calls.create(intent).pipe(
+        // Stopped while it waits for the quota: it is not sent any more.
+        takeUntil(stop$.pipe(filter(() => !isLeaving))),
         concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
         concatMap((result): Observable<JobStep> => {
           if (result.ok) return created(job, result.value.providerJobId)
-          if (result.kind !== 'unanswered') return refuse.refused(job, slot, result, result.kind)
-          observe({ kind: 'create-unanswered', jobId: job.jobId, why: result.code })
-          // From now, not from before the wait for the quota: the gateway may have had the call only a moment ago.
-          return journal
-            .unanswered(job.jobId, `${result.code}: ${result.message}`)
-            .pipe(concatMap(() => settleUnknown(stored, asyncScheduler.now())))
+          if (result.kind === 'unanswered' || result.kind === 'unknown')
+            return notAnswered(intended, slot, result)
+          return refuse.refused(job, slot, result, result.kind)
         }),
       )
     })
 
-  /** A create that may have run: adopted, or proved absent and so free to be sent again. */
-  const settleUnknown = (job: Job, seenAt: number): Observable<EndedJob> =>
-    reconcile(job, seenAt).pipe(
-      concatMap(providerJobId => created(job, providerJobId)),
-      takeUntil(stop$),
-    )
+  /** Looks on while it waits: other people's jobs may hold every slot, and nobody else would see them end. */
+  const enter = defer(() => merge(slots.enter(), view.looks$.pipe(ignoreElements())).pipe(take(1)))
 
   const start = (job: Job): Observable<JobStep> =>
     view.fresh().pipe(
-      concatMap(() => slots.enter()),
+      concatMap(() => enter),
       takeUntil(stop$),
       concatMap(slot => create(job, slot).pipe(finalize(() => slot.release()))),
     )
 
-  const resume = (job: Job, work: Observable<EndedJob>): Observable<EndedJob> =>
+  const resume = (job: Job, work: (slot: Slot) => Observable<JobStep>): Observable<JobStep> =>
     defer(() => {
       const slot = slots.adopt()
       observe({ kind: 'job-resumed', jobId: job.jobId, status: job.status })
-      return work.pipe(finalize(() => slot.release()))
+      return work(slot).pipe(finalize(() => slot.release()))
     })
 
   return job => {
@@ -153,19 +158,15 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
       case 'claimed':
         return start(job)
       case 'creating':
-        return resume(
-          job,
+        return resume(job, () =>
           journal
             .unanswered(job.jobId, 'its sender ended before the answer was stored')
-            .pipe(concatMap(() => settleUnknown(job, asyncScheduler.now()))),
+            .pipe(concatMap(() => settleUnknown(job, createSettleMs, sentAgain(job)))),
         )
       case 'unknown':
-        return resume(
-          job,
-          defer(() => settleUnknown(job, asyncScheduler.now())),
-        )
+        return resume(job, () => defer(() => settleUnknown(job, createSettleMs, sentAgain(job))))
       case 'running':
-        return resume(job, awaitEnd(job, job.providerJobId ?? ''))
+        return resume(job, () => awaitEnd(job, job.providerJobId ?? ''))
       case 'completed':
       case 'interrupted':
         return of({ kind: 'ended', job, as: job.status })

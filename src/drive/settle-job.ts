@@ -4,25 +4,27 @@ import {
   concatMap,
   defer,
   EMPTY,
+  filter,
   ignoreElements,
-  type MonoTypeOperatorFunction,
   map,
   type Observable,
-  of,
+  repeat,
+  take,
+  takeUntil,
   tap,
   timer,
 } from 'rxjs'
+import { type AskDecision, decideOnResults, type ResultsAnswer } from '../domain/ask-again'
 import { classifyDeviceCode } from '../domain/device-codes'
 import type { Observe } from '../domain/flow-event'
 import { deviceNamesOf, type Job } from '../domain/job'
+import { mergeRows } from '../domain/merge-rows'
 import type { Verdict } from '../domain/outcome'
 import { type AttemptPolicy, deriveVerdicts } from '../domain/settlement'
-import { type DriveJournal, type FetchedResults, type ResultRow, TransientError } from '../ports'
-import { type ProviderCalls, transientThrown } from './provider-calls'
-import type { EndedJob } from './run-job'
-
-/** A fresh file is asked for so long after one that lacked devices or could not be read. */
-const askAgainMs = 5_000
+import type { DriveJournal, ResultRow } from '../ports'
+import { createAskResults, type Results } from './ask-results'
+import type { EndedJob } from './await-end'
+import type { ProviderCalls } from './provider-calls'
 
 export interface SettleJobDeps {
   readonly journal: DriveJournal
@@ -30,59 +32,58 @@ export interface SettleJobDeps {
   readonly observe: Observe
   readonly random: () => number
   readonly policy: AttemptPolicy
-  /** Repeats what failed with `TransientError`, after a pause. */
-  readonly again: <T>() => MonoTypeOperatorFunction<T>
+  /** Emits (and replays) once when nothing is to be waited for any longer: the next driver asks anew. */
+  readonly stop$: Observable<unknown>
 }
 
-type Results =
-  | Extract<FetchedResults, { kind: 'rows' | 'unreadable' }>
-  /** The provider has none, and says so. */
-  | { readonly kind: 'none'; readonly message: string }
+interface Collected {
+  readonly decision: Exclude<AskDecision, { readonly kind: 'again' }>
+  readonly rows: ReadonlyMap<string, ResultRow>
+  /** What was wrong with the latest answer, for people. */
+  readonly problem: string
+}
 
-/** Emits the job's own number once it is settled or held. */
+/** Emits the job's own number once it is settled or held; completes without it when stopped while waiting. */
 export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Observable<number>) => {
-  const { journal, calls, observe, again } = deps
+  const { journal, calls, observe, random, stop$ } = deps
 
-  const ask = (job: Job, providerJobId: string): Observable<Results> =>
-    defer(() => calls.detail(providerJobId)).pipe(
-      concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
-      concatMap(transientThrown),
-      tap(result => {
-        // Credentials, permission, bill: says nothing of the file, so it is waited out.
-        if (!result.ok && result.kind === 'account-refused') throw new TransientError(result.code)
-      }),
-      concatMap(
-        (result): Observable<FetchedResults | Results> =>
-          result.ok
-            ? calls.fetchResults(result.value.url, deviceNamesOf(job))
-            : of({ kind: 'none', message: `${result.code}: ${result.message}` }),
-      ),
-      map((results): Results => {
-        // Detail gives a new URL each time, so both are cured by asking again.
-        if (results.kind === 'expired') throw new TransientError('the URL of the result file has expired')
-        if (results.kind === 'unreachable') throw new TransientError(results.message)
-        return results
-      }),
-      again(),
-    )
+  const keep = ({ jobId }: Job, { file }: Results): Observable<never> =>
+    file === null ? EMPTY : journal.keepResultFile(jobId, file).pipe(ignoreElements())
 
-  /** How many of the job's devices the results say nothing of. */
-  const missing = (job: Job, results: Results): number =>
-    results.kind === 'rows'
-      ? deviceNamesOf(job).filter(name => !results.rows.has(name)).length
-      : job.moves.length
+  /** Asks until it is decided what to do, adding up what the files say. */
+  const collect = ({ job, as }: EndedJob, providerJobId: string): Observable<Collected> =>
+    defer(() => {
+      const names = deviceNamesOf(job)
+      const ask = createAskResults(calls, journal, job, providerJobId)
+      const answers: ResultsAnswer[] = []
+      let rows: ReadonlyMap<string, ResultRow> = new Map()
+      let pauseMs = 1_000
 
-  /** Once more for a fresh file where the first one leaves something open. */
-  const askTwice = ({ job, as }: EndedJob, providerJobId: string): Observable<Results> =>
-    ask(job, providerJobId).pipe(
-      concatMap(first => {
-        const open = missing(job, first)
-        if (open === 0 || (as === 'interrupted' && first.kind !== 'unreadable')) return of(first)
-        const problem = first.kind === 'rows' ? `${open} devices have no row` : first.message
-        observe({ kind: 'result-file-problem', jobId: job.jobId, problem })
-        return timer(askAgainMs).pipe(concatMap(() => ask(job, providerJobId)))
-      }),
-    )
+      const weigh = ({ answer, rows: found, problem }: Results): Collected | null => {
+        answers.push(answer)
+        rows = mergeRows(rows, found)
+        const missing = names.filter(name => !rows.has(name)).length
+        const reported = names.length - missing
+        const decision = decideOnResults({ ended: as, answers, reported, missing }, random())
+        const why = answer === 'rows' && missing > 0 ? `${missing} devices have no row` : problem
+        if (why !== '') observe({ kind: 'result-file-problem', jobId: job.jobId, problem: why })
+        if (decision.kind !== 'again') return { decision, rows, problem: why }
+        pauseMs = decision.afterMs
+        return null
+      }
+
+      return ask.pipe(
+        concatMap(results =>
+          concat(
+            keep(job, results),
+            defer(() => [weigh(results)]),
+          ),
+        ),
+        repeat({ delay: () => timer(pauseMs).pipe(takeUntil(stop$)) }),
+        filter(collected => collected !== null),
+        take(1),
+      )
+    })
 
   const settle = ({ job, as }: EndedJob, rows: ReadonlyMap<string, ResultRow>): Observable<number> =>
     defer(() => {
@@ -93,7 +94,7 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
         ended: as,
         policy: deps.policy,
         classify: classifyDeviceCode,
-        random: deps.random,
+        random,
       })
       return journal.settle(job.jobId, verdicts, as).pipe(
         tap(() => observe({ kind: 'job-settled', jobId: job.jobId, ...counts(verdicts) })),
@@ -108,25 +109,12 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
     )
 
   return ended => {
-    const { job, as } = ended
+    const { job } = ended
     if (job.providerJobId === null) throw new Error(`job ${job.jobId} has ended without a JobId`)
-    return askTwice(ended, job.providerJobId).pipe(
-      concatMap(results => {
-        const file = results.kind === 'none' ? null : results.file
-        const kept = file === null ? EMPTY : journal.keepResultFile(job.jobId, file).pipe(ignoreElements())
-        const none = new Map<string, ResultRow>()
-        switch (results.kind) {
-          case 'rows':
-            return concat(kept, settle(ended, results.rows))
-          case 'none':
-            // An interrupted job need not have a file: the provider's advice is to start its devices again.
-            return as === 'interrupted'
-              ? settle(ended, none)
-              : hold(job, `no result file: ${results.message}`)
-          case 'unreadable':
-            return concat(kept, hold(job, `the result file cannot be read: ${results.message}`))
-        }
-      }),
+    return collect(ended, job.providerJobId).pipe(
+      concatMap(({ decision, rows, problem }) =>
+        decision.kind === 'settle' ? settle(ended, rows) : hold(job, `no results could be read: ${problem}`),
+      ),
     )
   }
 }

@@ -42,7 +42,7 @@ export const createJobApi = (options: JobApiOptions): JobApi => {
     create: createJob(call, classify),
     list: listJobs(call, classify),
     query: queryJob(call, classify),
-    detail: jobDetail(call, classify),
+    detail: jobDetail(call),
     provisioning: deviceProvisioning(call, classify),
     fetchResults: (url, sent) => fetchResultFile(url, { check }).pipe(map(fetched => read(fetched, sent))),
   }

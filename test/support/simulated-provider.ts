@@ -39,7 +39,7 @@ export interface SimulatedProviderOptions {
 /** Stand-ins: which codes the provider uses here is not documented. */
 const CODES = {
   noJob: 'iot.distribute.JobNotFound',
-  noFile: 'iot.distribute.NoResult',
+  notEnded: 'iot.distribute.JobNotFinished',
   noDevice: 'iot.device.NotExistedDevice',
 }
 
@@ -95,9 +95,10 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
     if (jobs.open() >= (options.maxOpenJobs ?? 10)) return FULL
     return { ok: true, value: { providerJobId: jobs.start(route, deviceNames).providerJobId } }
   }
-  const detail = (providerJobId: string): CallResult<{ url: string }> => {
-    if (jobs.rowsOf(providerJobId) === null)
-      return failure('unknown', CODES.noFile, `no results of job ${providerJobId}`)
+  const detail = (providerJobId: string): CallResult<{ url: string | null }> => {
+    if ((jobs.find(providerJobId)?.status ?? 0) < 2)
+      return failure('unknown', CODES.notEnded, `job ${providerJobId} is not known, or has not ended`)
+    if (jobs.rowsOf(providerJobId) === null) return { ok: true, value: { url: null } }
     const url = `https://results.simulated/${providerJobId}/${urls.size + 1}`
     urls.set(url, { providerJobId, validUntil: asyncScheduler.now() + urlValidMs })
     return { ok: true, value: { url } }

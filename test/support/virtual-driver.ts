@@ -7,9 +7,13 @@ import type { RouteFields } from '../../src/domain/route'
 import { createDriver, type Driver } from '../../src/drive/driver'
 import { createRateLimiter } from '../../src/operators/rate-limit'
 import { retryWithBackoff } from '../../src/operators/retry-with-backoff'
-import { type Operation, TransientError } from '../../src/ports'
+import { type DriveJournal, type JobApi, type Operation, TransientError } from '../../src/ports'
 import { createFakeJournal, type FakeJournal } from './fake-journal'
-import type { SimulatedProvider } from './simulated-provider'
+import {
+  createSimulatedProvider,
+  type SimulatedProvider,
+  type SimulatedProviderOptions,
+} from './simulated-provider'
 
 /** Runs `body` and then everything it scheduled up to `untilMs` of virtual time. */
 export const inVirtualTime = (untilMs: number, body: () => void): void => {
@@ -82,6 +86,9 @@ export interface VirtualDriverOptions {
   readonly createSettleMs?: number
   readonly maxAttempts?: number
   readonly journalLatencyMs?: number
+  readonly quotaJobs?: number
+  /** Stands in front of the journal the driver sees. */
+  readonly journal?: (journal: DriveJournal) => DriveJournal
 }
 
 export interface VirtualDriver {
@@ -104,10 +111,7 @@ const perOperation: Readonly<Record<Operation, number>> = {
   provisioning: 50,
 }
 
-export const createVirtualDriver = (
-  provider: SimulatedProvider,
-  options: VirtualDriverOptions = {},
-): VirtualDriver => {
+export const createVirtualDriver = (provider: JobApi, options: VirtualDriverOptions = {}): VirtualDriver => {
   const { seed = 1, batchMaxDevices = 10_000, shared = 2, createSettleMs = 60_000, maxAttempts = 5 } = options
   const random = seeded(seed)
   const journal = createFakeJournal({
@@ -137,7 +141,7 @@ export const createVirtualDriver = (
     }),
     changes$: journal.changes,
     policies: {
-      quotaJobs: 10,
+      quotaJobs: options.quotaJobs ?? 10,
       createSettleMs,
       attempts: { maxAttempts, backoffMs: 30_000, backoffMaxMs: 3_600_000 },
       refusals: defaultRefusalPolicy,
@@ -152,8 +156,42 @@ export const createVirtualDriver = (
     journal,
     events,
     driver,
-    start: () => driver.drive(journal.drive(journal.store.lease.epoch), () => true).subscribe(),
+    start: () => {
+      const real = journal.drive(journal.store.lease.epoch)
+      return driver.drive(options.journal?.(real) ?? real, () => true).subscribe()
+    },
     stop: () => stop$.next(),
     seen: kind => events.filter(event => event.kind === kind).length,
   }
+}
+
+const jitter = (random: () => number): number => 20 + 180 * random()
+
+export interface VirtualRun {
+  readonly driver: VirtualDriver
+  readonly provider: SimulatedProvider
+  readonly counts: ReturnType<FakeJournal['recount']>
+  /** Devices that the provider has really moved more than once. */
+  readonly movedTwice: readonly string[]
+}
+
+/** A driver on a simulated provider with jitter on its wire, up to `untilMs` of virtual time. */
+export const runVirtualDriver = (
+  untilMs: number,
+  providerOptions: SimulatedProviderOptions,
+  options: VirtualDriverOptions & {
+    /** What the driver sees of the provider. Default: all of it. */
+    readonly api?: (provider: SimulatedProvider) => JobApi
+  },
+  body: (driver: VirtualDriver, provider: SimulatedProvider) => void,
+): VirtualRun => {
+  const provider = createSimulatedProvider({
+    random: seeded(options.seed ?? 1),
+    latencyMs: jitter,
+    ...providerOptions,
+  })
+  const driver = createVirtualDriver(options.api?.(provider) ?? provider, options)
+  inVirtualTime(untilMs, () => body(driver, provider))
+  const movedTwice = [...provider.moves].filter(([, times]) => times > 1).map(([device]) => device)
+  return { driver, provider, counts: driver.journal.recount(), movedTwice }
 }

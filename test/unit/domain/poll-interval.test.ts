@@ -11,7 +11,13 @@ describe('pollIntervalMs', () => {
     const paces = [null, 0, 10_000, 30_000, 60_000, 280_000].map(oldestOpenAgeMs =>
       pollIntervalMs({ meanJobMs: null, oldestOpenAgeMs, slots: 10 }),
     )
-    expect(paces).toEqual([2_143, 2_143, 2_143, 2_143, 4_286, 20_000])
+    expect(paces).toEqual([1_000, 1_000, 2_143, 2_143, 4_286, 20_000])
+  })
+
+  it('looks often enough where there is only one slot to stand idle', () => {
+    expect(pollIntervalMs({ meanJobMs: 7_000, oldestOpenAgeMs: 0, slots: 1 })).toBe(1_000)
+    expect(pollIntervalMs({ meanJobMs: null, oldestOpenAgeMs: 1_000, slots: 1 })).toBe(1_000)
+    expect(pollIntervalMs({ meanJobMs: null, oldestOpenAgeMs: 6_000, slots: 1 })).toBe(3_000)
   })
 
   it('keeps between 200 ms and 30 s', () => {

@@ -12,6 +12,8 @@ const decide = (refusal: Partial<Refusal>, random = 1) =>
       inARow: 1,
       familyRefusals: 0,
       devices: 100,
+      othersCreated: false,
+      aloneInAccount: false,
       ...refusal,
     },
     policy,
@@ -37,17 +39,14 @@ describe('decideOnRefusal', () => {
     expect(decide({ kind: 'throttled', inARow: 1_000 }, 0)).toMatchObject({ afterMs: 15_000 })
   })
 
-  it('tries an unknown code a few times, counted, and then takes it for permanent', () => {
-    const unknown = (refusals: number, devices: number) => decide({ kind: 'unknown', refusals, devices }).kind
-    expect([0, 1, 2, 3, 4, 5].map(refusals => unknown(refusals, 100))).toEqual([
-      'again',
-      'again',
-      'again',
-      'again',
-      'split',
-      'split',
-    ])
-    expect(unknown(4, 1)).toBe('fail')
+  it('sends an unknown code again, counted, until others are created; then halves, or holds, and never fails', () => {
+    const kinds = (more: Partial<Refusal>) =>
+      [3, 4, 8, 9, 1_000].map(refusals => decide({ kind: 'unknown', refusals, ...more }).kind)
+    expect(kinds({})).toEqual(['again', 'again', 'again', 'again', 'again'])
+    expect(kinds({ othersCreated: true })).toEqual(['again', 'split', 'split', 'split', 'split'])
+    expect(kinds({ aloneInAccount: true })).toEqual(['again', 'again', 'again', 'split', 'split'])
+    expect(kinds({ othersCreated: true, devices: 1 })).toEqual(['again', 'hold', 'hold', 'hold', 'hold'])
+    expect(kinds({ othersCreated: true, familyRefusals: 99 })).toContain('hold')
     expect(decide({ kind: 'unknown', refusals: 3 })).toEqual({
       kind: 'again',
       afterMs: 80_000,
@@ -63,7 +62,8 @@ describe('decideOnRefusal', () => {
 
   it('does not halve where the code concerns the route', () => {
     expect(decide({ concernsRoute: true })).toEqual({ kind: 'fail' })
-    expect(decide({ kind: 'unknown', refusals: 4, concernsRoute: true })).toEqual({ kind: 'fail' })
+    const unknown = { kind: 'unknown', refusals: 4, concernsRoute: true, othersCreated: true } as const
+    expect(decide(unknown)).toEqual({ kind: 'hold' })
   })
 
   it('stops driving when the account is refused, at the cost of no device', () => {

@@ -1,46 +1,18 @@
-import { map, timer } from 'rxjs'
-import { createSimulatedProvider, type SimulatedProviderOptions } from '../../support/simulated-provider'
-import {
-  appendDevices,
-  createVirtualDriver,
-  inVirtualTime,
-  routeTo,
-  seeded,
-  type VirtualDriver,
-  type VirtualDriverOptions,
-} from '../../support/virtual-driver'
+import { timer } from 'rxjs'
+import { refusing } from '../../support/refusing'
+import { appendDevices, routeTo, runVirtualDriver, seeded } from '../../support/virtual-driver'
 
 const hour = 3_600_000
-const jitter = (random: () => number) => 20 + 180 * random()
-
-const run = (
-  untilMs: number,
-  providerOptions: SimulatedProviderOptions,
-  options: VirtualDriverOptions,
-  body: (driver: VirtualDriver, provider: ReturnType<typeof createSimulatedProvider>) => void,
-) => {
-  const provider = createSimulatedProvider({
-    random: seeded(options.seed ?? 1),
-    latencyMs: jitter,
-    ...providerOptions,
-  })
-  const driver = createVirtualDriver(provider, options)
-  inVirtualTime(untilMs, () => body(driver, provider))
-  return { driver, provider, counts: driver.journal.recount() }
-}
-
-const movedTwice = (provider: ReturnType<typeof createSimulatedProvider>) =>
-  [...provider.moves].filter(([, times]) => times > 1)
 
 describe('drive$', () => {
   it('moves 60,000 devices of 12 routes within the quota, each once', () => {
-    const { provider, counts, driver } = run(hour, {}, {}, ({ journal, start }) => {
+    const { provider, counts, driver, movedTwice } = runVirtualDriver(hour, {}, {}, ({ journal, start }) => {
       for (let route = 0; route < 12; route += 1)
         appendDevices(journal, routeTo(`iot-t${route}`), `r${route}`, 5_000)
       start()
     })
     expect(counts).toMatchObject({ accepted: 60_000, moved: 60_000, gap: 0 })
-    expect(movedTwice(provider)).toEqual([])
+    expect(movedTwice).toEqual([])
     expect(provider.audit.maxCallsInAnySecond()).toBeLessThanOrEqual(2)
     expect(provider.maxOpenJobs()).toBe(10)
     expect(driver.seen('defect')).toBe(0)
@@ -48,19 +20,24 @@ describe('drive$', () => {
   })
 
   it('binds late: devices appended while all slots are busy share one job', () => {
-    const { provider, counts } = run(hour, {}, { batchMaxDevices: 100 }, ({ journal, start }) => {
-      for (let route = 0; route < 10; route += 1)
-        appendDevices(journal, routeTo(`iot-t${route}`), `r${route}`, 100)
-      start()
-      timer(8_000).subscribe(() => appendDevices(journal, routeTo('iot-late'), 'late-a', 40))
-      timer(20_000).subscribe(() => appendDevices(journal, routeTo('iot-late'), 'late-b', 50))
-    })
+    const { provider, counts } = runVirtualDriver(
+      hour,
+      {},
+      { batchMaxDevices: 100 },
+      ({ journal, start }) => {
+        for (let route = 0; route < 10; route += 1)
+          appendDevices(journal, routeTo(`iot-t${route}`), `r${route}`, 100)
+        start()
+        timer(8_000).subscribe(() => appendDevices(journal, routeTo('iot-late'), 'late-a', 40))
+        timer(20_000).subscribe(() => appendDevices(journal, routeTo('iot-late'), 'late-b', 50))
+      },
+    )
     expect(counts).toMatchObject({ moved: 1_090, gap: 0 })
     expect(provider.jobs).toHaveLength(11)
   })
 
   it('claims what arrives at an idle pipeline once it has waited its time', () => {
-    const { provider } = run(60_000, { latencyMs: 40 }, {}, ({ journal, start }) => {
+    const { provider } = runVirtualDriver(60_000, { latencyMs: 40 }, {}, ({ journal, start }) => {
       start()
       timer(20_000).subscribe(() => appendDevices(journal, routeTo('iot-a'), 'dev', 5))
     })
@@ -70,11 +47,16 @@ describe('drive$', () => {
   })
 
   it('leaves other people their slots, and never has more than ten jobs open', () => {
-    const { provider, counts } = run(hour, {}, { batchMaxDevices: 100 }, ({ journal, start }, provider) => {
-      for (let each = 0; each < 6; each += 1) provider.startForeignJob(routeTo('iot-x'), 10, 600_000)
-      appendDevices(journal, routeTo('iot-a'), 'dev', 3_000)
-      start()
-    })
+    const { provider, counts } = runVirtualDriver(
+      hour,
+      {},
+      { batchMaxDevices: 100 },
+      ({ journal, start }, provider) => {
+        for (let each = 0; each < 6; each += 1) provider.startForeignJob(routeTo('iot-x'), 10, 600_000)
+        appendDevices(journal, routeTo('iot-a'), 'dev', 3_000)
+        start()
+      },
+    )
     expect(counts).toMatchObject({ moved: 3_000, gap: 0 })
     expect(provider.maxOpenJobs()).toBeLessThanOrEqual(10)
   })
@@ -83,7 +65,7 @@ describe('drive$', () => {
     'survives throttling and lost calls without moving a device twice (seed %i)',
     seed => {
       const chance = seeded(seed * 7919)
-      const { provider, counts, driver } = run(
+      const { provider, counts, driver, movedTwice } = runVirtualDriver(
         12 * hour,
         {
           onCall: () => {
@@ -104,7 +86,7 @@ describe('drive$', () => {
       )
       expect(counts).toMatchObject({ accepted: 6_000, gap: 0, pending: 0, in_flight: 0, retrying: 0 })
       expect(counts.moved).toBe(6_000)
-      expect(movedTwice(provider)).toEqual([])
+      expect(movedTwice).toEqual([])
       expect(provider.moves.size).toBe(6_000)
       expect(driver.seen('defect')).toBe(0)
       expect(provider.audit.maxCallsInAnySecond()).toBeLessThanOrEqual(2)
@@ -113,27 +95,32 @@ describe('drive$', () => {
   )
 
   it('resumes running jobs after a crash, whatever step they were at', () => {
-    const { provider, counts, driver } = run(6 * hour, {}, { batchMaxDevices: 500 }, ({ journal, start }) => {
-      for (let route = 0; route < 4; route += 1)
-        appendDevices(journal, routeTo(`iot-t${route}`), `r${route}`, 5_000)
-      let running = start()
-      for (let crash = 1; crash <= 9; crash += 1)
-        timer(crash * 7_777).subscribe(() => {
-          running.unsubscribe()
-          journal.takeOver()
-          timer(21_000).subscribe(() => {
+    const { counts, driver, movedTwice } = runVirtualDriver(
+      6 * hour,
+      {},
+      { batchMaxDevices: 500 },
+      ({ journal, start }) => {
+        for (let route = 0; route < 4; route += 1)
+          appendDevices(journal, routeTo(`iot-t${route}`), `r${route}`, 5_000)
+        let running = start()
+        for (let crash = 1; crash <= 9; crash += 1)
+          timer(crash * 7_777).subscribe(() => {
             running.unsubscribe()
-            running = start()
+            journal.takeOver()
+            timer(21_000).subscribe(() => {
+              running.unsubscribe()
+              running = start()
+            })
           })
-        })
-    })
+      },
+    )
     expect(counts).toMatchObject({ moved: 20_000, gap: 0 })
-    expect(movedTwice(provider)).toEqual([])
+    expect(movedTwice).toEqual([])
     expect(driver.seen('defect')).toBe(0)
   })
 
   it('asks again for a device without a row, then fails it for good without sending it again', () => {
-    const { provider, counts } = run(
+    const { provider, counts } = runVirtualDriver(
       hour,
       { resultOf: device => (device === 'dev-000003' ? 'missing' : { code: '200' }) },
       {},
@@ -148,7 +135,7 @@ describe('drive$', () => {
   })
 
   it('re-queues unknown device codes after the back-off, up to the last attempt', () => {
-    const { counts, provider } = run(
+    const { counts, provider } = runVirtualDriver(
       6 * hour,
       {
         resultOf: (device, times) => ({ code: device === 'dev-000000' || times < 3 ? 'iot.made.up' : '200' }),
@@ -164,32 +151,32 @@ describe('drive$', () => {
   })
 
   it('halves a batch that is refused because of one device, and fails that device alone', () => {
-    const provider = createSimulatedProvider({ latencyMs: 50 })
-    const refusal = {
-      ok: false,
-      kind: 'batch-refused',
-      code: 'iot.device.NotExistedDevice',
-      message: 'no',
-    } as const
-    const create: typeof provider.create = (route, names) =>
-      names.includes('dev-000037') ? timer(50).pipe(map(() => refusal)) : provider.create(route, names)
-    const driver = createVirtualDriver({ ...provider, create })
-    inVirtualTime(hour, () => {
-      appendDevices(driver.journal, routeTo('iot-a'), 'dev', 100)
-      driver.start()
-    })
-    expect(driver.journal.recount()).toMatchObject({ moved: 99, failed: 1, gap: 0 })
-    expect(movedTwice(provider)).toEqual([])
+    const { counts, movedTwice } = runVirtualDriver(
+      hour,
+      {},
+      { api: provider => refusing(provider, 'dev-000037', 'batch-refused', 'iot.device.NotExistedDevice') },
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 100)
+        start()
+      },
+    )
+    expect(counts).toMatchObject({ moved: 99, failed: 1, gap: 0 })
+    expect(movedTwice).toEqual([])
   })
 
   it('stops claiming when told to, and completes once what is under way has ended', () => {
-    const { driver } = run(hour, {}, { batchMaxDevices: 10 }, ({ journal, driver: made, stop, events }) => {
-      appendDevices(journal, routeTo('iot-a'), 'dev', 1_000)
-      made
-        .drive(journal.drive(1n), () => true)
-        .subscribe({ complete: () => events.push({ kind: 'standing-by', holder: 'completed' }) })
-      timer(10_000).subscribe(stop)
-    })
+    const { driver } = runVirtualDriver(
+      hour,
+      {},
+      { batchMaxDevices: 10 },
+      ({ journal, driver: made, stop, events }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 1_000)
+        made
+          .drive(journal.drive(1n), () => true)
+          .subscribe({ complete: () => events.push({ kind: 'standing-by', holder: 'completed' }) })
+        timer(10_000).subscribe(stop)
+      },
+    )
     expect(driver.seen('standing-by')).toBe(1)
     expect(driver.journal.recount()).toMatchObject({ gap: 0 })
     expect(driver.journal.recount().in_flight).toBeGreaterThan(0)

@@ -29,7 +29,7 @@ describe('the simulated provider', () => {
         .pipe(
           concatMap(created => timer(2_000).pipe(map(() => (created.ok ? created.value.providerJobId : '')))),
           concatMap(id => provider.detail(id)),
-          concatMap(answer => provider.fetchResults(answer.ok ? answer.value.url : '', names)),
+          concatMap(answer => provider.fetchResults(answer.ok ? (answer.value.url ?? '') : '', names)),
         )
         .subscribe(results => seen.push(results))
     })
@@ -137,7 +137,7 @@ describe('the simulated provider', () => {
               concatMap(() => provider.detail(created.ok ? created.value.providerJobId : '')),
             ),
           ),
-          map(answer => (answer.ok ? answer.value.url : '')),
+          map(answer => (answer.ok ? (answer.value.url ?? '') : '')),
           concatMap(url => merge(fetchAfter(0, url), fetchAfter(1_000, url))),
         )
         .subscribe(results =>

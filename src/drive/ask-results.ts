@@ -1,0 +1,86 @@
+/** One try for an ended job's results: a link to its file, and the file. */
+import { asyncScheduler, concatMap, defer, map, type Observable, of } from 'rxjs'
+import type { ResultsAnswer } from '../domain/ask-again'
+import { deviceNamesOf, type Job } from '../domain/job'
+import type { CallFailure, DriveJournal, FetchedResults, ResultFile, ResultRow } from '../ports'
+import type { ProviderCalls } from './provider-calls'
+
+/** A link is documented to be valid for 10 minutes; so old it is not tried any more. */
+const linkValidMs = 9 * 60_000
+
+export interface Results {
+  readonly answer: ResultsAnswer
+  readonly rows: ReadonlyMap<string, ResultRow>
+  /** Whatever was fetched, for keeping. */
+  readonly file: ResultFile | null
+  /** For people; empty when all is well. */
+  readonly problem: string
+}
+
+const noRows: ReadonlyMap<string, ResultRow> = new Map()
+const without = (answer: ResultsAnswer, problem: string, file: ResultFile | null = null): Results => ({
+  answer,
+  rows: noRows,
+  file,
+  problem,
+})
+
+const ofFailure = ({ kind, code, message }: CallFailure): Results => {
+  switch (kind) {
+    case 'throttled':
+    case 'not-sent':
+    case 'unanswered':
+    // Says nothing of the file: credentials, permission, bill.
+    case 'account-refused':
+      return without('unavailable', `${code}: ${message}`)
+    case 'slots-full':
+    case 'batch-refused':
+    case 'unknown':
+      return without('refused', `${code}: ${message}`)
+  }
+}
+
+const ofFetched = (fetched: FetchedResults): Results => {
+  switch (fetched.kind) {
+    case 'rows':
+      return { answer: 'rows', rows: fetched.rows, file: fetched.file, problem: '' }
+    case 'expired':
+      return without('unavailable', 'the link to the result file has expired')
+    case 'unreachable':
+      return without('unavailable', fetched.message)
+    case 'unreadable':
+      return without('unreadable', fetched.message, fetched.file)
+  }
+}
+
+/** Each subscription is one try. A link that is still good is used again: it costs a call. */
+export const createAskResults = (
+  calls: Pick<ProviderCalls, 'detail' | 'fetchResults'>,
+  journal: Pick<DriveJournal, 'spent'>,
+  job: Job,
+  providerJobId: string,
+): Observable<Results> => {
+  const names = deviceNamesOf(job)
+  let link: { readonly url: string; readonly until: number } | null = null
+
+  const fetch = (url: string): Observable<Results> =>
+    calls.fetchResults(url, names).pipe(
+      map(fetched => {
+        if (fetched.kind !== 'unreachable') link = null
+        return ofFetched(fetched)
+      }),
+    )
+
+  const askLink = defer(() => calls.detail(providerJobId)).pipe(
+    concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
+    concatMap(result => {
+      if (!result.ok) return of(ofFailure(result))
+      const { url } = result.value
+      if (url === null) return of(without('none', 'the provider names no result file'))
+      link = { url, until: asyncScheduler.now() + linkValidMs }
+      return fetch(url)
+    }),
+  )
+
+  return defer(() => (link !== null && asyncScheduler.now() < link.until ? fetch(link.url) : askLink))
+}

@@ -1,0 +1,150 @@
+import { timer } from 'rxjs'
+import { refusing } from '../../support/refusing'
+import type { CallFault } from '../../support/simulated-wire'
+import { appendDevices, routeTo, runVirtualDriver } from '../../support/virtual-driver'
+
+const hour = 3_600_000
+
+const onCreate = (faults: (n: number) => CallFault) => ({
+  onCall: (operation: string, n: number): CallFault => (operation === 'create' ? faults(n) : 'ok'),
+})
+
+describe('creates', () => {
+  it('that wait for the quota are not sent any more once it is time to stop', () => {
+    let sent = 0
+    const { provider, counts } = runVirtualDriver(
+      hour,
+      { latencyMs: 40 },
+      {},
+      ({ journal, start, stop }, { audit }) => {
+        for (let route = 0; route < 10; route += 1)
+          appendDevices(journal, routeTo(`iot-t${route}`), `r${route}`, 10)
+        start()
+        timer(6_500).subscribe(() => {
+          sent = audit.arrivals.create.length
+          stop()
+        })
+      },
+    )
+    expect(sent).toBeGreaterThan(0)
+    expect(sent).toBeLessThan(9)
+    // One may be on the wire when the signal comes.
+    expect(provider.audit.arrivals.create.length - sent).toBeLessThanOrEqual(1)
+    expect(counts.gap).toBe(0)
+  })
+
+  it('refused with an unknown code after all they did run are found, not sent again', () => {
+    const { provider, counts, movedTwice } = runVirtualDriver(
+      hour,
+      onCreate(n => (n === 1 ? { kind: 'unknown', code: 'iot.made.up', ran: true } : 'ok')),
+      {},
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+      },
+    )
+    expect(counts).toMatchObject({ moved: 10, gap: 0 })
+    expect(provider.jobs).toHaveLength(1)
+    expect(movedTwice).toEqual([])
+  })
+
+  it('refused with an unknown code for hours, as by a limit nobody told us of, fail nothing and split nothing', () => {
+    const { provider, counts } = runVirtualDriver(
+      6 * hour,
+      onCreate(n => (n <= 60 ? { kind: 'unknown', code: 'iot.made.up' } : 'ok')),
+      { batchMaxDevices: 100 },
+      ({ journal, start }, { startForeignJob }) => {
+        startForeignJob(routeTo('iot-x'), 10, 6 * hour)
+        for (let route = 0; route < 4; route += 1)
+          appendDevices(journal, routeTo(`iot-t${route}`), `r${route}`, 100)
+        start()
+      },
+    )
+    expect(counts).toMatchObject({ moved: 400, gap: 0 })
+    expect(provider.jobs.filter(job => !job.foreign)).toHaveLength(4)
+  })
+
+  it('refused with an unknown code for one device are halved once others were created; that device is held', () => {
+    const { counts, driver, movedTwice } = runVirtualDriver(
+      24 * hour,
+      {},
+      { api: provider => refusing(provider, 'bad-000003', 'unknown', 'iot.made.up') },
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-bad'), 'bad', 8)
+        start()
+        for (let minutes = 0; minutes < 600; minutes += 10)
+          timer(minutes * 60_000).subscribe(() =>
+            appendDevices(journal, routeTo('iot-good'), `good-${minutes}`, 1),
+          )
+      },
+    )
+    expect(counts).toMatchObject({ moved: 67, failed: 0, held: 1, gap: 0 })
+    expect(driver.seen('job-held')).toBe(1)
+    expect(movedTwice).toEqual([])
+  })
+
+  it('without an answer may run as late as the settle time after the answer was due', () => {
+    const { provider, counts, movedTwice } = runVirtualDriver(
+      hour,
+      onCreate(n => (n === 1 ? { heldUpMs: 75_000 } : 'ok')),
+      {},
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+      },
+    )
+    expect(counts).toMatchObject({ moved: 10, gap: 0 })
+    expect(provider.jobs).toHaveLength(1)
+    expect(movedTwice).toEqual([])
+  })
+
+  it("without an answer are not mixed up with an older job of somebody else's, the same in all that is shown", () => {
+    const { provider, counts } = runVirtualDriver(
+      3 * hour,
+      onCreate(n => (n === 1 ? 'lose-request' : 'ok')),
+      {},
+      ({ journal, start }, { startForeignJob }) => {
+        startForeignJob(routeTo('iot-a'), 10, 2 * hour)
+        timer(hour).subscribe(() => {
+          appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+          start()
+        })
+      },
+    )
+    expect(counts).toMatchObject({ moved: 10, gap: 0 })
+    expect(provider.jobs.filter(job => !job.foreign)).toHaveLength(1)
+  })
+
+  it('of one route follow each other as soon as the one before is answered', () => {
+    const { provider } = runVirtualDriver(
+      hour,
+      { latencyMs: 40 },
+      { batchMaxDevices: 100 },
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 500)
+        start()
+      },
+    )
+    const { create } = provider.audit.arrivals
+    expect(create).toHaveLength(5)
+    expect((create[4] ?? 0) - (create[0] ?? 0)).toBeLessThan(4_000)
+  })
+
+  it('wait while other people hold all slots, also when List is refused from then on', () => {
+    const { provider, counts } = runVirtualDriver(
+      2 * hour,
+      {
+        onCall: (operation, n) =>
+          operation === 'list' && n > 1 && n < 40 ? { kind: 'unknown', code: 'iot.made.up' } : 'ok',
+      },
+      {},
+      ({ journal, start }, { startForeignJob }) => {
+        for (let each = 0; each < 10; each += 1) startForeignJob(routeTo('iot-x'), 10, hour / 2)
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+      },
+    )
+    expect(provider.audit.arrivals.create[0]).toBeGreaterThan(hour / 2)
+    expect(counts).toMatchObject({ moved: 10, gap: 0 })
+  })
+})

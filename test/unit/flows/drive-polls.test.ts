@@ -1,0 +1,98 @@
+import { defer, map, throwError, timer } from 'rxjs'
+import type { JobApi } from '../../../src/ports'
+import { appendDevices, routeTo, runVirtualDriver } from '../../support/virtual-driver'
+
+const hour = 3_600_000
+
+/** The provider, but it has forgotten one of its jobs. */
+const forgetting = (api: JobApi, providerJobId: string): JobApi => ({
+  ...api,
+  list: query =>
+    api.list(query).pipe(
+      map(result => {
+        if (!result.ok) return result
+        const jobs = result.value.jobs.filter(job => job.providerJobId !== providerJobId)
+        return { ok: true, value: { ...result.value, jobs } } as const
+      }),
+    ),
+  query: id => (id === providerJobId ? api.query('NoSuchJob') : api.query(id)),
+})
+
+describe('polls', () => {
+  it('of a job that the provider no longer knows end: it is held and its slot serves others', () => {
+    const { provider, counts, driver } = runVirtualDriver(
+      6 * hour,
+      {},
+      { batchMaxDevices: 100, quotaJobs: 2, api: each => forgetting(each, 'Simulated000000001') },
+      ({ journal, start, driver: made }) => {
+        for (let route = 0; route < 5; route += 1)
+          appendDevices(journal, routeTo(`iot-t${route}`), `r${route}`, 100)
+        start()
+        timer(3 * hour).subscribe(() => expect(made.openJobs().own).toBe(0))
+      },
+    )
+    expect(counts).toMatchObject({ moved: 400, held: 100, gap: 0 })
+    expect(driver.seen('job-held')).toBe(1)
+    expect(provider.audit.arrivals.query).toHaveLength(8)
+    expect(provider.sent.size).toBe(500)
+    expect([...provider.sent.values()].every(times => times === 1)).toBe(true)
+  })
+
+  it('go on by Query, and List is asked only once a minute, where List is refused', () => {
+    const { provider, counts } = runVirtualDriver(
+      hour,
+      { onCall: operation => (operation === 'list' ? { kind: 'unknown', code: 'iot.made.up' } : 'ok') },
+      {},
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 1_000)
+        start()
+      },
+    )
+    expect(counts).toMatchObject({ moved: 1_000, gap: 0 })
+    expect(provider.audit.arrivals.list.length).toBeLessThanOrEqual(3)
+    expect(provider.audit.arrivals.query.length).toBeGreaterThan(1)
+  })
+
+  it('are frequent enough where there is one slot only', () => {
+    const { provider, counts } = runVirtualDriver(
+      hour,
+      { jobMs: () => 10_000, latencyMs: 40 },
+      { batchMaxDevices: 10, quotaJobs: 1 },
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 200)
+        start()
+      },
+    )
+    expect(counts).toMatchObject({ moved: 200, gap: 0 })
+    const { create } = provider.audit.arrivals
+    // 19 jobs of 10 s each one after the other: no more than 2 s between the end of one and the next.
+    expect((create[19] ?? 0) - (create[0] ?? 0)).toBeLessThan(19 * 12_000)
+  })
+})
+
+describe('a claim', () => {
+  it('that fails for an unforeseen reason stops nothing else, and is tried again', () => {
+    let claims = 0
+    const { counts, driver } = runVirtualDriver(
+      hour,
+      {},
+      {
+        journal: real => ({
+          ...real,
+          claim: inHand =>
+            defer(() => {
+              claims += 1
+              return claims % 3 === 0 ? throwError(() => new Error('made to fail')) : real.claim(inHand)
+            }),
+        }),
+      },
+      ({ journal, start }) => {
+        for (let route = 0; route < 5; route += 1)
+          appendDevices(journal, routeTo(`iot-t${route}`), `r${route}`, 10)
+        start()
+      },
+    )
+    expect(counts).toMatchObject({ moved: 50, gap: 0 })
+    expect(driver.seen('defect')).toBeGreaterThan(0)
+  })
+})
