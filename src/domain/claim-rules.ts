@@ -21,6 +21,8 @@ export type OtherState = 'unfinished' | 'in-flight' | 'finished' | 'duplicate'
 /** Another acceptance of a device of the range (same product), outside the range. */
 export interface OtherMove extends ClaimedMove {
   readonly state: OtherState
+  /** The acceptance that it waits for in the re-queue of the range's own route; null if it does not wait there. */
+  readonly waitsFor: bigint | null
 }
 
 export type ClaimDecision =
@@ -47,42 +49,66 @@ const byAcceptance = (a: ClaimedMove, b: ClaimedMove): number =>
   a.accepted < b.accepted ? -1 : a.accepted > b.accepted ? 1 : 0
 
 /** Sent at least once: of a set of repeats this one survives, whatever its order. */
-const hasStarted = (other: OtherMove): boolean =>
-  other.state === 'in-flight' ||
-  other.state === 'finished' ||
-  (other.state === 'unfinished' && other.attempt > 1)
+const hasStarted = ({ state, attempt }: OtherMove): boolean =>
+  state === 'in-flight' || state === 'finished' || (state === 'unfinished' && attempt > 1)
 
 /**
  * Of repeats exactly one survives: the one that has been sent, else the earliest. (Transactions become visible in
  * any order, so a later one may have been sent before the earliest was there to be seen.)
  */
-const isRepeat = (move: ClaimedMove, others: readonly OtherMove[]): boolean =>
-  move.attempt === 1 &&
-  others.some(
-    other => other.requestId === move.requestId && (hasStarted(other) || other.accepted < move.accepted),
-  )
+const repeatsAmong = (
+  moves: readonly ClaimedMove[],
+  others: readonly OtherMove[],
+): ((move: ClaimedMove) => boolean) => {
+  const started = new Set<string>()
+  const earliest = new Map<string, bigint>()
+  const note = ({ requestId, accepted }: ClaimedMove, isStarted: boolean): void => {
+    if (isStarted) started.add(requestId)
+    const known = earliest.get(requestId)
+    if (known === undefined || accepted < known) earliest.set(requestId, accepted)
+  }
+  for (const other of others) note(other, hasStarted(other))
+  for (const move of moves) note(move, move.attempt > 1)
+  return ({ attempt, requestId, accepted }) =>
+    attempt === 1 && (started.has(requestId) || (earliest.get(requestId) ?? accepted) < accepted)
+}
+
+/**
+ * What a move waits for, asked in the order of acceptance: null if it may be sent. Its nearest predecessor, so that
+ * each ending wakes one move, not all of them. But with a predecessor that itself waits and is of the same route it
+ * waits for the same: the two are woken together and share a job, as they would have in one range.
+ */
+const queueBehind = (others: readonly OtherMove[]): ((move: ClaimedMove) => bigint | null) => {
+  const inFlight = others.find(({ state }) => state === 'in-flight') ?? null
+  const unfinished = others.filter(({ state }) => state === 'unfinished').sort(byAcceptance)
+  let next = 0
+  let predecessor: Pick<OtherMove, 'accepted' | 'waitsFor'> | null = null
+  return ({ accepted }) => {
+    let other = unfinished[next]
+    while (other !== undefined && other.accepted < accepted) {
+      if (predecessor === null || predecessor.accepted < other.accepted) predecessor = other
+      next += 1
+      other = unfinished[next]
+    }
+    const waitsFor: bigint | null =
+      predecessor?.waitsFor ?? predecessor?.accepted ?? inFlight?.accepted ?? null
+    if (waitsFor !== null) predecessor = { accepted, waitsFor }
+    return waitsFor
+  }
+}
 
 /** One device: its moves of the range, and its others. */
 const decide = (moves: readonly ClaimedMove[], others: readonly OtherMove[]): Map<bigint, ClaimDecision> => {
   const decisions = new Map<bigint, ClaimDecision>()
-  const asOther = (move: ClaimedMove): OtherMove => ({ ...move, state: 'unfinished' })
-  const survivors: ClaimedMove[] = []
+  const isRepeat = repeatsAmong(moves, others)
+  const waitsBehind = queueBehind(others)
   for (const move of [...moves].sort(byAcceptance)) {
-    const mates = moves.filter(mate => mate.accepted !== move.accepted).map(asOther)
-    if (isRepeat(move, [...others, ...mates])) decisions.set(move.accepted, duplicate)
-    else survivors.push(move)
-  }
-  const inFlight = others.find(other => other.state === 'in-flight')
-  const unfinished: ClaimedMove[] = others.filter(other => other.state === 'unfinished')
-  for (const move of survivors) {
-    // Its nearest predecessor: that one waits for those before it, so each ending wakes one move, not all of them.
-    const predecessor = unfinished
-      .filter(other => other.accepted < move.accepted)
-      .sort(byAcceptance)
-      .at(-1)
-    const waitsFor = predecessor?.accepted ?? inFlight?.accepted
-    decisions.set(move.accepted, waitsFor === undefined ? send : { kind: 'wait', waitsFor })
-    if (waitsFor !== undefined) unfinished.push(move)
+    if (isRepeat(move)) {
+      decisions.set(move.accepted, duplicate)
+      continue
+    }
+    const waitsFor = waitsBehind(move)
+    decisions.set(move.accepted, waitsFor === null ? send : { kind: 'wait', waitsFor })
   }
   return decisions
 }

@@ -10,48 +10,60 @@ export interface ClaimRange {
 
 /**
  * Other acceptances of the devices of a range: those unfinished or in flight, and those of the same request. Every
- * row of a device is looked at; a row whose move stands elsewhere (left out to wait, or ended but not for good) has
- * no state. Of this route ($1), $2 to $3 is the range.
+ * row of a device is looked at, once however often the range names it; what became of a row is looked up only where
+ * it matters. A row whose move stands elsewhere (left out to wait, or ended but not for good) has no state. Of this
+ * route ($1), $2 to $3 is the range.
  *
  * The materialised steps and the `offset 0` keep the planner from turning the look-ups round: without statistics it
- * went through whole routes for each device, for minutes.
+ * went through whole routes for each device, for minutes. The `in` is one hash table, whatever joins are allowed.
  */
 export const otherMovesQuery = `
   with batch as materialized (
-    select device_name, accepted, request_id from move where route_id = $1 and seq between $2 and $3
+    select device_name, request_id from move where route_id = $1 and seq between $2 and $3
+  ), names as materialized (
+    select distinct device_name from batch
+  ), unsettled as materialized (
+    select route_id, from_seq, to_seq from job where status not in ('refused', 'settled')
   ), found as materialized (
-    select b.request_id as asked, o.*
-    from batch b
+    select o.*, o.seq > k.claimed as is_pending,
+           (o.device_name, o.request_id) in (select b.device_name, b.request_id from batch b) as is_asked
+    from names n
     cross join lateral (
       select m.route_id, m.seq, m.device_name, m.accepted, m.request_id, m.attempt
-      from move m where m.device_name = b.device_name offset 0
+      from move m where m.device_name = n.device_name offset 0
     ) o
-    where o.accepted <> b.accepted and not (o.route_id = $1 and o.seq between $2 and $3)
+    join route_claims k using (route_id)
+    where not (o.route_id = $1 and o.seq between $2 and $3)
+  ), relevant as materialized (
+    select * from found f
+    where f.is_pending or f.is_asked
+       or exists (select from unsettled u
+                  where u.route_id = f.route_id and f.seq between u.from_seq and u.to_seq offset 0)
   ), others as materialized (
-    select f.*,
+    select f.route_id, f.device_name, f.accepted, f.request_id, f.attempt, f.is_asked, null::bigint as waits_for,
            case
              when l.reason is not null then
                case l.reason when 'duplicate' then 'duplicate' when 'superseded' then 'finished' end
              when e.final is not null then case when e.final then 'finished' end
-             when f.seq <= k.claimed then 'in-flight'
-             else 'unfinished'
+             when f.is_pending then 'unfinished'
+             else 'in-flight'
            end as state
-    from found f
-    join route_claims k using (route_id)
+    from relevant f
     left join left_out l on l.route_id = f.route_id and l.seq = f.seq
     left join outcome e on e.route_id = f.route_id and e.seq = f.seq
     union all
-    select b.request_id, q.route_id, 0, q.device_name, q.accepted, q.request_id, q.attempt, 'unfinished'
-    from batch b
+    select q.route_id, q.device_name, q.accepted, q.request_id, q.attempt, false,
+           case when q.route_id = $1 then q.waits_for end, 'unfinished'
+    from names n
     cross join lateral (
-      select w.route_id, w.device_name, w.accepted, w.request_id, w.attempt
-      from requeue w where w.device_name = b.device_name offset 0
+      select w.route_id, w.device_name, w.accepted, w.request_id, w.attempt, w.waits_for
+      from requeue w where w.device_name = n.device_name offset 0
     ) q
-    where q.accepted <> b.accepted
   )
-  select o.device_name as "deviceName", o.accepted, o.request_id as "requestId", o.attempt, o.state
+  select o.device_name as "deviceName", o.accepted, o.request_id as "requestId", o.attempt, o.state,
+         o.waits_for as "waitsFor"
   from others o
-  where (o.state in ('unfinished', 'in-flight') or (o.state is not null and o.request_id = o.asked))
+  where (o.state in ('unfinished', 'in-flight') or (o.state is not null and o.is_asked))
     and (select product_key from route r where r.route_id = o.route_id)
         = (select product_key from route where route_id = $1)`
 

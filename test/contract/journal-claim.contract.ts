@@ -117,6 +117,38 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
       ])
     })
 
+    it('sends together what waited for the same device on the same route', async () => {
+      await append({ requestId: 'r1', devices: ['dev1'] })
+      const first = await claimJob()
+      await start(first)
+      const inHand = [first.jobId]
+      for (const requestId of ['r2', 'r3', 'r4']) {
+        await append({ requestId, devices: ['dev1'] }, { requestId, devices: ['dev1'] })
+        expect(await claim(inHand)).toEqual({ kind: 'idle', wakeInMs: null })
+      }
+      await end(first)
+      const rest = await claimJob()
+      expect(names(rest)).toEqual(['dev1', 'dev1', 'dev1'])
+      await finish(rest)
+      expect((await published()).map(({ requestId }) => requestId)).toEqual(['r1', 'r2', 'r3', 'r4'])
+      expect(await journey.at.conservation()).toMatchObject({ moved: 4, duplicate: 3 })
+    })
+
+    it('keeps the order of requests of a device that go to and fro', async () => {
+      const [there, back] = [routeTo('iot-1'), routeTo('iot-2')]
+      const order = ['r1', 'r2', 'r3', 'r4', 'r5', 'r6']
+      await append(
+        ...order.map((requestId, index) => ({
+          requestId,
+          route: index % 2 === 0 ? there : back,
+          devices: ['dev1'],
+        })),
+      )
+      for (const _request of order) await finish(await claimJob())
+      expect(await claim()).toEqual({ kind: 'idle', wakeInMs: null })
+      expect((await published()).map(({ requestId }) => requestId)).toEqual(order)
+    })
+
     it('does not confuse devices of different products', async () => {
       const other = routeTo('iot-1', { productKey: 'a1Other', priority: 'urgent' })
       await append(

@@ -101,6 +101,20 @@ describe('plans without statistics', () => {
     expectModest('settle the rest')
   })
 
+  it('look at each move of a device once, however often a batch names it', async () => {
+    await admin.query(fill(1, 1, 10_000, `'dev-1'`))
+    const first = await claimAndRun([])
+    expect(first.moves).toHaveLength(10_000)
+    expectModest('claim of one device')
+    await admin.query(fill(2, 2, 10_000, `'dev-1'`))
+    expect(await firstValueFrom(drive.claim([first.jobId]))).toEqual({ kind: 'idle', wakeInMs: null })
+    expectModest('claim of what must wait')
+    await settle(first, verdicts(first))
+    expectModest('settle and release')
+    expect((await claimAndRun([])).moves).toHaveLength(10_000)
+    expectModest('claim of what was released')
+  })
+
   it('look at each of thousands of routes once', async () => {
     await admin.query(fill(1, 5_000, 20, `'dev-' || r || '-' || s`))
     const job = await claimAndRun([])

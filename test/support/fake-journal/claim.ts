@@ -103,11 +103,15 @@ const othersOf = (store: Store, route: RouteLog, range: readonly LoggedMove[], t
   for (const name of names)
     for (const place of store.places.get(`${route.fields.productKey}/${name}`) ?? []) {
       const state = isOfRange(place.route, place.seq) ? null : stateOf(place.route, place.seq)
-      if (state !== null) others.push({ ...store.moveAt(place.route, place.seq), state })
+      if (state !== null) others.push({ ...store.moveAt(place.route, place.seq), state, waitsFor: null })
     }
   for (const requeued of store.requeue)
     if (requeued.route.fields.productKey === route.fields.productKey && names.has(requeued.deviceName))
-      others.push({ ...requeued, state: 'unfinished' })
+      others.push({
+        ...requeued,
+        state: 'unfinished',
+        waitsFor: requeued.route === route ? requeued.waitsFor : null,
+      })
   return others
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import {
   applyClaimRules,
+  type ClaimDecision,
   type ClaimedMove,
   type OtherMove,
   type OtherState,
@@ -17,6 +18,12 @@ const move = (accepted: number, requestId: string, more: Partial<ClaimedMove> = 
 const other = (accepted: number, requestId: string, state: OtherState, attempt = 1): OtherMove => ({
   ...move(accepted, requestId, { attempt }),
   state,
+  waitsFor: null,
+})
+/** In the re-queue of the range's own route. */
+const waiting = (accepted: number, requestId: string, waitsFor: number): OtherMove => ({
+  ...other(accepted, requestId, 'unfinished'),
+  waitsFor: BigInt(waitsFor),
 })
 
 const decided = (range: readonly ClaimedMove[], others: readonly OtherMove[]): string[] =>
@@ -60,7 +67,20 @@ describe('applyClaimRules', () => {
       'behind one of its range that waits',
       [move(5, 'a'), move(6, 'b')],
       [other(3, 'c', 'in-flight')],
-      ['wait for 3', 'wait for 5'],
+      ['wait for 3', 'wait for 3'],
+    ],
+    ['behind one of its route that waits', [move(5, 'a')], [waiting(3, 'b', 1)], ['wait for 1']],
+    [
+      'behind one of its route that waits, another between them',
+      [move(5, 'a')],
+      [waiting(3, 'b', 1), other(4, 'c', 'unfinished')],
+      ['wait for 4'],
+    ],
+    [
+      'of its range, with another between them',
+      [move(5, 'a'), move(8, 'b')],
+      [other(3, 'c', 'in-flight'), other(6, 'd', 'unfinished')],
+      ['wait for 3', 'wait for 6'],
     ],
     [
       'behind a repeat of its range',
@@ -73,15 +93,85 @@ describe('applyClaimRules', () => {
     expect(decided(range, others)).toEqual(expected)
   })
 
+  /** Every rule as it is said, at the cost of looking at every other move for each. */
+  const asSaid = (range: readonly ClaimedMove[], others: readonly OtherMove[]): ClaimDecision[] => {
+    const decisions = new Map<bigint, ClaimDecision>()
+    const inOrder = [...range].sort((a, b) => Number(a.accepted - b.accepted))
+    const isRepeat = (one: ClaimedMove): boolean => {
+      const mates = range.map((mate): OtherMove => ({ ...mate, state: 'unfinished', waitsFor: null }))
+      const repeats = [...others, ...mates].filter(
+        ({ deviceName, requestId, accepted }) =>
+          deviceName === one.deviceName && requestId === one.requestId && accepted !== one.accepted,
+      )
+      const started = repeats.some(
+        ({ state, attempt }) =>
+          state === 'in-flight' || state === 'finished' || (state === 'unfinished' && attempt > 1),
+      )
+      return one.attempt === 1 && (started || repeats.some(({ accepted }) => accepted < one.accepted))
+    }
+    const behind: OtherMove[] = others.filter(({ state }) => state === 'unfinished')
+    for (const one of inOrder) {
+      if (isRepeat(one)) {
+        decisions.set(one.accepted, { kind: 'duplicate' })
+        continue
+      }
+      const nearest = behind
+        .filter(({ deviceName, accepted }) => deviceName === one.deviceName && accepted < one.accepted)
+        .reduce<OtherMove | null>((a, b) => (a !== null && a.accepted > b.accepted ? a : b), null)
+      const flying = others.find(
+        ({ deviceName, state }) => deviceName === one.deviceName && state === 'in-flight',
+      )
+      const waitsFor = nearest?.waitsFor ?? nearest?.accepted ?? flying?.accepted ?? null
+      decisions.set(one.accepted, waitsFor === null ? { kind: 'send' } : { kind: 'wait', waitsFor })
+      if (waitsFor !== null) behind.push({ ...one, state: 'unfinished', waitsFor })
+    }
+    return range.map(one => decisions.get(one.accepted) ?? { kind: 'send' })
+  }
+
+  it('decides as the rules are said', () => {
+    const anyMove = fc.record({
+      deviceName: fc.constantFrom('dev1', 'dev2'),
+      requestId: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+      attempt: fc.constantFrom(1, 1, 1, 2),
+      /** null: in the range. */
+      state: fc.constantFrom<OtherState | null>(
+        null,
+        null,
+        'unfinished',
+        'in-flight',
+        'finished',
+        'duplicate',
+      ),
+      waitsFor: fc.constantFrom(null, null, 100n, 101n),
+    })
+    const moves = fc
+      .array(anyMove, { minLength: 1, maxLength: 14 })
+      .chain(all => fc.shuffledSubarray(all.map((one, index) => ({ ...one, accepted: BigInt(index) }))))
+    fc.assert(
+      fc.property(moves, all => {
+        const range = all.filter(({ state }) => state === null)
+        const others = all.flatMap(({ state, waitsFor, ...one }): OtherMove[] =>
+          state === null ? [] : [{ ...one, state, waitsFor: state === 'unfinished' ? waitsFor : null }],
+        )
+        expect(applyClaimRules(range, others)).toEqual(asSaid(range, others))
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
   /** One device: acceptances become visible in any order, are claimed in any ranges, retried at will. */
   const history = fc.record({
-    requests: fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 7 }),
+    requests: fc.array(
+      fc.record({ requestId: fc.constantFrom('a', 'b', 'c', 'd', 'e'), route: fc.constantFrom(1, 2) }),
+      { minLength: 1, maxLength: 7 },
+    ),
     choices: fc.array(fc.nat(), { minLength: 40, maxLength: 40 }),
   })
 
   interface Acceptance {
     readonly accepted: number
     readonly requestId: string
+    readonly route: number
     state: 'unseen' | 'waiting' | OtherState
     waitsFor: bigint | null
     attempt: number
@@ -89,11 +179,14 @@ describe('applyClaimRules', () => {
   }
 
   /** Plays a history to its end; throws when the rules let two be in flight at once. */
-  const play = (requests: readonly string[], choices: readonly number[]): Acceptance[] => {
+  const play = (
+    requests: readonly { readonly requestId: string; readonly route: number }[],
+    choices: readonly number[],
+  ): Acceptance[] => {
     const all = requests.map(
-      (requestId, index): Acceptance => ({
+      (request, index): Acceptance => ({
+        ...request,
         accepted: index,
-        requestId,
         state: 'unseen',
         waitsFor: null,
         attempt: 1,
@@ -105,17 +198,22 @@ describe('applyClaimRules', () => {
         if (one.waitsFor === BigInt(gone.accepted))
           Object.assign(one, { state: 'unfinished', waitsFor: null })
     }
-    const claim = (range: readonly Acceptance[]): void => {
-      const others = all.flatMap(one =>
-        range.includes(one) || one.state === 'unseen'
+    /** A range is of one route. */
+    const claim = (claimable: readonly Acceptance[], route: number): void => {
+      const range = claimable.filter(one => one.route === route)
+      const others = all.flatMap(({ state, waitsFor, ...one }): OtherMove[] =>
+        range.some(({ accepted }) => accepted === one.accepted) || state === 'unseen'
           ? []
           : [
-              other(
-                one.accepted,
-                one.requestId,
-                one.state === 'waiting' ? 'unfinished' : one.state,
-                one.attempt,
-              ),
+              {
+                ...other(
+                  one.accepted,
+                  one.requestId,
+                  state === 'waiting' ? 'unfinished' : state,
+                  one.attempt,
+                ),
+                waitsFor: one.route === route ? waitsFor : null,
+              },
             ],
       )
       const moves = range.map(({ accepted, requestId, attempt }) => move(accepted, requestId, { attempt }))
@@ -153,16 +251,23 @@ describe('applyClaimRules', () => {
       const appear = unseen[choice % Math.max(unseen.length, 1)]
       if (choice % 3 === 0 && appear !== undefined) appear.state = 'unfinished'
       else if (choice % 3 === 1)
-        claim(claimable.filter((_one, index) => ((choice >> 2) & (1 << index)) === 0))
+        claim(
+          claimable.filter((_one, index) => ((choice >> 3) & (1 << index)) === 0),
+          1 + ((choice >> 2) % 2),
+        )
       else settle(choice % 2 === 0)
     }
     for (const choice of choices) step(choice)
     for (const one of all) if (one.state === 'unseen') one.state = 'unfinished'
     // From here on everything is claimed and ends for good: a deadlock would leave something unfinished.
-    for (let round = 0; round <= 2 * all.length; round += 1) {
-      claim(all.filter(({ state }) => state === 'unfinished'))
-      settle(true)
-    }
+    for (let round = 0; round <= 2 * all.length; round += 1)
+      for (const route of [1, 2]) {
+        claim(
+          all.filter(({ state }) => state === 'unfinished'),
+          route,
+        )
+        settle(true)
+      }
     return all
   }
 
@@ -170,7 +275,7 @@ describe('applyClaimRules', () => {
     fc.assert(
       fc.property(history, ({ requests, choices }) => {
         const ended = play(requests, choices)
-        for (const requestId of new Set(requests)) {
+        for (const requestId of new Set(requests.map(request => request.requestId))) {
           const states = ended.filter(one => one.requestId === requestId).map(({ state }) => state)
           expect(states.filter(state => state === 'finished')).toHaveLength(1)
           expect(states.filter(state => state === 'duplicate')).toHaveLength(states.length - 1)
