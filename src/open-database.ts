@@ -1,5 +1,5 @@
 /** Waits for PostgreSQL, brings its schema up to date, and makes the journal's adapters on it. */
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from './config'
@@ -7,6 +7,7 @@ import { TransientError } from './ports'
 import { createChanges } from './postgres/changes'
 import { type Conservation, readConservation } from './postgres/conservation'
 import { createDriveJournal } from './postgres/drive-journal'
+import { holderName, sessionNameOf } from './postgres/holder-name'
 import { createIntakeJournal } from './postgres/intake-journal'
 import { createLease } from './postgres/lease'
 import { migrate } from './postgres/migrate'
@@ -62,19 +63,21 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
     if (advice.length > 0)
       logger.warn({ statements: advice }, 'an administrator of the database still has to run these')
   }
+  const holder = holderName(hostname(), process.pid, randomBytes(6).toString('hex'))
+  const name = sessionNameOf(holder)
   const pool = createPool(url, {
+    name,
     max: poolSize,
     onError: error => logger.warn({ reason: error.message }, 'a database connection was lost'),
   })
   const { batchMaxDevices, batchMaxWaitMs } = config
-  const holder = `${hostname()}/${process.pid}/${randomUUID()}`
   const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs })
   return {
     parts: {
       intakeJournal: createIntakeJournal(pool),
       driveJournal: epoch => createDriveJournal(pool, epoch, { batchMaxDevices, batchMaxWaitMs }),
       outbox: createOutbox(pool),
-      changes$: createChanges(url),
+      changes$: createChanges(url, { name }),
       lease,
     },
     conservation: async () => {

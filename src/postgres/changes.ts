@@ -1,16 +1,16 @@
 import { Client } from 'pg'
 import { map, merge, Observable, retry, share, timer } from 'rxjs'
 import type { Changes } from '../ports'
-import { sessionConfig } from './session'
+import { type SessionOptions, sessionConfig } from './session'
 
 const firstPauseMs = 250
 const maxPauseMs = 10_000
 const fallbackMs = 5_000
 
 /** Emits once it listens and at every notification; errs when the connection is lost. */
-const notifications = (url: string): Observable<void> =>
+const notifications = (url: string, session: SessionOptions): Observable<void> =>
   new Observable(subscriber => {
-    const client = new Client(sessionConfig(url))
+    const client = new Client(sessionConfig(url, session))
     client.on('error', error => subscriber.error(error))
     client.on('end', () => subscriber.error(new Error('the connection was closed')))
     client.on('notification', () => subscriber.next())
@@ -31,9 +31,9 @@ const notifications = (url: string): Observable<void> =>
  * Notifications of the journal over a connection of their own, which is opened again when it is lost. Beside them
  * a tick every 5 s, in case one was missed.
  */
-export const createChanges = (url: string): Changes =>
+export const createChanges = (url: string, session: SessionOptions = {}): Changes =>
   merge(
-    notifications(url).pipe(
+    notifications(url, session).pipe(
       retry({
         delay: (_, failures) => timer(Math.min(firstPauseMs * 2 ** failures, maxPauseMs)),
         resetOnSuccess: true,

@@ -1,9 +1,10 @@
 import type { Pool } from 'pg'
+import { concatMap, defer } from 'rxjs'
 import type { DriveJournal } from '../ports'
 import { type ClaimOptions, claim } from './claim'
 import { createGuard } from './epoch-guard'
 import { createJobSteps } from './job-steps'
-import { keepLookUps, keepResultFile } from './keep-evidence'
+import { compress, keepLookUps, keepResultFile } from './keep-evidence'
 
 /** The driver's side of the journal, for one epoch of the lease. */
 export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOptions): DriveJournal => {
@@ -11,7 +12,10 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
   return {
     ...createJobSteps(guarded),
     claim: inHand => guarded(client => claim(client, inHand, options)),
-    keepResultFile: (jobId, file) => guarded(client => keepResultFile(client, jobId, file)),
+    keepResultFile: (jobId, file) =>
+      defer(() => compress(file.body)).pipe(
+        concatMap(gzipped => guarded(client => keepResultFile(client, jobId, file, gzipped))),
+      ),
     keepLookUps: (jobId, lookUps) => guarded(client => keepLookUps(client, jobId, lookUps)),
     spent: (jobId, calls) =>
       guarded(async client => {

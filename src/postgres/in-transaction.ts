@@ -6,9 +6,12 @@ import { asPortError, codeOf } from './transient-error'
 const runAgain = new Set(['40P01', '40001'])
 const maxRuns = 5
 
+/** Known to the client of PostgreSQL, not to its types: an answer to it that does not come within 5 s does not come. */
+const rollbackNow = { text: 'rollback', query_timeout: 5_000 }
+
 /** Says whether the connection is still good. */
 const rollback = (client: PoolClient): Promise<boolean> =>
-  client.query('rollback').then(
+  client.query(rollbackNow).then(
     () => true,
     () => false,
   )

@@ -4,7 +4,8 @@ import type { PoolClient } from 'pg'
 import type { LookUp } from '../domain/look-up'
 import type { ResultFile } from '../ports'
 
-const compress = promisify(gzip)
+/** Takes its time with a large file: done before a transaction, which would count as idle meanwhile. */
+export const compress: (body: Uint8Array) => Promise<Buffer> = promisify(gzip)
 
 // The latest file stands in the row, those before it in `earlier`, in the order in which they were first read. After
 // a restart the same files are read again: what is there already is not kept twice.
@@ -14,8 +15,13 @@ const insertFile = `
     gzipped = excluded.gzipped, earlier = kept.earlier || kept.gzipped
   where kept.gzipped <> excluded.gzipped and not excluded.gzipped = any (kept.earlier)`
 
-export const keepResultFile = async (client: PoolClient, jobId: number, file: ResultFile): Promise<void> => {
-  await client.query(insertFile, [jobId, file.contentType, file.body.byteLength, await compress(file.body)])
+export const keepResultFile = async (
+  client: PoolClient,
+  jobId: number,
+  file: ResultFile,
+  gzipped: Buffer,
+): Promise<void> => {
+  await client.query(insertFile, [jobId, file.contentType, file.body.byteLength, gzipped])
 }
 
 export const keepLookUps = async (

@@ -1,15 +1,20 @@
 import { Client } from 'pg'
+import { sessionNameOf } from './holder-name'
 import { sessionConfig } from './session'
 
 /**
  * A connection for the lease alone: a busy pool must not starve it. Each answer may take `timeoutMs`, after that
- * the connection is given up.
+ * the connection is given up. The server gives up before: else a statement nobody waits for any longer could still
+ * get its lock, and take the lease for a process that does not know.
  */
-export const connect = async (url: string, timeoutMs: number): Promise<Client> => {
+export const connect = async (url: string, holder: string, timeoutMs: number): Promise<Client> => {
   const client = new Client({
-    ...sessionConfig(url),
+    ...sessionConfig(url, {
+      name: sessionNameOf(holder),
+      statementMs: Math.ceil(timeoutMs * 0.8),
+      answerMs: timeoutMs,
+    }),
     connectionTimeoutMillis: timeoutMs,
-    query_timeout: timeoutMs,
   })
   // Its next query fails, and that is where it is dealt with.
   client.on('error', () => undefined)

@@ -1,73 +1,65 @@
 import type { Client } from 'pg'
-import { applicationName } from './session'
+import { sessionNameOf } from './holder-name'
 
 export type Acquired =
   | { readonly kind: 'acquired'; readonly epoch: bigint }
-  | { readonly kind: 'taken'; readonly holder: string | null }
+  /** `expiresInMs`: unless it is renewed or given back before. */
+  | { readonly kind: 'taken'; readonly holder: string | null; readonly expiresInMs: number }
 
 interface LeaseRow {
   readonly epoch: bigint
   readonly holder: string | null
-  readonly expired: boolean
+  readonly expires_in_ms: number
 }
 
 const newExpiry = `clock_timestamp() + $2 * interval '1 millisecond'`
 
-// A frozen holder's sessions keep their locks: end them. Only ours, and only those begun before the lease ended,
-// since the numbers of processes come round again.
-const endOldBackends = `
-  select pg_terminate_backend(a.pid)
-  from lease l
-  join pg_stat_activity a on a.pid = any (l.holder_backends)
-  where l.epoch = $1 and a.pid <> pg_backend_pid() and a.application_name = '${applicationName}'
-    and a.backend_start < l.expires_at`
+// PostgreSQL before 17 cannot subtract from an infinite time.
+const selectLease = `
+  select epoch, holder, case when expires_at <= now() then 0
+    else (extract(epoch from expires_at - now()) * 1000)::float8 end as expires_in_ms
+  from lease`
+
+// A frozen holder's sessions keep their locks: end them. By name, since a list of them (the column `holder_backends`,
+// not used any longer) would lack those opened since it was written.
+const endSessions = `
+  select pg_terminate_backend(pid) from pg_stat_activity
+  where application_name = $1 and datname = current_database() and pid <> pg_backend_pid()`
 
 /**
  * Takes the lease if it has expired. Changing the epoch waits for transactions of the old holder; none of them
  * begins afterwards.
  */
-export const tryAcquire = async (
-  client: Client,
-  holder: string,
-  leaseMs: number,
-  backends: readonly number[],
-): Promise<Acquired> => {
-  const { rows } = await client.query<LeaseRow>(
-    'select epoch, holder, expires_at <= now() as expired from lease',
-  )
+export const tryAcquire = async (client: Client, holder: string, leaseMs: number): Promise<Acquired> => {
+  const { rows } = await client.query<LeaseRow>(selectLease)
   const [lease] = rows
   if (lease === undefined) throw new Error('the lease has no row: run `device-move migrate`')
-  if (!lease.expired) return { kind: 'taken', holder: lease.holder }
+  if (lease.expires_in_ms > 0)
+    return { kind: 'taken', holder: lease.holder, expiresInMs: lease.expires_in_ms }
   // Not permitted, perhaps: then their own time limits end them.
-  await client.query(endOldBackends, [lease.epoch]).catch(() => undefined)
+  if (lease.holder !== null && lease.holder !== holder)
+    await client.query(endSessions, [sessionNameOf(lease.holder)]).catch(() => undefined)
   const { rows: taken } = await client.query<{ epoch: bigint }>(
-    `update lease set epoch = epoch + 1, expires_at = ${newExpiry}, holder = $3,
-       holder_backends = array_prepend(pg_backend_pid(), $4::integer[])
+    `update lease set epoch = epoch + 1, expires_at = ${newExpiry}, holder = $3
      where epoch = $1 and expires_at <= now() returning epoch`,
-    [lease.epoch, leaseMs, holder, backends],
+    [lease.epoch, leaseMs, holder],
   )
   const epoch = taken[0]?.epoch
-  return epoch === undefined ? { kind: 'taken', holder: null } : { kind: 'acquired', epoch }
+  return epoch === undefined
+    ? { kind: 'taken', holder: null, expiresInMs: leaseMs }
+    : { kind: 'acquired', epoch }
 }
 
 /** Puts the end of the lease off. Touches no key, so it waits for no transaction. False: it is another's. */
-export const renew = async (
-  client: Client,
-  epoch: bigint,
-  leaseMs: number,
-  backends: readonly number[],
-): Promise<boolean> => {
-  const { rowCount } = await client.query(
-    `update lease set expires_at = ${newExpiry}, holder_backends = array_prepend(pg_backend_pid(), $3::integer[])
-     where epoch = $1`,
-    [epoch, leaseMs, backends],
-  )
+export const renew = async (client: Client, epoch: bigint, leaseMs: number): Promise<boolean> => {
+  const { rowCount } = await client.query(`update lease set expires_at = ${newExpiry} where epoch = $1`, [
+    epoch,
+    leaseMs,
+  ])
   return rowCount === 1
 }
 
-/** Lets the next one take it at once. */
+/** Lets the next one take it at once, and leave this one's sessions alone. */
 export const release = async (client: Client, epoch: bigint): Promise<void> => {
-  await client.query(`update lease set expires_at = '-infinity', holder_backends = '{}' where epoch = $1`, [
-    epoch,
-  ])
+  await client.query(`update lease set expires_at = '-infinity', holder = null where epoch = $1`, [epoch])
 }

@@ -1,6 +1,6 @@
 import { type ClientConfig, types } from 'pg'
 
-/** What every connection of ours is called in pg_stat_activity. */
+/** What a connection of ours is called in pg_stat_activity; those of a replica bear its name (`holder-name.ts`). */
 export const applicationName = 'device-move'
 
 /** bigint columns as BigInt: positions outgrow a double. */
@@ -11,24 +11,37 @@ const int8AsBigInt = {
       : types.getTypeParser(oid, format)) as typeof types.getTypeParser,
 }
 
-/**
- * Settings of a session. A frozen process would keep its row locks: the server ends its transaction, and nobody
- * waits for them for ever. JIT costs more than it saves here.
- */
-const settings = [
-  'search_path=device_move_journal',
-  'idle_in_transaction_session_timeout=15000',
-  'lock_timeout=10000',
-  'statement_timeout=60000',
-  'jit=off',
-]
+export interface SessionOptions {
+  /** Its name in pg_stat_activity. */
+  readonly name?: string
+  /** The server gives a statement up after this time. Default 30 s. */
+  readonly statementMs?: number
+  /** The client gives the connection up when no answer has come by then. Default 5 s more. */
+  readonly answerMs?: number
+}
 
-/** How to connect to `url` (a PostgreSQL connection string) with our settings. */
-export const sessionConfig = (url: string): ClientConfig => ({
-  connectionString: url,
-  application_name: applicationName,
-  options: settings.map(setting => `-c ${setting}`).join(' '),
-  keepAlive: true,
-  connectionTimeoutMillis: 10_000,
-  types: int8AsBigInt,
-})
+/**
+ * How to connect to `url` (a PostgreSQL connection string) with our settings. A frozen process would keep its row
+ * locks: the server ends its transaction, and nobody waits for them for ever. Nor does anybody wait for a server
+ * that has fallen silent: a statement has its time, an idle connection is probed. JIT costs more than it saves here.
+ */
+export const sessionConfig = (url: string, options: SessionOptions = {}): ClientConfig => {
+  const { name = applicationName, statementMs = 30_000, answerMs = statementMs + 5_000 } = options
+  const settings = [
+    'search_path=device_move_journal',
+    'idle_in_transaction_session_timeout=5000',
+    'lock_timeout=10000',
+    `statement_timeout=${statementMs}`,
+    'jit=off',
+  ]
+  return {
+    connectionString: url,
+    application_name: name,
+    options: settings.map(setting => `-c ${setting}`).join(' '),
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    connectionTimeoutMillis: 10_000,
+    query_timeout: answerMs,
+    types: int8AsBigInt,
+  }
+}

@@ -1,7 +1,9 @@
 import { filter, firstValueFrom, map, ReplaySubject, type Subscription, skip, take } from 'rxjs'
 import type { LeaseState } from '../../src/ports'
 import { createChanges } from '../../src/postgres/changes'
-import { createLease } from '../../src/postgres/lease'
+import { sessionNameOf } from '../../src/postgres/holder-name'
+import { createLease, type LeaseOptions } from '../../src/postgres/lease'
+import { createPool } from '../../src/postgres/pool'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { whileLocked } from '../support/journal-locks'
 import { until } from '../support/until'
@@ -13,8 +15,8 @@ describe('the lease', () => {
   const open: Subscription[] = []
 
   /** Starts one that wants the lease; its states can be waited for. */
-  const contend = (holder: string, idle = true) => {
-    const lease = createLease(database.url, { holder, ...timing })
+  const contend = (holder: string, idle = true, more: Partial<LeaseOptions> = {}) => {
+    const lease = createLease(database.url, { holder, ...timing, ...more })
     const states$ = new ReplaySubject<LeaseState>()
     const subscription = lease.hold(() => idle).subscribe(states$)
     open.push(subscription)
@@ -28,14 +30,19 @@ describe('the lease', () => {
     return { lease, states$, held, next, stop: () => subscription.unsubscribe() }
   }
   const row = async () => {
-    const { rows } = await database.pool.query<{
-      epoch: bigint
-      holder: string
-      expired: boolean
-      holder_backends: number[]
-    }>('select epoch, holder, expires_at <= now() as expired, holder_backends from lease')
+    const { rows } = await database.pool.query<{ epoch: bigint; holder: string; expired: boolean }>(
+      'select epoch, holder, expires_at <= now() as expired from lease',
+    )
     if (rows[0] === undefined) throw new Error('no lease')
     return rows[0]
+  }
+  /** Server processes of a holder's sessions. */
+  const sessions = async (holder: string) => {
+    const { rows } = await database.pool.query<{ pid: number }>(
+      'select pid from pg_stat_activity where application_name = $1 and datname = current_database()',
+      [sessionNameOf(holder)],
+    )
+    return rows.map(({ pid }) => pid)
   }
 
   beforeEach(async () => {
@@ -70,9 +77,9 @@ describe('the lease', () => {
   it('is renewed for as long as it is wanted, over another connection if the first breaks', async () => {
     const first = contend('first')
     const { epoch, mayCall } = await first.held
-    const [pid] = (await row()).holder_backends
+    const [pid] = await sessions('first')
     await database.pool.query('select pg_terminate_backend($1)', [pid])
-    await until(async () => (await row()).holder_backends[0] !== pid)
+    await until(async () => (await sessions('first')).some(other => other !== pid))
     expect(await row()).toMatchObject({ epoch, holder: 'first', expired: false })
     expect(mayCall()).toBe(true)
   })
@@ -98,22 +105,68 @@ describe('the lease', () => {
     })
   })
 
-  it('is taken from a frozen holder, whose sessions are ended first', async () => {
-    const frozen = await database.pool.connect()
-    try {
-      const { rows } = await frozen.query<{ pid: number }>('select pg_backend_pid() as pid')
-      await database.pool.query(
-        `update lease set epoch = 5, holder = 'frozen', holder_backends = array[$1::integer],
-           expires_at = clock_timestamp()`,
-        [rows[0]?.pid],
-      )
-      const gone = new Promise<Error>(resolve => frozen.once('error', resolve))
-      await frozen.query('begin; select from lease for key share')
-      expect((await contend('taker').held).epoch).toBe(6n)
-      expect(String(await gone)).toContain('terminat')
-    } finally {
-      frozen.release(true)
-    }
+  it('cannot be called on when the wall clock says that it is over', async () => {
+    const { mayCall } = await contend('first').held
+    const realNow = Date.now
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => realNow() + 3_600_000)
+    expect(mayCall()).toBe(false)
+    clock.mockRestore()
+    expect(mayCall()).toBe(true)
+  })
+
+  it('is taken from a frozen holder, whose sessions are all ended first', async () => {
+    const frozen = createPool(database.url, {
+      max: 2,
+      onError: () => undefined,
+      name: sessionNameOf('frozen'),
+    })
+    const held = await frozen.connect()
+    await database.pool.query(`update lease set epoch = 5, holder = 'frozen', expires_at = clock_timestamp()`)
+    // Opened after the last word of the holder.
+    const late = await frozen.connect()
+    const gone = [held, late].map(client => new Promise<Error>(resolve => client.once('error', resolve)))
+    await held.query('begin; select from lease for key share')
+    await late.query('begin; select from route for share')
+    expect((await contend('taker').held).epoch).toBe(6n)
+    expect(String(await Promise.all(gone))).toMatch(/terminat.*terminat/)
+    for (const client of [held, late]) client.release(true)
+    await frozen.end()
+  })
+
+  it('leaves the sessions alone of one that has given it back', async () => {
+    const stopping = createPool(database.url, {
+      max: 1,
+      onError: () => undefined,
+      name: sessionNameOf('first'),
+    })
+    const client = await stopping.connect()
+    const first = contend('first')
+    await first.held
+    first.stop()
+    await first.lease.closed()
+    await contend('second').held
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    client.release()
+    await stopping.end()
+  })
+
+  it('is taken as soon as it has ended, however seldom one looks', async () => {
+    await database.pool.query(
+      `update lease set epoch = 5, holder = 'dead', expires_at = clock_timestamp() + interval '500 milliseconds'`,
+    )
+    expect((await contend('taker', true, { renewEveryMs: 3_600_000 }).held).epoch).toBe(6n)
+  })
+
+  it('is not taken by a statement that nobody waits for any longer', async () => {
+    await database.pool.query(`update lease set epoch = 5, expires_at = '-infinity'`)
+    const taker = await whileLocked(database.pool, 'select from lease for key share', async release => {
+      const waiting = contend('taker')
+      // It has given its first connection up.
+      expect(await waiting.next(0)).toEqual({ kind: 'standing-by', holder: null })
+      await release()
+      return waiting
+    })
+    expect((await taker.held).epoch).toBe(6n)
   })
 })
 
