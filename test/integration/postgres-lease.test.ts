@@ -128,7 +128,7 @@ describe('the lease', () => {
     await held.query('begin; select from lease for key share')
     await late.query('begin; select from route for share')
     expect((await contend('taker').held).epoch).toBe(6n)
-    expect(String(await Promise.all(gone))).toMatch(/terminat.*terminat/)
+    expect(String(await Promise.all(gone))).toMatch(/administrator command.*administrator command/)
     for (const client of [held, late]) client.release(true)
     await frozen.end()
   })
