@@ -47,7 +47,13 @@ export type FlowEvent =
       readonly retried: number
     }
   | { readonly kind: 'job-held'; readonly jobId: number; readonly why: string }
-  | { readonly kind: 'account-refused'; readonly code: string; readonly pauseMs: number }
+  | {
+      readonly kind: 'account-refused'
+      readonly operation: string
+      readonly code: string
+      /** The operation is not called again before, ms. */
+      readonly pauseMs: number
+    }
   | {
       readonly kind: 'published'
       readonly outcomes: Readonly<Record<OutcomeKind, number>>

@@ -21,8 +21,6 @@ export interface RefusalPolicy {
   readonly harmless: BackoffPolicy
   /** Pauses after unknown codes. Longer: it may be a limit that only time lifts. */
   readonly unknown: BackoffPolicy
-  /** How long nothing is created once the account has been refused, ms. */
-  readonly accountPauseMs: number
 }
 
 export const defaultRefusalPolicy: RefusalPolicy = {
@@ -30,7 +28,6 @@ export const defaultRefusalPolicy: RefusalPolicy = {
   splitBudget: 40,
   harmless: { backoffMs: 1_000, backoffMaxMs: 30_000 },
   unknown: { backoffMs: 10_000, backoffMaxMs: 300_000 },
-  accountPauseMs: 60_000,
 }
 
 export interface Refusal {
@@ -64,8 +61,8 @@ export type RefusalDecision =
   | { readonly kind: 'fail' }
   /** A human has to look: no table knows why it is refused, and nothing else helped. */
   | { readonly kind: 'hold' }
-  /** Nothing can be created in this account: say so, create nothing for a while. Costs no device an attempt. */
-  | { readonly kind: 'stop-driving'; readonly forMs: number }
+  /** Nothing can be created in this account for now. Costs no device an attempt. */
+  | { readonly kind: 'wait-for-account' }
 
 /**
  * What to do with a batch whose create was refused as a whole. `random` is 0 up to 1. A code that no table knows may
@@ -79,7 +76,7 @@ export const decideOnRefusal = (refusal: Refusal, policy: RefusalPolicy, random:
     case 'not-sent':
       return { kind: 'again', afterMs: retryDelayMs(refusal.inARow, random, policy.harmless), counted: false }
     case 'account-refused':
-      return { kind: 'stop-driving', forMs: policy.accountPauseMs }
+      return { kind: 'wait-for-account' }
     case 'unknown': {
       const refusals = refusal.refusals + 1
       if (refusals < patienceWith(refusal, policy))

@@ -21,6 +21,8 @@ import {
 
 /** The provider asks for less: everyone waits so long. */
 const throttlePauseMs = 1_000
+/** Credentials, permission or bill: only people cure it, and until then each operation is tried once in so long. */
+const accountPauseMs = 60_000
 
 export interface ProviderCalls {
   /** `intent` is stored once the quota allows the call and before it leaves. */
@@ -29,8 +31,6 @@ export interface ProviderCalls {
   query(providerJobId: string): Observable<CallResult<ListedJob>>
   detail(providerJobId: string): Observable<CallResult<{ readonly url: string | null }>>
   fetchResults(url: string, sent: readonly string[]): Observable<FetchedResults>
-  /** No create leaves within the next `ms`. */
-  pauseCreates(ms: number): void
 }
 
 export interface ProviderCallsDeps {
@@ -49,7 +49,11 @@ export const createProviderCalls = ({ api, limiter, mayCall, observe }: Provider
         tap(result => {
           const tookMs = asyncScheduler.now() - sentAt
           observe({ kind: 'call-ended', operation, result: result.ok ? 'ok' : result.kind, tookMs })
-          if (!result.ok && result.kind === 'throttled') limiter.pause('all', throttlePauseMs)
+          if (result.ok) return
+          if (result.kind === 'throttled') limiter.pause('all', throttlePauseMs)
+          if (result.kind !== 'account-refused') return
+          limiter.pause(operation, accountPauseMs)
+          observe({ kind: 'account-refused', operation, code: result.code, pauseMs: accountPauseMs })
         }),
       )
     })
@@ -64,7 +68,6 @@ export const createProviderCalls = ({ api, limiter, mayCall, observe }: Provider
     query: providerJobId => timed('query', api.query(providerJobId)).pipe(limiter.limit('query')),
     detail: providerJobId => timed('detail', api.detail(providerJobId)).pipe(limiter.limit('detail')),
     fetchResults: (url, sent) => api.fetchResults(url, sent),
-    pauseCreates: ms => limiter.pause('create', ms),
   }
 }
 

@@ -8,7 +8,6 @@ import { refusedVerdicts } from '../domain/settlement'
 import type { JobSlots, Slot } from '../operators/slots'
 import type { CallFailure, DriveJournal } from '../ports'
 import type { AccountView } from './account-view'
-import type { ProviderCalls } from './provider-calls'
 
 /** The batch is not to be created again before so long. It needs no slot meanwhile. */
 export interface PutOffJob {
@@ -19,7 +18,6 @@ export interface PutOffJob {
 
 export interface RefuseBatchDeps {
   readonly journal: DriveJournal
-  readonly calls: ProviderCalls
   readonly slots: JobSlots
   readonly view: AccountView
   readonly observe: Observe
@@ -42,7 +40,7 @@ interface Refusals {
 }
 
 export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
-  const { journal, calls, slots, view, observe, random, policy } = deps
+  const { journal, slots, view, observe, random, policy } = deps
   const refusals = new Map<number, Refusals>()
   let createdSoFar = 0
 
@@ -87,9 +85,7 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
           then(journal.notCreated(jobId, why, decision.counted)),
           of({ kind: 'put-off', job, forMs: decision.afterMs }),
         )
-      case 'stop-driving':
-        calls.pauseCreates(decision.forMs)
-        observe({ kind: 'account-refused', code, pauseMs: decision.forMs })
+      case 'wait-for-account':
         return then(journal.notCreated(jobId, why, false))
       case 'split':
         refusals.delete(jobId)

@@ -68,8 +68,7 @@ describe('decideOnRefusal', () => {
 
   it('stops driving when the account is refused, at the cost of no device', () => {
     expect(decide({ kind: 'account-refused', devices: 1, refusals: 99, familyRefusals: 99 })).toEqual({
-      kind: 'stop-driving',
-      forMs: 60_000,
+      kind: 'wait-for-account',
     })
   })
 

@@ -147,4 +147,27 @@ describe('creates', () => {
     expect(provider.audit.arrivals.create[0]).toBeGreaterThan(hour / 2)
     expect(counts).toMatchObject({ moved: 10, gap: 0 })
   })
+
+  it('refused for the account stop driving for as long as that lasts, at the cost of no attempt and few calls', () => {
+    let refused = true
+    let callsWhileRefused = 0
+    const { counts, provider, driver } = runVirtualDriver(
+      3 * hour,
+      { onCall: () => (refused ? { kind: 'account-refused', code: 'Iot.system.BillIsOverDue' } : 'ok') },
+      { batchMaxDevices: 100, maxAttempts: 1 },
+      ({ journal, start }, { audit }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 2_000)
+        start()
+        timer(hour).subscribe(() => {
+          refused = false
+          callsWhileRefused = audit.arrivals.create.length + audit.arrivals.list.length
+        })
+      },
+    )
+    expect(counts).toMatchObject({ moved: 2_000, failed: 0, gap: 0 })
+    expect(callsWhileRefused).toBeGreaterThan(30)
+    expect(callsWhileRefused).toBeLessThanOrEqual(2 * 60)
+    expect(driver.seen('account-refused')).toBe(callsWhileRefused)
+    expect(provider.jobs).toHaveLength(20)
+  })
 })
