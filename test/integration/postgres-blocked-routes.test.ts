@@ -1,0 +1,92 @@
+import { firstValueFrom } from 'rxjs'
+import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
+import { harnessOn } from '../support/journal-harness'
+import { all, createJourney } from '../support/journal-journey'
+import { routeTo } from '../support/journal-requests'
+
+describe('a held job whose create is not answered', () => {
+  let database: JournalDatabase
+  const journey = createJourney({
+    open: async options => harnessOn(database.pool, options),
+    close: async () => undefined,
+  })
+
+  beforeEach(async () => {
+    database = await createJournalDatabase()
+    await journey.open(all)
+  })
+  afterEach(async () => {
+    try {
+      await journey.check()
+    } finally {
+      await database.drop()
+    }
+  })
+
+  it('is named by every route that waits for it, and says itself why', async () => {
+    const several = routeTo('iot-1', { strategy: 1, targetInstanceIds: ['iot-1', 'iot-2'] })
+    // So that there is a pace, and with it an ETA.
+    await journey.append({ requestId: 'r0', route: routeTo('iot-0'), devices: ['dev0'] })
+    await journey.finish(await journey.claimJob())
+    await journey.append({ requestId: 'r1', route: several, devices: ['dev1'] })
+    const job = await journey.claimJob()
+    const blocked = async (): Promise<unknown> => {
+      const { rows } = await database.pool.query(
+        `select route_id, pending::integer, in_flight::integer, blocked_by_batch::integer, blocked_at <= now() as since,
+                blocked_reason, eta is null as "noEta"
+         from device_move.routes where route_id > 1 order by route_id`,
+      )
+      return rows.map(row => Object.values(row))
+    }
+    await journey.append(
+      { requestId: 'r2', route: several, devices: ['dev2'] },
+      {
+        requestId: 'r3',
+        route: { ...several, priority: 'urgent', targetUid: null, targetAliyunId: 'b@x' },
+        devices: ['dev3'],
+      },
+      { requestId: 'r4', route: { ...several, targetInstanceIds: ['iot-1'] }, devices: ['dev4'] },
+    )
+    await firstValueFrom(journey.drive.creating(job.jobId))
+    await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+    const free = [null, null, null]
+    expect(await blocked()).toEqual([
+      [2, 1, 1, ...free, false],
+      [3, 1, 0, ...free, false],
+      [4, 1, 0, ...free, false],
+    ])
+    await firstValueFrom(journey.drive.hold(job.jobId, 'several listed jobs could be it'))
+    const held = [job.jobId, true, 'several listed jobs could be it']
+    expect(await blocked()).toEqual([
+      [2, 1, 1, ...held, true],
+      [3, 1, 0, ...held, true],
+      [4, 1, 0, ...free, false],
+    ])
+    // Held is what is in the job; what waits behind it is pending.
+    expect(await journey.at.conservation()).toMatchObject({ held: 1, pending: 3 })
+    const { rows } = await database.pool.query(
+      `select batch_id::integer, job_id, status, held_at <= now() as held, held_reason, last_error from device_move.jobs where job_id is null`,
+    )
+    expect(rows).toEqual([
+      {
+        batch_id: job.jobId,
+        job_id: null,
+        status: 'unknown',
+        held: true,
+        held_reason: 'several listed jobs could be it',
+        last_error: 'timeout',
+      },
+    ])
+  })
+
+  it('blocks no route once its job runs', async () => {
+    await journey.append({ requestId: 'r1', devices: ['dev1'] })
+    const job = await journey.claimJob()
+    await journey.start(job)
+    await firstValueFrom(journey.drive.hold(job.jobId, 'unreadable'))
+    const { rows } = await database.pool.query(
+      'select blocked_by_batch, blocked_reason from device_move.routes',
+    )
+    expect(rows).toEqual([{ blocked_by_batch: null, blocked_reason: null }])
+  })
+})
