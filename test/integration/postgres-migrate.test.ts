@@ -1,7 +1,12 @@
+import { join } from 'node:path'
+import { runner } from 'node-pg-migrate'
 import { Client } from 'pg'
+import { firstValueFrom } from 'rxjs'
 import { TransientError } from '../../src/ports'
 import { grantAnalysts } from '../../src/postgres/analyst-role'
 import { migrate } from '../../src/postgres/migrate'
+import { createOutbox } from '../../src/postgres/outbox'
+import { createPool } from '../../src/postgres/pool'
 import { createTestDatabase, type TestDatabase } from '../support/database'
 
 const silent = { log: () => undefined }
@@ -95,6 +100,50 @@ describe('migrate', () => {
     } finally {
       await admin.query('rollback')
       await admin.query(`drop role plain_${name}`)
+    }
+  })
+
+  it('keeps the ids and times of rejections from before dead letters had their own, repeats among them', async () => {
+    await runner({
+      dbClient: admin,
+      dir: join(__dirname, '../../migrations'),
+      direction: 'up',
+      count: 2,
+      migrationsSchema: 'device_move_journal',
+      createMigrationsSchema: true,
+      migrationsTable: 'migration',
+      logger: {
+        debug: () => undefined,
+        info: () => undefined,
+        warn: () => undefined,
+        error: () => undefined,
+      },
+    })
+    await admin.query(
+      `set search_path to device_move_journal;
+       insert into consumed (cluster_id, topic, partition, next_offset) values ('c', 't', 0, 3);
+       insert into rejection (source_id, source_offset, ordinal, rejected_at, requested_at, request_id, product_key,
+                              device_name, code, message, dead_letter)
+       values (1, 0, 0, now(), '2026-11-24T08:00:00Z', 'r', null, null, 'invalid_json', 'x', 'same'),
+              (1, 1, 0, now(), '2026-11-24T08:00:00Z', 'r', null, null, 'invalid_json', 'x', 'same'),
+              (1, 2, 0, now(), '2026-11-24T08:00:00Z', 'r', 'p', 'dev', 'invalid_request', 'x', 'same');
+       insert into outbox values (1, null, 1, 0, 2, 3);
+       update outbox_counter set last_id = 1`,
+    )
+    expect((await migrate(database.url, silent)).applied.length).toBeGreaterThan(0)
+    const ids = ['t/0/0/#0', 't/0/1/#0', 't/0/2/#0']
+    const shown = await query<{ id: string }>('select outcome_id as id from device_move.outcomes order by 1')
+    expect(shown.map(({ id }) => id)).toEqual(ids)
+    const pool = createPool(database.url, { max: 1, onError: () => undefined })
+    try {
+      const chunk = await firstValueFrom(createOutbox(pool).next(0n, 10))
+      expect(chunk?.outcomes.map(({ id }) => id)).toEqual(ids)
+      expect(chunk?.outcomes[0]).toMatchObject({
+        recordedAt: new Date('2026-11-24T08:00:00Z'),
+        contentType: null,
+      })
+    } finally {
+      await pool.end()
     }
   })
 
