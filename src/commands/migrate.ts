@@ -1,11 +1,15 @@
 import { migrate } from '../postgres/migrate'
 import { configured } from './configured'
+import { databaseProblem } from './database-problem'
 import { exitCode } from './exit-code'
 
 /** Applies what is missing and says so. */
 export const migrateCommand = async (): Promise<number> => {
   const { databaseUrl } = configured(['databaseUrl'])
-  const { applied, advice } = await migrate(databaseUrl ?? '', { log: () => undefined })
+  const url = databaseUrl ?? ''
+  const { applied, advice } = await migrate(url, { log: () => undefined }).catch((error: unknown) => {
+    throw databaseProblem(error, url)
+  })
   console.log(applied.length === 0 ? 'The schema is up to date.' : `Applied: ${applied.join(', ')}`)
   if (advice.length > 0)
     console.log(

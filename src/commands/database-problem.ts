@@ -1,0 +1,44 @@
+import { isNativeError } from 'node:util/types'
+import { TransientError } from '../ports'
+import { CommandError, exitCode } from './exit-code'
+
+/** What to do about it, by SQLSTATE or by the system's own code. */
+const cures: readonly (readonly [RegExp, string])[] = [
+  [/^(28P01|28000)$/, 'Check the user and the password in DATABASE_URL, and what pg_hba.conf lets in.'],
+  [/^3D000$/, 'Create the database first, or correct its name in DATABASE_URL.'],
+  [/^42501$/, 'Let this user create schemas in the database, or migrate as its owner.'],
+  [
+    /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_|ERR_TLS_)/,
+    'Give the server’s certificate authority as sslrootcert in DATABASE_URL.',
+  ],
+  [/^(ENOENT|EACCES|EISDIR)$/, 'Correct the file named in DATABASE_URL.'],
+]
+const reachIt = 'Check that PostgreSQL runs there, and host and port in DATABASE_URL.'
+const passwordMissing = /password must be a (non-empty )?string/
+
+const adviceFor = (error: Error): string | null => {
+  if (error instanceof TransientError) return reachIt
+  const code = 'code' in error ? String(error.code) : ''
+  const [, cure] = cures.find(([codes]) => codes.test(code)) ?? []
+  return cure ?? (passwordMissing.test(error.message) ? 'Give a password in DATABASE_URL.' : null)
+}
+
+/** `host:port/name`, without the login. */
+const placeOf = (url: string): string => {
+  const { host, pathname } = new URL(url)
+  return `${host}${pathname}`
+}
+
+const usageCodes = /^(ENOENT|EACCES|EISDIR|ERR_INVALID_URL)$/
+
+/** What went wrong with the database at `url` (valid as a URL), for people: one sentence, and what to do. */
+export const databaseProblem = (error: unknown, url: string): CommandError => {
+  const known = isNativeError(error) ? error : new Error(String(error))
+  const advice = adviceFor(known)
+  const text = `The database ${placeOf(url)} cannot be used: ${known.message.replace(/[.\s]+$/, '')}.`
+  const code = 'code' in known ? String(known.code) : ''
+  return new CommandError(
+    advice === null ? text : `${text} ${advice}`,
+    usageCodes.test(code) ? exitCode.usage : exitCode.failed,
+  )
+}
