@@ -12,6 +12,7 @@ import { countUnfinished, readRunSummary } from '../postgres/run-summary'
 import { providerVariables } from '../wiring'
 import { configured } from './configured'
 import { createCallCounter } from './count-calls'
+import { databaseProblem } from './database-problem'
 import { asUsage, CommandError, exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
 import { openFleet } from './open-fleet'
@@ -45,7 +46,7 @@ export const moveCommand = async (path: string, flags: MoveFlags): Promise<numbe
   const config = configured(providerVariables)
   const fleet = await open(path, flags)
   let interrupted = false
-  firstSignal().then(() => {
+  const interruption = firstSignal().then(() => {
     interrupted = true
     process.stderr.write('\n  stopping; start the same command again to go on\n')
   })
@@ -66,7 +67,18 @@ export const moveCommand = async (path: string, flags: MoveFlags): Promise<numbe
   const pool = createPool(server.url, { max: 2, onError: () => undefined })
   const progress = createProgress()
   try {
-    const { service } = await running.started
+    // While the database cannot be reached this waits; Ctrl-C does not.
+    const started = await Promise.race([
+      running.started.catch((error: unknown) => {
+        throw databaseProblem(error, server.url)
+      }),
+      interruption,
+    ])
+    if (started === undefined) {
+      await stopWithin(running)
+      return exitCode.interrupted
+    }
+    const { service } = started
     let readAll = false
     service.intakeDone.then(() => {
       readAll = true
@@ -92,7 +104,11 @@ export const moveCommand = async (path: string, flags: MoveFlags): Promise<numbe
     })
     progress.end()
     await stopWithin(running)
-    const { written, bad } = await writeResults(pool, fleet.topic, flags.out ?? null)
+    // What is printed cannot be taken back: only a whole run prints, so that all runs together print each result once.
+    const { written, bad } =
+      done || flags.out !== undefined
+        ? await writeResults(pool, fleet.topic, flags.out ?? null)
+        : { written: 0, bad: 0 }
     if (problem !== null) throw new CommandError(problem)
     const counts = await readConservation(pool)
     const seconds = (performance.now() - startedAt) / 1000

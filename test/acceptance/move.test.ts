@@ -16,6 +16,7 @@ const csvOf = (devices: readonly string[]): string =>
   ].join('\n')
 
 interface Line {
+  readonly id: string
   readonly deviceName: string
   readonly outcome: string
   readonly final: boolean
@@ -90,6 +91,87 @@ describe('move FILE', () => {
     } finally {
       await database.drop()
     }
+  })
+
+  it('holds each final result once, with Ctrl-C at any moment and started again', async () => {
+    const database = await createTestDatabase()
+    try {
+      const [file, out] = [join(directory, 'fleet.csv'), join(directory, 'results.ndjson')]
+      const bad = ['bad name', 'bad/name', 'x'].map(
+        name => `${name},a1BwAGVexmp,iot-a,iot-b,1984000000000001`,
+      )
+      await writeFile(file, [csvOf(names('meter', 3_000)), ...bad].join('\n'))
+      const environment = {
+        ...credentials,
+        IOT_ENDPOINT: endpoint,
+        DATABASE_URL: database.url,
+        BATCH_MAX_DEVICES: '300',
+        BATCH_MAX_WAIT_MS: '200',
+        LOG_LEVEL: 'debug',
+      }
+      const moments = ['"migrated"', '"lease-held"', '"batch-claimed"', '"job-created"', '"job-settled"']
+      let printed: readonly string[] = []
+      for (const moment of moments) {
+        // Every other one would print its results, which it does only when it is through.
+        const toFile = moments.indexOf(moment) % 2 === 0
+        const cli = startCli(['move', file, ...(toFile ? ['--out', out] : [])], environment)
+        await cli.line(line => line.includes(moment))
+        cli.kill('SIGINT')
+        expect(await cli.ended).toBe(130)
+        printed = [...printed, ...cli.stdout]
+        if (!toFile) continue
+        const ids = (await resultsIn(out)).map(({ id, final }) => (final ? id : 'not final'))
+        expect(ids).not.toContain('not final')
+        expect(new Set(ids).size).toBe(ids.length)
+      }
+      expect(printed).toEqual([])
+
+      const last = startCli(['move', file, '--out', out], environment)
+      expect(await last.ended).toBe(3)
+      const lines = await resultsIn(out)
+      expect(new Set(lines.map(({ id }) => id)).size).toBe(3_003)
+      expect(lines).toHaveLength(3_003)
+      expect(lines.filter(({ outcome }) => outcome === 'moved')).toHaveLength(3_000)
+      expect(await truth()).toMatchObject({ moves: 3_000, movedTwice: 0 })
+
+      const printing = startCli(['move', file], environment)
+      expect(await printing.ended).toBe(3)
+      expect([...printing.stdout].sort()).toEqual(lines.map(line => JSON.stringify(line)).sort())
+    } finally {
+      await database.drop()
+    }
+  })
+
+  it('ends at Ctrl-C while it waits for its database', async () => {
+    const cli = startCli(
+      ['move', '-'],
+      {
+        ...credentials,
+        IOT_ENDPOINT: endpoint,
+        DATABASE_URL: 'postgres://u:p@127.0.0.1:1/x',
+        LOG_LEVEL: 'warn',
+      },
+      csvOf(['meter-1']),
+    )
+    await cli.line(line => line.includes('waiting for the database'))
+    cli.kill('SIGINT')
+    expect(await cli.ended).toBe(130)
+    expect(cli.stdout).toEqual([])
+  })
+
+  it('says in a sentence that its database refuses it', async () => {
+    const database = await createTestDatabase()
+    const url = new URL(database.url)
+    url.password = 'sesame'
+    const cli = startCli(
+      ['move', '-'],
+      { ...credentials, IOT_ENDPOINT: endpoint, DATABASE_URL: url.href },
+      csvOf(['meter-1']),
+    )
+    expect(await cli.ended).toBe(1)
+    expect(cli.stderr.join('\n')).toMatch(/password authentication failed.*Check the user/)
+    expect(cli.stderr.join('\n')).not.toMatch(/^ {4}at |sesame/m)
+    await database.drop()
   })
 
   it('needs no database of one’s own, writes to standard output, and ends with 3 when something failed', async () => {
