@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { demoCommand } from './commands/demo'
 import { CommandError, exitCode } from './commands/exit-code'
+import { holdCommand, releaseCommand } from './commands/hold'
 import { migrateCommand } from './commands/migrate'
 import { moveCommand } from './commands/move'
 import { runCommand } from './commands/run'
@@ -54,6 +55,21 @@ program
   .argument('<file>', 'CSV or NDJSON list of devices; - for standard input')
   .description('Sends a list of devices to the requests topic.')
   .action(ending(submitCommand))
+
+program
+  .command('hold')
+  .argument('<route>', 'its number: route_id in the view device_move.routes')
+  .description(
+    'Stops one route: none of its moves is bound to a job until it is released. Running jobs go on.',
+  )
+  .option('--reason <text>', 'why, for whoever looks at it')
+  .action(ending(holdCommand))
+
+program
+  .command('release')
+  .argument('<route>', 'its number: route_id in the view device_move.routes')
+  .description('Resumes a held route.')
+  .action(ending(releaseCommand))
 
 program
   .command('migrate')

@@ -2,13 +2,14 @@
 import { firstValueFrom } from 'rxjs'
 import type { Config } from './config'
 import type { Observe } from './domain/flow-event'
+import { createMutations } from './http/mutations'
 import { type HttpServer, type Readiness, startHttpServer } from './http/server'
 import { journalChunks } from './intake/journal-chunks'
 import { createRecordParser } from './intake/parse-record'
 import { createOutcomeSink } from './kafka/outcome-sink'
 import { createRequestSource } from './kafka/request-source'
 import { openDatabase } from './open-database'
-import type { OutcomeSink, RequestSource } from './ports'
+import type { OutcomeSink, RequestSource, RouteControl } from './ports'
 import { createService, type Service } from './service'
 import { logEvents } from './telemetry/log-events'
 import type { Logger } from './telemetry/logger'
@@ -43,6 +44,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
   const closers: (() => Promise<void>)[] = []
   let stopping = false
   let service: Service | null = null
+  let routes: RouteControl | null = null
   let readiness: () => Promise<Readiness> = async () => ({ ready: false, waitingFor: 'database' })
   let scrape: () => Promise<{ body: string; contentType: string }> = async () => ({
     body: '',
@@ -54,6 +56,13 @@ export const startMain = (config: Config, options: MainOptions): Running => {
     const server = await startHttpServer(config.httpHost, config.httpPort, {
       readiness: () => readiness(),
       scrape: () => scrape(),
+      mutations: createMutations({
+        token: config.httpToken,
+        routes: () => routes,
+        onChange: (hold, from) =>
+          logger.info({ ...hold, from }, hold.heldAt === null ? 'route-released' : 'route-held'),
+      }),
+      onError: error => logger.error({ err: error }, 'http'),
     })
     closers.push(server.close)
     logger.info({ url: server.url }, 'listening')
@@ -86,6 +95,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       isStopping: () => stopping,
     })
     closers.push(database.close)
+    routes = database.routes
     const source = options.source ?? kafkaSource()
     const sink = options.sink === undefined ? kafkaSink() : options.sink
     const metrics = createMetrics({

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from './config'
-import { TransientError } from './ports'
+import { type RouteControl, TransientError } from './ports'
 import { createChanges } from './postgres/changes'
 import { type Conservation, readConservation } from './postgres/conservation'
 import { createDriveJournal } from './postgres/drive-journal'
@@ -13,6 +13,7 @@ import { createLease } from './postgres/lease'
 import { migrate } from './postgres/migrate'
 import { createOutbox } from './postgres/outbox'
 import { createPool } from './postgres/pool'
+import { createRouteControl } from './postgres/route-hold'
 import type { ServiceParts } from './service'
 import type { Logger } from './telemetry/logger'
 
@@ -25,6 +26,7 @@ const retryEveryMs = 2_000
 
 export interface Database {
   readonly parts: Pick<ServiceParts, 'intakeJournal' | 'driveJournal' | 'outbox' | 'changes$' | 'lease'>
+  readonly routes: RouteControl
   /** null: the database cannot be reached. */
   readonly conservation: () => Promise<Conservation | null>
   readonly close: () => Promise<void>
@@ -80,6 +82,7 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
       changes$: createChanges(url, { name }),
       lease,
     },
+    routes: createRouteControl(pool),
     conservation: async () => {
       try {
         return await readConservation(pool)

@@ -1,5 +1,5 @@
 /**
- * The five things outside, as the flows see them. Every method returns a cold Observable: nothing happens before
+ * The things outside, as the flows see them. Every method returns a cold Observable: nothing happens before
  * it is subscribed, and subscribing again does it again (promises are not virtual, and cannot be repeated).
  * Expected failures are values; what is thrown is either transient (`TransientError`: the same call may work
  * later), `LeaseLostError`, or a defect.
@@ -12,6 +12,7 @@ import type { ListedLike } from './domain/reconcile'
 import type { RefusalKind } from './domain/refusal'
 import type { MoveRequest, Rejection, SourcePosition } from './domain/request'
 import type { RouteFields } from './domain/route'
+import type { RouteHold } from './domain/route-hold'
 import type { DeviceResult } from './domain/settlement'
 
 /** Out of reach, busy or restarting: worth doing again after a pause. */
@@ -285,4 +286,17 @@ export interface Lease {
    * window has passed since it was acquired. Unsubscribing releases it when `idle()` says that no call is under way.
    */
   hold(idle: () => boolean): Observable<LeaseState>
+}
+
+// ── RouteControl ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * What operators say about single routes. Each emits the route as it is then, or null when there is none, and changes
+ * nothing when done again.
+ */
+export interface RouteControl {
+  /** Once it has emitted, nobody claims a batch of the route. A reason given again replaces the one before. */
+  hold(routeId: number, reason: string): Observable<RouteHold | null>
+  /** Drivers look at the route again at once. */
+  release(routeId: number): Observable<RouteHold | null>
 }

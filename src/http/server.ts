@@ -1,5 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { answer, answerJson } from './answer'
+import { createHostHeaderCheck } from './host-header'
+import type { Mutations } from './mutations'
 
 /** Able to work, or why not. */
 export interface Readiness {
@@ -10,6 +13,9 @@ export interface Readiness {
 export interface HttpDeps {
   readonly readiness: () => Promise<Readiness>
   readonly scrape: () => Promise<{ readonly body: string; readonly contentType: string }>
+  readonly mutations: Mutations
+  /** Told of what nobody expected; the answer says no more than that it happened. */
+  readonly onError: (error: unknown) => void
 }
 
 export interface HttpServer {
@@ -17,18 +23,9 @@ export interface HttpServer {
   readonly close: () => Promise<void>
 }
 
-const answer = (response: ServerResponse, status: number, contentType: string, body: string): void => {
-  response.writeHead(status, {
-    'content-type': contentType,
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-  })
-  response.end(body)
-}
-
-const json = (response: ServerResponse, status: number, value: unknown): void =>
-  answer(response, status, 'application/json; charset=utf-8', `${JSON.stringify(value)}\n`)
+/** Against those who send slowly, ms: head, whole request, how often it is looked at; and against many at once. */
+const limits = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 }
+const maxConnections = 256
 
 /**
  * `/healthz` the process answers · `/readyz` it can work, with the reason if not · `/metrics` for Prometheus.
@@ -36,37 +33,51 @@ const json = (response: ServerResponse, status: number, value: unknown): void =>
  */
 export const startHttpServer = async (host: string, port: number, deps: HttpDeps): Promise<HttpServer> => {
   const routes: Readonly<Record<string, (response: ServerResponse) => Promise<void>>> = {
-    '/healthz': async response => json(response, 200, { alive: true }),
+    '/healthz': async response => answerJson(response, 200, { alive: true }),
     '/readyz': async response => {
       const readiness = await deps.readiness()
-      json(response, readiness.ready ? 200 : 503, readiness)
+      answerJson(response, readiness.ready ? 200 : 503, readiness)
     },
     '/metrics': async response => {
       const { body, contentType } = await deps.scrape()
       answer(response, 200, contentType, body)
     },
   }
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const path = (request.url ?? '/').split('?')[0] ?? '/'
-    const route = routes[path]
-    if (route === undefined)
-      json(response, 404, { error: `nothing at ${path.slice(0, 100)}`, paths: Object.keys(routes) })
-    else if (request.method !== 'GET' && request.method !== 'HEAD') json(response, 405, { error: 'use GET' })
-    else await route(response)
-  }
-  const server = createServer((request, response) => {
-    handle(request, response).catch((error: unknown) => {
-      if (response.headersSent) response.destroy()
-      else json(response, 500, { error: error instanceof Error ? error.message : 'unexpected error' })
-    })
-  })
-  server.requestTimeout = 10_000
+  const server = createServer(limits)
+  server.maxConnections = maxConnections
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, resolve)
   })
   // listen() was called with a host and a port, so the address is never a pipe's name.
   const address = server.address() as AddressInfo
+  const isMeantHere = createHostHeaderCheck(address.address)
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (!isMeantHere(request.headers.host)) {
+      answerJson(response, 421, { error: 'the Host header names another machine' }, { connection: 'close' })
+      return
+    }
+    const path = (request.url ?? '/').split('?')[0] ?? '/'
+    const mutation = deps.mutations(request, path)
+    const route = routes[path]
+    if (mutation !== null) {
+      const { status, body, headers } = await mutation
+      answerJson(response, status, body, headers)
+    } else if (route === undefined)
+      answerJson(response, 404, { error: `nothing at ${path.slice(0, 100)}`, paths: Object.keys(routes) })
+    else if (request.method !== 'GET' && request.method !== 'HEAD')
+      answerJson(response, 405, { error: 'use GET' })
+    else await route(response)
+  }
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    handle(request, response).catch((error: unknown) => {
+      // Whoever hung up half-way through a request is told nothing, and is no fault of ours.
+      if (request.destroyed && !request.complete) return
+      deps.onError(error)
+      if (response.headersSent) response.destroy()
+      else answerJson(response, 500, { error: 'unexpected error: see the log' })
+    })
+  })
   const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address
   return {
     url: `http://${shown}:${address.port}`,

@@ -1,4 +1,5 @@
 /** The journal's contract suite runs on harnesses: one over the fake, one over PostgreSQL. */
+import { firstValueFrom } from 'rxjs'
 import type { LookUp } from '../../src/domain/look-up'
 import type { DriveJournal, IntakeJournal, Outbox } from '../../src/ports'
 import { createDriveJournal } from '../../src/postgres/drive-journal'
@@ -6,6 +7,7 @@ import { createIntakeJournal } from '../../src/postgres/intake-journal'
 import { createOutbox } from '../../src/postgres/outbox'
 import type { Pool } from '../../src/postgres/pool'
 import { readJobEvidence } from '../../src/postgres/read-evidence'
+import { createRouteControl } from '../../src/postgres/route-hold'
 import { createFakeJournal } from './fake-journal'
 import type { Conservation } from './fake-journal/conservation'
 import { createJournalDatabase, type JournalDatabase } from './journal-database'
@@ -73,6 +75,10 @@ const emptied = `
     route_intake, route restart identity cascade;
   update lease set epoch = 1; update outbox_counter set last_id = 0`
 
+export const emptyJournal = async (pool: Pool): Promise<void> => {
+  await pool.query(emptied)
+}
+
 const counted = `
   with states as (select state, count(*) as n from device_move.moves group by state),
   repeats as (select (select count(*) from left_out where reason = 'duplicate')
@@ -111,11 +117,8 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
     return rows[0]?.epoch ?? 0n
   },
   holdRoute: async (routeId, isHeld) => {
-    await pool.query(
-      `update route set held_at = case when $2 then now() end, held_reason = case when $2 then 'test' end
-       where route_id = $1`,
-      [routeId, isHeld],
-    )
+    const routes = createRouteControl(pool)
+    await firstValueFrom(isHeld ? routes.hold(routeId, 'test') : routes.release(routeId))
   },
   evidence: async jobId => {
     const found = await readJobEvidence(pool, String(jobId))
@@ -133,7 +136,7 @@ export const postgresUnderTest = (): JournalUnderTest => {
     open: async options => {
       prepared ??= createJournalDatabase()
       const { pool } = await prepared
-      await pool.query(emptied)
+      await emptyJournal(pool)
       return harnessOn(pool, options)
     },
     close: async () => {
