@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { startChildServer } from './child-server'
+import { type ChildServer, type ChildServerOptions, startChildServer } from './child-server'
 import { findJava } from './find-java'
 import { withFreePorts } from './free-port'
 import { kafkaJars, kafkaSettings } from './kafka-jars'
@@ -31,10 +31,14 @@ export interface StartedBroker {
 
 type Log = ((line: string) => void) | undefined
 
-interface Tools {
+export interface JavaTools {
   readonly java: string
+  /** Directory of the broker's jars. */
   readonly libs: string
 }
+
+/** @throws EmbeddedServerError when Java, Maven or the network is missing */
+export const javaTools = async (): Promise<JavaTools> => ({ java: await findJava(), libs: await kafkaJars() })
 
 /** The class path is relative, so that no character of the jars' own path can break it. */
 const javaArguments = (home: string, heap: string, ...rest: readonly string[]): string[] => [
@@ -47,30 +51,46 @@ const javaArguments = (home: string, heap: string, ...rest: readonly string[]): 
   ...rest,
 ]
 
-const serve = async ({ java, libs }: Tools, ports: readonly number[], log: Log): Promise<StartedBroker> => {
+const propertiesIn = (home: string): string => join(home, 'server.properties')
+
+/** Writes the broker's settings into its home and makes an empty storage for them. */
+export const prepareBroker = async (
+  { java, libs }: JavaTools,
+  home: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<void> => {
+  await writeFile(propertiesIn(home), asProperties(settings))
+  const clusterId = newClusterId(randomBytes(16))
+  const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', propertiesIn(home)]
+  await run(java, javaArguments(home, '-Xmx128m', ...format), { cwd: libs, env: environment })
+}
+
+/** Starts the broker of a prepared home, also again after it was stopped or killed. */
+export const runBroker = (
+  { java, libs }: JavaTools,
+  home: string,
+  options: Pick<ChildServerOptions, 'stopSignal' | 'watch' | 'log'>,
+): Promise<ChildServer> =>
+  startChildServer({
+    name: 'Kafka',
+    command: java,
+    args: javaArguments(home, '-Xmx768m', 'kafka.Kafka', propertiesIn(home)),
+    cwd: libs,
+    env: environment,
+    readyLine: /Kafka Server started/,
+    readyWithinMs,
+    ...options,
+  })
+
+const serve = async (tools: JavaTools, ports: readonly number[], log: Log): Promise<StartedBroker> => {
   const home = await mkdtemp(join(tmpdir(), 'device-move-kafka-'))
   const watch = createParentWatch(home)
   const [port = 0, controllerPort = 0] = ports
   try {
-    const properties = join(home, 'server.properties')
     const place: BrokerPlace = { address: '127.0.0.1', port, controllerPort, dataDir: join(home, 'data') }
-    await writeFile(properties, asProperties(brokerSettings(place)))
-    const clusterId = newClusterId(randomBytes(16))
-    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties]
-    await run(java, javaArguments(home, '-Xmx128m', ...format), { cwd: libs, env: environment })
-    const server = await startChildServer({
-      name: 'Kafka',
-      command: java,
-      args: javaArguments(home, '-Xmx768m', 'kafka.Kafka', properties),
-      cwd: libs,
-      env: environment,
-      readyLine: /Kafka Server started/,
-      readyWithinMs,
-      // Nothing of it is kept, so nothing is worth waiting for.
-      stopSignal: 'SIGKILL',
-      watch,
-      log,
-    })
+    await prepareBroker(tools, home, brokerSettings(place))
+    // Nothing of it is kept, so nothing is worth waiting for.
+    const server = await runBroker(tools, home, { stopSignal: 'SIGKILL', watch, log })
     return {
       brokers: [`127.0.0.1:${port}`],
       stop: async () => {
@@ -91,6 +111,6 @@ const serve = async ({ java, libs }: Tools, ports: readonly number[], log: Log):
  * @throws EmbeddedServerError when Java, Maven or the network is missing
  */
 export const startJavaKafka = async (log: Log): Promise<StartedBroker> => {
-  const tools = { java: await findJava(), libs: await kafkaJars() }
+  const tools = await javaTools()
   return withFreePorts(2, ports => serve(tools, ports, log))
 }

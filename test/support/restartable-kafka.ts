@@ -1,0 +1,100 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { withFreePorts } from '../../src/embedded/free-port'
+import { javaTools, prepareBroker, runBroker } from '../../src/embedded/kafka-java'
+import { brokerSettings } from '../../src/embedded/kafka-properties'
+import { createParentWatch } from '../../src/embedded/parent-watch'
+import { startTcpProxy, type TcpProxy } from './tcp-proxy'
+
+export interface RestartableKafka {
+  /** The broker itself, for whoever is not to be disturbed. */
+  readonly brokers: readonly string[]
+  /** One link each; the broker tells a client that came by a link to go on using that link. */
+  readonly links: readonly TcpProxy[]
+  /** SIGKILL, or SIGTERM for an orderly end. */
+  halt(how: 'kill' | 'stop'): Promise<void>
+  /** On the same data and ports, after `halt`. */
+  start(): Promise<void>
+  /** SIGSTOP and SIGCONT: it takes connections and answers nothing meanwhile. */
+  freeze(): void
+  thaw(): void
+  /** Ends it, with its data. */
+  stop(): Promise<void>
+}
+
+/** So many listeners besides the plain one, each advertised as its proxy's address. */
+const withLinks = (
+  settings: Readonly<Record<string, string>>,
+  links: readonly { readonly innerPort: number; readonly port: number }[],
+): Record<string, string> => {
+  const more = (name: string, entries: readonly string[]) => ({
+    [name]: [settings[name] ?? '', ...entries].join(','),
+  })
+  return {
+    ...settings,
+    ...more(
+      'listeners',
+      links.map(({ innerPort }, at) => `LINK${at}://127.0.0.1:${innerPort}`),
+    ),
+    ...more(
+      'advertised.listeners',
+      links.map(({ port }, at) => `LINK${at}://127.0.0.1:${port}`),
+    ),
+    ...more(
+      'listener.security.protocol.map',
+      links.map((_, at) => `LINK${at}:PLAINTEXT`),
+    ),
+  }
+}
+
+/**
+ * A broker on this machine's Java that can be killed and started again on its data, with links to it that can go
+ * wrong apart from each other.
+ * @throws EmbeddedServerError when Java, Maven or the network is missing
+ */
+export const startRestartableKafka = async (links: number): Promise<RestartableKafka> => {
+  const tools = await javaTools()
+  return withFreePorts(2 + links, async ([port = 0, controllerPort = 0, ...innerPorts]) => {
+    const home = await mkdtemp(join(tmpdir(), 'device-move-kafka-'))
+    const watch = createParentWatch(home)
+    const proxies = await Promise.all(innerPorts.map(inner => startTcpProxy(inner)))
+    const remove = async (): Promise<void> => {
+      await Promise.all(proxies.map(proxy => proxy.close()))
+      await rm(home, { recursive: true, force: true })
+      watch.done()
+    }
+    const run = () => runBroker(tools, home, { stopSignal: 'SIGTERM', watch })
+    try {
+      const settings = brokerSettings({
+        address: '127.0.0.1',
+        port,
+        controllerPort,
+        dataDir: join(home, 'data'),
+      })
+      const ends = proxies.map((proxy, at) => ({ innerPort: innerPorts[at] ?? 0, port: proxy.port }))
+      await prepareBroker(tools, home, withLinks(settings, ends))
+      let server = await run()
+      return {
+        brokers: [`127.0.0.1:${port}`],
+        links: proxies,
+        halt: async how => {
+          if (how === 'kill') process.kill(server.pid, 'SIGKILL')
+          await server.stop()
+        },
+        start: async () => {
+          server = await run()
+        },
+        freeze: () => process.kill(server.pid, 'SIGSTOP'),
+        thaw: () => process.kill(server.pid, 'SIGCONT'),
+        stop: async () => {
+          await server.stop()
+          await remove()
+        },
+      }
+    } catch (error) {
+      await remove()
+      throw error
+    }
+  })
+}
