@@ -28,6 +28,5 @@ module.exports = {
     project('contract', withServers),
     project('integration', withServers),
     project('acceptance', withServers),
-    project('chaos', withServers),
   ],
 }

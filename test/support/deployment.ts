@@ -1,4 +1,4 @@
-import { Client } from 'pg'
+import { Pool } from 'pg'
 import { type CliProcess, startCli, until } from './cli-process'
 import { createTestDatabase } from './database'
 import { createTopics, produceRecords, testBrokers, uniqueTopic } from './kafka'
@@ -8,11 +8,13 @@ export interface Deployment {
   readonly topics: { readonly requests: string; readonly results: string; readonly deadLetters: string }
   readonly databaseUrl: string
   readonly simulatorUrl: string
-  /** Starts a replica of the service. */
-  run(): CliProcess
+  /** Starts a replica of the service; `more` is added to its environment. */
+  run(more?: Readonly<Record<string, string>>): CliProcess
   /** One request a device. */
   submit(devices: readonly string[], more?: Readonly<Record<string, unknown>>): Promise<void>
   conservation(): Promise<Readonly<Record<string, number>>>
+  /** Rows of the outbox that are still to be published. */
+  unpublished(): Promise<number>
   /** Waits until so many moves are taken in and nothing is under way. */
   settled(accepted: number): Promise<Readonly<Record<string, number>>>
   /** The simulator's own view: what happened to devices, and how the quota was kept. */
@@ -46,9 +48,9 @@ export const createDeployment = async (
   const { listening } = JSON.parse(await simulator.line(line => line.startsWith('{"listening"'))) as {
     listening: string
   }
-  const client = new Client({ connectionString: database.url })
-  client.on('error', () => undefined)
-  await client.connect()
+  // A pool, since the database may be started again in the middle.
+  const pool = new Pool({ connectionString: database.url, max: 1 })
+  pool.on('error', () => undefined)
   const replicas: CliProcess[] = []
   const environment = {
     ...credentials,
@@ -69,7 +71,7 @@ export const createDeployment = async (
     (await (await fetch(`${listening}${path}`)).json()) as T
 
   const conservation = async (): Promise<Record<string, number>> => {
-    const { rows } = await client.query<Record<string, string>>('select * from device_move.conservation')
+    const { rows } = await pool.query<Record<string, string>>('select * from device_move.conservation')
     return Object.fromEntries(Object.entries(rows[0] ?? {}).map(([name, value]) => [name, Number(value)]))
   }
   return {
@@ -77,8 +79,8 @@ export const createDeployment = async (
     topics,
     databaseUrl: database.url,
     simulatorUrl: listening,
-    run: () => {
-      const replica = startCli(['run'], environment)
+    run: (more = {}) => {
+      const replica = startCli(['run'], { ...environment, ...more })
       replicas.push(replica)
       return replica
     },
@@ -99,6 +101,10 @@ export const createDeployment = async (
         )
     },
     conservation,
+    unpublished: async () => {
+      const { rows } = await pool.query<{ count: string }>('select count(*) from device_move_journal.outbox')
+      return Number(rows[0]?.count)
+    },
     settled: async accepted => {
       let counts: Record<string, number> = {}
       await until(async () => {
@@ -114,7 +120,7 @@ export const createDeployment = async (
     stop: async () => {
       for (const process of [...replicas, simulator]) process.kill('SIGKILL')
       await Promise.all([...replicas, simulator].map(process => process.ended))
-      await client.end()
+      await pool.end()
       await database.drop()
     },
   }

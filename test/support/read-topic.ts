@@ -11,11 +11,12 @@ export interface ReadRecord {
 }
 
 /**
- * All records of committed transactions, by partition and offset. A mark is appended to every partition and read up
- * to: a reader of committed records sees it only once the transactions before it have ended, and the ends that
- * kafkajs tells leave out what was committed a moment ago. Not for a topic that somebody else reads meanwhile.
+ * Hands on every record of committed transactions once, by offset within a partition. A mark is appended to every
+ * partition and read up to: a reader of committed records sees it only once the transactions before it have ended,
+ * and the ends that kafkajs tells leave out what was committed a moment ago. Not for a topic that somebody else
+ * reads meanwhile.
  */
-export const readTopic = async (topic: string): Promise<ReadRecord[]> => {
+export const eachRecord = async (topic: string, visit: (record: ReadRecord) => void): Promise<void> => {
   const { topics } = await withTestAdmin(admin => admin.fetchTopicMetadata({ topics: [topic] }))
   const unread = new Set(topics.flatMap(({ partitions }) => partitions.map(({ partitionId }) => partitionId)))
   const mark = uniqueTopic('mark')
@@ -23,8 +24,8 @@ export const readTopic = async (topic: string): Promise<ReadRecord[]> => {
     topic,
     [...unread].map(partition => ({ partition, value: null, headers: { [markName]: mark } })),
   )
-  // By place: a partition that is fetched again counts once.
-  const records = new Map<string, ReadRecord>()
+  // A partition that is fetched again counts once.
+  const next = new Map<number, bigint>()
   const consumer = testKafka().consumer({ groupId: mark, readUncommitted: false, maxWaitTimeInMs: 50 })
   await consumer.connect()
   try {
@@ -35,20 +36,16 @@ export const readTopic = async (topic: string): Promise<ReadRecord[]> => {
         .run({
           autoCommit: false,
           eachBatch: async ({ batch: { partition, messages }, resolveOffset }) => {
-            for (const { offset, key, value, headers: raw = {} } of messages) {
+            for (const { offset: place, key, value, headers: raw = {} } of messages) {
+              resolveOffset(place)
+              const offset = BigInt(place)
+              if (offset < (next.get(partition) ?? 0n)) continue
+              next.set(partition, offset + 1n)
               const headers = Object.fromEntries(
                 Object.entries(raw).map(([name, bytes]) => [name, Buffer.from(String(bytes))]),
               )
-              if (headers[markName] === undefined)
-                records.set(`${partition}/${offset}`, {
-                  partition,
-                  offset: BigInt(offset),
-                  key,
-                  value,
-                  headers,
-                })
+              if (headers[markName] === undefined) visit({ partition, offset, key, value, headers })
               else if (String(headers[markName]) === mark) unread.delete(partition)
-              resolveOffset(offset)
             }
             if (unread.size === 0) resolve()
           },
@@ -59,7 +56,11 @@ export const readTopic = async (topic: string): Promise<ReadRecord[]> => {
     await consumer.disconnect()
     await withTestAdmin(admin => admin.deleteGroups([mark]))
   }
-  return [...records.values()].sort(
-    (a, b) => a.partition - b.partition || Number(a.offset) - Number(b.offset),
-  )
+}
+
+/** All records of committed transactions, by partition and offset; see `eachRecord`. */
+export const readTopic = async (topic: string): Promise<ReadRecord[]> => {
+  const records: ReadRecord[] = []
+  await eachRecord(topic, record => records.push(record))
+  return records.sort((a, b) => a.partition - b.partition || Number(a.offset) - Number(b.offset))
 }

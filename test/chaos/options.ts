@@ -1,0 +1,63 @@
+import { parseArgs } from 'node:util'
+
+export interface ChaosOptions {
+  readonly devices: number
+  readonly seed: number
+  /** How long requests come in and things are disturbed, ms. */
+  readonly forMs: number
+  /** Mean time between two disturbances, ms. */
+  readonly everyMs: number
+  readonly longestFreezeMs: number
+  readonly replicas: number
+  readonly routes: number
+  readonly batch: number
+  /** Whether the provider has its faults too. */
+  readonly faults: boolean
+  /** Directory for the logs; null: a temporary one, kept if the run fails. */
+  readonly logs: string | null
+}
+
+export const usage = `npm run test:chaos -- [--devices 20000] [--seed 1] [--seconds 60] [--every 4] [--freeze 15]
+                         [--replicas 3] [--routes 12] [--batch 1000] [--faults] [--logs DIR]
+  --seconds  how long requests come in and things are disturbed (a multiple of it passes until all is settled)
+  --every    mean seconds between two disturbances
+  --freeze   longest freeze, seconds
+  --faults   the provider throttles, fails, loses answers, interrupts jobs and leaves out rows, too`
+
+/** @throws Error for people, on anything that is not understood. */
+export const readOptions = (args: readonly string[]): ChaosOptions => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      devices: { type: 'string', default: '20000' },
+      seed: { type: 'string', default: '1' },
+      seconds: { type: 'string', default: '60' },
+      every: { type: 'string', default: '4' },
+      freeze: { type: 'string', default: '15' },
+      replicas: { type: 'string', default: '3' },
+      routes: { type: 'string', default: '12' },
+      batch: { type: 'string', default: '1000' },
+      faults: { type: 'boolean', default: false },
+      logs: { type: 'string' },
+    },
+  })
+  const number = (
+    name: 'devices' | 'seed' | 'seconds' | 'every' | 'freeze' | 'replicas' | 'routes' | 'batch',
+  ) => {
+    const value = Number(values[name])
+    if (!(value >= 1)) throw new Error(`--${name}: a number of 1 or more`)
+    return value
+  }
+  return {
+    devices: number('devices'),
+    seed: number('seed'),
+    forMs: number('seconds') * 1_000,
+    everyMs: number('every') * 1_000,
+    longestFreezeMs: number('freeze') * 1_000,
+    replicas: number('replicas'),
+    routes: number('routes'),
+    batch: number('batch'),
+    faults: values.faults,
+    logs: values.logs ?? null,
+  }
+}

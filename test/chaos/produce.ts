@@ -1,0 +1,65 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { createRequestProducer } from '../../src/kafka/submit-producer'
+import { type FleetRecord, isSentTwice } from './fleet'
+
+export interface ProduceOptions {
+  readonly brokers: readonly string[]
+  readonly topic: string
+  readonly seed: number
+  /** Spread over so long. */
+  readonly forMs: number
+  /** Records in all. */
+  readonly total: number
+  readonly say: (text: string) => void
+}
+
+const chunkSize = 500
+const againAfterMs = 500
+
+/**
+ * Sends all records in their order, some of them a second time later on, at an even pace. A producer like any other:
+ * what it cannot be sure of it sends again. Resolves with how many records went out, second ones included.
+ */
+export const produce = async (records: Iterable<FleetRecord>, options: ProduceOptions): Promise<number> => {
+  const { brokers, topic, forMs, total, say } = options
+  const twice = isSentTwice(options.seed)
+  const producer = createRequestProducer({
+    kafka: { brokers, clientId: 'chaos-producer', log: () => undefined },
+    topic,
+  })
+  let [sent, first] = [0, 0]
+
+  const send = async (chunk: readonly FleetRecord[]): Promise<void> => {
+    for (;;) {
+      try {
+        await producer.send(chunk.map(({ key, value }) => ({ key, value, headers: {} })))
+        sent += chunk.length
+        return
+      } catch (error) {
+        say(`producer: ${error instanceof Error ? error.message : String(error)}; sending again`)
+        await pause(againAfterMs)
+      }
+    }
+  }
+
+  const startedAt = performance.now()
+  let chunk: FleetRecord[] = []
+  let again: FleetRecord[] = []
+  const flush = async (): Promise<void> => {
+    const repeats = again
+    again = chunk.filter(twice)
+    await send([...chunk, ...repeats])
+    first += chunk.length
+    chunk = []
+    const dueAt = startedAt + (first / total) * forMs
+    if (performance.now() < dueAt) await pause(dueAt - performance.now())
+  }
+  for (const record of records) {
+    chunk.push(record)
+    if (chunk.length >= chunkSize) await flush()
+  }
+  await flush()
+  await flush()
+  await producer.close()
+  return sent
+}

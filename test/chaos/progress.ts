@@ -1,0 +1,81 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Deployment } from '../support/deployment'
+
+export interface Progress {
+  /** Resolves when so many moves and rejections have their final outcome and it is published; false: stuck. */
+  finished(expected: number): Promise<boolean>
+  /** Since the start, ms. */
+  readonly longestPauseMs: number
+  readonly worstGap: number
+  readonly last: Readonly<Record<string, number>>
+  stop(): void
+}
+
+const everyMs = 250
+
+/** Watches the database from the side: how long nothing happens, and that conservation holds at every moment. */
+export const watchProgress = (
+  deployment: Deployment,
+  patienceMs: number,
+  say: (text: string) => void,
+): Progress => {
+  let isStopped = false
+  let last: Readonly<Record<string, number>> = {}
+  let [longestPauseMs, worstGap, changedAt, saidAt] = [0, 0, performance.now(), performance.now()]
+  let unpublished = Number.NaN
+  let before = ''
+
+  const look = async (): Promise<void> => {
+    try {
+      last = await deployment.conservation()
+      unpublished = await deployment.unpublished()
+    } catch {
+      // Before the first migration, and while the database is down.
+      return
+    }
+    worstGap = Math.max(worstGap, Math.abs(last.gap ?? 0))
+    const now = JSON.stringify([last, unpublished])
+    if (now === before) return
+    before = now
+    changedAt = performance.now()
+  }
+  const watching = (async () => {
+    while (!isStopped) {
+      await look()
+      longestPauseMs = Math.max(longestPauseMs, performance.now() - changedAt)
+      if (performance.now() - saidAt > 10_000) {
+        saidAt = performance.now()
+        say(`${JSON.stringify(last)}, outbox ${unpublished}`)
+      }
+      await pause(everyMs)
+    }
+  })()
+
+  const isFinished = (expected: number): boolean => {
+    const { accepted = 0, pending = 0, in_flight = 0, retrying = 0, held = 0, duplicate = 0 } = last
+    return accepted - duplicate >= expected && pending + in_flight + retrying + held + unpublished === 0
+  }
+  return {
+    finished: async expected => {
+      while (!isFinished(expected)) {
+        if (performance.now() - changedAt > patienceMs) return false
+        await pause(everyMs)
+      }
+      isStopped = true
+      await watching
+      return true
+    },
+    get longestPauseMs() {
+      return longestPauseMs
+    },
+    get worstGap() {
+      return worstGap
+    },
+    get last() {
+      return last
+    },
+    stop: () => {
+      isStopped = true
+    },
+  }
+}
