@@ -84,7 +84,7 @@ export const figures = (run: Run, verdict: Verdict): Figure[] => {
       value: ended('pending') + ended('in_flight') + ended('retrying') + ended('held'),
       mustBe: 0,
     },
-    { label: 'gap at the end; largest on the way', value: ended('gap'), mustBe: 0 },
+    { label: 'conservation gap at the end', value: ended('gap'), mustBe: 0 },
     { label: 'largest conservation gap on the way', value: run.worstGap, mustBe: 0 },
   ]
 }

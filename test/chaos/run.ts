@@ -40,6 +40,8 @@ const run = async (options: ChaosOptions, logs: string): Promise<boolean> => {
   })
   const progress = watchProgress(deployment, patienceMs, say)
   try {
+    // Breaking what is not up yet would test little.
+    while (replicas.driver() === null) await pause(100)
     const beganAt = performance.now()
     const producing = Array.from({ length: producers }, (_, number) => {
       const share = fleet.filter(({ key }) => hash32('producer', key) % producers === number)
