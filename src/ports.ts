@@ -239,7 +239,10 @@ export type FetchedResults =
   /** There, but no result file we can read (HTML, truncated, too large, host not allowed). */
   | { readonly kind: 'unreadable'; readonly message: string; readonly file: ResultFile | null }
 
-/** The provider. Limits are not its business: the pipeline wraps each call. Completes after one value. */
+/**
+ * The provider. Limits are not its business: the pipeline wraps each call. Completes after one value. Unsubscribing
+ * takes a call back as long as it has not left; whether it had, nobody can tell then.
+ */
 export interface JobApi {
   create(
     route: RouteFields,

@@ -44,7 +44,8 @@ export interface ServiceParts {
   readonly driveJournal: (epoch: bigint) => DriveJournal
   readonly outbox: Outbox
   readonly changes$: Changes
-  readonly api: JobApi
+  /** Bound to one epoch of the lease: what it sends leaves only while `mayCall`. */
+  readonly api: (mayCall: () => boolean) => JobApi
   readonly lease: Lease
   /** null: outcomes stay in the journal. */
   readonly sink: OutcomeSink | null

@@ -44,15 +44,19 @@ export const outcomeSinkOptions = (config: Config, logger: Logger): OutcomeSinkO
   }),
 })
 
-export const jobApi = (config: Config): JobApi =>
-  createJobApi({
-    accessKeyId: config.accessKeyId ?? '',
-    accessKeySecret: config.accessKeySecret ?? '',
-    ...(config.securityToken === null ? {} : { securityToken: config.securityToken }),
-    endpoint: config.iotEndpoint,
-    callTimeoutMs: config.callTimeoutMs,
-    resultFileHosts: config.resultFileHosts,
-  })
+/** The provider, for as long as `maySend` allows. */
+export const jobApi =
+  (config: Config) =>
+  (maySend: () => boolean): JobApi =>
+    createJobApi({
+      maySend,
+      accessKeyId: config.accessKeyId ?? '',
+      accessKeySecret: config.accessKeySecret ?? '',
+      ...(config.securityToken === null ? {} : { securityToken: config.securityToken }),
+      endpoint: config.iotEndpoint,
+      callTimeoutMs: config.callTimeoutMs,
+      resultFileHosts: config.resultFileHosts,
+    })
 
 export const defaultTarget = (config: Config): DefaultTarget => ({
   defaultTargetUid: config.targetUid,

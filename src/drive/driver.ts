@@ -23,7 +23,7 @@ export interface DriverPolicies {
 }
 
 export interface DriverDeps {
-  readonly api: JobApi
+  readonly api: (mayCall: () => boolean) => JobApi
   /** Outlives epochs: the provider remembers the calls of the last one. */
   readonly limiter: RateLimiter<Operation>
   readonly changes$: Changes
@@ -56,7 +56,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
         concatMap(meanJobMs => {
           const capacity = policies.quotaJobs
           slots = createJobSlots({ capacity })
-          const calls = createProviderCalls({ api, limiter, mayCall, observe })
+          const calls = createProviderCalls({ api: api(mayCall), limiter, mayCall, observe })
           const view = createAccountView({ calls, slots, capacity, meanJobMs, onError: failedLook(observe) })
           const { createSettleMs, refusals, attempts } = policies
           const runJob = createRunJob({

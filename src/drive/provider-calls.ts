@@ -67,7 +67,11 @@ export const createProviderCalls = ({ api, limiter, mayCall, observe }: Provider
     list: query => timed('list', api.list(query)).pipe(limiter.limit('list')),
     query: providerJobId => timed('query', api.query(providerJobId)).pipe(limiter.limit('query')),
     detail: providerJobId => timed('detail', api.detail(providerJobId)).pipe(limiter.limit('detail')),
-    fetchResults: (url, sent) => api.fetchResults(url, sent),
+    fetchResults: (url, sent) =>
+      defer(() => {
+        if (!mayCall()) throw new LeaseLostError('no result file without the lease')
+        return api.fetchResults(url, sent)
+      }),
   }
 }
 

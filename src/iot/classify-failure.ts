@@ -16,6 +16,8 @@ export interface FailureClassifier {
   ofError(error: unknown): CallFailure
   /** An answer we cannot use. For a create: it may have run. */
   ofUselessAnswer(kind: 'unanswered' | 'unknown', why: string): CallFailure
+  /** It certainly never left this process, whole. */
+  ofUnsent(why: string): CallFailure
   /** No answer within the deadline. */
   ofDeadline(deadlineMs: number): CallFailure
 }
@@ -53,6 +55,7 @@ export const createFailureClassifier = (
     },
 
     ofUselessAnswer: (kind, why) => failure(kind, 'unusable-answer', why),
+    ofUnsent: why => failure('not-sent', why, `not sent: ${why}`),
     ofDeadline: deadlineMs => failure('unanswered', 'deadline', `no answer within ${deadlineMs} ms`),
   }
 

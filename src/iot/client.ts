@@ -1,9 +1,10 @@
 import OpenApi, { Config, OpenApiRequest, Params } from '@alicloud/openapi-client'
 import { RuntimeOptions } from '@alicloud/tea-util'
-import { catchError, defer, from, map, type Observable, of, raceWith, timer } from 'rxjs'
-import type { CallResult } from '../ports'
+import { catchError, defer, finalize, from, map, type Observable, of, raceWith, timer } from 'rxjs'
+import type { CallFailure, CallResult } from '../ports'
 import { type Fields, fieldsOf } from './answer-fields'
 import type { FailureClassifier } from './classify-failure'
+import { NotSentError, type Passage, sendingBy } from './send-fenced'
 
 export interface ProviderRequest {
   readonly action: string
@@ -23,6 +24,8 @@ export interface ClientOptions {
   /** `https://iot.cn-shanghai.aliyuncs.com`, or the simulator's. */
   readonly endpoint: string
   readonly callTimeoutMs: number
+  /** Asked last, right before a call has left; default: always. */
+  readonly maySend?: () => boolean
 }
 
 const apiVersion = '2018-01-20'
@@ -35,11 +38,11 @@ const succeeded = (body: Fields): boolean | null => {
 }
 
 /**
- * One signed call, never repeated. Its failures are values. Subscribing sends it; unsubscribing does not take it
- * back, since the client cannot be cancelled.
+ * One signed call, never repeated. Its failures are values. Subscribing sends it; unsubscribing takes it back as
+ * long as its last byte has not left.
  */
 export const createClient = (options: ClientOptions, classify: FailureClassifier): Call => {
-  const { callTimeoutMs } = options
+  const { callTimeoutMs, maySend = () => true } = options
   const endpoint = new URL(options.endpoint)
   const client = new OpenApi(
     new Config({
@@ -50,12 +53,8 @@ export const createClient = (options: ClientOptions, classify: FailureClassifier
       protocol: endpoint.protocol.slice(0, -1),
     }),
   )
-  // Both, or the shorter default wins: the client's "connect" timeout is about an idle socket.
-  const runtime = new RuntimeOptions({
-    readTimeout: callTimeoutMs,
-    connectTimeout: callTimeoutMs,
-    autoretry: false,
-  })
+  // How long it may take is our own business (`send-fenced.ts` does the sending).
+  const runtime = new RuntimeOptions({ autoretry: false })
 
   const readAnswer = (body: Fields): CallResult<Fields> => {
     const success = succeeded(body)
@@ -76,19 +75,20 @@ export const createClient = (options: ClientOptions, classify: FailureClassifier
       reqBodyType: 'formData',
       bodyType: 'json',
     })
-    return defer(() =>
-      from(
-        client.callApi(
-          params,
-          new OpenApiRequest({ query: { ...query }, ...(body ? { body } : {}) }),
-          runtime,
+    return defer(() => {
+      const stop = new AbortController()
+      const passage: Passage = { maySend, signal: stop.signal, isOut: false }
+      const request = new OpenApiRequest({ query: { ...query }, ...(body ? { body } : {}) })
+      const late = (): CallFailure =>
+        passage.isOut ? classify.ofDeadline(callTimeoutMs) : classify.ofUnsent('deadline')
+      return from(sendingBy(passage, () => client.callApi(params, request, runtime))).pipe(
+        map(answer => readAnswer(fieldsOf(fieldsOf(answer).body))),
+        catchError((error: unknown) =>
+          of(error instanceof NotSentError ? classify.ofUnsent(error.why) : classify.ofError(error)),
         ),
-      ),
-    ).pipe(
-      map(answer => readAnswer(fieldsOf(fieldsOf(answer).body))),
-      catchError((error: unknown) => of(classify.ofError(error))),
-      // The client's timers start late and stop early (headers, then silence): this one holds whatever happens.
-      raceWith(timer(callTimeoutMs).pipe(map(() => classify.ofDeadline(callTimeoutMs)))),
-    )
+        raceWith(timer(callTimeoutMs).pipe(map(late))),
+        finalize(() => stop.abort()),
+      )
+    })
   }
 }

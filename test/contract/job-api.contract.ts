@@ -1,4 +1,4 @@
-import { concatMap, firstValueFrom, map, toArray } from 'rxjs'
+import { concatMap, firstValueFrom, map, of, toArray } from 'rxjs'
 import {
   answerOf,
   ask,
@@ -108,8 +108,13 @@ export const describeJobApi = (name: string, start: () => Promise<JobApiHarness>
       expect(await listed(harness.api)).toEqual([])
     })
 
-    it('cannot take back a create by unsubscribing', async () => {
-      harness.api.create(route, devices).subscribe().unsubscribe()
+    it('cannot take back a create that has left', async () => {
+      const subscription = harness.api.create(route, devices).subscribe()
+      await until(
+        () => of(harness.calls('create')),
+        calls => calls === 1,
+      )
+      subscription.unsubscribe()
       const jobs = await until(
         () => harness.api.list({ productKey: route.productKey }).pipe(map(answerOf)),
         page => page.total > 0,

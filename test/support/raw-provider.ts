@@ -15,8 +15,8 @@ export const rawRoute: RouteFields = {
 export const keyPair = { accessKeyId: 'LTAI5tNotAKeyAtAll', accessKeySecret: 'n0t/a+secret' }
 
 /** The real adapter against a server that answers as a test tells it. */
-export const apiOn = (endpoint: string, callTimeoutMs = 10_000) =>
-  createJobApi({ ...keyPair, endpoint, callTimeoutMs, resultFileHosts: [] })
+export const apiOn = (endpoint: string, callTimeoutMs = 10_000, maySend = () => true) =>
+  createJobApi({ ...keyPair, endpoint, callTimeoutMs, maySend, resultFileHosts: [] })
 
 export const json = (response: ServerResponse, status: number, body: unknown) =>
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))

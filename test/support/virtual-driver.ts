@@ -129,7 +129,7 @@ export const createVirtualDriver = (provider: JobApi, options: VirtualDriverOpti
       random,
     })
   const driver = createDriver({
-    api: provider,
+    api: () => provider,
     limiter: createRateLimiter({
       shared,
       perOperation,

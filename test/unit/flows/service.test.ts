@@ -32,7 +32,7 @@ const createWorld = (providerOptions: SimulatedProviderOptions = {}) => {
       },
       outbox: journal.outbox,
       changes$: journal.changes,
-      api: provider,
+      api: () => provider,
       lease,
       sink: outcomes.sink,
       publisher: 'publisher',
