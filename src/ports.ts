@@ -133,8 +133,11 @@ export interface DriveJournal {
   claim(inHand: readonly number[]): Observable<Claim>
   /** claimed → creating: the intent, before the call leaves. Emits the job as stored. */
   creating(jobId: number): Observable<Job>
-  /** creating | unknown → running. */
-  created(jobId: number, providerJobId: string): Observable<void>
+  /**
+   * creating | unknown → running: `stored`. `clash`: another job has that JobId, so nobody knows what was created. The
+   * job is then `unknown` and held, and is never sent again by itself.
+   */
+  created(jobId: number, providerJobId: string): Observable<'stored' | 'clash'>
   /** creating → unknown: no answer, the job may exist. */
   unanswered(jobId: number, why: string): Observable<void>
   /** creating | unknown → claimed: certainly not created. `refused`: count it as a refusal of this batch. */

@@ -27,6 +27,10 @@ const fits: Readonly<Record<JobStep, Fit>> = {
   refuse: { from: ['claimed', 'creating', 'unknown'], taken: ['settled'] },
 }
 
+/** Why a job is held whose create was answered with the JobId of another of ours. */
+export const clashReason = (providerJobId: string): string =>
+  `its create was answered with JobId ${providerJobId}, which another job has: nobody knows whether its devices were sent`
+
 /**
  * Whether a job in `status` is to take `step` (true) or has taken it before (false).
  * Throws when neither fits: a defect of the caller.

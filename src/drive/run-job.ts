@@ -22,6 +22,7 @@ import {
 } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
 import { deviceNamesOf, type Job } from '../domain/job'
+import { clashReason } from '../domain/job-steps'
 import type { RefusalPolicy } from '../domain/refusal'
 import type { JobSlots, Slot } from '../operators/slots'
 import type { CallFailure, DriveJournal } from '../ports'
@@ -60,11 +61,15 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
 
   const created = (job: Job, providerJobId: string): Observable<EndedJob> =>
     journal.created(job.jobId, providerJobId).pipe(
-      tap(() => {
+      concatMap(stored => {
         refuse.created(job.jobId)
+        if (stored === 'clash') {
+          observe({ kind: 'job-held', jobId: job.jobId, why: clashReason(providerJobId) })
+          return EMPTY
+        }
         observe({ kind: 'job-created', jobId: job.jobId, providerJobId, devices: deviceNamesOf(job).length })
+        return awaitEnd(job, providerJobId)
       }),
-      concatMap(() => awaitEnd(job, providerJobId)),
     )
 
   /**

@@ -1,7 +1,8 @@
 import type { PoolClient } from 'pg'
 import type { Observable } from 'rxjs'
-import { type JobStep, takesStep } from '../domain/job-steps'
+import { clashReason, type JobStep, takesStep } from '../domain/job-steps'
 import type { DriveJournal } from '../ports'
+import { bindProviderJob } from './bind-provider-job'
 import type { Guarded } from './epoch-guard'
 import { type JobRow, loadJob, lockJob } from './load-job'
 import { settleJob } from './settle-job'
@@ -38,12 +39,17 @@ export const createJobSteps = (guarded: Guarded): Steps => {
     created: (jobId, providerJobId) =>
       guarded(async client => {
         const job = await lockJob(client, jobId)
-        if (takesStep(jobId, job.status, 'created'))
-          await client.query(
-            `update job set status = 'running', provider_job_id = $2, created_at = now() where job_id = $1`,
-            [jobId, providerJobId],
-          )
-        else if (job.providerJobId !== providerJobId) throw new Error(`job ${jobId} is ${job.providerJobId}`)
+        if (!takesStep(jobId, job.status, 'created')) {
+          if (job.providerJobId !== providerJobId) throw new Error(`job ${jobId} is ${job.providerJobId}`)
+          return 'stored'
+        }
+        if (await bindProviderJob(client, jobId, providerJobId)) return 'stored'
+        await client.query(
+          `update job set status = 'unknown', held_at = coalesce(held_at, now()),
+                          held_reason = coalesce(held_reason, $2) where job_id = $1`,
+          [jobId, clashReason(providerJobId)],
+        )
+        return 'clash'
       }),
     unanswered: (jobId, why) =>
       step(jobId, 'unanswered', client =>

@@ -9,7 +9,7 @@ import { all, createJourney, retried, verdicts } from '../support/journal-journe
 export const journalStepsContract = (name: string, journal: JournalUnderTest): void => {
   describe(`journal, steps: ${name}`, () => {
     const journey = createJourney(journal)
-    const { append, claim, claimJob, start, finish, published } = journey
+    const { append, claim, claimJob, start, end, finish, published } = journey
 
     beforeEach(() => journey.open(all))
     afterEach(() => journey.check())
@@ -30,7 +30,8 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       for (const _time of [1, 2]) await firstValueFrom(journey.drive.notCreated(jobId, 'absent', true))
       expect(await claimJob()).toMatchObject({ status: 'claimed', refusals: 1, createStartedAt: null })
       await firstValueFrom(journey.drive.creating(jobId))
-      for (const _time of [1, 2]) await firstValueFrom(journey.drive.created(jobId, 'P'))
+      for (const _time of [1, 2])
+        expect(await firstValueFrom(journey.drive.created(jobId, 'P'))).toBe('stored')
       for (const _time of [1, 2]) await firstValueFrom(journey.drive.ended(jobId, 'interrupted'))
       const job = await claimJob()
       expect(job).toMatchObject({ status: 'interrupted', moves })
@@ -56,6 +57,22 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       await expect(firstValueFrom(journey.drive.split(job.jobId, 'why'))).rejects.toThrow(
         'split does not fit',
       )
+    })
+
+    it('hold a job whose create is answered with the JobId of another', async () => {
+      const first = await claimed('dev1', 'dev2')
+      await start(first)
+      await append({ requestId: 'r2', devices: ['dev3'] })
+      const second = await claimJob([first.jobId])
+      await firstValueFrom(journey.drive.creating(second.jobId))
+      // Again: the answer of the first commit may have been lost.
+      for (const _time of [1, 2])
+        expect(await firstValueFrom(journey.drive.created(second.jobId, `P${first.jobId}`))).toBe('clash')
+      expect(await claim([first.jobId])).toEqual({ kind: 'idle', wakeInMs: null })
+      expect(await journey.at.conservation()).toMatchObject({ held: 1, in_flight: 2 })
+      expect(await journey.at.heldReason(second.jobId)).toContain(`JobId P${first.jobId}`)
+      await end(first)
+      expect(await claim()).toEqual({ kind: 'idle', wakeInMs: null })
     })
 
     it('are refused to a holder whose lease was taken', async () => {

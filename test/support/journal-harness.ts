@@ -32,6 +32,8 @@ export interface JournalHarness {
   holdRoute(routeId: number, isHeld: boolean): Promise<void>
   /** What is kept with a job: files as text, oldest first. */
   evidence(jobId: number): Promise<Evidence>
+  /** null: not held. */
+  heldReason(jobId: number): Promise<string | null>
   /** What the counters say. */
   conservation(): Promise<Conservation>
   /** The same, counted from the rows. */
@@ -63,6 +65,7 @@ export const fakeUnderTest = (): JournalUnderTest => ({
         const { resultFiles, lookUps } = journal.store.job(jobId)
         return { files: resultFiles.map(textOf), lookUps }
       },
+      heldReason: async jobId => journal.store.job(jobId).heldBecause,
       conservation: async () => journal.recount(),
       recount: async () => journal.recount(),
     }
@@ -124,6 +127,13 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
     const found = await readJobEvidence(pool, String(jobId))
     if (found === null) throw new Error(`there is no job ${jobId}`)
     return { files: found.files.map(body => textOf({ body })), lookUps: found.lookUps }
+  },
+  heldReason: async jobId => {
+    const { rows } = await pool.query<{ held_reason: string | null }>(
+      'select held_reason from job where job_id = $1',
+      [jobId],
+    )
+    return rows[0]?.held_reason ?? null
   },
   conservation: () => readConservation(pool),
   recount: () => recountFromViews(pool),

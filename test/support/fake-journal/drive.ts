@@ -1,7 +1,7 @@
 import { asyncScheduler } from 'rxjs'
 import { checkVerdicts } from '../../../src/domain/check-verdicts'
 import { halveBatch } from '../../../src/domain/halve-batch'
-import { type JobStep, takesStep } from '../../../src/domain/job-steps'
+import { clashReason, type JobStep, takesStep } from '../../../src/domain/job-steps'
 import type { Verdict } from '../../../src/domain/outcome'
 import type { DriveJournal } from '../../../src/ports'
 import { type ClaimOptions, claim, insertJob, jobAsStored, releaseWaiting } from './claim'
@@ -89,13 +89,17 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
     created: (jobId, providerJobId) =>
       guarded(() => {
         const job = store.job(jobId)
-        const owner = store.jobs.find(other => other.providerJobId === providerJobId)
-        if (owner !== undefined && owner !== job) throw new Error(`${providerJobId} is job ${owner.jobId}`)
         if (!takesStep(jobId, job.status, 'created')) {
           if (job.providerJobId !== providerJobId) throw new Error(`job ${jobId} is ${job.providerJobId}`)
-          return
+          return 'stored'
+        }
+        if (store.jobs.some(other => other.providerJobId === providerJobId)) {
+          job.status = 'unknown'
+          job.heldBecause ??= clashReason(providerJobId)
+          return 'clash'
         }
         Object.assign(job, { status: 'running', providerJobId, createdAt: asyncScheduler.now() })
+        return 'stored'
       }),
     unanswered: (jobId, why) =>
       step(jobId, 'unanswered', job => Object.assign(job, { status: 'unknown', lastError: why })),

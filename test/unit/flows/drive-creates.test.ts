@@ -1,4 +1,4 @@
-import { timer } from 'rxjs'
+import { map, timer } from 'rxjs'
 import { refusing } from '../../support/refusing'
 import type { CallFault } from '../../support/simulated-wire'
 import { appendDevices, routeTo, runVirtualDriver } from '../../support/virtual-driver'
@@ -31,6 +31,43 @@ describe('creates', () => {
     // One may be on the wire when the signal comes.
     expect(provider.audit.arrivals.create.length - sent).toBeLessThanOrEqual(1)
     expect(counts.gap).toBe(0)
+  })
+
+  it('answered with the JobId of another job are held, not sent again', () => {
+    let first: string | null = null
+    const { provider, counts, driver, movedTwice } = runVirtualDriver(
+      hour,
+      {},
+      {
+        api: real => ({
+          ...real,
+          create: (route, names) =>
+            real.create(route, names).pipe(
+              map(result => {
+                if (!result.ok) return result
+                first ??= result.value.providerJobId
+                return names.includes('twin-000000') ? { ok: true, value: { providerJobId: first } } : result
+              }),
+            ),
+        }),
+      },
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+        timer(10_000).subscribe(() => appendDevices(journal, routeTo('iot-b'), 'twin', 5))
+        timer(60_000).subscribe(() => {
+          for (let route = 0; route < 10; route += 1)
+            appendDevices(journal, routeTo(`iot-t${route}`), `r${route}`, 10)
+        })
+      },
+    )
+    expect(driver.seen('job-held')).toBe(1)
+    expect(driver.seen('defect')).toBe(0)
+    expect(counts).toMatchObject({ moved: 110, held: 5, gap: 0 })
+    expect(movedTwice).toEqual([])
+    // The held one keeps no slot.
+    expect(provider.jobs).toHaveLength(12)
+    expect(driver.driver.openJobs()).toMatchObject({ own: 0 })
   })
 
   it('refused with an unknown code after all they did run are found, not sent again', () => {

@@ -1,0 +1,27 @@
+import type { PoolClient } from 'pg'
+import { codeOf } from './transient-error'
+
+const uniqueViolation = '23505'
+
+/**
+ * creating | unknown → running, under the provider's JobId. False, with nothing done, if another job has that JobId:
+ * also if it takes it at this very moment.
+ */
+export const bindProviderJob = async (
+  client: PoolClient,
+  jobId: number,
+  providerJobId: string,
+): Promise<boolean> => {
+  await client.query('savepoint bind')
+  try {
+    await client.query(
+      `update job set status = 'running', provider_job_id = $2, created_at = now() where job_id = $1`,
+      [jobId, providerJobId],
+    )
+    return true
+  } catch (error) {
+    if (codeOf(error) !== uniqueViolation) throw error
+    await client.query('rollback to savepoint bind')
+    return false
+  }
+}
