@@ -55,6 +55,8 @@ export interface JobLimit {
   readonly jobs: number
   readonly jobsMode: 'open' | 'existing'
   readonly seed: number
+  /** First letters of every JobId. */
+  readonly jobIdPrefix: string
 }
 
 /** The account's jobs. Time is given to it; the end of a job happens on the timeline. */
@@ -77,7 +79,7 @@ export const createJobBook = (limit: JobLimit, timeline: Timeline): JobBook => {
       const createdAt = Math.floor(at)
       const startsAt = at + fate.initMs
       const endsAt = startsAt + fate.runMs
-      const jobId = randomText(random, 26)
+      const jobId = limit.jobIdPrefix + randomText(random, 26 - Math.min(limit.jobIdPrefix.length, 10))
       const job = { ...order, number: ++lastNumber, jobId, createdAt, startsAt, endsAt, fate, foreign }
       jobs.set(jobId, job)
       running = [...openAt(at), job]

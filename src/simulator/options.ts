@@ -4,6 +4,10 @@ import { amount, choice, flag, rate, text, whole } from './option-kinds'
 /** Every option of the simulator, with its default. Names are those of the JSON file and, in kebab case, of flags. */
 export const optionTable = {
   seed: whole(1, 'all chance derives from it', 2 ** 32 - 1),
+  jobIdPrefix: text(
+    '',
+    'first letters of every JobId; empty: drawn at each start, so that ids never come again',
+  ),
 
   accessKeyId: text('simulator', 'the one key pair that is accepted'),
   accessKeySecret: text('simulator-secret', 'its secret'),

@@ -11,7 +11,7 @@ import { createGateway, type Reaction } from './gateway'
 import { type SimulatorOptions, withDefaults } from './options'
 import { parsePairs } from './params'
 import { createQuotaWindow } from './quota-window'
-import { createRandom, hash32 } from './random'
+import { createRandom, hash32, type Random, randomText } from './random'
 import { readBody } from './read-body'
 import { plainHeaders } from './signature'
 
@@ -26,13 +26,17 @@ export interface Simulator extends Controls {
 
 /**
  * A stand-in for the provider over HTTP: signatures, quota, job limit, jobs that take their time, result files,
- * seeded faults. What it decides is a function of the options and of the calls; `now` is in ms since 1970.
+ * seeded faults. What it decides is a function of the options and of the calls, save the first letters of its JobIds,
+ * which are drawn unless the options give them: whoever remembers jobs of an earlier start never meets their ids again.
+ * `now` is in ms since 1970.
  */
 export const createSimulator = (
   given: Partial<SimulatorOptions> = {},
   now: () => number = () => Date.now(),
+  atStart: Random = Math.random,
 ): Simulator => {
-  const options = withDefaults(given)
+  const { jobIdPrefix: prefix, ...seeded } = withDefaults(given)
+  const options = { ...seeded, jobIdPrefix: prefix === '' ? randomText(atStart, 8) : prefix }
   const account = createAccount(options)
   const audit = createAuditBook()
   const faults = createFaults(options, createRandom(hash32(options.seed, 'faults')))

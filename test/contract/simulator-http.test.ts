@@ -49,6 +49,19 @@ describe('the simulator over HTTP', () => {
     return (await fetch(`${url}/_simulator/${path}`, init)).json()
   }
 
+  it('gives no JobId again at another start with the same seed, unless it is asked to', async () => {
+    const idsOf = async (options: Partial<SimulatorOptions>): Promise<unknown> => {
+      await start({ seed: 7, ...options })
+      const ids = [(await create()).jobId, (await create(['meter-3'])).jobId]
+      await simulator.close()
+      return ids
+    }
+    const [first, second] = [await idsOf({}), await idsOf({})]
+    expect(first).not.toEqual(second)
+    expect(await idsOf({ jobIdPrefix: 'Start1' })).toEqual(await idsOf({ jobIdPrefix: 'Start1' }))
+    await start()
+  })
+
   it.each(['GET', 'POST'])(
     'answers generic calls by %s, and the operation that the SDK lacks',
     async method => {

@@ -10,7 +10,14 @@ import { names, verdicts } from '../support/journal-journey'
 import { type WatchedJournal, watchJournal } from '../support/journal-plans'
 
 /** Routes `from` to `to` with so many moves each; `name` gives the device at position s of route r. */
-const fill = (from: number, to: number, moves: number, name: string, priority = 'normal'): string => `
+const fill = (
+  from: number,
+  to: number,
+  moves: number,
+  name: string,
+  priority = 'normal',
+  requestId = `'r-' || r || '-' || s`,
+): string => `
   with routes as (
     insert into route (identity, product_key, source_instance_id, strategy, target_instance_ids, target_uid, priority)
     select decode(md5(n::text), 'hex'), 'a1Product', 's', 0, array[n::text], '1', '${priority}'
@@ -21,7 +28,7 @@ const fill = (from: number, to: number, moves: number, name: string, priority = 
     insert into route_claims select route_id, 0 from routes
   )
   insert into move
-  select r, s, 1, 1, s, nextval('acceptance'), now(), now(), ${name}, 'r-' || r || '-' || s
+  select r, s, 1, 1, s, nextval('acceptance'), now(), now(), ${name}, ${requestId}
   from (select route_id from routes) t (r) cross join generate_series(1, ${moves}) s order by s, r`
 
 /** 150,000 moves appended a moment ago, batches of 10,000, and no statistics of any table. */
@@ -113,6 +120,14 @@ describe('plans without statistics', () => {
     expectModest('settle and release')
     expect((await claimAndRun([])).moves).toHaveLength(10_000)
     expectModest('claim of what was released')
+    await admin.query(fill(3, 3, 10_000, `'dev-2'`, 'urgent', `'the same'`))
+    const one = await claimAndRun([first.jobId, 2])
+    expect(one.moves).toHaveLength(1)
+    expectModest('claim of one among repeats')
+    await settle(one, verdicts(one))
+    expectModest('settle one among repeats')
+    await firstValueFrom(createOutbox(watch.pool).next(1n, 100_000))
+    expectModest('outbox of one among repeats')
   })
 
   it('look at each of thousands of routes once', async () => {
