@@ -83,5 +83,6 @@ export const policies = (config: Config): DriverPolicies => ({
     backoffMaxMs: config.retryBackoffMaxMs,
   },
   refusals: defaultRefusalPolicy,
+  lookUpMaxDevices: config.lookupMaxDevices,
   restMs,
 })

@@ -39,6 +39,14 @@ export type FlowEvent =
       readonly tookMs: number
     }
   | { readonly kind: 'result-file-problem'; readonly jobId: number; readonly problem: string }
+  /** Devices that the job's file does not tell of; `untold` ones were not looked up or cannot be told. */
+  | {
+      readonly kind: 'devices-looked-up'
+      readonly jobId: number
+      readonly moved: number
+      readonly elsewhere: number
+      readonly untold: number
+    }
   | {
       readonly kind: 'job-settled'
       readonly jobId: number

@@ -1,3 +1,4 @@
+import type { Job } from './job'
 import type { RouteFields } from './route'
 
 /**
@@ -30,6 +31,11 @@ export interface OpenJob {
   readonly route: RouteFields
   /** Instant of the intent to create, by our clock, ms since 1970. */
   readonly createStartedAt: number
+}
+
+export const openJobOf = ({ jobId, route, createStartedAt }: Job): OpenJob => {
+  if (createStartedAt === null) throw new Error(`job ${jobId} was never to be created`)
+  return { route, createStartedAt }
 }
 
 /** What a look-up says of a move. */

@@ -18,6 +18,8 @@ export interface DriverPolicies {
   readonly createSettleMs: number
   readonly attempts: AttemptPolicy
   readonly refusals: RefusalPolicy
+  /** Single devices looked up, of one job. */
+  readonly lookUpMaxDevices: number
   /** Rest of a batch after an unforeseen error, ms. */
   readonly restMs: number
 }
@@ -71,7 +73,15 @@ export const createDriver = (deps: DriverDeps): Driver => {
             again,
             stop$,
           })
-          const settleJob = createSettleJob({ journal, calls, observe, random, policy: attempts, stop$ })
+          const settleJob = createSettleJob({
+            journal,
+            calls,
+            observe,
+            random,
+            policy: attempts,
+            lookUpMaxDevices: policies.lookUpMaxDevices,
+            stop$,
+          })
           return drive$({
             journal,
             changes$,

@@ -2,10 +2,11 @@
  * Every call to the provider goes through here: it waits for the quota, asks whether the lease still stands, is
  * timed and counted, and makes everyone pause when the account is throttled.
  */
-import { asyncScheduler, concatMap, defer, type Observable, of, tap } from 'rxjs'
+import { asyncScheduler, concatMap, defer, type Observable, of, Subject, takeUntil, tap } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
 import type { Job } from '../domain/job'
 import { deviceNamesOf } from '../domain/job'
+import type { Whereabouts } from '../domain/look-up'
 import type { RateLimiter } from '../operators/rate-limit'
 import {
   type CallResult,
@@ -30,6 +31,12 @@ export interface ProviderCalls {
   list(query: ListQuery): Observable<CallResult<ListPage>>
   query(providerJobId: string): Observable<CallResult<ListedJob>>
   detail(providerJobId: string): Observable<CallResult<{ readonly url: string | null }>>
+  /** `off$` calls it off while it waits for the quota; once it has left, its answer is awaited. */
+  provisioning(
+    productKey: string,
+    deviceName: string,
+    off$: Observable<unknown>,
+  ): Observable<CallResult<Whereabouts>>
   fetchResults(url: string, sent: readonly string[]): Observable<FetchedResults>
 }
 
@@ -50,7 +57,9 @@ export const createProviderCalls = ({ api, limiter, mayCall, observe }: Provider
           const tookMs = asyncScheduler.now() - sentAt
           observe({ kind: 'call-ended', operation, result: result.ok ? 'ok' : result.kind, tookMs })
           if (result.ok) return
-          if (result.kind === 'throttled') limiter.pause('all', throttlePauseMs)
+          // A look-up can wait, and has its own cap: the others are not to wait for it.
+          const paused = operation === 'provisioning' ? operation : 'all'
+          if (result.kind === 'throttled') limiter.pause(paused, throttlePauseMs)
           if (result.kind !== 'account-refused') return
           limiter.pause(operation, accountPauseMs)
           observe({ kind: 'account-refused', operation, code: result.code, pauseMs: accountPauseMs })
@@ -67,6 +76,14 @@ export const createProviderCalls = ({ api, limiter, mayCall, observe }: Provider
     list: query => timed('list', api.list(query)).pipe(limiter.limit('list')),
     query: providerJobId => timed('query', api.query(providerJobId)).pipe(limiter.limit('query')),
     detail: providerJobId => timed('detail', api.detail(providerJobId)).pipe(limiter.limit('detail')),
+    provisioning: (productKey, deviceName, off$) =>
+      defer(() => {
+        const left$ = new Subject<void>()
+        return defer(() => {
+          left$.next()
+          return timed('provisioning', api.provisioning(productKey, deviceName))
+        }).pipe(limiter.limit('provisioning'), takeUntil(off$.pipe(takeUntil(left$))))
+      }),
     fetchResults: (url, sent) =>
       defer(() => {
         if (!mayCall()) throw new LeaseLostError('no result file without the lease')

@@ -133,7 +133,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
         takeUntil(stop$.pipe(filter(() => !isLeaving))),
         concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
         concatMap((result): Observable<JobStep> => {
-          if (result.ok) return created(job, result.value.providerJobId)
+          if (result.ok) return created(intended, result.value.providerJobId)
           if (result.kind === 'unanswered' || result.kind === 'unknown')
             return notAnswered(intended, slot, result)
           return refuse.refused(job, slot, result, result.kind)

@@ -18,12 +18,14 @@ import { type AskDecision, decideOnResults, type ResultsAnswer } from '../domain
 import { classifyDeviceCode } from '../domain/device-codes'
 import type { Observe } from '../domain/flow-event'
 import { deviceNamesOf, type Job } from '../domain/job'
+import type { Fate } from '../domain/look-up'
 import { mergeRows } from '../domain/merge-rows'
 import type { Verdict } from '../domain/outcome'
 import { type AttemptPolicy, deriveVerdicts } from '../domain/settlement'
 import type { DriveJournal, ResultRow } from '../ports'
 import { createAskResults, type Results } from './ask-results'
 import type { EndedJob } from './await-end'
+import { createLookUpDevices } from './look-up-devices'
 import type { ProviderCalls } from './provider-calls'
 
 export interface SettleJobDeps {
@@ -32,6 +34,8 @@ export interface SettleJobDeps {
   readonly observe: Observe
   readonly random: () => number
   readonly policy: AttemptPolicy
+  /** Single devices looked up, of one job. */
+  readonly lookUpMaxDevices: number
   /** Emits (and replays) once when nothing is to be waited for any longer: the next driver asks anew. */
   readonly stop$: Observable<unknown>
 }
@@ -45,7 +49,8 @@ interface Collected {
 
 /** Emits the job's own number once it is settled or held; completes without it when stopped while waiting. */
 export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Observable<number>) => {
-  const { journal, calls, observe, random, stop$ } = deps
+  const { journal, calls, observe, random, lookUpMaxDevices, stop$ } = deps
+  const lookUp = createLookUpDevices({ ...deps, maxDevices: lookUpMaxDevices })
 
   const keep = ({ jobId }: Job, { file }: Results): Observable<never> =>
     file === null ? EMPTY : journal.keepResultFile(jobId, file).pipe(ignoreElements())
@@ -85,12 +90,16 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
       )
     })
 
-  const settle = ({ job, as }: EndedJob, rows: ReadonlyMap<string, ResultRow>): Observable<number> =>
+  const settle = (
+    { job, as }: EndedJob,
+    rows: ReadonlyMap<string, ResultRow>,
+    fates: ReadonlyMap<string, Fate>,
+  ): Observable<number> =>
     defer(() => {
       const { verdicts } = deriveVerdicts({
         moves: job.moves,
         rows,
-        fates: new Map(),
+        fates,
         ended: as,
         policy: deps.policy,
         classify: classifyDeviceCode,
@@ -112,12 +121,24 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
     const { job } = ended
     if (job.providerJobId === null) throw new Error(`job ${job.jobId} has ended without a JobId`)
     return collect(ended, job.providerJobId).pipe(
-      concatMap(({ decision, rows, problem }) =>
-        decision.kind === 'settle' ? settle(ended, rows) : hold(job, `no results could be read: ${problem}`),
-      ),
+      concatMap(({ decision, rows, problem }) => {
+        const open = deviceNamesOf(job).filter(name => !rows.has(name))
+        if (decision.kind === 'settle')
+          return lookUp(job, open).pipe(concatMap(fates => settle(ended, rows, fates)))
+        const held = hold(job, `no results could be read: ${problem}`)
+        // A job that no file tells of needs no human where every device of it does.
+        return open.length > lookUpMaxDevices
+          ? held
+          : lookUp(job, open).pipe(
+              concatMap(fates => (open.every(isToldBy(fates)) ? settle(ended, rows, fates) : held)),
+            )
+      }),
     )
   }
 }
+
+const isToldBy = (fates: ReadonlyMap<string, Fate>) => (name: string) =>
+  (fates.get(name) ?? 'cannot-tell') !== 'cannot-tell'
 
 const counts = (verdicts: readonly Verdict[]) => {
   const moved = verdicts.filter(verdict => verdict.outcome === 'moved').length

@@ -17,6 +17,7 @@ const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
   'job-created': 'info',
   'job-ended': 'debug',
   'result-file-problem': 'warn',
+  'devices-looked-up': 'info',
   'job-settled': 'info',
   'job-held': 'error',
   'account-refused': 'error',

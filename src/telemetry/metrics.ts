@@ -25,6 +25,11 @@ export const createMetrics = (sources: MetricSources): Metrics => {
     'result',
   ])
   const jobs = counter('jobs_total', 'Jobs, by what became of them.', ['event'])
+  const lookedUp = counter(
+    'looked_up_total',
+    'Devices no result file told of, by what looking them up told.',
+    ['fate'],
+  )
   const attempts = counter('attempts_total', 'Settled attempts.', ['result'])
   const published = counter('published_total', 'Outcomes published.', ['outcome'])
   const retries = counter('retries_total', 'Steps done again after a passing fault.', ['flow'])
@@ -77,6 +82,11 @@ export const createMetrics = (sources: MetricSources): Metrics => {
       case 'job-ended':
         jobSeconds.observe(event.tookMs / 1000)
         jobs.inc({ event: event.as })
+        break
+      case 'devices-looked-up':
+        lookedUp.inc({ fate: 'moved' }, event.moved)
+        lookedUp.inc({ fate: 'elsewhere' }, event.elsewhere)
+        lookedUp.inc({ fate: 'untold' }, event.untold)
         break
       case 'job-settled':
         attempts.inc({ result: 'moved' }, event.moved)

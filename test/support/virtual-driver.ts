@@ -87,6 +87,7 @@ export interface VirtualDriverOptions {
   readonly maxAttempts?: number
   readonly journalLatencyMs?: number
   readonly quotaJobs?: number
+  readonly lookUpMaxDevices?: number
   /** Stands in front of the journal the driver sees. */
   readonly journal?: (journal: DriveJournal) => DriveJournal
 }
@@ -145,6 +146,7 @@ export const createVirtualDriver = (provider: JobApi, options: VirtualDriverOpti
       createSettleMs,
       attempts: { maxAttempts, backoffMs: 30_000, backoffMaxMs: 3_600_000 },
       refusals: defaultRefusalPolicy,
+      lookUpMaxDevices: options.lookUpMaxDevices ?? 1_000,
       restMs: 5_000,
     },
     observe: event => events.push(event),

@@ -16,7 +16,8 @@ describe('the results of an ended job', () => {
       const { provider, counts, driver } = runVirtualDriver(
         6 * hour,
         { ...onDetail(() => unknownCode), onJobEnd: () => end },
-        {},
+        // Too many to look up.
+        { lookUpMaxDevices: 9 },
         ({ journal, start }) => {
           appendDevices(journal, routeTo('iot-a'), 'dev', 10)
           start()
@@ -69,7 +70,7 @@ describe('the results of an ended job', () => {
         resultOf: device => (device === 'dev-000003' ? 'missing' : { code: '200' }),
         onFetch: n => (n === 1 ? 'ok' : 'unreadable'),
       },
-      {},
+      { lookUpMaxDevices: 0 },
       ({ journal, start }) => {
         appendDevices(journal, routeTo('iot-a'), 'dev', 10)
         start()

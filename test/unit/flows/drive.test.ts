@@ -119,11 +119,11 @@ describe('drive$', () => {
     expect(driver.seen('defect')).toBe(0)
   })
 
-  it('asks again for a device without a row, then fails it for good without sending it again', () => {
+  it('asks again for a device without a row, then fails it for good without sending it again, if none may be looked up', () => {
     const { provider, counts } = runVirtualDriver(
       hour,
       { resultOf: device => (device === 'dev-000003' ? 'missing' : { code: '200' }) },
-      {},
+      { lookUpMaxDevices: 0 },
       ({ journal, start }) => {
         appendDevices(journal, routeTo('iot-a'), 'dev', 10)
         start()

@@ -40,6 +40,7 @@ const createWorld = (providerOptions: SimulatedProviderOptions = {}) => {
         quotaJobs: 10,
         createSettleMs: 10_000,
         attempts: { maxAttempts: 4, backoffMs: 2_000, backoffMaxMs: 60_000 },
+        lookUpMaxDevices: 1_000,
         refusals: defaultRefusalPolicy,
         restMs: 5_000,
       },

@@ -1,0 +1,148 @@
+/** Devices whose fate a job left open are looked up one by one, before anything of them is sent again. */
+import {
+  asyncScheduler,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  filter,
+  from,
+  ignoreElements,
+  map,
+  merge,
+  mergeMap,
+  type Observable,
+  of,
+  ReplaySubject,
+  repeat,
+  take,
+  takeUntil,
+  tap,
+  timer,
+  toArray,
+} from 'rxjs'
+import type { Observe } from '../domain/flow-event'
+import type { Job } from '../domain/job'
+import { type Fate, fatesOf, type LookUp, openJobOf, type Whereabouts } from '../domain/look-up'
+import { type BackoffPolicy, retryDelayMs } from '../domain/retry-policy'
+import type { CallFailure, CallResult, DriveJournal } from '../ports'
+import type { ProviderCalls } from './provider-calls'
+
+/** Under way at once: the quota sets the pace, and a few hide the time an answer takes. */
+const atOnce = 4
+/** A device whose look-ups are not answered keeps the others of its job waiting no longer than about 15 minutes. */
+const maxUnanswered = 10
+/** After so many answers in a row that no table knows nobody expects a better one. */
+const maxUseless = 3
+/** Refusals of the account pass, if a minute apart; but perhaps it may not look up at all. */
+const maxRefusals = 8
+const backoff: BackoffPolicy = { backoffMs: 1_000, backoffMaxMs: 300_000 }
+
+export interface LookUpDevicesDeps {
+  readonly journal: Pick<DriveJournal, 'spent' | 'keepLookUps'>
+  readonly calls: Pick<ProviderCalls, 'provisioning'>
+  readonly observe: Observe
+  readonly random: () => number
+  /** Of one job. */
+  readonly maxDevices: number
+  /** Emits (and replays) once when no further call may leave: the next driver looks them up again. */
+  readonly stop$: Observable<unknown>
+}
+
+/**
+ * Emits once what is known by device name; who is not in it was not looked up, since there were too many or the
+ * provider will not say. Completes without a value when stopped before it was through.
+ */
+export const createLookUpDevices = (
+  deps: LookUpDevicesDeps,
+): ((job: Job, deviceNames: readonly string[]) => Observable<ReadonlyMap<string, Fate>>) => {
+  const { journal, calls, observe, random, maxDevices, stop$ } = deps
+
+  const lookUp = (job: Job, deviceName: string, patience: Patience): Observable<LookUp> => {
+    const off$ = merge(stop$, patience.lost$)
+    let [tries, unanswered] = [0, 0]
+    const mayAskAgain = ({ kind }: CallFailure): boolean => {
+      if (kind === 'unanswered') unanswered += 1
+      return passing.has(kind) && unanswered < maxUnanswered
+    }
+    // Completes without a value when called off.
+    return defer(() => calls.provisioning(job.route.productKey, deviceName, off$)).pipe(
+      concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
+      tap(result => patience.weigh(result)),
+      map((result): LookUp | null => {
+        tries += 1
+        return !result.ok && mayAskAgain(result) ? null : lookUpOf(deviceName, result)
+      }),
+      repeat({ delay: () => timer(retryDelayMs(tries, random(), backoff)).pipe(takeUntil(off$)) }),
+      filter(found => found !== null),
+      take(1),
+    )
+  }
+
+  return (job, deviceNames) =>
+    defer(() => {
+      const asked = deviceNames.slice(0, maxDevices)
+      if (asked.length === 0) return of(new Map<string, Fate>())
+      const patience = createPatience()
+
+      const conclude = (lookUps: readonly LookUp[]): Observable<ReadonlyMap<string, Fate>> => {
+        if (lookUps.length < asked.length && !patience.isLost()) return EMPTY
+        const fates = fatesOf(lookUps, openJobOf(job))
+        observe({ kind: 'devices-looked-up', jobId: job.jobId, ...countsOf(deviceNames, fates) })
+        return concat(journal.keepLookUps(job.jobId, lookUps).pipe(ignoreElements()), of(fates))
+      }
+
+      return from(asked).pipe(
+        mergeMap(name => lookUp(job, name, patience), atOnce),
+        toArray(),
+        concatMap(conclude),
+      )
+    })
+}
+
+/** Failures after which the same look-up may work. */
+const passing: ReadonlySet<CallFailure['kind']> = new Set([
+  'throttled',
+  'not-sent',
+  'unanswered',
+  'account-refused',
+])
+
+interface Patience {
+  weigh(result: CallResult<unknown>): void
+  isLost(): boolean
+  /** Emits (and replays) once when it is lost. */
+  readonly lost$: Observable<void>
+}
+
+/** Whether it makes sense to look up further devices of a job. */
+const createPatience = (): Patience => {
+  const lost$ = new ReplaySubject<void>(1)
+  let [useless, refusals, isLost] = [0, 0, false]
+  return {
+    weigh: result => {
+      if (result.ok) [useless, refusals] = [0, 0]
+      else if (result.kind === 'account-refused') refusals += 1
+      else if (result.kind === 'unknown' || result.kind === 'slots-full') useless += 1
+      else if (result.kind === 'batch-refused') useless = 0
+      if (isLost || (useless < maxUseless && refusals < maxRefusals)) return
+      isLost = true
+      lost$.next()
+    },
+    isLost: () => isLost,
+    lost$,
+  }
+}
+
+const lookUpOf = (deviceName: string, result: CallResult<Whereabouts>): LookUp => ({
+  deviceName,
+  answeredAt: asyncScheduler.now(),
+  found: result.ok ? result.value : null,
+  code: result.ok ? null : result.code,
+})
+
+const countsOf = (deviceNames: readonly string[], fates: ReadonlyMap<string, Fate>) => {
+  const count = (fate: Fate): number => [...fates.values()].filter(each => each === fate).length
+  const [moved, elsewhere] = [count('moved'), count('elsewhere')]
+  return { moved, elsewhere, untold: deviceNames.length - moved - elsewhere }
+}

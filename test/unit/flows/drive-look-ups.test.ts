@@ -1,0 +1,193 @@
+import { timer } from 'rxjs'
+import type { DriveJournal } from '../../../src/ports'
+import type { JobEnd } from '../../support/simulated-jobs'
+import type { SimulatedProviderOptions } from '../../support/simulated-provider'
+import type { CallFault } from '../../support/simulated-wire'
+import {
+  appendDevices,
+  routeTo,
+  runVirtualDriver,
+  type VirtualDriverOptions,
+} from '../../support/virtual-driver'
+
+const hour = 3_600_000
+
+/** The first job ends so, every later one well. */
+const firstEnds = (end: JobEnd) => {
+  let ended = 0
+  return (): JobEnd => {
+    ended += 1
+    return ended === 1 ? end : 'completed'
+  }
+}
+const run = (provider: SimulatedProviderOptions, options: VirtualDriverOptions = {}) =>
+  runVirtualDriver(6 * hour, provider, options, ({ journal, start }) => {
+    appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+    start()
+  })
+/** Devices that no row tells of: two that moved, two that did not. */
+const silent = new Map([
+  ['dev-000001', 'moved-unreported'],
+  ['dev-000002', 'moved-unreported'],
+  ['dev-000003', 'missing'],
+  ['dev-000004', 'missing'],
+] as const)
+const silentOnce: SimulatedProviderOptions['resultOf'] = (device, timesSent) =>
+  (timesSent === 1 ? silent.get(device as never) : undefined) ?? { code: '200' }
+
+describe('devices that a job does not tell of', () => {
+  it('are looked up: those at the target have moved, the others are sent again, once', () => {
+    const { counts, provider, movedTwice, driver } = run({ resultOf: silentOnce })
+    expect(counts).toMatchObject({ moved: 10, failed: 0, gap: 0 })
+    expect(movedTwice).toEqual([])
+    expect(provider.audit.arrivals.provisioning).toHaveLength(4)
+    expect(provider.jobs.map(job => job.total)).toEqual([10, 2])
+    expect(driver.seen('defect')).toBe(0)
+    expect(driver.events).toContainEqual({
+      kind: 'devices-looked-up',
+      jobId: 1,
+      moved: 2,
+      elsewhere: 2,
+      untold: 0,
+    })
+  })
+
+  it.each(['interrupted', 'interrupted-without-file'] as const)(
+    'are looked up after a job that ended as %s: none moves twice',
+    end => {
+      const { counts, provider, movedTwice } = run({ onJobEnd: firstEnds(end) })
+      expect(counts).toMatchObject({ moved: 10, gap: 0 })
+      expect(movedTwice).toEqual([])
+      expect(provider.jobs.map(job => job.total)).toEqual([10, 5])
+    },
+  )
+
+  it.each<[string, SimulatedProviderOptions]>([
+    ['whose file cannot be read', { onFetch: n => (n <= 5 ? 'unreadable' : 'ok') }],
+    [
+      'of which nobody knows whether it has a file',
+      {
+        onCall: (operation, n): CallFault =>
+          operation === 'detail' && n <= 5 ? { kind: 'unknown', code: 'iot.made.up' } : 'ok',
+      },
+    ],
+  ])('are looked up after a job %s, which then needs no human', (_, provider) => {
+    const { counts, movedTwice, driver } = run({ ...provider, resultOf: silentOnce })
+    expect(counts).toMatchObject({ moved: 10, held: 0, gap: 0 })
+    expect(movedTwice).toEqual([])
+    expect(driver.seen('job-held')).toBe(0)
+  })
+
+  it('keep their job for a human when looking up tells not of every one', () => {
+    const { counts, driver } = run({
+      onFetch: () => 'unreadable',
+      onCall: (operation, n): CallFault =>
+        operation === 'provisioning' && n === 3
+          ? { kind: 'batch-refused', code: 'iot.device.NotExistedDevice' }
+          : 'ok',
+    })
+    expect(counts).toMatchObject({ held: 10, gap: 0 })
+    expect(driver.seen('job-held')).toBe(1)
+  })
+
+  it('fail for good beyond the bound, as unknown, and those of an interrupted job are sent again', () => {
+    const completed = run({ resultOf: silentOnce }, { lookUpMaxDevices: 3 })
+    expect(completed.counts).toMatchObject({ moved: 9, failed: 1, gap: 0 })
+    expect(completed.provider.audit.arrivals.provisioning).toHaveLength(3)
+    const [route] = completed.driver.journal.store.routes.values()
+    expect(route?.outcomes.get(5)).toMatchObject({ outcome: 'failed', final: true, code: 'unknown' })
+
+    const interrupted = run({ onJobEnd: firstEnds('interrupted-without-file') }, { lookUpMaxDevices: 3 })
+    expect(interrupted.counts).toMatchObject({ moved: 10, gap: 0 })
+    expect(interrupted.provider.jobs.map(job => job.total)).toEqual([10, 7])
+  })
+
+  it('fail for good when the attempts are used up without their moving', () => {
+    const { counts, driver, movedTwice } = run(
+      { resultOf: device => (device === 'dev-000003' ? 'missing' : { code: '200' }) },
+      { maxAttempts: 2 },
+    )
+    expect(counts).toMatchObject({ moved: 9, failed: 1, gap: 0 })
+    expect(movedTwice).toEqual([])
+    const [route] = driver.journal.store.routes.values()
+    expect(route?.outcomes.get(4)).toMatchObject({ final: false, code: 'not-moved' })
+    expect(route?.outcomes.get(11)).toMatchObject({ final: true, code: 'not-moved' })
+  })
+
+  it('hold no slot while they are looked up, and keep no other job waiting', () => {
+    const { counts, provider } = runVirtualDriver(
+      hour,
+      { onJobEnd: firstEnds('interrupted-without-file'), maxOpenJobs: 1 },
+      { quotaJobs: 1, batchMaxDevices: 600 },
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'slow', 600)
+        start()
+        timer(30_000).subscribe(() => appendDevices(journal, routeTo('iot-b'), 'next', 600))
+      },
+    )
+    const { provisioning, create } = provider.audit.arrivals
+    const [from = 0, to = 0] = [provisioning[0], provisioning.at(-1)]
+    expect(to - from).toBeGreaterThan(500_000)
+    // The other route's job began and ended meanwhile.
+    expect(create[1]).toBeGreaterThan(from - 60_000)
+    expect(create[1]).toBeLessThan(from + 10_000)
+    expect(provider.audit.maxCallsInAnySecond()).toBeLessThanOrEqual(2)
+    expect(counts).toMatchObject({ moved: 1_200, gap: 0 })
+  })
+
+  it('are looked up again by the next driver when this one is stopped or crashes', () => {
+    for (const end of ['stop', 'crash'] as const) {
+      let completed = false
+      const { counts, provider, movedTwice } = runVirtualDriver(
+        2 * hour,
+        { onJobEnd: firstEnds('interrupted-without-file') },
+        {},
+        (driver, { audit }) => {
+          appendDevices(driver.journal, routeTo('iot-a'), 'dev', 100)
+          const first = driver.driver
+            .drive(driver.journal.drive(1n), () => true)
+            .subscribe({
+              complete: () => {
+                completed = true
+              },
+            })
+          timer(80_000).subscribe(() => {
+            expect(audit.arrivals.provisioning.length).toBeGreaterThan(5)
+            expect(audit.arrivals.provisioning.length).toBeLessThan(95)
+            if (end === 'crash') first.unsubscribe()
+            else driver.stop()
+          })
+          timer(82_000).subscribe(() => {
+            expect(completed).toBe(end === 'stop')
+            if (end === 'crash') driver.start()
+          })
+        },
+      )
+      expect(movedTwice).toEqual([])
+      if (end === 'stop') {
+        expect(counts).toMatchObject({ in_flight: 100, gap: 0 })
+        expect(provider.audit.arrivals.provisioning.length).toBeLessThan(95)
+      } else {
+        expect(counts).toMatchObject({ moved: 100, gap: 0 })
+        expect(provider.jobs.map(job => job.total)).toEqual([100, 50])
+      }
+    }
+  })
+
+  it('have their answers kept before their job is settled', () => {
+    const steps: string[] = []
+    const watched = (journal: DriveJournal): DriveJournal => ({
+      ...journal,
+      keepLookUps: (jobId, lookUps) => {
+        steps.push(`kept ${lookUps.length}`)
+        return journal.keepLookUps(jobId, lookUps)
+      },
+      settle: (...args) => {
+        steps.push('settled')
+        return journal.settle(...args)
+      },
+    })
+    run({ resultOf: silentOnce }, { journal: watched })
+    expect(steps).toEqual(['kept 4', 'settled', 'settled'])
+  })
+})
