@@ -5,15 +5,21 @@ import { CommandError, exitCode } from './commands/exit-code'
 import { holdCommand, releaseCommand } from './commands/hold'
 import { migrateCommand } from './commands/migrate'
 import { moveCommand } from './commands/move'
+import { redact } from './commands/redact'
 import { runCommand } from './commands/run'
 import { addSimulatorFlags, simulateCommand } from './commands/simulate'
 import { submitCommand } from './commands/submit'
 import { packageVersion } from './package-version'
 
+const say = (text: string): void => {
+  process.stderr.write(redact(`${text}\n`))
+}
+
 const program = new Command('device-move')
   .description('Moves fleets of IoT devices between Alibaba Cloud IoT Platform instances.')
   .version(packageVersion())
   .showHelpAfterError('(add --help for usage)')
+  .configureOutput({ writeErr: text => process.stderr.write(redact(text)) })
   .exitOverride()
 
 /** The command's status becomes the process's; its errors become one text, without a stack. */
@@ -85,19 +91,22 @@ addSimulatorFlags(
     .option('--options <file>', 'a JSON file with the options below, in camel case'),
 ).action(ending(simulateCommand))
 
+const textOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error)
+
+// What nobody foresaw ends the process all the same; only that Node's own text would show every field of the error.
+process.on('uncaughtException', error => {
+  say(textOf(error))
+  process.exit(exitCode.failed)
+})
+
 const fail = (error: unknown): void => {
   if (error instanceof CommanderError) {
     // Help and version end with 0; commander has already said what is wrong otherwise.
     process.exitCode = error.exitCode === 0 ? exitCode.done : exitCode.usage
     return
   }
-  const text =
-    error instanceof CommandError
-      ? error.message
-      : error instanceof Error
-        ? (error.stack ?? error.message)
-        : String(error)
-  process.stderr.write(`${text}\n`)
+  say(error instanceof CommandError ? error.message : textOf(error))
   process.exitCode = error instanceof CommandError ? error.status : exitCode.failed
 }
 

@@ -30,6 +30,38 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** The one place that reads the process's environment. */
 export const processEnvironment = (): Environment => process.env
 
+/** Variables that are secret as a whole; PGPASSWORD is read by the database's driver. */
+const secretNames = [
+  variables.accessKeySecret.name,
+  variables.securityToken.name,
+  variables.kafkaSaslPassword.name,
+  variables.httpToken.name,
+  'PGPASSWORD',
+]
+
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    // It is none, and is never used as one.
+    return text
+  }
+}
+
+/** As they are written in a URL, good or bad, and as they are meant. */
+const passwordsOf = (url: string): string[] => {
+  const written = [/^[a-z]+:\/\/[^:/?#]*:(.*)@/is, /[?&]password=([^&]*)/i].map(
+    form => form.exec(url)?.[1] ?? '',
+  )
+  return [...written, ...written.map(decoded)]
+}
+
+/** The texts of the environment that nothing may show. Some may be empty. */
+export const secretsOf = (environment: Environment): readonly string[] => [
+  ...secretNames.map(name => environment[name]?.trim() ?? ''),
+  ...passwordsOf(environment[variables.databaseUrl.name]?.trim() ?? ''),
+]
+
 /** What several variables say together. */
 const crossChecks = (config: Config): string[] => {
   const problems: string[] = []

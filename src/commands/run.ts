@@ -4,11 +4,12 @@ import { providerVariables } from '../wiring'
 import { configured } from './configured'
 import { exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
+import { redact } from './redact'
 import { stopWithin } from './stop-within'
 
 export const runCommand = async ({ migrate }: { readonly migrate: boolean }): Promise<number> => {
   const config = configured(['kafkaBrokers', 'databaseUrl', ...providerVariables])
-  const logger = createLogger(config.logLevel)
+  const logger = createLogger(config.logLevel, redact)
   const signal = firstSignal()
   const running = startMain(config, { migrate, logger })
   const ended = await Promise.race([signal, running.failed])

@@ -1,3 +1,5 @@
+import { createRedact } from '../domain/redact'
+
 const longestText = 500
 
 /** Plain text for logs, tables and headers: no control characters, single spaces, cut to `longest` characters. */
@@ -12,31 +14,11 @@ export const plainText = (text: string, longest = longestText): string =>
 
 export type Scrub = (text: string) => string
 
-/** What may follow a URL's path: signed URLs carry key id and signature there. */
-const urlTail = /(https?:\/\/[^\s?#"'<>]+)[?#][^\s"'<>]*/gi
-const userInfo = /(https?:\/\/)[^\s/@"'<>]+@/gi
-const named =
-  /\b(signature|credential|accesskeyid|accesskeysecret|ossaccesskeyid|security-?token)(["']?\s*(?:[=:]|%3d|%3a)\s*["']?)[^\s&,;"'<>]+/gi
 /** Signatures and hashes of requests, as in the explanation of a SignatureDoesNotMatch. */
 const longHex = /\b[0-9a-f]{40,}\b/gi
 
-/**
- * Takes out of a text whatever must not be in a log: the given secrets (plain or percent-encoded), queries of URLs,
- * signatures; then makes it plain.
- */
+/** Takes out of a text whatever must not be in a log, then makes it plain. */
 export const createScrub = (secrets: readonly string[]): Scrub => {
-  const literals = [...new Set(secrets.flatMap(secret => [secret, encodeURIComponent(secret)]))]
-    .filter(secret => secret !== '')
-    .sort((a, b) => b.length - a.length)
-
-  return text => {
-    const withoutSecrets = literals.reduce((rest, secret) => rest.replaceAll(secret, '***'), text)
-    return plainText(
-      withoutSecrets
-        .replace(urlTail, '$1')
-        .replace(userInfo, '$1')
-        .replace(named, '$1$2***')
-        .replace(longHex, '***'),
-    )
-  }
+  const redact = createRedact(secrets)
+  return text => plainText(redact(text).replace(longHex, '***'))
 }

@@ -1,12 +1,13 @@
 import pino, { type Logger } from 'pino'
+import type { Redact } from '../domain/redact'
 
 export type { Logger }
 
 /**
- * JSON lines on stderr. Whatever is logged under one of the secret names is left out, at any of the depths in use;
- * secrets are not logged on purpose anywhere, this is the net below.
+ * JSON lines on stderr. No secret is logged on purpose anywhere; this is the net below: what is logged under one of the
+ * secret names is left out, and `redact` goes over every line.
  */
-export const createLogger = (level: string): Logger =>
+export const createLogger = (level: string, redact: Redact): Logger =>
   pino(
     {
       level,
@@ -19,6 +20,7 @@ export const createLogger = (level: string): Logger =>
         ),
         remove: true,
       },
+      hooks: { streamWrite: redact },
     },
     pino.destination({ dest: 2, sync: true }),
   )

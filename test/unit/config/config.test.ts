@@ -1,4 +1,4 @@
-import { loadConfig } from '../../../src/config'
+import { loadConfig, secretsOf } from '../../../src/config'
 import { variables } from '../../../src/config-table'
 
 const problemsOf = (environment: Record<string, string>, required: Parameters<typeof loadConfig>[1] = []) => {
@@ -107,6 +107,37 @@ describe('loadConfig', () => {
       RESULT_FILE_HOSTS: 'iotx-1.oss-cn-shanghai.aliyuncs.com, *.aliyuncs.com,127.0.0.1',
     })
     expect(loaded.ok && loaded.config.resultFileHosts).toHaveLength(3)
+  })
+
+  it('knows what nothing may show', () => {
+    const secrets = secretsOf({
+      ALIBABA_CLOUD_ACCESS_KEY_SECRET: 'one',
+      ALIBABA_CLOUD_SECURITY_TOKEN: 'two',
+      KAFKA_SASL_PASSWORD: ' three ',
+      HTTP_TOKEN: 'four',
+      PGPASSWORD: 'five',
+      DATABASE_URL: 'postgres://me:si%2Fx@host/db',
+      KAFKA_GROUP_ID: 'public',
+    })
+    expect(secrets.filter(secret => secret !== '')).toEqual([
+      'one',
+      'two',
+      'three',
+      'four',
+      'five',
+      'si%2Fx',
+      'si/x',
+    ])
+  })
+
+  it.each([
+    ['postgres://me:pa/ss@[host', 'pa/ss'],
+    ['postgres://me:p%zz@host/db', 'p%zz'],
+    ['postgres://me:p@ss@host/db', 'p@ss'],
+    ['postgres://host/db?user=me&password=s%20x&ssl=1', 's x'],
+    ['mysql://me:hunter2@host', 'hunter2'],
+  ])('finds the password of %s', (url, password) => {
+    expect(secretsOf({ DATABASE_URL: url })).toContain(password)
   })
 
   it('explains every variable', () => {
