@@ -2,12 +2,12 @@
 
 set local search_path to device_move_journal;
 
--- `abandoned`: an operator gave up a job whose create was never answered.
+-- `abandoned`: an operator gave up a job that had not ended at the provider as far as anybody knew.
 alter table job drop constraint job_ended_as_check;
 alter table job add constraint job_ended_as_check
   check (ended_as in ('completed', 'interrupted', 'refused', 'abandoned'));
 
-comment on column device_move.jobs.status is 'claimed, creating, unknown (may exist at the provider), running, completed, interrupted, refused, or abandoned (an operator gave it up before it was known whether it exists).';
+comment on column device_move.jobs.status is 'claimed, creating, unknown (may exist at the provider), running, completed, interrupted, refused, or abandoned (given up by an operator).';
 
 create or replace view device_move.routes as
 with settled as (
@@ -24,11 +24,11 @@ with settled as (
   select sum(moves) / greatest(extract(epoch from max(settled_at) - min(claimed_at)), 1) as per_second
   from job where status = 'settled' and settled_at > now() - interval '15 minutes'
 ), blocking as (
-  -- One create at a time of routes that look alike in the provider's List: a held job that may yet be created, or may
-  -- have been, stops them all.
+  -- One create at a time of routes that look alike in the provider's List: a held job that may have been created
+  -- stops them all.
   select j.job_id, j.held_at, j.held_reason, r.product_key, r.source_instance_id, r.strategy, r.target_instance_ids
   from job j join route r using (route_id)
-  where j.status not in ('refused', 'settled') and j.status in ('claimed', 'creating', 'unknown')
+  where j.status not in ('refused', 'settled') and j.status in ('creating', 'unknown')
     and j.held_at is not null
 ), counts as (
   select r.*, i.appended - k.claimed - (i.appended_again - k.claimed_again) + coalesce(w.pending, 0) as pending,

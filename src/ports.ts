@@ -128,7 +128,7 @@ export interface DriveJournal {
    * transaction whose answer was lost). Else appends what is due for re-queueing and claims the best ready route's
    * next batch under the claim rules. One create at a time of routes that look alike (`lookAlikeKey`): with a job
    * before its create's answer none of them is claimed, and of several such jobs (left by a split) only the first is
-   * given.
+   * given, and none while one is in hand. A held one that was certainly not created stops nobody.
    */
   claim(inHand: readonly number[]): Observable<Claim>
   /** claimed → creating: the intent, before the call leaves. Emits the job as stored. */

@@ -11,7 +11,8 @@ export interface Candidate extends CandidateRoute {
 const select = `
   with creating as materialized (
     select b.* from job j join route b using (route_id)
-    where j.status not in ('refused', 'settled') and j.status in ('claimed', 'creating', 'unknown')
+    where j.status not in ('refused', 'settled')
+      and (j.status in ('creating', 'unknown') or j.status = 'claimed' and j.held_at is null)
   )
   select r.route_id as "routeId", r.priority, k.claimed, least(i.appended - k.claimed, 2147483647)::integer as pending,
          (extract(epoch from oldest.appended_at) * 1000)::float8 as "oldestAt",

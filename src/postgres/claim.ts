@@ -20,7 +20,8 @@ const maxEmptyRanges = 32
 
 /**
  * Of routes that look alike in the provider's List, one create is under way at a time: of two without an answer, one
- * could be taken for the other. So of their batches that are yet to be created only the first is offered.
+ * could be taken for the other. So of their batches that are yet to be created only the first is offered, and none beside
+ * one in hand. A held one that was certainly not created stops nobody.
  */
 const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<number | null> => {
   const { rows } = await client.query<{ jobId: number }>(
@@ -29,7 +30,8 @@ const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Pro
        and not (j.status = 'claimed' and exists (
          select from job b join route br on br.route_id = b.route_id
          where b.status not in ('refused', 'settled')
-           and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id < j.job_id)
+           and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.held_at is null
+                and (b.job_id < j.job_id or b.job_id = any ($1::bigint[])))
            and ${lookAlike('br', 'r')}))
      order by j.job_id limit 1`,
     [inHand],

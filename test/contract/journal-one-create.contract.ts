@@ -124,6 +124,20 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       expect(await journey.at.conservation()).toMatchObject({ held: 2, pending: 1, moved: 1 })
     })
 
+    it('lets a held batch that was not created stop nothing, and released take its turn', async () => {
+      const job = await claimedWithMorePending()
+      await firstValueFrom(journey.drive.hold(job.jobId, 'refused again and again'))
+      const other = await claimJob()
+      expect(names(other)).toEqual(['dev3'])
+      await journey.at.releaseJob(job.jobId)
+      // The other is about to be created.
+      expect(await claim([other.jobId])).toEqual(idle)
+      await firstValueFrom(journey.drive.creating(other.jobId))
+      expect(await claim([other.jobId])).toEqual(idle)
+      await firstValueFrom(journey.drive.created(other.jobId, 'P'))
+      expect(await claimJob([other.jobId])).toMatchObject({ jobId: job.jobId, status: 'claimed' })
+    })
+
     it('lets a running job that is held stop nothing', async () => {
       const job = await claimedWithMorePending()
       await start(job)

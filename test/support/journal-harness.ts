@@ -32,6 +32,7 @@ export interface JournalHarness {
   holdRoute(routeId: number, isHeld: boolean): Promise<void>
   /** What is kept with a job: files as text, oldest first. */
   evidence(jobId: number): Promise<Evidence>
+  releaseJob(jobId: number): Promise<void>
   /** null: not held. */
   heldReason(jobId: number): Promise<string | null>
   /** What the counters say. */
@@ -65,6 +66,7 @@ export const fakeUnderTest = (): JournalUnderTest => ({
         const { resultFiles, lookUps } = journal.store.job(jobId)
         return { files: resultFiles.map(textOf), lookUps }
       },
+      releaseJob: async jobId => journal.releaseJob(jobId),
       heldReason: async jobId => journal.store.job(jobId).heldBecause,
       conservation: async () => journal.recount(),
       recount: async () => journal.recount(),
@@ -127,6 +129,9 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
     const found = await readJobEvidence(pool, String(jobId))
     if (found === null) throw new Error(`there is no job ${jobId}`)
     return { files: found.files.map(body => textOf({ body })), lookUps: found.lookUps }
+  },
+  releaseJob: async jobId => {
+    await pool.query('update job set held_at = null, held_reason = null where job_id = $1', [jobId])
   },
   heldReason: async jobId => {
     const { rows } = await pool.query<{ held_reason: string | null }>(

@@ -139,17 +139,18 @@ const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJo
   return seqs.length > 0 ? insertJob(store, route, seqs) : null
 }
 
-const isBeforeAnswer = ({ status }: StoredJob): boolean =>
-  status === 'claimed' || status === 'creating' || status === 'unknown'
+/** Held and certainly not created, it stops nobody. */
+const isBeforeAnswer = ({ status, heldBecause }: StoredJob): boolean =>
+  (status === 'claimed' && heldBecause === null) || status === 'creating' || status === 'unknown'
 
-/** One create of look-alike routes at a time: of their batches yet to be created only the first is offered. */
-const hasToWait = (store: Store, job: StoredJob): boolean =>
+/** One create of look-alike routes at a time: of their batches only the first is offered, and none beside one in hand. */
+const hasToWait = (store: Store, job: StoredJob, inHand: readonly number[]): boolean =>
   job.status === 'claimed' &&
   [...store.unfinished].some(
     other =>
       other.route.lookAlike === job.route.lookAlike &&
       isBeforeAnswer(other) &&
-      (other.status !== 'claimed' || other.jobId < job.jobId),
+      (other.status !== 'claimed' || other.jobId < job.jobId || inHand.includes(other.jobId)),
   )
 
 const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog })[] => {
@@ -171,7 +172,7 @@ const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog 
 
 export const claim = (store: Store, inHand: readonly number[], options: ClaimOptions): Claim => {
   for (const job of store.unfinished)
-    if (job.heldBecause === null && !inHand.includes(job.jobId) && !hasToWait(store, job))
+    if (job.heldBecause === null && !inHand.includes(job.jobId) && !hasToWait(store, job, inHand))
       return { kind: 'job', job: jobAsStored(store, job) }
   for (let round = 0; round < maxEmptyRounds; round += 1) {
     appendDue(store)
