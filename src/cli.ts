@@ -6,6 +6,7 @@ import { holdCommand, releaseCommand } from './commands/hold'
 import { migrateCommand } from './commands/migrate'
 import { moveCommand } from './commands/move'
 import { redact } from './commands/redact'
+import { replayCommand } from './commands/replay'
 import { runCommand } from './commands/run'
 import { addSimulatorFlags, simulateCommand } from './commands/simulate'
 import { submitCommand } from './commands/submit'
@@ -76,6 +77,16 @@ program
   .argument('<route>', 'its number: route_id in the view device_move.routes')
   .description('Resumes a held route.')
   .action(ending(releaseCommand))
+
+program
+  .command('replay')
+  .argument('<job>', "the provider's JobId (job_id in the view device_move.jobs), or our batch_id")
+  .description(
+    'Derives the outcomes of a job again from its kept result files; changes nothing, makes no call.',
+  )
+  .option('--devices <number>', 'devices shown that would end otherwise', '20')
+  .option('--json', 'everything, as JSON')
+  .action(ending(replayCommand))
 
 program
   .command('migrate')

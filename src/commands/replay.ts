@@ -1,0 +1,92 @@
+import { type Comparison, compareOutcomes } from '../domain/compare-outcomes'
+import { classifyDeviceCode } from '../domain/device-codes'
+import { deviceNamesOf } from '../domain/job'
+import { fatesOf, openJobOf } from '../domain/look-up'
+import { mergeRows } from '../domain/merge-rows'
+import { type AttemptPolicy, type DeviceResult, deriveVerdicts } from '../domain/settlement'
+import { parseResultFile } from '../iot/parse-result-file'
+import { createPool } from '../postgres/pool'
+import { type JobEvidence, readJobEvidence } from '../postgres/read-evidence'
+import { policies } from '../wiring'
+import { configured } from './configured'
+import { databaseProblem } from './database-problem'
+import { CommandError, exitCode } from './exit-code'
+import { type Replay, replayText } from './print-replay'
+
+export interface ReplayFlags {
+  readonly devices: string
+  readonly json?: boolean
+}
+
+const endOf = ({ job, endedAs }: JobEvidence): 'completed' | 'interrupted' | null => {
+  const end = endedAs ?? job.status
+  return end === 'completed' || end === 'interrupted' ? end : null
+}
+
+/** What the settlement does, on what is kept of it. */
+const replay = (evidence: JobEvidence, policy: AttemptPolicy): Replay | null => {
+  const { job, files, lookUps } = evidence
+  const ended = endOf(evidence)
+  if (ended === null || (files.length === 0 && lookUps.length === 0)) return null
+  const names = deviceNamesOf(job)
+  const unreadable: string[] = []
+  let rows: ReadonlyMap<string, DeviceResult> = new Map()
+  for (const file of files) {
+    const parsed = parseResultFile(file, names)
+    if ('problem' in parsed) unreadable.push(parsed.problem)
+    else rows = mergeRows(rows, parsed.rows)
+  }
+  const { verdicts } = deriveVerdicts({
+    moves: job.moves,
+    rows,
+    fates: fatesOf(lookUps, openJobOf(job)),
+    ended,
+    policy,
+    classify: classifyDeviceCode,
+    // It only decides how long re-queued moves wait, which is not compared.
+    random: () => 0,
+  })
+  const comparison: Comparison = compareOutcomes(job.moves, evidence.outcomes, verdicts)
+  return {
+    batchId: job.jobId,
+    jobId: job.providerJobId,
+    ended,
+    settled: evidence.endedAs !== null,
+    moves: job.moves.length,
+    files: files.length,
+    unreadable,
+    lookedUp: lookUps.length,
+    ...comparison,
+  }
+}
+
+const wholeNumber = (text: string): number => {
+  if (!/^\d{1,9}$/.test(text))
+    throw new CommandError(`--devices ${text}: must be a whole number`, exitCode.usage)
+  return Number(text)
+}
+
+const evidenceOf = async (databaseUrl: string, id: string): Promise<JobEvidence | null> => {
+  // A connection that is lost fails the query, which says so.
+  const pool = createPool(databaseUrl, { max: 1, onError: () => undefined })
+  try {
+    return await readJobEvidence(pool, id)
+  } catch (error) {
+    throw databaseProblem(error, databaseUrl)
+  } finally {
+    await pool.end()
+  }
+}
+
+/** Derives a job's outcomes again, without a call, and says what would differ. Changes nothing. */
+export const replayCommand = async (id: string, flags: ReplayFlags): Promise<number> => {
+  const shown = wholeNumber(flags.devices)
+  const config = configured(['databaseUrl'])
+  const evidence = await evidenceOf(config.databaseUrl ?? '', id)
+  if (evidence === null) throw new CommandError(`There is no job ${id}: see device_move.jobs.`)
+  const replayed = replay(evidence, policies(config).attempts)
+  if (replayed === null)
+    throw new CommandError(`Job ${id} has no result file to derive outcomes from, nor any look-up.`)
+  console.log(flags.json ? JSON.stringify(replayed) : replayText(replayed, shown))
+  return replayed.differences.length === 0 ? exitCode.done : exitCode.someFailed
+}

@@ -1,0 +1,73 @@
+import type { BatchMove } from './job'
+import type { Verdict } from './outcome'
+
+/** What is compared of how a move ended. Delays are random, and messages are for people. */
+export interface Ending {
+  readonly outcome: 'moved' | 'failed'
+  readonly final: boolean
+  readonly code: string
+}
+
+export interface Difference {
+  readonly deviceName: string
+  readonly attempt: number
+  /** null: none is stored. */
+  readonly stored: Ending | null
+  readonly derived: Ending
+}
+
+/** How many moves ended so, as stored and as derived. */
+export interface EndingCount extends Ending {
+  readonly stored: number
+  readonly derived: number
+}
+
+export interface Comparison {
+  /** By ending: moved first, then by code. */
+  readonly counts: readonly EndingCount[]
+  /** In the order of the moves. */
+  readonly differences: readonly Difference[]
+}
+
+const endingOf = ({ outcome, final, code }: Ending): Ending => ({ outcome, final, code })
+/** Sorts moved before failed, and by code. */
+const keyOf = ({ outcome, final, code }: Ending): string => `${outcome === 'moved' ? 0 : 1} ${code} ${final}`
+
+const countBy = (endings: readonly Ending[]): Map<string, number> => {
+  const counts = new Map<string, number>()
+  for (const ending of endings) counts.set(keyOf(ending), (counts.get(keyOf(ending)) ?? 0) + 1)
+  return counts
+}
+
+/** Holds derived outcomes of a job's moves (one verdict each) against the stored ones. */
+export const compareOutcomes = (
+  moves: readonly BatchMove[],
+  stored: readonly (Ending & Pick<Verdict, 'seq'>)[],
+  derived: readonly Verdict[],
+): Comparison => {
+  const storedAt = new Map(stored.map(outcome => [outcome.seq, outcome]))
+  const derivedAt = new Map(derived.map(verdict => [verdict.seq, verdict]))
+  const differences = moves.flatMap(({ seq, deviceName, attempt }): Difference[] => {
+    const [before, now] = [storedAt.get(seq), derivedAt.get(seq)]
+    if (now === undefined) throw new Error(`no outcome was derived for position ${seq}`)
+    if (before !== undefined && keyOf(before) === keyOf(now)) return []
+    return [
+      {
+        deviceName,
+        attempt,
+        stored: before === undefined ? null : endingOf(before),
+        derived: endingOf(now),
+      },
+    ]
+  })
+  const [inStored, inDerived] = [countBy(stored), countBy(derived)]
+  const kinds = new Map([...stored, ...derived].map(ending => [keyOf(ending), endingOf(ending)]))
+  const counts = [...kinds]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, ending]) => ({
+      ...ending,
+      stored: inStored.get(key) ?? 0,
+      derived: inDerived.get(key) ?? 0,
+    }))
+  return { counts, differences }
+}
