@@ -4,10 +4,10 @@ type Ending = 'SIGINT' | 'SIGTERM'
 const echoMs = 1_000
 
 /**
- * Resolves at the first SIGINT or SIGTERM, which then no longer end the process by themselves. One that comes more
- * than a second later does: whoever asks again does not want to wait.
+ * Resolves at the first SIGINT or SIGTERM, which then no longer end the process by themselves. Whoever asks again more
+ * than a second later does not want to wait: `atOnce` is called, or without it the signal ends the process.
  */
-export const firstSignal = (): Promise<Ending> =>
+export const firstSignal = (atOnce?: () => void): Promise<Ending> =>
   new Promise(resolve => {
     let firstAt: number | null = null
     const onSignal = (name: Ending): void => {
@@ -15,8 +15,11 @@ export const firstSignal = (): Promise<Ending> =>
         firstAt = performance.now()
         resolve(name)
       } else if (performance.now() - firstAt > echoMs) {
-        process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
-        process.kill(process.pid, name)
+        if (atOnce !== undefined) atOnce()
+        else {
+          process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+          process.kill(process.pid, name)
+        }
       }
     }
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal)

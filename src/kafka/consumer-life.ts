@@ -63,9 +63,17 @@ export const consumerLife = (deps: ConsumerLifeDeps): Observable<SourceChunk> =>
       }
     }
     const consumer = consumerOf({ ...deps.kafka, log }, deps.groupId)
-    const watch = watchLife(consumer, error => subscriber.error(error))
+    let placed: SourceHealth = { state: 'starting', reason: null }
+    const watch = watchLife(consumer, {
+      silent: reason => deps.health(reason === null ? placed : { state: 'failed', reason }),
+      ended: error => subscriber.error(error),
+    })
     const assignment = createAssignment({
-      ...{ consumer, topic, log: deps.kafka.log, health: deps.health, random: deps.random },
+      ...{ consumer, topic, log: deps.kafka.log, random: deps.random },
+      health: next => {
+        placed = next
+        deps.health(next)
+      },
       positions: partitions => deps.positions(topic, partitions),
       watermarks: () =>
         defer(() => wrap(withAdmin(deps.kafka, admin => admin.fetchTopicOffsets(topic)))).pipe(

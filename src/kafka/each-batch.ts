@@ -34,12 +34,15 @@ export const createEachBatch = (deps: EachBatchDeps): ((payload: EachBatchPayloa
     let nextOffset: bigint | null = null
 
     const beat = setInterval(() => {
-      deps.alive()
-      if (lost !== undefined) return
-      payload.heartbeat().catch((error: unknown) => {
-        // A rebalance, or no connection: rethrown after the chunk, whose append is idempotent.
-        lost ??= error
-      })
+      // With the group lost the chunk is still under way, which needs no broker.
+      if (lost !== undefined) return deps.alive()
+      payload
+        .heartbeat()
+        .then(deps.alive)
+        .catch((error: unknown) => {
+          // A rebalance, or no connection: rethrown after the chunk, whose append is idempotent.
+          lost ??= error
+        })
     }, deps.heartbeatEveryMs)
 
     const commit = async (): Promise<void> => {

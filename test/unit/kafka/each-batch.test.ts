@@ -18,7 +18,10 @@ const setUp = (offsets: readonly number[], lag = '0') => {
   const chunks: SourceChunk[] = []
   const resolved: string[] = []
   const committed: string[] = []
-  const state = { isRunning: true, isStale: false, heartbeat: null as Error | null, alive: 0 }
+  const heartbeats = async (): Promise<void> => {
+    if (state.heartbeat !== null) throw state.heartbeat
+  }
+  const state = { isRunning: true, isStale: false, heartbeat: null as Error | null, alive: 0, heartbeats }
   const offered = createOfferedChunks(chunk => chunks.push(chunk))
   const eachBatch = createEachBatch({
     offered,
@@ -36,9 +39,7 @@ const setUp = (offsets: readonly number[], lag = '0') => {
       offsetLagLow: () => lag,
     },
     resolveOffset: offset => resolved.push(offset),
-    heartbeat: async () => {
-      if (state.heartbeat !== null) throw state.heartbeat
-    },
+    heartbeat: () => state.heartbeats(),
     pause: () => () => undefined,
     commitOffsetsIfNecessary: async offsets => {
       for (const { partitions } of offsets?.topics ?? [])
@@ -148,7 +149,18 @@ describe('the handler of a fetched batch', () => {
     await failed
     expect([resolved, committed]).toEqual([['499'], ['500']])
     expect(chunks).toHaveLength(1)
-    expect(state.alive).toBe(40)
+    // Every beat after the refused one: the chunk is under way without the broker.
+    expect(state.alive).toBe(39)
+  })
+
+  it('takes no heartbeat without an answer for a sign of life', async () => {
+    const { chunks, state, handle } = setUp(range(3))
+    state.heartbeats = () => new Promise(() => undefined)
+    const handling = handle()
+    await jest.advanceTimersByTimeAsync(60_000)
+    expect(state.alive).toBe(0)
+    chunks[0]?.done()
+    await handling
   })
 
   it('leaves the rest when it is stopped: what was done is committed, what was not is not', async () => {
