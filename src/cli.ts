@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander'
+import { acceptRestoreCommand } from './commands/accept-restore'
 import { demoCommand } from './commands/demo'
 import { CommandError, exitCode } from './commands/exit-code'
 import { holdCommand, releaseCommand } from './commands/hold'
@@ -92,6 +93,14 @@ program
   .command('migrate')
   .description('Applies the database migrations and exits.')
   .action(ending(migrateCommand))
+
+program
+  .command('accept-restore')
+  .description(
+    'After a database was restored from a backup, or a topic made anew: says what that means, and goes on.',
+  )
+  .option('--dry-run', 'only say it')
+  .action(ending(acceptRestoreCommand))
 
 addSimulatorFlags(
   program

@@ -3,13 +3,14 @@ import { firstValueFrom } from 'rxjs'
 import type { Config } from './config'
 import type { Observe } from './domain/flow-event'
 import { createMutations } from './http/mutations'
-import { type HttpServer, type Readiness, startHttpServer } from './http/server'
+import { type HttpReadiness, type HttpServer, startHttpServer } from './http/server'
 import { journalChunks } from './intake/journal-chunks'
 import { createRecordParser } from './intake/parse-record'
 import { createOutcomeSink } from './kafka/outcome-sink'
 import { createRequestSource } from './kafka/request-source'
 import { openDatabase } from './open-database'
 import type { OutcomeSink, RequestSource, RouteControl } from './ports'
+import { readinessOf } from './readiness'
 import { createService, type Service } from './service'
 import { logEvents } from './telemetry/log-events'
 import type { Logger } from './telemetry/logger'
@@ -45,7 +46,10 @@ export const startMain = (config: Config, options: MainOptions): Running => {
   let stopping = false
   let service: Service | null = null
   let routes: RouteControl | null = null
-  let readiness: () => Promise<Readiness> = async () => ({ ready: false, waitingFor: 'database' })
+  let readiness: () => Promise<HttpReadiness> = async () => ({
+    ready: false,
+    because: ['waiting for the database'],
+  })
   let scrape: () => Promise<{ body: string; contentType: string }> = async () => ({
     body: '',
     contentType: 'text/plain',
@@ -122,12 +126,8 @@ export const startMain = (config: Config, options: MainOptions): Running => {
     })
     service = made
     scrape = metrics.scrape
-    readiness = async () => {
-      const [health, counts] = await Promise.all([firstValueFrom(source.health$), database.conservation()])
-      const status = made.status()
-      const intake = health.state === 'assigned' || health.state === 'standing-by'
-      return { ready: intake && counts !== null, intake: health, database: counts !== null, ...status }
-    }
+    readiness = async () =>
+      readinessOf(made.status(), await firstValueFrom(source.health$), await database.answers())
     ended = new Promise<unknown>(resolve => {
       made.run$.subscribe({ error: resolve, complete: () => resolve(null) })
     })

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from './config'
 import { type RouteControl, TransientError } from './ports'
+import { createAnswers } from './postgres/answers'
 import { createChanges } from './postgres/changes'
 import { type Conservation, readConservation } from './postgres/conservation'
 import { createDriveJournal } from './postgres/drive-journal'
@@ -29,6 +30,8 @@ export interface Database {
   readonly routes: RouteControl
   /** null: the database cannot be reached. */
   readonly conservation: () => Promise<Conservation | null>
+  /** Whether it gives a sign of life within 3 s. */
+  readonly answers: () => Promise<boolean>
   readonly close: () => Promise<void>
 }
 
@@ -90,6 +93,7 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
         return null
       }
     },
+    answers: createAnswers(pool),
     close: async () => {
       await lease.closed()
       await pool.end()

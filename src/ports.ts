@@ -277,6 +277,8 @@ export interface OutcomeSink {
    * Throws `TransientError` for what another session may cure.
    */
   open(): Observable<SinkSession>
+  /** Where the last session left off, asked without opening one; null when the sink remembers none. */
+  position(): Observable<bigint | null>
 }
 
 // ── Lease ─────────────────────────────────────────────────────────────────────────────────────────────────────

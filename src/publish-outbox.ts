@@ -4,11 +4,7 @@ import type { Observe } from './domain/flow-event'
 import type { OutcomeKind } from './domain/outcome'
 import { waitUntil } from './operators/wait-until'
 import type { Changes, Outbox, OutboxChunk, SinkSession } from './ports'
-
-/** The sink has published what the database does not know of: it was restored from a backup. */
-export class RestoredDatabaseError extends Error {
-  override readonly name = 'RestoredDatabaseError'
-}
+import { largerOf, RestoredDatabaseError, restoredReason } from './restore-watch'
 
 export interface PublishOutboxDeps {
   readonly outbox: Outbox
@@ -37,12 +33,9 @@ export const createPublishOutbox = (
   const startOf = (session: SinkSession): Observable<bigint> =>
     outbox.position(publisher).pipe(
       map(({ published, end }) => {
-        const position =
-          session.position !== null && session.position > published ? session.position : published
-        if (position > end)
-          throw new RestoredDatabaseError(
-            `published up to ${position}, but the outbox ends at ${end}: was the database restored from a backup?`,
-          )
+        const position = largerOf(session.position, published)
+        const reason = restoredReason(position, end)
+        if (reason !== null) throw new RestoredDatabaseError(reason)
         return position
       }),
     )

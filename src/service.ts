@@ -1,12 +1,16 @@
 /** The three flows as one service: intake always, drive and publish while this process holds the lease. */
 import {
+  catchError,
   concat,
   defer,
+  EMPTY,
+  finalize,
   firstValueFrom,
   ignoreElements,
   type MonoTypeOperatorFunction,
   map,
   merge,
+  NEVER,
   type Observable,
   of,
   ReplaySubject,
@@ -18,6 +22,7 @@ import {
 } from 'rxjs'
 import type { Observe } from './domain/flow-event'
 import { createDriver, type DriverPolicies } from './drive/driver'
+import { allStopped, createFlowBook, type FlowHealth, type FlowName } from './flow-health'
 import { createRateLimiter, type RateLimiter } from './operators/rate-limit'
 import { retryWithBackoff } from './operators/retry-with-backoff'
 import { type IntakeDeps, intake$, publish$ } from './pipeline'
@@ -36,6 +41,7 @@ import {
 } from './ports'
 import { createPublishOutbox } from './publish-outbox'
 import { resilient } from './resilient'
+import { createRestoreWatch, RestoredDatabaseError } from './restore-watch'
 
 export interface ServiceParts {
   readonly source: RequestSource
@@ -72,8 +78,7 @@ export interface ServiceStatus {
   readonly holder: string | null
   readonly openJobs: { readonly own: number; readonly foreign: number }
   readonly quota: ReturnType<RateLimiter<Operation>['inUse']>
-  /** The last error of each flow that has not worked again since, for people. */
-  readonly problems: Readonly<Record<string, string>>
+  readonly flows: Readonly<Record<FlowName, FlowHealth>>
 }
 
 /** Of settled outcomes in one publish: a job of 10,000 fits. */
@@ -83,6 +88,9 @@ const windowMs = 1_000
 const marginMs = 20
 /** A flow that lasted so long starts over without a long pause, ms. */
 const wellAfterMs = 60_000
+/** Longest pauses between tries, ms: of what is back within seconds once it is there, and of the provider. */
+const serverPauseMs = 5_000
+const providerPauseMs = 30_000
 
 const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -90,7 +98,7 @@ export const createService = (parts: ServiceParts): Service => {
   const { observe, random, changes$, sink } = parts
   const stop$ = new ReplaySubject<void>(1)
   const intakeEnded$ = new ReplaySubject<void>(1)
-  const problems = new Map<string, string>()
+  const book = createFlowBook()
   let leaseState: LeaseState = { kind: 'standing-by', holder: null }
 
   const limiter = createRateLimiter<Operation>({
@@ -103,43 +111,84 @@ export const createService = (parts: ServiceParts): Service => {
   })
 
   const retrying = <T>(
-    flow: string,
+    flow: FlowName,
     shouldRetry: (error: unknown) => boolean,
+    maxMs: number,
   ): MonoTypeOperatorFunction<T> => {
     const backoff = retryWithBackoff<T>({
       shouldRetry,
       firstMs: 500,
-      maxMs: 30_000,
+      maxMs,
       wellAfterMs,
       random,
       onRetry: (error, _attempt, delayMs) => {
-        problems.set(flow, describe(error))
-        observe({ kind: 'retrying', flow, why: describe(error), delayMs })
+        const why = describe(error)
+        observe({ kind: 'retrying', flow, why, delayMs, isNews: book.failed(flow, why) })
       },
     })
     return source =>
       source.pipe(
         backoff,
-        tap(() => problems.delete(flow)),
+        tap(() => {
+          if (book.worked(flow)) observe({ kind: 'recovered', flow })
+        }),
       )
   }
   const isTransient = (error: unknown): boolean => error instanceof TransientError
   /** A passing fault is waited out where it happens, so that nothing upstream starts over. */
   const again =
-    (flow: string) =>
+    (flow: FlowName, maxMs = serverPauseMs) =>
     <T>() =>
-      retrying<T>(flow, isTransient)
+      retrying<T>(flow, isTransient, maxMs)
   /** Anything else ends the flow, which then starts over from what the journal knows. */
-  const supervised = <T>(flow: string) => retrying<T>(flow, () => true)
+  const supervised = <T>(flow: FlowName) => retrying<T>(flow, () => true, serverPauseMs)
+  const running = (flow: FlowName): Observable<never> =>
+    defer(() => {
+      book.is(flow, 'running')
+      return EMPTY
+    })
 
-  const intake = defer(() =>
-    intake$({
-      source: parts.source,
-      journal: resilient(parts.intakeJournal, again('intake')),
-      toJournal: parts.toJournal,
-      observe,
-    }),
-  ).pipe(supervised('intake'), tap({ complete: () => intakeEnded$.next() }), takeUntil(stop$))
+  const watch =
+    sink === null
+      ? null
+      : createRestoreWatch({
+          ...{ sink, outbox: parts.outbox, publisher: parts.publisher, observe, stop$ },
+          again: again('intake'),
+        })
+  const whileSound = (flow: Observable<never>): Observable<never> => watch?.whileSound(flow) ?? flow
+
+  /** After the database was away it may be another one: nothing is appended to it before that was looked at. */
+  const againOnceSound =
+    <T>(): MonoTypeOperatorFunction<T> =>
+    source => {
+      let isFirst = true
+      return defer(() => {
+        if (isFirst || watch === null) {
+          isFirst = false
+          return source
+        }
+        return concat(watch.sound().pipe(ignoreElements()), source)
+      }).pipe(again('intake')<T>())
+    }
+
+  const intake = whileSound(
+    concat(
+      running('intake'),
+      defer(() =>
+        intake$({
+          source: parts.source,
+          journal: resilient(parts.intakeJournal, againOnceSound),
+          toJournal: parts.toJournal,
+          observe,
+        }),
+      ),
+    ),
+  ).pipe(
+    supervised('intake'),
+    tap({ complete: () => intakeEnded$.next() }),
+    takeUntil(stop$),
+    finalize(() => book.is('intake', 'ended')),
+  )
 
   const driver = createDriver({
     api: parts.api,
@@ -149,7 +198,7 @@ export const createService = (parts: ServiceParts): Service => {
     observe,
     random,
     stop$,
-    again: again('drive'),
+    again: again('drive', providerPauseMs),
   })
 
   // Also when the lease seems lost: if it is, the lease says so presently and this is dropped; if it only came near
@@ -170,14 +219,24 @@ export const createService = (parts: ServiceParts): Service => {
       observe,
       drain$,
     })
-    return publish$({ sink, publishOutbox }).pipe(supervised('publish'))
+    return publish$({ sink, publishOutbox }).pipe(
+      catchError((error: unknown) => {
+        if (!(error instanceof RestoredDatabaseError)) throw error
+        watch?.report(error)
+        return NEVER
+      }),
+      supervised('publish'),
+    )
   }
 
   /** Settles what is under way, then publishes what is settled. */
   const driveAndPublish = (held: Extract<LeaseState, { kind: 'held' }>): Observable<'done'> => {
-    const drain$ = new ReplaySubject<void>(1)
-    const driven = drive(held).pipe(tap({ complete: () => drain$.next() }))
-    return concat(merge(driven, publish(drain$)), of('done' as const))
+    const flows = defer(() => {
+      const drain$ = new ReplaySubject<void>(1)
+      const driven = drive(held).pipe(tap({ complete: () => drain$.next() }))
+      return merge(running('drive'), running('publish'), driven, publish(drain$))
+    })
+    return concat(whileSound(flows), of('done' as const))
   }
 
   const leased = parts.lease
@@ -186,6 +245,8 @@ export const createService = (parts: ServiceParts): Service => {
       startWith<LeaseState>({ kind: 'standing-by', holder: null }),
       tap(state => {
         leaseState = state
+        for (const flow of ['drive', 'publish'] as const)
+          book.is(flow, state.kind === 'held' ? 'starting' : 'standing-by')
         observe(
           state.kind === 'held'
             ? { kind: 'lease-held', epoch: state.epoch }
@@ -199,6 +260,11 @@ export const createService = (parts: ServiceParts): Service => {
       ignoreElements(),
     )
 
+  const flowsNow = (): ServiceStatus['flows'] => {
+    const reason = watch?.reason() ?? null
+    return reason === null ? book.read() : allStopped(reason)
+  }
+
   return {
     run$: merge(intake, leased),
     intakeDone: firstValueFrom(intakeEnded$),
@@ -208,7 +274,7 @@ export const createService = (parts: ServiceParts): Service => {
       holder: leaseState.kind === 'standing-by' ? leaseState.holder : null,
       openJobs: driver.openJobs(),
       quota: limiter.inUse(),
-      problems: Object.fromEntries(problems),
+      flows: flowsNow(),
     }),
   }
 }

@@ -67,7 +67,18 @@ export type FlowEvent =
       readonly outcomes: Readonly<Record<OutcomeKind, number>>
       readonly lastId: bigint
     }
-  | { readonly kind: 'retrying'; readonly flow: string; readonly why: string; readonly delayMs: number }
+  | {
+      readonly kind: 'retrying'
+      readonly flow: string
+      readonly why: string
+      readonly delayMs: number
+      /** False: for the same reason as the time before. */
+      readonly isNews: boolean
+    }
+  /** What had been retried works again. */
+  | { readonly kind: 'recovered'; readonly flow: string }
+  | { readonly kind: 'database-restored'; readonly why: string }
+  | { readonly kind: 'restore-accepted' }
   | { readonly kind: 'defect'; readonly flow: string; readonly error: unknown }
 
 export type Observe = (event: FlowEvent) => void

@@ -101,6 +101,8 @@ export const createDriver = (deps: DriverDeps): Driver => {
 const failedLook =
   (observe: Observe) =>
   (error: unknown): void => {
-    const event: FlowEvent = { kind: 'retrying', flow: 'list', why: String(error), delayMs: 0 }
+    const event: FlowEvent = {
+      ...{ kind: 'retrying' as const, flow: 'list', why: String(error), delayMs: 0, isNews: true },
+    }
     observe(event)
   }

@@ -5,13 +5,13 @@ import { createHostHeaderCheck } from './host-header'
 import type { Mutations } from './mutations'
 
 /** Able to work, or why not. */
-export interface Readiness {
+export interface HttpReadiness {
   readonly ready: boolean
-  readonly [detail: string]: unknown
+  readonly because: readonly string[]
 }
 
 export interface HttpDeps {
-  readonly readiness: () => Promise<Readiness>
+  readonly readiness: () => Promise<HttpReadiness>
   readonly scrape: () => Promise<{ readonly body: string; readonly contentType: string }>
   readonly mutations: Mutations
   /** Told of what nobody expected; the answer says no more than that it happened. */

@@ -42,7 +42,7 @@ export interface Assignment {
   stop(): void
 }
 
-const recheckEveryMs = 30_000
+const recheckEveryMs = 10_000
 
 interface Hold {
   readonly reason: string

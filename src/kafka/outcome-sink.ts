@@ -1,7 +1,9 @@
-import { Observable } from 'rxjs'
+import { catchError, defer, Observable } from 'rxjs'
 import { type OutcomeSink, type SinkSession, TransientError } from '../ports'
 import { type OutcomeSinkOptions, openWriter, type Writer } from './outcome-writer'
+import { publishedPosition } from './published-position'
 import { transientOf } from './transient'
+import { withAdmin } from './with-admin'
 
 export type { OutcomeSinkOptions } from './outcome-writer'
 
@@ -44,8 +46,17 @@ export const createOutcomeSink = (options: OutcomeSinkOptions): KafkaOutcomeSink
       }
     })
 
+  const { kafka, transactionalId: groupId, resultsTopic: topic } = options
+  const position: OutcomeSink['position'] = () =>
+    defer(() => withAdmin(kafka, admin => publishedPosition(admin, { groupId, topic }))).pipe(
+      catchError((error: unknown) => {
+        throw transientOf(error, 'cannot ask Kafka how far outcomes are published')
+      }),
+    )
+
   return {
     open,
+    position,
     closed: async () => {
       await Promise.all(closing)
     },

@@ -5,6 +5,7 @@ import { ensureTopics, partitionCounts } from './ensure-topics'
 import { type EncodeOutcome, outcomeRecords, tooLargeStub } from './outcome-records'
 import { partitionedBatches } from './partitioned-batches'
 import { publishTransaction } from './publish-transaction'
+import { publishedPosition } from './published-position'
 import { transientOf } from './transient'
 import { withAdmin } from './with-admin'
 import { withinMs } from './within'
@@ -47,10 +48,6 @@ const producerOf = ({ kafka, transactionalId }: OutcomeSinkOptions): Producer =>
     retry: { initialRetryTime: 100, maxRetryTime: 3_000, retries: 8 },
   })
 
-/** Committed offset is the last published id + 1; kafkajs gives -1 for none. */
-const positionOf = (offset: string | undefined): bigint | null =>
-  offset === undefined || BigInt(offset) < 1n ? null : BigInt(offset) - 1n
-
 /** Connects, fences every older session of the transactional id, and reads where the last one left off. */
 export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> => {
   const { kafka, transactionalId, resultsTopic, deadLetterTopic } = options
@@ -66,10 +63,9 @@ export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> =
     // Initialises the producer id, which aborts what an older session left open.
     const fence = await producer.transaction()
     await fence.abort()
-    const committed = await withAdmin(kafka, admin =>
-      admin.fetchOffsets({ groupId: transactionalId, topics: [resultsTopic] }),
+    position = await withAdmin(kafka, admin =>
+      publishedPosition(admin, { groupId: transactionalId, topic: resultsTopic }),
     )
-    position = positionOf(committed[0]?.partitions.find(at => at.partition === 0)?.offset)
   } catch (error) {
     // Never used after a failed connect: it would write without sequence numbers (trap 8).
     await withinMs(producer.disconnect(), closeWithinMs)

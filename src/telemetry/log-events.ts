@@ -23,6 +23,9 @@ const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
   'account-refused': 'error',
   published: 'debug',
   retrying: 'warn',
+  recovered: 'info',
+  'database-restored': 'error',
+  'restore-accepted': 'info',
   defect: 'error',
 }
 
@@ -33,8 +36,10 @@ export const logEvents =
   (logger: Logger): Observe =>
   event => {
     const { kind, ...fields } = event
+    // One line a problem, not one a try.
+    const level = event.kind === 'retrying' && !event.isNews ? 'debug' : levels[kind]
     const entry = Object.fromEntries(
       Object.entries(fields).map(([name, value]) => [name === 'error' ? 'err' : name, printable(value)]),
     )
-    logger[levels[kind]](entry, kind)
+    logger[level](entry, kind)
   }

@@ -110,7 +110,7 @@ describe('holding and releasing a route', () => {
 
     const start = async (given: string | null = token, control = routes()): Promise<string> => {
       server = await startHttpServer('127.0.0.1', 0, {
-        readiness: async () => ({ ready: true }),
+        readiness: async () => ({ ready: true, because: [] }),
         scrape: async () => ({ body: '', contentType: 'text/plain' }),
         mutations: createMutations({
           token: given,

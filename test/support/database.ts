@@ -24,11 +24,17 @@ const onServer = async (sql: string): Promise<void> => {
   }
 }
 
-/** A fresh database on the run's server. */
-export const createTestDatabase = async (): Promise<TestDatabase> => {
+const createDatabase = async (template: string): Promise<TestDatabase> => {
   const name = `test_${randomBytes(8).toString('hex')}`
-  await onServer(`create database ${name} template template0`)
+  await onServer(`create database ${name} template ${template}`)
   const url = new URL(serverUrl())
   url.pathname = `/${name}`
   return { url: url.href, drop: () => onServer(`drop database if exists ${name} with (force)`) }
 }
+
+/** A fresh database on the run's server. */
+export const createTestDatabase = (): Promise<TestDatabase> => createDatabase('template0')
+
+/** A database as it is now, nobody being connected to it: its backup. */
+export const copyDatabase = ({ url }: TestDatabase): Promise<TestDatabase> =>
+  createDatabase(new URL(url).pathname.slice(1))

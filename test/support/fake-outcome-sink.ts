@@ -70,6 +70,7 @@ export const createFakeOutcomeSink = (
 
   return {
     sink: {
+      position: () => defer(() => of(committed)),
       open: () =>
         new Observable(subscriber => {
           const error = refusal
