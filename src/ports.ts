@@ -153,7 +153,7 @@ export interface DriveJournal {
   /** Stops one job for a human, with the reason; the others go on. */
   hold(jobId: number, why: string): Observable<void>
   /**
-   * completed | interrupted | creating → settled, in one transaction: outcomes, re-queues, released waiters, outbox.
+   * completed | interrupted | creating | unknown → settled, in one transaction: outcomes, re-queues, released waiters, outbox.
    * `verdicts` covers every move of the job, once.
    */
   settle(

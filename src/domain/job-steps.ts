@@ -23,7 +23,8 @@ const fits: Readonly<Record<JobStep, Fit>> = {
   notCreated: { from: ['creating', 'unknown'], taken: ['claimed'] },
   ended: { from: ['running'], taken: ['completed', 'interrupted', 'settled'] },
   split: { from: ['claimed', 'creating', 'unknown'], taken: ['refused'] },
-  settle: { from: ['completed', 'interrupted'], taken: ['settled'] },
+  // From unknown: which job it was nobody knows, but looking up has told of every device.
+  settle: { from: ['completed', 'interrupted', 'unknown'], taken: ['settled'] },
   refuse: { from: ['claimed', 'creating', 'unknown'], taken: ['settled'] },
 }
 

@@ -21,11 +21,15 @@ import type { CallFailure, DriveJournal, ProviderStatus } from '../ports'
 import type { AccountView, Look } from './account-view'
 import type { ProviderCalls } from './provider-calls'
 
-/** The job has ended at the provider: its results are to be fetched and settled. */
+/**
+ * The job has ended at the provider: its results are to be fetched and settled. Without a JobId nobody knows which one
+ * it was (`why`), but all that could be it have ended: its devices tell.
+ */
 export interface EndedJob {
   readonly kind: 'ended'
   readonly job: Job
   readonly as: 'completed' | 'interrupted'
+  readonly why?: string
 }
 
 export interface AwaitEndDeps {

@@ -23,6 +23,8 @@ import { type ProviderCalls, transientThrown } from './provider-calls'
 
 /** Between two looks for the job of a create. */
 const lookEveryMs = 5_000
+/** So long the end of jobs that could be it is waited for: then its devices tell. */
+const undecidedForMs = 1_800_000
 /** The provider's clock, which stamps jobs, and the database's, which stamps intents, may differ so much. */
 const clockSkewMs = 30_000
 
@@ -37,8 +39,8 @@ export type Reconciliation =
   | { readonly kind: 'found'; readonly providerJobId: string }
   /** Proved: it may be sent again. */
   | { readonly kind: 'absent' }
-  /** For a human. */
-  | { readonly kind: 'undecidable'; readonly why: string }
+  /** `allEnded`: whichever it is has ended, so its devices can be looked up. Else it is for a human. */
+  | { readonly kind: 'undecidable'; readonly allEnded: boolean; readonly why: string }
 
 /**
  * Emits once, when it is decided. Absence counts only in a List begun at `absentFrom` (asyncScheduler.now()) or
@@ -83,29 +85,39 @@ export const createReconciliation =
       )
 
     /** null: look again. */
-    const decide = (found: Reconciled, late: boolean): Reconciliation | null => {
+    const decide = (
+      found: Reconciled,
+      jobs: readonly ListedJob[],
+      lookedAt: number,
+    ): Reconciliation | null => {
+      const late = lookedAt >= absentFrom
       switch (found.kind) {
         case 'found':
           return found
         case 'absent':
           return late ? { kind: 'absent' } : null
-        case 'ambiguous':
-          return {
-            kind: 'undecidable',
-            why: `its create had no answer, and several listed jobs could be it: ${found.providerJobIds.join(', ')}`,
-          }
+        case 'ambiguous': {
+          const candidates = new Set(found.providerJobIds)
+          const open = jobs.some(({ providerJobId, status }) => candidates.has(providerJobId) && status < 2)
+          const allEnded = late && !open
+          if (!allEnded && lookedAt < absentFrom + undecidedForMs) return null
+          const ids = found.providerJobIds.join(', ')
+          const why = `its create had no answer, and several listed jobs could be it: ${ids}`
+          return { kind: 'undecidable', allEnded, why }
+        }
       }
     }
     const unlisted: Reconciliation = {
       kind: 'undecidable',
+      allEnded: false,
       why: 'its create had no answer, and List is refused: look in the console whether its job exists',
     }
 
     return defer(() => {
-      const late = asyncScheduler.now() >= absentFrom
+      const lookedAt = asyncScheduler.now()
       return listed.pipe(
         concatMap(jobs =>
-          jobs === null ? of(unlisted) : match(jobs).pipe(map(found => decide(found, late))),
+          jobs === null ? of(unlisted) : match(jobs).pipe(map(found => decide(found, jobs, lookedAt))),
         ),
       )
     }).pipe(

@@ -93,6 +93,13 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
             observe({ kind: 'create-reconciled', jobId: job.jobId, as: 'absent' })
             return absent()
           case 'undecidable':
+            if (found.allEnded)
+              return of({
+                kind: 'ended',
+                job: { ...job, providerJobId: null },
+                as: 'completed',
+                why: found.why,
+              })
             return journal.hold(job.jobId, found.why).pipe(
               tap(() => observe({ kind: 'job-held', jobId: job.jobId, why: found.why })),
               concatMap(() => EMPTY),

@@ -8,6 +8,7 @@ import {
   ignoreElements,
   map,
   type Observable,
+  of,
   repeat,
   take,
   takeUntil,
@@ -43,8 +44,8 @@ export interface SettleJobDeps {
 interface Collected {
   readonly decision: Exclude<AskDecision, { readonly kind: 'again' }>
   readonly rows: ReadonlyMap<string, ResultRow>
-  /** What was wrong with the latest answer, for people. */
-  readonly problem: string
+  /** Why to hold it, for people. */
+  readonly why: string
 }
 
 /** Emits the job's own number once it is settled or held; completes without it when stopped while waiting. */
@@ -70,9 +71,9 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
         const missing = names.filter(name => !rows.has(name)).length
         const reported = names.length - missing
         const decision = decideOnResults({ ended: as, answers, reported, missing }, random())
-        const why = answer === 'rows' && missing > 0 ? `${missing} devices have no row` : problem
-        if (why !== '') observe({ kind: 'result-file-problem', jobId: job.jobId, problem: why })
-        if (decision.kind !== 'again') return { decision, rows, problem: why }
+        const trouble = answer === 'rows' && missing > 0 ? `${missing} devices have no row` : problem
+        if (trouble !== '') observe({ kind: 'result-file-problem', jobId: job.jobId, problem: trouble })
+        if (decision.kind !== 'again') return { decision, rows, why: `no results could be read: ${trouble}` }
         pauseMs = decision.afterMs
         return null
       }
@@ -118,19 +119,21 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
     )
 
   return ended => {
-    const { job } = ended
-    if (job.providerJobId === null) throw new Error(`job ${job.jobId} has ended without a JobId`)
-    return collect(ended, job.providerJobId).pipe(
-      concatMap(({ decision, rows, problem }) => {
+    const { job, why = 'nobody knows which job it was' } = ended
+    const collected: Observable<Collected> =
+      job.providerJobId === null
+        ? of({ decision: { kind: 'hold' }, rows: new Map<string, ResultRow>(), why })
+        : collect(ended, job.providerJobId)
+    return collected.pipe(
+      concatMap(({ decision, rows, why }) => {
         const open = deviceNamesOf(job).filter(name => !rows.has(name))
         if (decision.kind === 'settle')
           return lookUp(job, open).pipe(concatMap(fates => settle(ended, rows, fates)))
-        const held = hold(job, `no results could be read: ${problem}`)
         // A job that no file tells of needs no human where every device of it does.
         return open.length > lookUpMaxDevices
-          ? held
+          ? hold(job, why)
           : lookUp(job, open).pipe(
-              concatMap(fates => (open.every(isToldBy(fates)) ? settle(ended, rows, fates) : held)),
+              concatMap(fates => (open.every(isToldBy(fates)) ? settle(ended, rows, fates) : hold(job, why))),
             )
       }),
     )

@@ -97,6 +97,19 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       ])
     })
 
+    it('settle a batch of which nobody knows which job it was', async () => {
+      const job = await claimed('dev1', 'dev2')
+      await firstValueFrom(journey.drive.creating(job.jobId))
+      await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+      for (const _time of [1, 2])
+        await firstValueFrom(journey.drive.settle(job.jobId, verdicts(job), 'completed'))
+      expect(await published()).toMatchObject([
+        { outcome: 'moved', final: true, jobId: null },
+        { outcome: 'moved', final: true, jobId: null },
+      ])
+      expect(await claim()).toEqual({ kind: 'idle', wakeInMs: null })
+    })
+
     it('want every move settled, once', async () => {
       const job = await claimed('dev1', 'dev2')
       await start(job)

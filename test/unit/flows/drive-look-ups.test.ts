@@ -78,6 +78,59 @@ describe('devices that a job does not tell of', () => {
     expect(driver.seen('job-held')).toBe(0)
   })
 
+  it.each([
+    ['has moved them all', 'completed', [10]],
+    ['was interrupted', 'interrupted-without-file', [10, 5]],
+  ] as const)(
+    'are looked up when their job cannot be told from another that is listed, once both have ended: it %s',
+    (_, end, totals) => {
+      const endings = firstEnds(end)
+      const { counts, provider, movedTwice, driver } = runVirtualDriver(
+        hour,
+        {
+          onCall: (operation, n): CallFault => (operation === 'create' && n === 1 ? 'lose-answer' : 'ok'),
+          onJobEnd: job => (job.foreign ? 'completed' : endings()),
+        },
+        {},
+        ({ journal, start }, { startForeignJob, audit }) => {
+          appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+          start()
+          timer(20_000).subscribe(() => startForeignJob(routeTo('iot-a'), 10, 300_000))
+          // As long as the other one may be ours and is open, nothing is concluded.
+          timer(315_000).subscribe(() => expect(audit.arrivals.provisioning).toEqual([]))
+        },
+      )
+      expect(counts).toMatchObject({ moved: 10, held: 0, gap: 0 })
+      expect(movedTwice).toEqual([])
+      expect(provider.jobs.filter(job => !job.foreign).map(job => job.total)).toEqual(totals)
+      expect(provider.audit.arrivals.provisioning).toHaveLength(10)
+      expect(driver.seen('job-held')).toBe(0)
+      expect(driver.driver.openJobs()).toMatchObject({ own: 0 })
+    },
+  )
+
+  it.each([
+    ['of which the other is open for hours', 'lose-answer', 6 * hour],
+    ['though looking up does not tell of them', 'lose-request', 60_000],
+  ] as const)('have their job held for a human when it is one of several listed, %s', (_, fault, openMs) => {
+    const { counts, provider, driver } = runVirtualDriver(
+      2 * hour,
+      { onCall: (operation, n): CallFault => (operation === 'create' && n === 1 ? fault : 'ok') },
+      {},
+      ({ journal, start }, { startForeignJob }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+        timer(20_000).subscribe(() => {
+          startForeignJob(routeTo('iot-a'), 10, openMs)
+          startForeignJob(routeTo('iot-a'), 10, openMs)
+        })
+      },
+    )
+    expect(counts).toMatchObject({ held: 10, gap: 0 })
+    expect(driver.seen('job-held')).toBe(1)
+    expect(provider.jobs.filter(job => !job.foreign)).toHaveLength(fault === 'lose-answer' ? 1 : 0)
+  })
+
   it('keep their job for a human when looking up tells not of every one', () => {
     const { counts, driver } = run({
       onFetch: () => 'unreadable',
