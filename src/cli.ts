@@ -8,6 +8,7 @@ import { migrateCommand } from './commands/migrate'
 import { moveCommand } from './commands/move'
 import { redact } from './commands/redact'
 import { replayCommand } from './commands/replay'
+import { resolveCommand } from './commands/resolve'
 import { runCommand } from './commands/run'
 import { addSimulatorFlags, simulateCommand } from './commands/simulate'
 import { submitCommand } from './commands/submit'
@@ -88,6 +89,16 @@ program
   .option('--devices <number>', 'devices shown that would end otherwise', '20')
   .option('--json', 'everything, as JSON')
   .action(ending(replayCommand))
+
+program
+  .command('resolve')
+  .argument('<job>', 'its number: batch_id in the view device_move.jobs')
+  .description('Settles or releases one held job, in one of the four ways below; see docs/operations.md.')
+  .option('--adopt <job-id>', 'it exists at the provider under this JobId: go on with it')
+  .option('--absent', 'it does not exist at the provider: send its devices again')
+  .option('--again', 'try the step it is held at once more')
+  .option('--fail', 'its devices fail for good, though they may have moved')
+  .action(ending(resolveCommand))
 
 program
   .command('migrate')

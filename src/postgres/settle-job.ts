@@ -74,7 +74,7 @@ export const settleJob = async (
   client: PoolClient,
   job: JobRow,
   verdicts: readonly Verdict[],
-  as: 'completed' | 'interrupted' | 'refused',
+  as: 'completed' | 'interrupted' | 'refused' | 'abandoned',
 ): Promise<void> => {
   checkVerdicts(job.jobId, await seqsOfJob(client, job), verdicts)
   await insertOutcomes(client, job, verdicts)

@@ -1,0 +1,171 @@
+import { firstValueFrom } from 'rxjs'
+import type { Job } from '../../src/domain/job'
+import type { Resolution } from '../../src/domain/resolution'
+import { type Resolved, resolveJob } from '../../src/postgres/resolve-job'
+import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
+import { harnessOn } from '../support/journal-harness'
+import { all, createJourney, names } from '../support/journal-journey'
+import { sessionsWaiting, whileLocked } from '../support/journal-locks'
+
+describe('a held job is resolved', () => {
+  let database: JournalDatabase
+  const journey = createJourney({
+    open: async options => harnessOn(database.pool, options),
+    close: async () => undefined,
+  })
+  const { append, claim, claimJob, start, end, finish, published } = journey
+  const idle = { kind: 'idle', wakeInMs: null }
+
+  const resolve = (job: Job | number, resolution: Resolution): Promise<Resolved> =>
+    firstValueFrom(resolveJob(database.pool, typeof job === 'number' ? job : job.jobId, resolution))
+  const statusOf = async ({ jobId }: Job): Promise<unknown> =>
+    (
+      await database.pool.query('select status, held_reason from device_move.jobs where batch_id = $1', [
+        jobId,
+      ])
+    ).rows[0]
+
+  const claimed = async (): Promise<Job> => {
+    await append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
+    const job = await claimJob()
+    // It waits for the first, whatever becomes of that.
+    await append({ requestId: 'r2', devices: ['dev1'] })
+    return job
+  }
+  const hold = async (job: Job): Promise<Job> => {
+    await firstValueFrom(journey.drive.hold(job.jobId, 'test'))
+    return job
+  }
+  const unknown = async (): Promise<Job> => {
+    const job = await claimed()
+    await firstValueFrom(journey.drive.creating(job.jobId))
+    await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+    return hold(job)
+  }
+  const completed = async (): Promise<Job> => {
+    const job = await claimed()
+    await start(job)
+    await firstValueFrom(journey.drive.ended(job.jobId, 'completed'))
+    return hold(job)
+  }
+
+  beforeEach(async () => {
+    database = await createJournalDatabase()
+    await journey.open(all)
+  })
+  afterEach(async () => {
+    try {
+      await journey.check()
+    } finally {
+      await database.drop()
+    }
+  })
+
+  it('by adopting the job that exists', async () => {
+    const job = await unknown()
+    expect(await claim()).toEqual(idle)
+    expect(await resolve(job, { kind: 'adopt', providerJobId: 'P' })).toEqual({
+      kind: 'resolved',
+      was: 'unknown',
+      devices: 2,
+    })
+    expect(await statusOf(job)).toEqual({ status: 'running', held_reason: null })
+    expect(await claimJob()).toMatchObject({ jobId: job.jobId, status: 'running', providerJobId: 'P' })
+    await end(job)
+    expect((await published()).map(({ jobId, outcome }) => [jobId, outcome])).toEqual([
+      ['P', 'moved'],
+      ['P', 'moved'],
+    ])
+  })
+
+  it('by adopting another JobId than the one that the provider denies, or by sending it again', async () => {
+    const job = await unknown()
+    await resolve(job, { kind: 'adopt', providerJobId: 'misspelt' })
+    await hold(job)
+    expect(await resolve(job, { kind: 'adopt', providerJobId: 'P' })).toMatchObject({ was: 'running' })
+    await hold(job)
+    expect(await resolve(job, { kind: 'absent' })).toMatchObject({ was: 'running' })
+    expect(await claimJob()).toMatchObject({
+      jobId: job.jobId,
+      status: 'claimed',
+      providerJobId: null,
+      createStartedAt: null,
+    })
+    await finish(job)
+  })
+
+  it('not under the JobId of another job', async () => {
+    const job = await unknown()
+    await append({
+      requestId: 'r3',
+      route: { ...job.route, sourceInstanceId: 'iot-else' },
+      devices: ['dev3'],
+    })
+    const other = await claimJob()
+    await start(other)
+    expect(await resolve(job, { kind: 'adopt', providerJobId: `P${other.jobId}` })).toEqual({
+      kind: 'refused',
+      why: `Job ${job.jobId}: JobId P${other.jobId} is already that of job ${other.jobId}.`,
+    })
+    expect(await statusOf(job)).toEqual({ status: 'unknown', held_reason: 'test' })
+  })
+
+  it('by sending it again when it does not exist', async () => {
+    const job = await unknown()
+    expect(await resolve(job, { kind: 'absent' })).toMatchObject({ was: 'unknown', devices: 2 })
+    const again = await claimJob()
+    expect(again).toEqual({ ...job, status: 'claimed' })
+    await finish(again)
+    expect(names(await claimJob())).toEqual(['dev1'])
+  })
+
+  it.each([
+    ['unknown', unknown],
+    ['completed', completed],
+  ])('by trying the step again: %s', async (status, held) => {
+    const job = await held()
+    expect(await resolve(job, { kind: 'again' })).toMatchObject({ kind: 'resolved', was: status })
+    expect(await claimJob()).toMatchObject({ jobId: job.jobId, status })
+  })
+
+  it.each([
+    ['unknown', unknown, 'unknown', 'abandoned'],
+    ['completed', completed, 'unknown', 'completed'],
+    ['claimed', async () => hold(await claimed()), 'not-moved', 'abandoned'],
+  ])('by giving it up: %s', async (was, held, code, status) => {
+    const job = await held()
+    expect(await resolve(job, { kind: 'fail' })).toEqual({ kind: 'resolved', was, devices: 2 })
+    expect(await published()).toMatchObject([
+      { deviceName: 'dev1', outcome: 'failed', final: true, code },
+      { deviceName: 'dev2', outcome: 'failed', final: true, code },
+    ])
+    expect(await statusOf(job)).toEqual({ status, held_reason: null })
+    expect(await journey.at.conservation()).toMatchObject({ failed: 2, held: 0, pending: 1 })
+    // What waited for its device, or for its route, goes on.
+    expect(names(await claimJob())).toEqual(['dev1'])
+    expect(await resolve(job, { kind: 'fail' })).toEqual({
+      kind: 'refused',
+      why: `Job ${job.jobId}: it is settled: nothing is left to be resolved.`,
+    })
+  })
+
+  it('not when it is in the hands of the service, or does not exist', async () => {
+    const job = await claimed()
+    for (const kind of ['absent', 'again', 'fail'] as const) {
+      expect(await resolve(job, { kind })).toMatchObject({ kind: 'refused' })
+      expect(await resolve(77, { kind })).toMatchObject({ why: expect.stringContaining('there is none') })
+    }
+    expect(await statusOf(job)).toEqual({ status: 'claimed', held_reason: null })
+  })
+
+  it('once, when it is resolved twice at the same time', async () => {
+    const job = await unknown()
+    await whileLocked(database.pool, 'select from job for update', async release => {
+      const both = [resolve(job, { kind: 'absent' }), resolve(job, { kind: 'fail' })]
+      await sessionsWaiting(database.pool, '%for no key update%', 2)
+      await release()
+      const kinds = (await Promise.all(both)).map(({ kind }) => kind)
+      expect(kinds.sort()).toEqual(['refused', 'resolved'])
+    })
+  })
+})
