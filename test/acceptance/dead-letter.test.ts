@@ -1,0 +1,145 @@
+import { until } from '../support/cli-process'
+import { createDeployment, type Deployment } from '../support/deployment'
+import { describeKafka, produceRecords } from '../support/kafka'
+import { type ReadRecord, readTopic } from '../support/read-topic'
+
+jest.setTimeout(180_000)
+
+const good = {
+  productKey: 'a1BwAGVexmp',
+  sourceInstanceId: 'iot-060a02m5',
+  targetInstanceId: 'iot-cn-6ja9x1',
+  targetUid: '1984000000000001',
+}
+/** Every device fails for good. */
+const failing = ['--device-faults', '[{"code":"iot.device.NotExistedDevice","rate":1,"permanent":true}]']
+
+interface Result {
+  readonly requestId: string
+  readonly deviceName: string | null
+  readonly outcome: string
+  readonly final: boolean
+}
+
+describeKafka('a dead letter', () => {
+  let deployment: Deployment
+
+  beforeEach(async () => {
+    deployment = await createDeployment([
+      '--init-ms',
+      '0',
+      '--base-ms',
+      '200',
+      '--per-device-ms',
+      '0',
+      ...failing,
+    ])
+  })
+  afterEach(() => deployment.stop())
+
+  const results = async (): Promise<Result[]> =>
+    (await readTopic(deployment.topics.results)).map(({ value }) => JSON.parse(String(value)) as Result)
+  /** Every dead letter so far, once there are so many. */
+  const deadLetters = async (count: number): Promise<ReadRecord[]> => {
+    let found: ReadRecord[] = []
+    await until(async () => {
+      found = await readTopic(deployment.topics.deadLetters)
+      return found.length >= count
+    })
+    return found
+  }
+  const header = (record: ReadRecord | undefined, name: string): string => String(record?.headers[name])
+  const idOf = (record: ReadRecord): string =>
+    (JSON.parse(String(record.value)) as { requestId: string }).requestId
+  /** As they are, key and value, with the content type they have. */
+  const submitAgain = (records: readonly ReadRecord[]): Promise<void> =>
+    produceRecords(
+      deployment.topics.requests,
+      records.map(({ key, value, headers }) => ({
+        key,
+        value,
+        headers: headers['content-type'] ? { 'content-type': headers['content-type'] } : {},
+      })),
+    )
+
+  it('submitted again is a request of its own, and failing again gives the next', async () => {
+    deployment.run()
+    await produceRecords(deployment.topics.requests, [
+      { value: JSON.stringify({ ...good, requestId: 'fails', deviceName: 'meter-000001' }) },
+      { value: JSON.stringify({ ...good, requestId: 'bad', deviceName: 'meter-000002', strategy: 7 }) },
+      { value: JSON.stringify({ ...good, requestId: 'names', deviceNames: ['bad name', 'meter-000003'] }) },
+      {
+        value: JSON.stringify({ ...good, requestId: 'pair', deviceName: 'm', deviceNames: ['meter-000004'] }),
+      },
+    ])
+    const first = await deadLetters(5)
+    expect(first.map(idOf).sort()).toEqual(['bad~1', 'fails~1', 'names~1', 'names~1', 'pair~1'])
+    await submitAgain(first)
+    const second = (await deadLetters(10)).filter(
+      record =>
+        !first.some(({ partition, offset }) => partition === record.partition && offset === record.offset),
+    )
+    expect(second.map(idOf).sort()).toEqual(['bad~2', 'fails~2', 'names~2', 'names~2', 'pair~2'])
+    expect(second.map(record => header(record, 'original-request-id')).sort()).toEqual(first.map(idOf).sort())
+
+    // Corrected it is accepted, and only the provider refuses it.
+    const corrected = second.find(record => idOf(record) === 'bad~2')
+    await produceRecords(deployment.topics.requests, [
+      { value: JSON.stringify({ ...JSON.parse(String(corrected?.value)), strategy: 0 }) },
+    ])
+    const third = (await deadLetters(11)).find(record => idOf(record) === 'bad~3')
+    expect(header(third, 'error-code')).toBe('iot.device.NotExistedDevice')
+
+    const all = await results()
+    expect(all.every(({ final }) => final)).toBe(true)
+    expect(new Set(all.map(({ requestId, deviceName }) => `${requestId} ${deviceName}`)).size).toBe(11)
+    expect(await deployment.conservation()).toMatchObject({ accepted: 11, duplicate: 0, gap: 0 })
+  })
+
+  it('of an event that could not be read is that event, and its key and time those of the record', async () => {
+    deployment.run()
+    const contentType = 'application/cloudevents+json; charset=utf-8'
+    const value = JSON.stringify({ specversion: '0.3', id: 'event-9', data: good })
+    const timestamp = String(Date.UTC(2026, 0, 2, 3, 4, 5, 678))
+    await produceRecords(deployment.topics.requests, [
+      { partition: 2, value, timestamp, headers: { 'content-type': contentType } },
+    ])
+    const position = `${deployment.topics.requests}/2/0`
+    const [letter] = await deadLetters(1)
+    expect(String(letter?.value)).toBe(value)
+    expect(String(letter?.key)).toBe(position)
+    for (const [name, expected] of Object.entries({
+      'content-type': contentType,
+      'original-size': String(value.length),
+      'original-request-id': position,
+      'original-partition': '2',
+      'original-offset': '0',
+      'original-timestamp': timestamp,
+    }))
+      expect([name, header(letter, name)]).toEqual([name, expected])
+    const fixed = JSON.stringify({
+      ...JSON.parse(value),
+      specversion: '1.0',
+      data: { ...good, deviceName: 'meter-1' },
+    })
+    await submitAgain([{ ...(letter as ReadRecord), value: Buffer.from(fixed) }])
+    await until(async () => (await results()).some(({ requestId }) => requestId === 'event-9'))
+  })
+
+  it('carries the time of the record, whatever the request says, through every attempt', async () => {
+    deployment.run()
+    const timestamp = String(Date.UTC(2026, 0, 2, 3, 4, 5, 678))
+    const requestedAt = '2025-12-31T00:00:00.000Z'
+    await produceRecords(deployment.topics.requests, [
+      {
+        timestamp,
+        value: JSON.stringify({ ...good, requestId: 'a', requestedAt, deviceName: 'meter-000001' }),
+      },
+      { timestamp, value: JSON.stringify({ ...good, requestId: 'b', requestedAt, deviceName: 'bad name' }) },
+    ])
+    for (const letter of await deadLetters(2)) {
+      expect(header(letter, 'original-timestamp')).toBe(timestamp)
+      expect(JSON.parse(String(letter.value))).toMatchObject({ requestedAt })
+    }
+  })
+})
