@@ -25,6 +25,7 @@ module.exports = {
   testTimeout: 60_000,
   projects: [
     project('unit'),
+    project('fuzz'),
     project('contract', withServers),
     project('integration', withServers),
     project('acceptance', withServers),
