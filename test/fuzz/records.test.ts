@@ -9,6 +9,7 @@ import { outcomeOfRejection } from '../../src/domain/settled-outcome'
 import { createRecordParser, type ParsedRecord } from '../../src/intake/parse-record'
 import type { SourceRecord } from '../../src/ports'
 import { anyRecord } from '../support/fuzz/any-record'
+import { check } from '../support/fuzz/check'
 import { fuzz } from '../support/fuzz/run-cases'
 
 const parse = createRecordParser({ defaultTargetUid: null, defaultTargetAliyunId: null })
@@ -17,13 +18,6 @@ const isOutcome = new Ajv2020({ formats: { 'date-time': text => !Number.isNaN(Da
   schema,
 )
 const unprintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u
-
-const fail = (what: string, shown: unknown): never => {
-  throw new Error(`${what}: ${JSON.stringify(shown)?.slice(0, 500)}`)
-}
-const check = (holds: boolean, what: string, shown: unknown): void => {
-  if (!holds) fail(what, shown)
-}
 
 /** Every text that is stored or shown. */
 const textsOf = (value: unknown): string[] => {
