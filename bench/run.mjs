@@ -1,9 +1,15 @@
-// npm run bench [-- throughput | kills]: each prints its figures beside their limits and fails beyond one.
+// npm run bench [-- throughput | kills | fuzz [--cases N]]: each prints its figures beside their limits and fails
+// beyond one.
+import { parseArgs } from 'node:util'
+import { fuzz } from './fuzz.mjs'
 import { killed } from './kills.mjs'
 import { throughput } from './throughput.mjs'
 
-const benches = { throughput, kills: killed }
-const asked = process.argv.slice(2)
+const benches = { throughput, kills: killed, fuzz }
+const { values: options, positionals: asked } = parseArgs({
+  options: { cases: { type: 'string', default: '100000' } },
+  allowPositionals: true,
+})
 const unknown = asked.find(name => !(name in benches))
 if (unknown !== undefined) {
   console.error(`no bench ${unknown}: ${Object.keys(benches).join(', ')}`)
@@ -12,6 +18,6 @@ if (unknown !== undefined) {
 let good = true
 for (const name of asked.length > 0 ? asked : Object.keys(benches)) {
   console.log(`\n${name}`)
-  good = (await benches[name]()) && good
+  good = (await benches[name](options)) && good
 }
 process.exit(good ? 0 : 1)

@@ -4,10 +4,18 @@ export type Redact = (text: string) => string
 /** Shorter ones would be found in any text. */
 const shortest = 6
 
-/** What may follow a URL's path: signed URLs carry key id and signature there. */
-const urlTail = /(https?:\/\/[^\s?#"'<>\\]+)[?#][^\s"'<>\\]*/gi
+/**
+ * Without what may follow a URL's path: signed URLs carry key id and signature there. Word by word: one pattern for
+ * all of it would look through the rest of the text from every `http` on, for minutes where there is nothing else.
+ */
+const withoutUrlTails = (text: string): string =>
+  text.replace(/[^\s"'<>\\]+/g, word => {
+    const from = word.search(/https?:\/\//i)
+    const tail = from < 0 ? -1 : word.slice(from).search(/[?#]/)
+    return tail < 0 ? word : word.slice(0, from + tail)
+  })
 /** User and password before a URL's host, of whatever scheme. */
-const userInfo = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/"'<>\\]+@/gi
+const userInfo = /:\/\/[^\s/"'<>\\]+@/g
 const named =
   /\b(signature|credential|accesskeyid|accesskeysecret|ossaccesskeyid|security-?token)(\\?["']?\s*(?:[=:]|%3d|%3a)\s*\\?["']?)[^\s&,;"'<>\\]+/gi
 
@@ -27,9 +35,7 @@ export const createRedact = (secrets: readonly string[]): Redact => {
     // The longer first: one may contain another.
     .sort((a, b) => b.length - a.length)
   return text =>
-    literals
-      .reduce((rest, secret) => rest.replaceAll(secret, '***'), text)
-      .replace(urlTail, '$1')
-      .replace(userInfo, '$1')
+    withoutUrlTails(literals.reduce((rest, secret) => rest.replaceAll(secret, '***'), text))
+      .replace(userInfo, '://')
       .replace(named, '$1$2***')
 }

@@ -30,18 +30,23 @@ export const createFailureClassifier = (
   const full = new Set(slotsFullCodes.map(code => code.toLowerCase()))
   const kindOf = (code: string): FailureKind | null =>
     full.has(code.toLowerCase()) ? 'slots-full' : kindOfCode(code)
+  /** Of a code in an answer. Whoever answers has had the call, whatever of our own connections' codes it repeats. */
+  const kindOfAnswered = (code: string): FailureKind | null => {
+    const kind = kindOf(code)
+    return kind === 'not-sent' ? null : kind
+  }
   const failure = (kind: FailureKind, code: string, message: string): CallFailure => ({
     ok: false,
     kind,
     code: plainText(scrub(code), 100) || 'unknown',
-    message: scrub(message),
+    message: scrub(message) || 'no reason given',
   })
 
   return {
     ofAnswer: body => {
       const code = textOf(body, 'Code') ?? 'unknown'
-      const message = textOf(body, 'ErrorMessage') ?? textOf(body, 'Message') ?? 'no reason given'
-      return failure(kindOf(code) ?? 'unknown', code, message)
+      const message = textOf(body, 'ErrorMessage') ?? textOf(body, 'Message') ?? ''
+      return failure(kindOfAnswered(code) ?? 'unknown', code, message)
     },
 
     ofError: error => {
@@ -51,7 +56,7 @@ export const createFailureClassifier = (
       if (Number.isNaN(status)) return ofSilence(thrown)
       const code = textOf(answer, 'Code') ?? textOf(answer, 'code') ?? `http-${status}`
       const message = textOf(answer, 'Message') ?? textOf(answer, 'ErrorMessage') ?? 'no reason given'
-      return failure(kindOf(code) ?? kindOfStatus(status), code, `HTTP ${status}: ${message}`)
+      return failure(kindOfAnswered(code) ?? kindOfStatus(status), code, `HTTP ${status}: ${message}`)
     },
 
     ofUselessAnswer: (kind, why) => failure(kind, 'unusable-answer', why),

@@ -15,7 +15,7 @@ export interface FetchFileOptions {
   readonly deadlineMs?: number
   /** Longest silence of the other side, ms. Default 15,000. */
   readonly idleMs?: number
-  /** Of the decoded body. Default 64 MiB. */
+  /** Of the decoded body. Default 16 MiB. */
   readonly maxBytes?: number
 }
 
@@ -86,7 +86,7 @@ const afterError = (code: string): FetchedFile =>
  */
 export const fetchResultFile = (address: string, options: FetchFileOptions): Observable<FetchedFile> => {
   const { check, deadlineMs = 60_000, resolve = systemResolve, idleMs = 15_000 } = options
-  const limits: Limits = { resolve, idleMs, maxBytes: options.maxBytes ?? 64 * 1024 * 1024 }
+  const limits: Limits = { resolve, idleMs, maxBytes: options.maxBytes ?? 16 * 1024 * 1024 }
   return new Observable<FetchedFile>(subscriber => {
     const checked = check(address)
     const answer = (value: FetchedFile) => {

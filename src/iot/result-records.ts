@@ -5,6 +5,11 @@ import { plainText } from './scrub'
 /** The records of a file, in order, whatever their fields are called; or why it cannot be read. */
 export type Records = { readonly records: readonly Fields[] } | { readonly problem: string }
 
+/** Ten times what a job has of devices. More is no result file, and would keep everything else waiting. */
+const maxRecords = 100_000
+const longestCsvRecord = 100_000
+const tooMany: Records = { problem: `more than ${maxRecords} records` }
+
 const parseJson = (text: string): { readonly value: unknown } | null => {
   try {
     return { value: JSON.parse(text) as unknown }
@@ -32,6 +37,7 @@ const readJsonLines = (text: string): Records => {
     const parsed = parseJson(line)
     if (parsed === null) return { problem: `line ${index + 1} is not JSON (truncated?)` }
     records.push(fieldsOf(parsed.value))
+    if (records.length > maxRecords) return tooMany
   }
   return { records }
 }
@@ -40,9 +46,11 @@ const readJson = (text: string): Records => {
   const whole = parseJson(text)
   if (whole === null)
     return text.startsWith('[') ? { problem: 'a JSON list that is broken (truncated?)' } : readJsonLines(text)
-  if (Array.isArray(whole.value)) return { records: whole.value.map(fieldsOf) }
-  // The object itself too: it may be the only line of a file of lines, with a list among its fields.
-  return { records: [whole.value, ...(wrappedList(whole.value) ?? [])].map(fieldsOf) }
+  // An object itself too: it may be the only line of a file of lines, with a list among its fields.
+  const list = Array.isArray(whole.value)
+    ? whole.value
+    : [whole.value, ...(wrappedList(whole.value) ?? []).slice(0, maxRecords)]
+  return list.length > maxRecords ? tooMany : { records: list.map(fieldsOf) }
 }
 
 const delimiterOf = (text: string): string => {
@@ -58,8 +66,11 @@ const readCsv = (text: string): Records => {
       delimiter: delimiterOf(text),
       skip_empty_lines: true,
       trim: true,
+      to: maxRecords + 1,
+      max_record_size: longestCsvRecord,
     })
-    return { records: Array.isArray(records) ? records.map(fieldsOf) : [] }
+    if (!Array.isArray(records)) return { records: [] }
+    return records.length > maxRecords ? tooMany : { records: records.map(fieldsOf) }
   } catch (error) {
     return { problem: plainText(error instanceof Error ? error.message : String(error), 200) }
   }

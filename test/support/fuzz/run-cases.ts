@@ -28,7 +28,7 @@ export const fuzz = <T>(name: string, { share, cases, outcomeOf }: Fuzzing<T>): 
           slowestMs = Math.max(slowestMs, performance.now() - caseAt)
           kinds[kind] = (kinds[kind] ?? 0) + 1
         }),
-        { numRuns: Math.round(allCases * share) },
+        { numRuns: Math.ceil(allCases * share) },
       )
       const seconds = (performance.now() - startedAt) / 1000
       expect(Object.keys(kinds).length).toBeGreaterThan(1)

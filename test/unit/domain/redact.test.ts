@@ -23,6 +23,13 @@ describe('redacting', () => {
     expect(redact(text)).toBe(expected)
   })
 
+  it.each(['http://', 'a.', 'https://a@b', 'signature= '])(
+    'is through with a text of nothing but %j',
+    piece => {
+      expect(redact(piece.repeat(150_000)).length).toBeGreaterThan(0)
+    },
+  )
+
   it('leaves a line of JSON one', () => {
     const value = fc.record({ a: fc.string(), url: fc.webUrl({ withQueryParameters: true }), b: fc.json() })
     fc.assert(

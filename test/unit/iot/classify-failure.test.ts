@@ -58,6 +58,16 @@ describe('failures of calls', () => {
     expect(classify.ofError(error)).toMatchObject({ ok: false, kind, code })
   })
 
+  it('takes nothing that was answered for never sent, whatever its code', () => {
+    expect(classify.ofAnswer({ Code: 'ECONNREFUSED' })).toMatchObject({ kind: 'unknown' })
+    expect(classify.ofError(answered(400, { Code: 'ENOTFOUND' }))).toMatchObject({ kind: 'unknown' })
+    expect(classify.ofError(answered(502, { Code: 'ECONNREFUSED' }))).toMatchObject({ kind: 'unanswered' })
+  })
+
+  it('always gives a reason', () => {
+    expect(classify.ofAnswer({ Code: 'X', Message: '\u0000' })).toMatchObject({ message: 'no reason given' })
+  })
+
   it('repeats neither URL nor secret', () => {
     const message =
       'server string is LTAI5tKEYID&s3cret/+key https://x.aliyuncs.com/a?Signature=abc&Expires=1 end'

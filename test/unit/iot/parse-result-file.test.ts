@@ -157,6 +157,19 @@ describe('result files that cannot be read', () => {
     expect(parse(text)).toEqual({ problem: expect.stringContaining(problem) })
   })
 
+  it.each([
+    ['JSON lines', '{}\n'.repeat(100_001)],
+    ['a list', `[${'{},'.repeat(100_000)}{}]`],
+    ['a wrapped list', `{"items":[${'{},'.repeat(100_000)}{}]}`],
+    ['CSV', `a,b${'\n1,2'.repeat(100_001)}`],
+  ])('is no result file with more records than ten jobs have devices: %s', (_, text) => {
+    expect(parse(text)).toEqual({ problem: 'more than 100000 records' })
+  })
+
+  it('is no result file with a record of 100 kB', () => {
+    expect(parse('x'.repeat(200_000))).toEqual({ problem: expect.stringContaining('Max Record Size') })
+  })
+
   it('never throws, whatever the bytes', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), body => void parseResultFile(body, sent)))
     fc.assert(fc.property(fc.json(), text => void parse(text)))

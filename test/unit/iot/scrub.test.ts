@@ -28,6 +28,11 @@ describe('scrubbing', () => {
     expect(plainText(`${'x'.repeat(499)}😀`)).toBe('x'.repeat(499))
   })
 
+  it('is through with a text of nothing but URLs', () => {
+    expect(createScrub(['s3cret'])('http://'.repeat(150_000))).toHaveLength(500)
+    expect(createScrub([])('ahttp://x/y?a=http://z?b "https://q#r" end')).toBe('ahttp://x/y "https://q" end')
+  })
+
   it('lets no secret through, wherever it stands', () => {
     const secret = fc.stringMatching(/^[A-Za-z0-9+/]{16,40}$/)
     fc.assert(

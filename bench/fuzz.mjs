@@ -1,0 +1,51 @@
+// Made-up records, result files and answers of the provider through the real readers: the suites of test/fuzz with
+// many more cases than they have among the other tests.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { print } from './deployment.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js')
+/** Of one case, ms: far above what any takes, far below what a lease lasts. */
+const slowestMs = 2_000
+
+const linesOf = path =>
+  existsSync(path)
+    ? readFileSync(path, 'utf8')
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line))
+    : []
+
+export const fuzz = async ({ cases }) => {
+  const directory = mkdtempSync(join(tmpdir(), 'device-move-fuzz-'))
+  try {
+    const report = join(directory, 'report.ndjson')
+    const { status } = spawnSync(process.execPath, [jest, '--selectProjects', 'fuzz', '--silent'], {
+      cwd: root,
+      env: { ...process.env, FUZZ_CASES: cases, FUZZ_REPORT: report },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    const suites = linesOf(report)
+    for (const { name, kinds, seconds } of suites) {
+      const counts = Object.entries(kinds).sort(([, a], [, b]) => b - a)
+      console.log(`\n  ${name}: ${counts.reduce((sum, [, n]) => sum + n, 0)} in ${seconds.toFixed(1)} s`)
+      print(counts.map(([kind, count]) => [`  ${kind}`, count]))
+    }
+    const total = suites.flatMap(({ kinds }) => Object.values(kinds)).reduce((sum, n) => sum + n, 0)
+    const slowest = Math.max(0, ...suites.map(suite => suite.slowestMs))
+    console.log('')
+    print([
+      ['cases', total, `limit: ${cases}`],
+      ['suites with a counterexample (see above)', status === 0 ? 0 : 'some', 'limit: 0'],
+      ['seconds', suites.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(1)],
+      ['slowest case, ms', slowest.toFixed(0), `limit: ${slowestMs}`],
+    ])
+    return status === 0 && total >= Number(cases) && slowest < slowestMs
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
