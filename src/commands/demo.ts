@@ -67,6 +67,8 @@ const settings = (
   KAFKA_DEAD_LETTER_TOPIC: `${name}.dead-letter`,
   KAFKA_CREATE_TOPICS: 'true',
   RETRY_BACKOFF_MS: '2000',
+  // At two calls a second a thousand would take a quarter of an hour.
+  LOOKUP_MAX_DEVICES: '3',
   HTTP_HOST: '127.0.0.1',
   HTTP_PORT: '0',
 })
