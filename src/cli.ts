@@ -11,6 +11,7 @@ import { replayCommand } from './commands/replay'
 import { resolveCommand } from './commands/resolve'
 import { runCommand } from './commands/run'
 import { addSimulatorFlags, simulateCommand } from './commands/simulate'
+import { statusCommand } from './commands/status'
 import { submitCommand } from './commands/submit'
 import { packageVersion } from './package-version'
 
@@ -104,6 +105,13 @@ program
   .command('migrate')
   .description('Applies the database migrations and exits.')
   .action(ending(migrateCommand))
+
+program
+  .command('status')
+  .description('How the work stands, and why nothing is moving when nothing is.')
+  .option('--json', 'as JSON')
+  .option('--watch', 'again every 2 s, until Ctrl-C')
+  .action(ending(statusCommand))
 
 program
   .command('accept-restore')

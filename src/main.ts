@@ -9,9 +9,10 @@ import { createRecordParser } from './intake/parse-record'
 import { createOutcomeSink } from './kafka/outcome-sink'
 import { createRequestSource } from './kafka/request-source'
 import { openDatabase } from './open-database'
-import type { OutcomeSink, RequestSource, RouteControl } from './ports'
+import type { OutcomeSink, RequestSource, RouteControl, SourceHealth } from './ports'
 import { readinessOf } from './readiness'
 import { createService, type Service } from './service'
+import { type Status, statusOf } from './status'
 import { logEvents } from './telemetry/log-events'
 import type { Logger } from './telemetry/logger'
 import { createMetrics } from './telemetry/metrics'
@@ -50,6 +51,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
     ready: false,
     because: ['waiting for the database'],
   })
+  let status: () => Promise<Status> = async () => statusOf(new Date(), null, null)
   let scrape: () => Promise<{ body: string; contentType: string }> = async () => ({
     body: '',
     contentType: 'text/plain',
@@ -59,6 +61,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
     if (options.http === false) return null
     const server = await startHttpServer(config.httpHost, config.httpPort, {
       readiness: () => readiness(),
+      status: () => status(),
       scrape: () => scrape(),
       mutations: createMutations({
         token: config.httpToken,
@@ -126,8 +129,12 @@ export const startMain = (config: Config, options: MainOptions): Running => {
     })
     service = made
     scrape = metrics.scrape
-    readiness = async () =>
-      readinessOf(made.status(), await firstValueFrom(source.health$), await database.answers())
+    const health = (): Promise<SourceHealth> => firstValueFrom(source.health$)
+    readiness = async () => readinessOf(made.status(), await health(), await database.answers())
+    status = async () => {
+      const stored = (await database.answers()) ? await database.status() : null
+      return statusOf(new Date(), stored, { ...made.status(), source: await health() })
+    }
     ended = new Promise<unknown>(resolve => {
       made.run$.subscribe({ error: resolve, complete: () => resolve(null) })
     })

@@ -14,6 +14,7 @@ import { createLease } from './postgres/lease'
 import { migrate } from './postgres/migrate'
 import { createOutbox } from './postgres/outbox'
 import { createPool } from './postgres/pool'
+import { type DatabaseStatus, readDatabaseStatus } from './postgres/read-status'
 import { createRouteControl } from './postgres/route-hold'
 import type { ServiceParts } from './service'
 import type { Logger } from './telemetry/logger'
@@ -30,6 +31,8 @@ export interface Database {
   readonly routes: RouteControl
   /** null: the database cannot be reached. */
   readonly conservation: () => Promise<Conservation | null>
+  /** null: the database cannot be reached. */
+  readonly status: () => Promise<DatabaseStatus | null>
   /** Whether it gives a sign of life within 3 s. */
   readonly answers: () => Promise<boolean>
   readonly close: () => Promise<void>
@@ -55,6 +58,9 @@ const whenReachable = async <T>(step: () => Promise<T>, { logger, isStopping }: 
     }
   }
 }
+
+/** For reports: that the database cannot be reached is one of its answers. */
+const orNull = <T>(read: Promise<T>): Promise<T | null> => read.catch(() => null)
 
 export const openDatabase = async (config: Config, options: OpenOptions): Promise<Database> => {
   const { logger } = options
@@ -86,13 +92,8 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
       lease,
     },
     routes: createRouteControl(pool),
-    conservation: async () => {
-      try {
-        return await readConservation(pool)
-      } catch {
-        return null
-      }
-    },
+    conservation: () => orNull(readConservation(pool)),
+    status: () => orNull(readDatabaseStatus(pool)),
     answers: createAnswers(pool),
     close: async () => {
       await lease.closed()

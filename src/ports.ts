@@ -176,9 +176,18 @@ export interface OutboxChunk {
   readonly outcomes: readonly Outcome[]
 }
 
+export interface OutboxLimits {
+  readonly outcomes: number
+  /** About what they take in memory, dead letters included. */
+  readonly bytes: number
+}
+
 export interface Outbox {
-  /** The next chunk after `position`, of about `maxOutcomes` outcomes; null when there is none yet. */
-  next(position: bigint, maxOutcomes: number): Observable<OutboxChunk | null>
+  /**
+   * The next chunk after `position`: as many rows as stay within `most`, and one at least, however large; null when
+   * there is none yet.
+   */
+  next(position: bigint, most: OutboxLimits): Observable<OutboxChunk | null>
   /** Position kept here for `publisher`, and the id of the newest row ever written. */
   position(publisher: string): Observable<{ readonly published: bigint; readonly end: bigint }>
   /** Remembers the position and deletes the rows up to it. */

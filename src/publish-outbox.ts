@@ -3,7 +3,7 @@ import { concatMap, defer, map, merge, type Observable, of, repeat, takeWhile, t
 import type { Observe } from './domain/flow-event'
 import type { OutcomeKind } from './domain/outcome'
 import { waitUntil } from './operators/wait-until'
-import type { Changes, Outbox, OutboxChunk, SinkSession } from './ports'
+import type { Changes, Outbox, OutboxChunk, OutboxLimits, SinkSession } from './ports'
 import { largerOf, RestoredDatabaseError, restoredReason } from './restore-watch'
 
 export interface PublishOutboxDeps {
@@ -11,7 +11,8 @@ export interface PublishOutboxDeps {
   readonly changes$: Changes
   /** Name under which the database keeps the position. */
   readonly publisher: string
-  readonly maxOutcomes: number
+  /** Of one chunk, which is one transaction of the sink. */
+  readonly most: OutboxLimits
   readonly observe: Observe
   /** Emits (and replays) once when what is there now is all that is still to be published. */
   readonly drain$: Observable<unknown>
@@ -27,7 +28,7 @@ const countKinds = (chunk: OutboxChunk): Record<OutcomeKind, number> => {
 export const createPublishOutbox = (
   deps: PublishOutboxDeps,
 ): ((session: SinkSession) => Observable<unknown>) => {
-  const { outbox, changes$, publisher, maxOutcomes, observe, drain$ } = deps
+  const { outbox, changes$, publisher, most, observe, drain$ } = deps
 
   /** The sink's memory and the database's: the larger one counts, since either can lag behind the other. */
   const startOf = (session: SinkSession): Observable<bigint> =>
@@ -48,7 +49,7 @@ export const createPublishOutbox = (
         draining = true
       }),
     )
-    const look = defer(() => outbox.next(position, maxOutcomes)).pipe(
+    const look = defer(() => outbox.next(position, most)).pipe(
       map(chunk => {
         if (chunk !== null) return { kind: 'chunk', chunk } as const
         return draining ? ({ kind: 'drained' } as const) : ({ kind: 'idle', wakeInMs: null } as const)

@@ -35,6 +35,7 @@ import {
   type LeaseState,
   type Operation,
   type Outbox,
+  type OutboxLimits,
   type OutcomeSink,
   type RequestSource,
   TransientError,
@@ -76,13 +77,16 @@ export interface Service {
 export interface ServiceStatus {
   readonly lease: LeaseState['kind']
   readonly holder: string | null
-  readonly openJobs: { readonly own: number; readonly foreign: number }
+  /** Jobs open in the account as last seen, and how many there may be. */
+  readonly openJobs: { readonly own: number; readonly foreign: number; readonly capacity: number }
+  /** The provider's last answer to an operation was that it refuses the account; null when it does not. */
+  readonly accountRefused: { readonly operation: string; readonly code: string } | null
   readonly quota: ReturnType<RateLimiter<Operation>['inUse']>
   readonly flows: Readonly<Record<FlowName, FlowHealth>>
 }
 
-/** Of settled outcomes in one publish: a job of 10,000 fits. */
-const maxOutcomes = 10_000
+/** In one publish: a job of 10,000 fits. Kafka's client holds the bytes about three times over. */
+const most: OutboxLimits = { outcomes: 10_000, bytes: 16_000_000 }
 /** The provider's sliding window, and what is added since timers may fire early, ms. */
 const windowMs = 1_000
 const marginMs = 20
@@ -95,7 +99,13 @@ const providerPauseMs = 30_000
 const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 export const createService = (parts: ServiceParts): Service => {
-  const { observe, random, changes$, sink } = parts
+  const { random, changes$, sink } = parts
+  const refusals = new Map<string, string>()
+  const observe: Observe = event => {
+    if (event.kind === 'account-refused') refusals.set(event.operation, event.code)
+    else if (event.kind === 'call-ended' && event.result === 'ok') refusals.delete(event.operation)
+    parts.observe(event)
+  }
   const stop$ = new ReplaySubject<void>(1)
   const intakeEnded$ = new ReplaySubject<void>(1)
   const book = createFlowBook()
@@ -215,7 +225,7 @@ export const createService = (parts: ServiceParts): Service => {
       outbox,
       changes$,
       publisher: parts.publisher,
-      maxOutcomes,
+      most,
       observe,
       drain$,
     })
@@ -260,6 +270,10 @@ export const createService = (parts: ServiceParts): Service => {
       ignoreElements(),
     )
 
+  const refusedNow = (): ServiceStatus['accountRefused'] => {
+    const [first] = refusals
+    return first === undefined ? null : { operation: first[0], code: first[1] }
+  }
   const flowsNow = (): ServiceStatus['flows'] => {
     const reason = watch?.reason() ?? null
     return reason === null ? book.read() : allStopped(reason)
@@ -272,7 +286,8 @@ export const createService = (parts: ServiceParts): Service => {
     status: () => ({
       lease: leaseState.kind,
       holder: leaseState.kind === 'standing-by' ? leaseState.holder : null,
-      openJobs: driver.openJobs(),
+      openJobs: { ...driver.openJobs(), capacity: parts.policies.quotaJobs },
+      accountRefused: refusedNow(),
       quota: limiter.inUse(),
       flows: flowsNow(),
     }),

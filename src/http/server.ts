@@ -12,6 +12,8 @@ export interface HttpReadiness {
 
 export interface HttpDeps {
   readonly readiness: () => Promise<HttpReadiness>
+  /** What `status --json` prints. */
+  readonly status: () => Promise<object>
   readonly scrape: () => Promise<{ readonly body: string; readonly contentType: string }>
   readonly mutations: Mutations
   /** Told of what nobody expected; the answer says no more than that it happened. */
@@ -28,7 +30,8 @@ const limits = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheck
 const maxConnections = 256
 
 /**
- * `/healthz` the process answers · `/readyz` it can work, with the reason if not · `/metrics` for Prometheus.
+ * `/healthz` the process answers · `/readyz` it can work, with the reason if not · `/metrics` for Prometheus ·
+ * `/api/status` how the work stands.
  * @throws if the address cannot be listened on
  */
 export const startHttpServer = async (host: string, port: number, deps: HttpDeps): Promise<HttpServer> => {
@@ -38,6 +41,7 @@ export const startHttpServer = async (host: string, port: number, deps: HttpDeps
       const readiness = await deps.readiness()
       answerJson(response, readiness.ready ? 200 : 503, readiness)
     },
+    '/api/status': async response => answerJson(response, 200, await deps.status()),
     '/metrics': async response => {
       const { body, contentType } = await deps.scrape()
       answer(response, 200, contentType, body)

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import { defer } from 'rxjs'
 import type { Outcome } from '../domain/outcome'
-import type { Outbox, OutboxChunk } from '../ports'
+import type { Outbox, OutboxChunk, OutboxLimits } from '../ports'
 import { inTransaction } from './in-transaction'
 import {
   createRouteReader,
@@ -17,6 +17,8 @@ import { asPortError } from './transient-error'
 interface OutboxRow {
   readonly id: bigint
   readonly outcomes: number
+  /** About what they take in memory. */
+  readonly bytes: number
   readonly source_id: number | null
   readonly from_offset: bigint | null
   readonly to_offset: bigint | null
@@ -27,11 +29,27 @@ interface OutboxRow {
 
 /** Rows looked at for one chunk. */
 const maxRows = 1_000
+/** What an outcome takes without its message and dead letter, about. */
+const outcomeBytes = 1_000
 
+// Those that fit by their number of outcomes, with their size: of dead letters only the length is looked up, which
+// reads none of their bytes. The first is always among them.
 const selectRows = `
-  select o.outbox_id as id, o.outcomes, o.source_id, o.from_offset, o.to_offset, j.route_id, j.from_seq, j.to_seq
-  from outbox o left join job j using (job_id)
-  where o.outbox_id > $1 order by o.outbox_id limit ${maxRows}`
+  with next as (
+    select o.*, sum(o.outcomes) over (order by o.outbox_id) - o.outcomes as before
+    from (select * from outbox where outbox_id > $1 order by outbox_id limit ${maxRows}) o
+  )
+  select o.outbox_id as id, o.outcomes, o.source_id, o.from_offset, o.to_offset, j.route_id, j.from_seq, j.to_seq,
+         (o.outcomes * ${outcomeBytes} + coalesce(size.bytes, 0))::float8 as bytes
+  from next o
+  left join job j using (job_id)
+  left join lateral (
+    select sum(octet_length(x.dead_letter) + octet_length(x.message)) as bytes
+    from rejection x
+    where x.source_id = o.source_id and x.source_offset between o.from_offset and o.to_offset
+  ) size on o.source_id is not null
+  where o.before = 0 or o.before + o.outcomes <= $2
+  order by o.outbox_id`
 
 // One query a row, with its range given: so each is two index ranges, whatever the size of the log.
 const selectMoves = `
@@ -50,11 +68,13 @@ const selectRejections = `
   order by x.source_offset, x.ordinal`
 
 /** The rows of one chunk: as many as fit, at least one. */
-const fitting = (rows: readonly OutboxRow[], maxOutcomes: number): OutboxRow[] => {
-  let sum = 0
+const fitting = (rows: readonly OutboxRow[], most: OutboxLimits): OutboxRow[] => {
+  let outcomes = 0
+  let bytes = 0
   const end = rows.findIndex(row => {
-    sum += row.outcomes
-    return sum > maxOutcomes
+    outcomes += row.outcomes
+    bytes += row.bytes
+    return outcomes > most.outcomes || bytes > most.bytes
   })
   return rows.slice(0, end < 0 ? rows.length : Math.max(end, 1))
 }
@@ -77,8 +97,8 @@ const createRowReader = (pool: Pool): ((row: OutboxRow) => Promise<Outcome[]>) =
 /** The publisher's side of the journal. Needs no lease: the sink fences publishers. */
 export const createOutbox = (pool: Pool): Outbox => {
   const read = createRowReader(pool)
-  const next = async (position: bigint, maxOutcomes: number): Promise<OutboxChunk | null> => {
-    const rows = fitting((await pool.query<OutboxRow>(selectRows, [position])).rows, maxOutcomes)
+  const next = async (position: bigint, most: OutboxLimits): Promise<OutboxChunk | null> => {
+    const rows = fitting((await pool.query<OutboxRow>(selectRows, [position, most.outcomes])).rows, most)
     const last = rows.at(-1)
     if (last === undefined) return null
     const outcomes: Outcome[] = []
@@ -92,9 +112,9 @@ export const createOutbox = (pool: Pool): Outbox => {
   }
 
   return {
-    next: (position, maxOutcomes) =>
+    next: (position, most) =>
       defer(() =>
-        next(position, maxOutcomes).catch((error: unknown) => {
+        next(position, most).catch((error: unknown) => {
           throw asPortError(error)
         }),
       ),

@@ -186,7 +186,7 @@ export const journalConservation = (name: string, journal: JournalUnderTest, num
             held: 0,
             gap: 0,
           })
-          const chunk = await firstValueFrom(at.outbox.next(0n, 100_000))
+          const chunk = await firstValueFrom(at.outbox.next(0n, { outcomes: 100_000, bytes: 100_000_000 }))
           checkOutcomes(chunk?.outcomes ?? [], accepted)
         }),
         { numRuns },

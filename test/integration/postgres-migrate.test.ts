@@ -136,7 +136,7 @@ describe('migrate', () => {
     expect(shown.map(({ id }) => id)).toEqual(ids)
     const pool = createPool(database.url, { max: 1, onError: () => undefined })
     try {
-      const chunk = await firstValueFrom(createOutbox(pool).next(0n, 10))
+      const chunk = await firstValueFrom(createOutbox(pool).next(0n, { outcomes: 10, bytes: 100_000_000 }))
       expect(chunk?.outcomes.map(({ id }) => id)).toEqual(ids)
       expect(chunk?.outcomes[0]).toMatchObject({
         recordedAt: new Date('2026-11-24T08:00:00Z'),

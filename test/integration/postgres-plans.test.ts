@@ -100,7 +100,7 @@ describe('plans without statistics', () => {
     expect(third).toMatchObject({ routeId: 2 })
     expect(third.moves).toHaveLength(5_000 + 1_666)
     expectModest('claim what was due')
-    await firstValueFrom(createOutbox(watch.pool).next(0n, 100_000))
+    await firstValueFrom(createOutbox(watch.pool).next(0n, { outcomes: 100_000, bytes: 100_000_000 }))
     expectModest('outbox')
     await settle(third, verdicts(third))
     const fourth = await claimAndRun([])
@@ -126,7 +126,7 @@ describe('plans without statistics', () => {
     expectModest('claim of one among repeats')
     await settle(one, verdicts(one))
     expectModest('settle one among repeats')
-    await firstValueFrom(createOutbox(watch.pool).next(1n, 100_000))
+    await firstValueFrom(createOutbox(watch.pool).next(1n, { outcomes: 100_000, bytes: 100_000_000 }))
     expectModest('outbox of one among repeats')
   })
 

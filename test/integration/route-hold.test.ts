@@ -110,6 +110,7 @@ describe('holding and releasing a route', () => {
 
     const start = async (given: string | null = token, control = routes()): Promise<string> => {
       server = await startHttpServer('127.0.0.1', 0, {
+        status: async () => ({}),
         readiness: async () => ({ ready: true, because: [] }),
         scrape: async () => ({ body: '', contentType: 'text/plain' }),
         mutations: createMutations({

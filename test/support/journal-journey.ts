@@ -99,7 +99,9 @@ export const createJourney = (journal: JournalUnderTest): Journey => {
       await start(job)
       await end(job, more)
     },
-    published: async () => (await firstValueFrom(now().at.outbox.next(0n, 10_000)))?.outcomes ?? [],
+    published: async () =>
+      (await firstValueFrom(now().at.outbox.next(0n, { outcomes: 10_000, bytes: 100_000_000 })))?.outcomes ??
+      [],
     check: async () => {
       const counted = await now().at.conservation()
       expect(counted.gap).toBe(0)

@@ -1,6 +1,6 @@
 import type { Outcome } from '../../../src/domain/outcome'
 import { outcomeOfMove, outcomeOfRejection } from '../../../src/domain/settled-outcome'
-import type { Outbox, OutboxChunk } from '../../../src/ports'
+import type { Outbox, OutboxChunk, OutboxLimits } from '../../../src/ports'
 import type { OutboxRow, Store } from './store'
 
 const outcomesOf = (store: Store, row: OutboxRow): Outcome[] => {
@@ -14,15 +14,22 @@ const outcomesOf = (store: Store, row: OutboxRow): Outcome[] => {
   })
 }
 
+const bytesOf = (row: OutboxRow): number =>
+  'rejections' in row
+    ? row.rejections.reduce((sum, { deadLetter }) => sum + 1_000 + deadLetter.byteLength, 0)
+    : row.count * 1_000
+
 export const createFakeOutbox = (store: Store): Outbox => {
-  const next = (position: bigint, maxOutcomes: number): OutboxChunk | null => {
+  const next = (position: bigint, most: OutboxLimits): OutboxChunk | null => {
     const taken: OutboxRow[] = []
     let count = 0
+    let bytes = 0
     for (const row of store.outbox) {
       if (row.id <= position) continue
-      if (taken.length > 0 && count + row.count > maxOutcomes) break
-      taken.push(row)
       count += row.count
+      bytes += bytesOf(row)
+      if (taken.length > 0 && (count > most.outcomes || bytes > most.bytes)) break
+      taken.push(row)
     }
     const last = taken.at(-1)
     return last === undefined
@@ -30,7 +37,7 @@ export const createFakeOutbox = (store: Store): Outbox => {
       : { lastId: last.id, outcomes: taken.flatMap(row => outcomesOf(store, row)) }
   }
   return {
-    next: (position, maxOutcomes) => store.transaction(() => next(position, maxOutcomes)),
+    next: (position, most) => store.transaction(() => next(position, most)),
     position: publisher =>
       store.transaction(() => ({
         published: store.published.get(publisher) ?? 0n,

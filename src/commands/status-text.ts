@@ -1,0 +1,89 @@
+import type { DatabaseStatus } from '../postgres/read-status'
+import type { ProcessStatus, Status } from '../status'
+
+const number = (value: number): string => value.toLocaleString('en-US')
+
+/** Columns as wide as their widest cell; numbers to the right. */
+const table = (rows: readonly (readonly (string | number)[])[]): string[] => {
+  const texts = rows.map(row => row.map(cell => (typeof cell === 'number' ? number(cell) : cell)))
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...texts.map(row => row[at]?.length ?? 0)))
+  return texts.map((row, line) =>
+    row
+      .map((cell, at) =>
+        typeof rows[Math.max(line, 1)]?.[at] === 'number'
+          ? cell.padStart(widths[at] ?? 0)
+          : cell.padEnd(widths[at] ?? 0),
+      )
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+const ofDatabase = ({ moves, lease, routes, openJobs, failures, unpublished }: DatabaseStatus): string[] => {
+  const open = Object.entries(openJobs).map(([status, count]) => `${count} ${status}`)
+  const states = [
+    'pending',
+    'in_flight',
+    'retrying',
+    'held',
+    'moved',
+    'failed',
+    'rejected',
+    'superseded',
+  ] as const
+  return [
+    `lease        ${lease.holder ?? 'nobody holds it'}`,
+    `moves        ${states.map(state => `${number(moves[state])} ${state.replace('_', ' ')}`).join(', ')}; gap ${moves.gap}`,
+    `jobs         ${open.length === 0 ? 'none open' : open.join(', ')}`,
+    `unpublished  ${number(unpublished)} outcomes`,
+    ...(routes.length === 0
+      ? []
+      : [
+          '',
+          ...table([
+            ['route', 'product', 'from', 'to', 'priority', 'pending', 'in flight', 'retrying', 'eta'],
+            ...routes.map(route => [
+              ...[
+                String(route.routeId),
+                route.productKey,
+                route.sourceInstanceId,
+                route.targetInstanceIds.join(' '),
+              ],
+              ...[route.priority, route.pending, route.inFlight, route.retrying],
+              route.heldAt === null ? (route.eta ?? '') : 'held',
+            ]),
+          ]),
+        ]),
+    ...(failures.length === 0
+      ? []
+      : [
+          '',
+          ...table([
+            ['failures in 24 h', 'outcomes', 'final'],
+            ...failures.map(({ code, outcomes, final }) => [code, outcomes, final]),
+          ]),
+        ]),
+  ]
+}
+
+const ofProcess = ({ openJobs, quota, flows }: ProcessStatus): string[] => {
+  const calls = Object.entries(quota.perOperation).map(([operation, used]) => `${operation} ${used}`)
+  return [
+    `flows        ${Object.entries(flows)
+      .map(([flow, { state }]) => `${flow} ${state}`)
+      .join(', ')}`,
+    `slots        ${openJobs.own} ours, ${openJobs.foreign} not ours, of ${openJobs.capacity}`,
+    `quota        ${quota.shared} calls in use (${calls.join(', ')})`,
+  ]
+}
+
+/** For people: a few lines, the routes, and why nothing is moving. */
+export const statusText = ({ database, process, because, moving }: Status): string =>
+  [
+    ...(process === null ? ['service      none answers at HTTP_HOST:HTTP_PORT'] : ofProcess(process)),
+    ...(database === null ? [] : ofDatabase(database)),
+    '',
+    ...(because.length === 0
+      ? [moving ? 'Moving.' : 'Nothing is under way.']
+      : [moving ? 'Moving, but:' : 'Not moving:', ...because.map(reason => `  - ${reason}`)]),
+  ].join('\n')

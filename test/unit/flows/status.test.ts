@@ -1,0 +1,128 @@
+import type { DatabaseStatus, RouteStatus } from '../../../src/postgres/read-status'
+import { type ProcessStatus, statusOf } from '../../../src/status'
+
+const at = new Date('2026-11-24T08:00:00Z')
+const well = { state: 'running', problem: null } as const
+
+const database = (
+  more: Partial<DatabaseStatus> = {},
+  moves: Partial<DatabaseStatus['moves']> = {},
+): DatabaseStatus => ({
+  moves: {
+    ...{ accepted: 0, moved: 0, failed: 0, rejected: 0, superseded: 0, duplicate: 0 },
+    ...{ pending: 0, in_flight: 0, retrying: 0, held: 0, gap: 0 },
+    ...moves,
+  },
+  lease: { holder: 'host/1', expiresInMs: 9_000 },
+  ...{
+    routes: [],
+    heldJobs: [],
+    openJobs: {},
+    nextRetryAt: null,
+    unpublished: 0,
+    failures: [],
+    lastErrors: [],
+  },
+  ...more,
+})
+const service = (more: Partial<ProcessStatus> = {}): ProcessStatus => ({
+  lease: 'held',
+  holder: null,
+  openJobs: { own: 0, foreign: 0, capacity: 10 },
+  accountRefused: null,
+  quota: {
+    shared: 0,
+    perOperation: { create: 0, detail: 0, query: 0, list: 0, provisioning: 0 },
+    waiting: { create: 0, detail: 0, query: 0, list: 0, provisioning: 0 },
+  },
+  flows: { intake: well, drive: well, publish: well },
+  source: { state: 'assigned', reason: null },
+  ...more,
+})
+const route: RouteStatus = {
+  ...{
+    routeId: 3,
+    productKey: 'a1',
+    sourceInstanceId: 'from',
+    targetInstanceIds: ['to'],
+    priority: 'normal',
+  },
+  ...{ pending: 5, inFlight: 0, retrying: 1, moved: 0, failed: 0, oldestPendingAt: null, eta: null },
+  ...{ heldAt: null, heldReason: null },
+}
+const because = (db: DatabaseStatus | null, process: ProcessStatus | null = service()) =>
+  statusOf(at, db, process).because
+
+describe('the status', () => {
+  it('has nothing to explain when jobs run', () => {
+    const status = statusOf(
+      at,
+      database({ openJobs: { running: 2 }, routes: [route] }, { pending: 5 }),
+      service(),
+    )
+    expect(status).toMatchObject({ at: '2026-11-24T08:00:00.000Z', moving: true, because: [] })
+  })
+
+  it('has nothing to explain when nothing waits', () => {
+    expect(statusOf(at, database(), null)).toMatchObject({ moving: false, because: [] })
+  })
+
+  it('says that the database does not answer', () => {
+    expect(because(null, null)).toEqual(['the database does not answer'])
+  })
+
+  it('says that nobody drives', () => {
+    const waits = database({ lease: { holder: null, expiresInMs: null } }, { pending: 1 })
+    expect(because(waits, null)).toEqual(['no process holds the lease: start the service'])
+  })
+
+  it('names held routes and held batches with their reasons', () => {
+    const held = database({
+      routes: [{ ...route, heldAt: at.toISOString(), heldReason: 'target is full' }],
+      openJobs: { completed: 1 },
+      heldJobs: [
+        {
+          ...{ batchId: 7, jobId: 'J', routeId: 3, status: 'completed', moves: 1 },
+          ...{ heldAt: at.toISOString(), heldReason: 'no result file' },
+        },
+      ],
+    })
+    expect(because(held)).toEqual([
+      'route 3 is held (6 moves): target is full',
+      'batch 7 of route 3 is held (1 move): no result file',
+    ])
+    expect(statusOf(at, held, null).moving).toBe(false)
+  })
+
+  it('says that the account is refused, that others have all slots, and what each flow cannot get over', () => {
+    const stuck = service({
+      accountRefused: { operation: 'create', code: 'SignatureDoesNotMatch' },
+      openJobs: { own: 0, foreign: 10, capacity: 10 },
+      flows: {
+        intake: { state: 'retrying', problem: 'PostgreSQL: could not extend file: No space left on device' },
+        drive: well,
+        publish: { state: 'standing-by', problem: null },
+      },
+      source: { state: 'failed', reason: 'no sign of life from Kafka for 10 s' },
+    })
+    expect(because(database({}, { pending: 1 }), stuck)).toEqual([
+      'intake: PostgreSQL: could not extend file: No space left on device',
+      'intake: no sign of life from Kafka for 10 s',
+      expect.stringContaining('refuses the account: SignatureDoesNotMatch (create)'),
+      'all 10 slots are taken by jobs that are not ours',
+    ])
+  })
+
+  it('tells of a restored database once, not once a flow', () => {
+    const stopped = { state: 'stopped', problem: 'restored' } as const
+    const flows = { intake: stopped, drive: stopped, publish: stopped }
+    expect(because(database(), service({ flows }))).toEqual(['restored'])
+  })
+
+  it('says until when re-queued moves wait', () => {
+    const later = database({ nextRetryAt: '2026-11-24T09:00:00.000Z' }, { retrying: 2 })
+    expect(because(later)).toEqual([
+      '2 moves wait for their next attempt, the first until 2026-11-24T09:00:00.000Z',
+    ])
+  })
+})
