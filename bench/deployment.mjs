@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -17,10 +18,10 @@ const { Kafka, logLevel } = require('kafkajs')
 const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
 const credentials = { ALIBABA_CLOUD_ACCESS_KEY_ID: 'bench', ALIBABA_CLOUD_ACCESS_KEY_SECRET: 'bench-secret' }
 
-const start = (args, environment) => {
+const start = (args, environment, stderr = process.env.BENCH_LOG === undefined ? 'ignore' : 'inherit') => {
   const child = spawn(process.execPath, [cli, ...args], {
     env: { ...process.env, ...credentials, ...environment },
-    stdio: ['ignore', 'pipe', process.env.BENCH_LOG === undefined ? 'ignore' : 'inherit'],
+    stdio: ['ignore', 'pipe', stderr],
   })
   const ended = new Promise(resolve => child.once('close', (code, signal) => resolve(code ?? signal)))
   return {
@@ -29,6 +30,26 @@ const start = (args, environment) => {
     firstLine: () => new Promise(resolve => createInterface({ input: child.stdout }).once('line', resolve)),
   }
 }
+
+/** A way to `port` of this machine that counts what clients send over it. */
+const startRelay = port =>
+  new Promise(resolve => {
+    let pieces = 0
+    const server = createServer(client => {
+      const target = connect(port)
+      client.on('data', () => {
+        pieces += 1
+      })
+      client.pipe(target).pipe(client)
+      for (const [end, other] of [
+        [client, target],
+        [target, client],
+      ])
+        end.on('error', () => other.destroy()).on('close', () => other.destroy())
+    }).listen(0, '127.0.0.1', () =>
+      resolve({ port: server.address().port, pieces: () => pieces, close: () => server.close() }),
+    )
+  })
 
 /** Highest resident memory of a process so far, MB (Linux). */
 export const peakRssMb = pid =>
@@ -69,6 +90,7 @@ export const deploy = async ({ simulatorFlags = [], settings = {}, topic = `benc
   }
   const pool = createPool(postgres.url, { max: 2, onError: () => undefined })
   const replicas = []
+  const relays = []
   const json = async path => (await fetch(`${listening}${path}`)).json()
 
   const conservation = async () => {
@@ -81,15 +103,42 @@ export const deploy = async ({ simulatorFlags = [], settings = {}, topic = `benc
       replicas.push(replica)
       return replica
     },
-    /** Devices spread over so many routes, one request each. */
-    submit: async (devices, routes) => {
+    /** A replica whose log can be waited for, and whose calls are counted. */
+    runWatched: async () => {
+      const relay = await startRelay(Number(new URL(listening).port))
+      relays.push(relay)
+      const replica = start(
+        ['run'],
+        { ...environment, IOT_ENDPOINT: `http://127.0.0.1:${relay.port}` },
+        'pipe',
+      )
+      replicas.push(replica)
+      const lines = createInterface({ input: replica.child.stderr })
+      return {
+        ...replica,
+        /** Pieces of calls, not whole ones: 0 is none. */
+        calls: relay.pieces,
+        /** Resolves at the next event of this kind. */
+        says: kind =>
+          new Promise(resolve => {
+            const look = line => {
+              if (!line.includes(`"msg":"${kind}"`)) return
+              lines.off('line', look)
+              resolve(line)
+            }
+            lines.on('line', look)
+          }),
+      }
+    },
+    /** Devices spread over so many routes, one request each, numbered from `first`. */
+    submit: async (devices, routes, first = 0) => {
       const producer = createRequestProducer({
         kafka: { brokers: kafka.brokers, clientId: 'bench', log: () => undefined },
         topic: requests,
       })
       for (let from = 0; from < devices; from += 5_000) {
         const records = Array.from({ length: Math.min(5_000, devices - from) }, (_, index) => {
-          const n = from + index
+          const n = first + from + index
           const deviceName = `meter-${String(n).padStart(7, '0')}`
           const request = {
             requestId: `bench/${n}`,
@@ -161,6 +210,7 @@ export const deploy = async ({ simulatorFlags = [], settings = {}, topic = `benc
     stop: async () => {
       for (const { child } of [...replicas, simulator]) child.kill('SIGKILL')
       await Promise.all([...replicas, simulator].map(({ ended }) => ended))
+      for (const relay of relays) relay.close()
       await pool.end()
       await admin.disconnect()
       await kafka.stop()
