@@ -248,6 +248,8 @@ export type FetchedResults =
   | { readonly kind: 'expired' }
   /** Worth fetching again: the connection broke, 5xx. */
   | { readonly kind: 'unreachable'; readonly message: string }
+  /** A result file of other devices than those sent. */
+  | { readonly kind: 'strangers'; readonly file: ResultFile }
   /** There, but no result file we can read (HTML, truncated, too large, host not allowed). */
   | { readonly kind: 'unreadable'; readonly message: string; readonly file: ResultFile | null }
 

@@ -2,10 +2,10 @@ import { type BackoffPolicy, retryDelayMs } from './retry-policy'
 
 /**
  * What one try for a job's results came to. `rows`: a file that was read. `none`: the provider says that there is no
- * file. `refused`: it answers with another code. `unreadable`: a file that is none of ours to read. `unavailable`:
+ * file. `refused`: it answers with another code. `strangers`: a file of other devices. `unreadable`: none that can be read. `unavailable`:
  * no answer, throttled, not permitted just now, a link that had run out, or a store that could not be reached.
  */
-export type ResultsAnswer = 'rows' | 'none' | 'refused' | 'unreadable' | 'unavailable'
+export type ResultsAnswer = 'rows' | 'none' | 'refused' | 'strangers' | 'unreadable' | 'unavailable'
 
 export interface ResultsSoFar {
   readonly ended: 'completed' | 'interrupted'
@@ -60,8 +60,9 @@ export const decideOnResults = (so: ResultsSoFar, random: number): AskDecision =
       if (count(so.answers, 'none') < maxFiles) return again(freshFileMs)
       return so.ended === 'interrupted' || so.reported > 0 ? settle : { kind: 'hold' }
     case 'refused':
+    case 'strangers':
     case 'unreadable': {
-      const tries = count(so.answers, 'refused', 'unreadable')
+      const tries = count(so.answers, 'refused', 'strangers', 'unreadable')
       if (tries < maxDoubtful) return again(retryDelayMs(tries, random, doubtful))
       return so.reported > 0 ? settle : { kind: 'hold' }
     }

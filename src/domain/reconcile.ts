@@ -25,12 +25,26 @@ export interface UnansweredJob {
   readonly createStartedAt: number
 }
 
-export type Reconciled =
+/** What has become of an unanswered create. */
+export type Reconciliation =
   | { readonly kind: 'found'; readonly providerJobId: string }
-  /** Not in this List. Proves something only if the List was begun long enough after the create. */
+  /** Proved: it may be sent again. */
   | { readonly kind: 'absent' }
-  /** Several could be it. */
-  | { readonly kind: 'ambiguous'; readonly providerJobIds: readonly string[] }
+  /** `allEnded`: whichever it is has ended, so its devices can be looked up. Else it is for a human. */
+  | { readonly kind: 'undecidable'; readonly allEnded: boolean; readonly why: string }
+
+/** Several jobs could be it. */
+export const undecidable = (
+  candidates: readonly { readonly providerJobId: string }[],
+  allEnded: boolean,
+): Reconciliation => {
+  const ids = candidates.map(candidate => candidate.providerJobId).join(', ')
+  return {
+    kind: 'undecidable',
+    allEnded,
+    why: `its create had no answer, and several listed jobs could be it: ${ids}`,
+  }
+}
 
 const isSame = (listed: ListedLike, job: UnansweredJob): boolean =>
   lookAlikeKey(listed) === lookAlikeKey(job.route) &&
@@ -38,24 +52,37 @@ const isSame = (listed: ListedLike, job: UnansweredJob): boolean =>
   (listed.targetUid === null || job.route.targetUid === null || listed.targetUid === job.route.targetUid)
 
 /**
- * Looks for the job of an unanswered create among those listed: same route and size, not created before the intent
- * (less `clockSkewMs`, by which the provider's clock may be behind), and not one of `own`, the provider job ids
- * that are known to be ours already. The caller keeps to one unanswered create among routes that look alike.
+ * Those listed that may be the job of an unanswered create: same route and size, not created before the intent (less
+ * `clockSkewMs`, by which the provider's clock may be behind), and not one of `own`, the provider job ids that are
+ * known to be ours already. The caller keeps to one unanswered create among routes that look alike. None: it proves
+ * something only if the List was begun long enough after the create.
  */
-export const findOwnJob = (
-  listed: readonly ListedLike[],
+export const findCandidates = <L extends ListedLike>(
+  listed: readonly L[],
   job: UnansweredJob,
   own: ReadonlySet<string>,
   clockSkewMs: number,
-): Reconciled => {
+): readonly L[] => {
   const since = job.createStartedAt - clockSkewMs
   const matches = listed.filter(
     each => !own.has(each.providerJobId) && each.createdAt >= since && isSame(each, job),
   )
   // Pages may overlap.
-  const [first, ...others] = new Set(matches.map(each => each.providerJobId))
-  if (first === undefined) return { kind: 'absent' }
-  return others.length === 0
-    ? { kind: 'found', providerJobId: first }
-    : { kind: 'ambiguous', providerJobIds: [first, ...others] }
+  return [...new Map(matches.map(each => [each.providerJobId, each])).values()]
+}
+
+/** What the result file of an ended candidate tells. */
+export interface CandidateFile {
+  readonly providerJobId: string
+  /** `ours`: of devices of the batch. `not-yet`: it cannot be had just now. `untold`: there is none that can be read. */
+  readonly tells: 'ours' | 'strangers' | 'not-yet' | 'untold'
+}
+
+/** Which of several candidates it is, by what their result files name; null: ask again. */
+export const decideByFiles = (files: readonly CandidateFile[]): Reconciliation | null => {
+  const [ours, ...more] = files.filter(file => file.tells === 'ours')
+  if (ours !== undefined && more.length === 0) return { kind: 'found', providerJobId: ours.providerJobId }
+  if (files.every(file => file.tells === 'strangers')) return { kind: 'absent' }
+  if (ours === undefined && files.some(file => file.tells === 'not-yet')) return null
+  return undecidable(files, true)
 }

@@ -48,6 +48,8 @@ const ofFetched = (fetched: FetchedResults): Results => {
       return without('unavailable', 'the link to the result file has expired')
     case 'unreachable':
       return without('unavailable', fetched.message)
+    case 'strangers':
+      return without('strangers', 'the file tells of other devices only', fetched.file)
     case 'unreadable':
       return without('unreadable', fetched.message, fetched.file)
   }

@@ -2,7 +2,6 @@
 import {
   asyncScheduler,
   concatMap,
-  defer,
   EMPTY,
   expand,
   filter,
@@ -17,14 +16,15 @@ import {
   timer,
 } from 'rxjs'
 import { deviceNamesOf, type Job } from '../domain/job'
-import { findOwnJob, type Reconciled } from '../domain/reconcile'
+import { findCandidates, type Reconciliation, undecidable } from '../domain/reconcile'
 import { type CallResult, type DriveJournal, type ListedJob, type ListPage, TransientError } from '../ports'
 import { type ProviderCalls, transientThrown } from './provider-calls'
+import { createTellApart } from './tell-apart'
 
-/** Between two looks for the job of a create. */
-const lookEveryMs = 5_000
-/** So long the end of jobs that could be it is waited for: then its devices tell. */
-const undecidedForMs = 1_800_000
+/** Between two looks at several jobs that could be it. */
+const lookEveryMs = 30_000
+/** So long their end is waited for before people are told. */
+const undecidedForMs = 6 * 3_600_000
 /** The provider's clock, which stamps jobs, and the database's, which stamps intents, may differ so much. */
 const clockSkewMs = 30_000
 
@@ -35,20 +35,16 @@ export interface ReconciliationDeps {
   readonly again: <T>() => MonoTypeOperatorFunction<T>
 }
 
-export type Reconciliation =
-  | { readonly kind: 'found'; readonly providerJobId: string }
-  /** Proved: it may be sent again. */
-  | { readonly kind: 'absent' }
-  /** `allEnded`: whichever it is has ended, so its devices can be looked up. Else it is for a human. */
-  | { readonly kind: 'undecidable'; readonly allEnded: boolean; readonly why: string }
-
 /**
- * Emits once, when it is decided. Absence counts only in a List begun at `absentFrom` (asyncScheduler.now()) or
- * later: until then a gateway may still run the create, or the List not show its job yet.
+ * Emits once, when it is decided. Looks from `listedFrom` (asyncScheduler.now()) on, since until then a gateway may
+ * still run the create, or the List not show its job yet: neither is an absent job absent, nor is the only one that
+ * could be it the only one.
  */
 export const createReconciliation =
-  ({ journal, calls, again }: ReconciliationDeps) =>
-  (job: Job, absentFrom: number): Observable<Reconciliation> => {
+  (deps: ReconciliationDeps) =>
+  (job: Job, listedFrom: number): Observable<Reconciliation> => {
+    const { journal, calls, again } = deps
+    const tellApart = createTellApart(deps)
     const page = (nextToken: string | null) =>
       calls.list({ productKey: job.route.productKey, ...(nextToken === null ? {} : { nextToken }) }).pipe(
         concatMap(transientThrown),
@@ -68,10 +64,10 @@ export const createReconciliation =
       ),
     )
 
-    const match = (jobs: readonly ListedJob[]): Observable<Reconciled> =>
+    const candidatesAmong = (jobs: readonly ListedJob[]): Observable<readonly ListedJob[]> =>
       journal.ownJobs(jobs.map(one => one.providerJobId)).pipe(
         map(own =>
-          findOwnJob(
+          findCandidates(
             jobs,
             {
               route: job.route,
@@ -85,27 +81,12 @@ export const createReconciliation =
       )
 
     /** null: look again. */
-    const decide = (
-      found: Reconciled,
-      jobs: readonly ListedJob[],
-      lookedAt: number,
-    ): Reconciliation | null => {
-      const late = lookedAt >= absentFrom
-      switch (found.kind) {
-        case 'found':
-          return found
-        case 'absent':
-          return late ? { kind: 'absent' } : null
-        case 'ambiguous': {
-          const candidates = new Set(found.providerJobIds)
-          const open = jobs.some(({ providerJobId, status }) => candidates.has(providerJobId) && status < 2)
-          const allEnded = late && !open
-          if (!allEnded && lookedAt < absentFrom + undecidedForMs) return null
-          const ids = found.providerJobIds.join(', ')
-          const why = `its create had no answer, and several listed jobs could be it: ${ids}`
-          return { kind: 'undecidable', allEnded, why }
-        }
-      }
+    const decide = (candidates: readonly ListedJob[]): Observable<Reconciliation | null> => {
+      const [only, ...others] = candidates
+      if (only === undefined) return of({ kind: 'absent' })
+      if (others.length === 0) return of({ kind: 'found', providerJobId: only.providerJobId })
+      if (candidates.every(candidate => candidate.status >= 2)) return tellApart(job, candidates)
+      return of(asyncScheduler.now() < listedFrom + undecidedForMs ? null : undecidable(candidates, false))
     }
     const unlisted: Reconciliation = {
       kind: 'undecidable',
@@ -113,14 +94,13 @@ export const createReconciliation =
       why: 'its create had no answer, and List is refused: look in the console whether its job exists',
     }
 
-    return defer(() => {
-      const lookedAt = asyncScheduler.now()
-      return listed.pipe(
-        concatMap(jobs =>
-          jobs === null ? of(unlisted) : match(jobs).pipe(map(found => decide(found, jobs, lookedAt))),
-        ),
-      )
-    }).pipe(
+    return timer(Math.max(0, listedFrom - asyncScheduler.now())).pipe(
+      concatMap(() => listed),
+      concatMap(jobs =>
+        jobs === null
+          ? of(unlisted)
+          : candidatesAmong(jobs).pipe(concatMap(candidates => decide(candidates))),
+      ),
       repeat({ delay: () => timer(lookEveryMs) }),
       filter(reconciliation => reconciliation !== null),
       take(1),

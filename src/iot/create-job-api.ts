@@ -22,9 +22,9 @@ export interface JobApiOptions extends ClientOptions {
 const read = (fetched: FetchedFile, sent: readonly string[]): FetchedResults => {
   if (fetched.kind !== 'file') return fetched
   const parsed = parseResultFile(fetched.file.body, sent)
-  return 'problem' in parsed
-    ? { kind: 'unreadable', message: parsed.problem, file: fetched.file }
-    : { kind: 'rows', rows: parsed.rows, file: fetched.file }
+  const { file } = fetched
+  if ('rows' in parsed) return { kind: 'rows', rows: parsed.rows, file }
+  return parsed.ofOthers ? { kind: 'strangers', file } : { kind: 'unreadable', message: parsed.problem, file }
 }
 
 /** The provider over its signed API. Every failure is a value; no text it returns holds a secret. */

@@ -5,8 +5,8 @@ import { plainText } from './scrub'
 
 export type ParsedResults =
   | { readonly rows: ReadonlyMap<string, ResultRow> }
-  /** Why this is no result file of these devices. */
-  | { readonly problem: string }
+  /** Why this is no result file of these devices. `ofOthers`: it is one of other devices. */
+  | { readonly problem: string; readonly ofOthers: boolean }
 
 /** In order of preference; case, `_`, `-` and spaces of a field's name do not count. */
 const nameFields = ['devicename', 'name', 'device']
@@ -32,23 +32,28 @@ const firstText = (record: ReadonlyMap<string, unknown>, names: readonly string[
 
 /**
  * Reads what a result file says of the devices sent. A row without a code says nothing; a row of a name not sent is
- * left out (the file may have one for the product). A file that mentions none of them is not their file.
+ * left out (the file may have one for the product).
  */
 export const parseResultFile = (body: Uint8Array, sent: readonly string[]): ParsedResults => {
   const read = readRecords(body)
-  if ('problem' in read) return read
+  if ('problem' in read) return { ...read, ofOthers: false }
   const wanted = new Set(sent)
   const rows = new Map<string, ResultRow>()
+  let hasStrangers = false
   for (const record of read.records) {
     const fields = simplified(record)
     const name = firstText(fields, nameFields)
     const code = plainText(firstText(fields, codeFields) ?? '', longestCode)
-    if (name === null || code === '' || !wanted.has(name)) continue
+    if (name === null || code === '') continue
+    if (!wanted.has(name)) {
+      hasStrangers = true
+      continue
+    }
     // Of two rows of a device the one that says "moved" counts: sent again, it would move twice.
     if (rows.get(name)?.code === moved) continue
     const message = firstText(fields, messageFields)
     rows.set(name, { code, message: message === null ? null : plainText(message) || null })
   }
-  if (rows.size === 0) return { problem: 'the file has no row with a code for any device of the batch' }
-  return { rows }
+  if (rows.size > 0) return { rows }
+  return { problem: 'the file has no row with a code for any device of the batch', ofOthers: hasStrangers }
 }

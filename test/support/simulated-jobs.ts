@@ -85,6 +85,7 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
   const providerNow = (): number => asyncScheduler.now() + options.clockSkewMs
 
   const carryOut = ({ job }: Entry, end: JobEnd): ReadonlyMap<string, ResultRow> => {
+    if (job.foreign) return new Map(Array.from({ length: job.total }, (_, at) => [`foreign-${at}`, MOVED]))
     const rows = new Map<string, ResultRow>()
     const reached = end === 'completed' ? job.deviceNames.length : Math.floor(job.deviceNames.length / 2)
     for (const name of job.deviceNames.slice(0, reached)) {

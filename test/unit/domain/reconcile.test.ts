@@ -1,4 +1,10 @@
-import { findOwnJob, type ListedLike, type UnansweredJob } from '../../../src/domain/reconcile'
+import {
+  type CandidateFile,
+  decideByFiles,
+  findCandidates,
+  type ListedLike,
+  type UnansweredJob,
+} from '../../../src/domain/reconcile'
 import type { RouteFields } from '../../../src/domain/route'
 
 const route: RouteFields = {
@@ -27,14 +33,11 @@ const listed = (fields: Partial<ListedLike> = {}): ListedLike => ({
 })
 
 const find = (jobs: readonly ListedLike[], own: readonly string[] = [], unanswered = job) =>
-  findOwnJob(jobs, unanswered, new Set(own), clockSkewMs)
+  findCandidates(jobs, unanswered, new Set(own), clockSkewMs).map(candidate => candidate.providerJobId)
 
-describe('findOwnJob', () => {
+describe('findCandidates', () => {
   it('finds the one that matches', () => {
-    expect(find([listed({ providerJobId: 'other', total: 3 }), listed()])).toEqual({
-      kind: 'found',
-      providerJobId: 'job-1',
-    })
+    expect(find([listed({ providerJobId: 'other', total: 3 }), listed()])).toEqual(['job-1'])
   })
 
   it.each<[string, Partial<ListedLike>]>([
@@ -48,43 +51,64 @@ describe('findOwnJob', () => {
     ['total', { total: 501 }],
     ['time: before the intent', { createdAt: createStartedAt - clockSkewMs - 1 }],
   ])('takes no job of another %s', (_, fields) => {
-    expect(find([listed(fields)])).toEqual({ kind: 'absent' })
+    expect(find([listed(fields)])).toEqual([])
   })
 
   it('allows the provider’s clock to be behind', () => {
-    expect(find([listed({ createdAt: createStartedAt - clockSkewMs })]).kind).toBe('found')
+    expect(find([listed({ createdAt: createStartedAt - clockSkewMs })])).toEqual(['job-1'])
   })
 
   it('does not care for the order of the targets', () => {
-    expect(find([listed({ targetInstanceIds: ['iot-b', 'iot-a'] })]).kind).toBe('found')
+    expect(find([listed({ targetInstanceIds: ['iot-b', 'iot-a'] })])).toEqual(['job-1'])
   })
 
   it('compares target accounts only where both are known', () => {
     const byAliyunId = { ...job, route: { ...route, targetUid: null, targetAliyunId: 'someone' } }
-    expect(find([listed({ targetUid: null })]).kind).toBe('found')
-    expect(find([listed({ targetUid: '1985' })], [], byAliyunId).kind).toBe('found')
+    expect(find([listed({ targetUid: null })])).toEqual(['job-1'])
+    expect(find([listed({ targetUid: '1985' })], [], byAliyunId)).toEqual(['job-1'])
   })
 
   it('takes none that is ours already', () => {
-    expect(find([listed()], ['job-1'])).toEqual({ kind: 'absent' })
-    expect(find([listed(), listed({ providerJobId: 'job-2' })], ['job-1'])).toEqual({
-      kind: 'found',
-      providerJobId: 'job-2',
-    })
+    expect(find([listed()], ['job-1'])).toEqual([])
+    expect(find([listed(), listed({ providerJobId: 'job-2' })], ['job-1'])).toEqual(['job-2'])
   })
 
   it('says when several could be it', () => {
-    expect(find([listed(), listed({ providerJobId: 'job-2' })])).toEqual({
-      kind: 'ambiguous',
-      providerJobIds: ['job-1', 'job-2'],
-    })
+    expect(find([listed(), listed({ providerJobId: 'job-2' })])).toEqual(['job-1', 'job-2'])
   })
 
   it('counts a job that two pages show once', () => {
-    expect(find([listed(), listed()])).toEqual({ kind: 'found', providerJobId: 'job-1' })
+    expect(find([listed(), listed()])).toEqual(['job-1'])
   })
 
   it('finds nothing in an empty List', () => {
-    expect(find([])).toEqual({ kind: 'absent' })
+    expect(find([])).toEqual([])
+  })
+})
+
+describe('decideByFiles', () => {
+  const decide = (...tells: readonly CandidateFile['tells'][]) =>
+    decideByFiles(tells.map((each, at) => ({ providerJobId: `job-${at}`, tells: each })))
+
+  it('finds the one whose file names devices of the batch', () => {
+    expect(decide('strangers', 'ours')).toEqual({ kind: 'found', providerJobId: 'job-1' })
+    expect(decide('ours', 'not-yet', 'untold')).toEqual({ kind: 'found', providerJobId: 'job-0' })
+  })
+
+  it('proves its absence where all files are of others', () => {
+    expect(decide('strangers', 'strangers')).toEqual({ kind: 'absent' })
+  })
+
+  it('waits for a file that cannot be had just now', () => {
+    expect(decide('strangers', 'not-yet')).toBeNull()
+  })
+
+  it('leaves to people what the files do not tell', () => {
+    for (const tells of [['strangers', 'untold'] as const, ['ours', 'ours'] as const])
+      expect(decide(...tells)).toEqual({
+        kind: 'undecidable',
+        allEnded: true,
+        why: expect.stringContaining('job-0, job-1'),
+      })
   })
 })

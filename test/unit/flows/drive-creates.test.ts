@@ -152,6 +152,49 @@ describe('creates', () => {
     expect(provider.jobs.filter(job => !job.foreign)).toHaveLength(1)
   })
 
+  it.each(['lose-answer', 'lose-request'] as const)(
+    "without an answer (%s) are told from a stranger's equal job of the same minute by the result files",
+    fault => {
+      const { provider, counts, movedTwice, driver } = runVirtualDriver(
+        3 * hour,
+        onCreate(n => (n === 1 ? fault : 'ok')),
+        {},
+        ({ journal, start }, { startForeignJob }) => {
+          appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+          start()
+          for (const ms of [4_500, 5_500, 9_000])
+            timer(ms).subscribe(() => startForeignJob(routeTo('iot-a'), 10, 20 * 60_000))
+        },
+      )
+      expect(counts).toMatchObject({ moved: 10, held: 0, gap: 0 })
+      expect(movedTwice).toEqual([])
+      expect(provider.jobs.filter(job => !job.foreign)).toHaveLength(1)
+      expect(driver.seen('job-held')).toBe(0)
+    },
+  )
+
+  it("without an answer, alike a stranger's job whose file cannot be read, are left to people", () => {
+    const { provider, counts, driver } = runVirtualDriver(
+      3 * hour,
+      {
+        onCall: (operation, n): CallFault => {
+          if (operation === 'provisioning') return { kind: 'unknown', code: 'iot.made.up' }
+          return operation === 'create' && n === 1 ? 'lose-answer' : 'ok'
+        },
+        onFetch: () => 'unreadable',
+      },
+      {},
+      ({ journal, start }, { startForeignJob }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+        timer(5_500).subscribe(() => startForeignJob(routeTo('iot-a'), 10, 60_000))
+      },
+    )
+    expect(counts).toMatchObject({ held: 10, gap: 0 })
+    expect(driver.seen('job-held')).toBe(1)
+    expect(provider.audit.arrivals.create).toHaveLength(1)
+  })
+
   it('of one route follow each other as soon as the one before is answered', () => {
     const { provider } = runVirtualDriver(
       hour,

@@ -82,7 +82,7 @@ describe('devices that a job does not tell of', () => {
     ['has moved them all', 'completed', [10]],
     ['was interrupted', 'interrupted-without-file', [10, 5]],
   ] as const)(
-    'are looked up when their job cannot be told from another that is listed, once both have ended: it %s',
+    'are looked up when not even the files tell their job from another that is listed, once both have ended: it %s',
     (_, end, totals) => {
       const endings = firstEnds(end)
       const { counts, provider, movedTwice, driver } = runVirtualDriver(
@@ -90,6 +90,7 @@ describe('devices that a job does not tell of', () => {
         {
           onCall: (operation, n): CallFault => (operation === 'create' && n === 1 ? 'lose-answer' : 'ok'),
           onJobEnd: job => (job.foreign ? 'completed' : endings()),
+          onFetch: n => (n <= 2 ? 'unreadable' : 'ok'),
         },
         {},
         ({ journal, start }, { startForeignJob, audit }) => {
@@ -110,12 +111,15 @@ describe('devices that a job does not tell of', () => {
   )
 
   it.each([
-    ['of which the other is open for hours', 'lose-answer', 6 * hour],
+    ['of which the other is open for many hours', 'lose-answer', 10 * hour],
     ['though looking up does not tell of them', 'lose-request', 60_000],
   ] as const)('have their job held for a human when it is one of several listed, %s', (_, fault, openMs) => {
     const { counts, provider, driver } = runVirtualDriver(
-      2 * hour,
-      { onCall: (operation, n): CallFault => (operation === 'create' && n === 1 ? fault : 'ok') },
+      8 * hour,
+      {
+        onCall: (operation, n): CallFault => (operation === 'create' && n === 1 ? fault : 'ok'),
+        onFetch: () => 'unreadable',
+      },
       {},
       ({ journal, start }, { startForeignJob }) => {
         appendDevices(journal, routeTo('iot-a'), 'dev', 10)

@@ -154,7 +154,7 @@ describe('result files that cannot be read', () => {
     ['wrong types', '{"Data":{"DeviceName":["meter-1"],"Code":{"a":1}}}', 'no row'],
     ['prose', 'The job was completed.', 'no row'],
   ])('%s', (_, text, problem) => {
-    expect(parse(text)).toEqual({ problem: expect.stringContaining(problem) })
+    expect(parse(text)).toMatchObject({ problem: expect.stringContaining(problem) })
   })
 
   it.each([
