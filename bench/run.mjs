@@ -1,12 +1,11 @@
-// npm run bench [-- throughput | kills | takeover | fuzz [--cases N]]: each prints its figures beside their limits and
+// npm run bench [-- throughput | takeover | fuzz [--cases N]]: each prints its figures beside their limits and
 // fails beyond one.
 import { parseArgs } from 'node:util'
 import { fuzz } from './fuzz.mjs'
-import { killed } from './kills.mjs'
 import { takeover } from './takeover.mjs'
 import { throughput } from './throughput.mjs'
 
-const benches = { throughput, kills: killed, takeover, fuzz }
+const benches = { throughput, takeover, fuzz }
 const { values: options, positionals: asked } = parseArgs({
   options: { cases: { type: 'string', default: '100000' } },
   allowPositionals: true,

@@ -115,6 +115,7 @@ const main = async (): Promise<number> => {
   return isGoodRun ? 0 : 1
 }
 
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => process.exit(130))
 main().then(
   code => process.exit(code),
   error => {

@@ -17,6 +17,12 @@ export interface CliProcess {
   kill(signal: NodeJS.Signals): void
 }
 
+/** Nothing outlives the tests, however they end, and be it frozen. */
+const living = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of living) child.kill('SIGKILL')
+})
+
 /** The built command line as a process. `environment` replaces the test's own, but for the path. */
 export const startCli = (
   args: readonly string[],
@@ -27,6 +33,7 @@ export const startCli = (
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
+  living.add(child)
   const stdout: string[] = []
   const stderr: string[] = []
   const watchers = new Set<(line: string) => void>()
@@ -39,7 +46,10 @@ export const startCli = (
   collect(child.stderr, stderr)
   child.stdin.end(stdin ?? '')
   // 'close' comes after the last line of both streams.
-  const ended = once(child, 'close').then(([code, signal]): number | NodeJS.Signals => code ?? signal)
+  const ended = once(child, 'close').then(([code, signal]): number | NodeJS.Signals => {
+    living.delete(child)
+    return code ?? signal
+  })
   const line = (fits: (line: string) => boolean): Promise<string> =>
     new Promise((resolve, reject) => {
       const found = [...stdout, ...stderr].find(fits)
