@@ -18,7 +18,7 @@ export interface ChaosOptions {
 }
 
 export const usage = `npm run test:chaos -- [--devices 20000] [--seed 1] [--seconds 60] [--every 4] [--freeze 15]
-                         [--replicas 3] [--routes 12] [--batch 1000] [--faults] [--logs DIR]
+                         [--replicas 3] [--routes 12] [--batch 500] [--faults] [--logs DIR]
   --seconds  how long requests come in and things are disturbed (a multiple of it passes until all is settled)
   --every    mean seconds between two disturbances
   --freeze   longest freeze, seconds
@@ -36,7 +36,7 @@ export const readOptions = (args: readonly string[]): ChaosOptions => {
       freeze: { type: 'string', default: '15' },
       replicas: { type: 'string', default: '3' },
       routes: { type: 'string', default: '12' },
-      batch: { type: 'string', default: '1000' },
+      batch: { type: 'string', default: '500' },
       faults: { type: 'boolean', default: false },
       logs: { type: 'string' },
     },

@@ -16,9 +16,10 @@ export interface Stage {
   stop(): Promise<void>
 }
 
-const quotaQps = '8'
+/** Room for looking up devices, which the other calls go before. */
+const quotaQps = '40'
 
-/** Short jobs, and the quota of a real account but for the shared cap, which would take hours. */
+/** Short jobs, and the quota of a real account but for the shared cap, which would let look-ups take hours. */
 const simulatorFlags = ({ seed, faults }: ChaosOptions): string[] => {
   const always = {
     seed,
