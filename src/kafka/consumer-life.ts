@@ -28,6 +28,11 @@ export interface ConsumerLifeDeps {
   readonly closing: (closed: Promise<unknown>) => void
 }
 
+/**
+ * Nobody reads the partitions of a member that was killed, or that joined and lost its connection, before its session
+ * is over; while it is missed, nobody can join either. A frozen one loses its partitions, and gets some when it wakes.
+ */
+const sessionTimeoutMs = 10_000
 const heartbeatIntervalMs = 3_000
 const closeWithinMs = 5_000
 
@@ -35,7 +40,7 @@ const consumerOf = (kafka: KafkaOptions, groupId: string): Consumer =>
   createKafka(kafka).consumer({
     groupId,
     allowAutoTopicCreation: false,
-    sessionTimeout: 30_000,
+    sessionTimeout: sessionTimeoutMs,
     heartbeatInterval: heartbeatIntervalMs,
     rebalanceTimeout: 60_000,
     maxWaitTimeInMs: 100,
