@@ -205,6 +205,7 @@ export const deploy = async ({ simulatorFlags = [], settings = {}, topic = `benc
       await consumer.disconnect()
       return { records, distinct: ids.size, finals }
     },
+    truth: () => json('/_simulator/truth'),
     audit: () => json('/_simulator/audit'),
     stop: async () => {
       for (const { child } of [...replicas, simulator]) child.kill('SIGKILL')
