@@ -30,7 +30,7 @@ interface JobKey {
 
 /** By the provider's JobId, else by our own number. */
 const findJob = async (client: PoolClient, id: string): Promise<JobKey | null> => {
-  const by = async (column: string, value: string): Promise<JobKey | null> => {
+  const by = async (column: 'provider_job_id' | 'job_id', value: string): Promise<JobKey | null> => {
     const { rows } = await client.query<JobKey>(
       `select job_id::float8 as "jobId", status, ended_as as "endedAs" from job where ${column} = $1`,
       [value],
