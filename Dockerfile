@@ -16,7 +16,8 @@ COPY --from=build /app/dist dist
 COPY package.json ./
 COPY migrations migrations
 COPY schemas schemas
-USER node
+# By number: an orchestrator that insists on "no root" cannot look up a name.
+USER 1000:1000
 EXPOSE 8080
 # 8 s to drain, then it ends by itself; nothing is lost either way.
 STOPSIGNAL SIGTERM

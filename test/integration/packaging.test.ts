@@ -16,6 +16,12 @@ interface ComposeService {
   readonly volumes?: readonly string[]
   readonly ports?: readonly string[]
   readonly profiles?: readonly string[]
+  readonly read_only?: boolean
+  readonly cap_drop?: readonly string[]
+  readonly security_opt?: readonly string[]
+  readonly pids_limit?: number
+  readonly privileged?: boolean
+  readonly user?: string
 }
 interface Compose {
   readonly services: Readonly<Record<string, ComposeService>>
@@ -41,6 +47,22 @@ describe('docker-compose.yml', () => {
     for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/)
   })
 
+  it.each(services.filter(([, { build }]) => build !== undefined))(
+    '%s, of our own image, writes nowhere and may do nothing special',
+    (_name, service) => {
+      expect(service).toMatchObject({
+        read_only: true,
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+        pids_limit: expect.any(Number),
+      })
+      expect(service).not.toHaveProperty('volumes')
+      expect(service).not.toHaveProperty('privileged')
+      // Root in the file would overrule the image.
+      expect(service).not.toHaveProperty('user')
+    },
+  )
+
   it('waits for what exists, and mounts what is declared', () => {
     for (const [, service] of services) {
       for (const name of Object.keys(service.depends_on ?? {})) expect(compose.services).toHaveProperty(name)
@@ -60,7 +82,14 @@ describe('Dockerfile', () => {
   it('has two stages and does not run as root', () => {
     const stages = read('Dockerfile').match(/^FROM /gm)
     expect(stages).toHaveLength(2)
-    expect(read('Dockerfile')).toMatch(/^USER node$/m)
+    // By number, and the last word on it: an orchestrator can tell that it is not root.
+    expect(read('Dockerfile').match(/^USER .*$/gm)).toEqual(['USER 1000:1000'])
+  })
+
+  it('takes no secret into the image', () => {
+    expect(read('Dockerfile')).not.toMatch(/^(ARG|ENV) .*(KEY|TOKEN|PASSWORD|SECRET|DATABASE_URL)/m)
+    expect(read('.dockerignore').split('\n')[0]).toBe('*')
+    expect(read('.dockerignore')).not.toMatch(/^!\.(env|git)/m)
   })
 })
 

@@ -28,8 +28,9 @@ export const startCli = (
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
   stdin: string | null = null,
+  nodeFlags: readonly string[] = [],
 ): CliProcess => {
-  const child = spawn(process.execPath, [cli, ...args], {
+  const child = spawn(process.execPath, [...nodeFlags, cli, ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
