@@ -20,7 +20,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'load-job.ts': ['routeColumns'],
   'look-alike.ts': ['a', 'b'],
   'migrate.ts': ['table'],
-  'outbox.ts': ['moveOutcomeColumns', 'rejectionColumns', 'maxRows'],
+  'outbox.ts': ['outcomeBytes', 'moveOutcomeColumns', 'rejectionColumns', 'maxRows'],
   'other-moves.ts': ['name', 'value'],
   'read-evidence.ts': ['column'],
   'read-outcomes.ts': ['routeColumns'],
