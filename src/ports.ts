@@ -150,6 +150,8 @@ export interface DriveJournal {
   keepResultFile(jobId: number, file: ResultFile): Observable<void>
   /** Keeps what was answered about single devices with their job, in place of earlier answers. */
   keepLookUps(jobId: number, lookUps: readonly LookUp[]): Observable<void>
+  /** What is kept so; empty when nothing is. */
+  keptLookUps(jobId: number): Observable<readonly LookUp[]>
   /** Stops one job for a human, with the reason; the others go on. */
   hold(jobId: number, why: string): Observable<void>
   /**

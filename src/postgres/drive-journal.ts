@@ -5,6 +5,7 @@ import { type ClaimOptions, claim } from './claim'
 import { createGuard } from './epoch-guard'
 import { createJobSteps } from './job-steps'
 import { compress, keepLookUps, keepResultFile } from './keep-evidence'
+import { lookUpsOf } from './read-evidence'
 
 /** The driver's side of the journal, for one epoch of the lease. */
 export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOptions): DriveJournal => {
@@ -17,6 +18,7 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
         concatMap(gzipped => guarded(client => keepResultFile(client, jobId, file, gzipped))),
       ),
     keepLookUps: (jobId, lookUps) => guarded(client => keepLookUps(client, jobId, lookUps)),
+    keptLookUps: jobId => guarded(client => lookUpsOf(client, jobId)),
     spent: (jobId, calls) =>
       guarded(async client => {
         await client.query('update job set calls = calls + $2 where job_id = $1', [jobId, calls])

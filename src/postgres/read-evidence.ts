@@ -51,7 +51,7 @@ const filesOf = async (client: PoolClient, jobId: number): Promise<Uint8Array[]>
   )
 }
 
-const lookUpsOf = async (client: PoolClient, jobId: number): Promise<readonly LookUp[]> => {
+export const lookUpsOf = async (client: PoolClient, jobId: number): Promise<readonly LookUp[]> => {
   // Only `keepLookUps` writes the column.
   const { rows } = await client.query<{ answers: readonly LookUp[] }>(
     'select answers from look_up where job_id = $1',

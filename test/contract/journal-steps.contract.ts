@@ -157,11 +157,12 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
         found: { instanceId: 'iot-b', cameFrom: null, sentAt: 1_676_297_683_000, changedAt: null },
         code: null,
       })
-      expect((await journey.at.evidence(jobId)).lookUps).toEqual([])
+      expect(await firstValueFrom(journey.drive.keptLookUps(jobId))).toEqual([])
       await firstValueFrom(journey.drive.keepLookUps(jobId, [lookUp('dev1', 1)]))
       const later = [lookUp('dev1', 2), { ...lookUp('dev2', 3), found: null, code: 'iot.x' }]
       await firstValueFrom(journey.drive.keepLookUps(jobId, later))
       expect((await journey.at.evidence(jobId)).lookUps).toEqual(later)
+      expect(await firstValueFrom(journey.drive.keptLookUps(jobId))).toEqual(later)
     })
 
     it('wake when the next attempt is due', async () => {

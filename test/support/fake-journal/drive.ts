@@ -122,8 +122,9 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       }),
     keepLookUps: (jobId, lookUps) =>
       guarded(() => {
-        store.job(jobId).lookUps = lookUps
+        store.job(jobId).lookUps = [...lookUps]
       }),
+    keptLookUps: jobId => guarded(() => store.job(jobId).lookUps),
     hold: (jobId, why) =>
       guarded(() => {
         const job = store.job(jobId)

@@ -20,6 +20,8 @@ interface Run {
   readonly stop$?: Observable<unknown>
   readonly mayCall?: () => boolean
   readonly asked?: readonly string[]
+  /** Answers of a predecessor. */
+  readonly kept?: readonly LookUp[]
   readonly untilMs?: number
   /** Beside the look-ups, from their start on. */
   readonly meanwhile?: (calls: ReturnType<typeof createProviderCalls>) => void
@@ -59,7 +61,8 @@ const run = ({ shared = 2, maxDevices = 1_000, stop$ = NEVER, asked = names, ...
   const lookUpDevices = createLookUpDevices({
     journal: {
       spent: (_, n) => of(void spent.push(n)),
-      keepLookUps: (_, lookUps) => of(void kept.push(...lookUps)),
+      keepLookUps: (_, lookUps) => of(void kept.splice(0, kept.length, ...lookUps)),
+      keptLookUps: () => of(more.kept ?? []),
     },
     calls,
     observe,
@@ -219,6 +222,37 @@ describe('looking up devices', () => {
     ])
   })
 
+  it('asks for no more than what a predecessor has not been told lately', () => {
+    const answer = (deviceName: string, instanceId: string | null, answeredAt = jobEndsAt): LookUp => ({
+      deviceName,
+      answeredAt,
+      found: instanceId === null ? null : { instanceId, cameFrom: null, sentAt: null, changedAt: null },
+      code: null,
+    })
+    const { ended, arrivals } = run({
+      asked: ['meter-000', 'meter-001', 'meter-002', 'meter-003'],
+      kept: [
+        answer('meter-000', 'iot-elsewhere'),
+        answer('meter-001', null),
+        answer('meter-002', 'iot-elsewhere', jobEndsAt - 3_600_000),
+        answer('not-asked-for', 'iot-target'),
+      ],
+    })
+    expect(Object.fromEntries(ended.fates ?? [])).toEqual({
+      'meter-000': 'elsewhere',
+      'meter-001': 'moved',
+      'meter-002': 'moved',
+      'meter-003': 'moved',
+    })
+    expect(arrivals).toHaveLength(3)
+  })
+
+  it('has lost no more than a few answers when it ends without warning', () => {
+    const { kept, arrivals } = run({ untilMs: jobEndsAt + 80_000 })
+    expect(arrivals.length).toBeGreaterThan(50)
+    expect(kept.length).toBeGreaterThan(arrivals.length - 30)
+  })
+
   it('lets no further call leave once stopped, waits for none, and says nothing', () => {
     const stop$ = new ReplaySubject<void>(1)
     const stopAt = jobEndsAt + 5_010
@@ -230,7 +264,8 @@ describe('looking up devices', () => {
     expect(ended.at).toBeLessThanOrEqual(stopAt + 80)
     expect(Math.max(...arrivals)).toBeLessThanOrEqual(stopAt + 40)
     expect(arrivals.length).toBeLessThan(10)
-    expect(kept).toEqual([])
+    // What it was told is kept for whoever comes next.
+    expect(kept.length).toBeGreaterThan(0)
     expect(limiter.inFlight()).toBe(0)
   })
 
