@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg'
 import type { MoveRequest } from '../domain/request'
 import { type RouteFields, routeKey } from '../domain/route'
 import { numberArray, textArray } from './array-literal'
+import { rejectedBefore } from './rejected-before'
 import { routeIds } from './route-rows'
 
 /** Ids of routes already seen, by key. Routes are never deleted. */
@@ -51,20 +52,34 @@ const lockAppended = async (client: PoolClient, ids: readonly number[]): Promise
   return new Map(rows.map(row => [row.route_id, row.appended]))
 }
 
-/**
- * Appends one move per device name to the logs of their routes. Returns how many, and the routes met for the first
- * time: to be remembered once the transaction is committed.
- */
+export interface Appended {
+  readonly moves: number
+  /** Moves left out: their request and device had been rejected before. */
+  readonly repeats: number
+  /** Routes met for the first time: to be remembered once the transaction is committed. */
+  readonly added: KnownRoutes
+}
+
+/** Appends one move per device name to the logs of their routes. */
 export const appendMoves = async (
   client: PoolClient,
   sourceId: number,
   requests: readonly MoveRequest[],
   known: KnownRoutes,
-): Promise<{ readonly moves: number; readonly added: KnownRoutes }> => {
+): Promise<Appended> => {
   const { ids, added } = await resolveRoutes(client, requests, known)
-  const places = requests.flatMap(request =>
+  const all = requests.flatMap(request =>
     request.deviceNames.map(deviceName => ({ request, deviceName, routeId: ids.get(request) ?? 0 })),
   )
+  const repeats = await rejectedBefore(
+    client,
+    all.map(({ request, deviceName }) => ({
+      requestId: request.requestId,
+      productKey: request.route.productKey,
+      deviceName,
+    })),
+  )
+  const places = repeats.size === 0 ? all : all.filter((_, index) => !repeats.has(index))
   const appended = await lockAppended(client, [...new Set(ids.values())])
   const counts = new Map<number, number>()
   const nextSeq = (routeId: number): bigint => {
@@ -93,5 +108,5 @@ export const appendMoves = async (
      from unnest($1::integer[], $2::bigint[]) as t (route_id, moves) where i.route_id = t.route_id`,
     [[...counts.keys()], [...counts.values()]],
   )
-  return { moves: places.length, added }
+  return { moves: places.length, repeats: repeats.size, added }
 }

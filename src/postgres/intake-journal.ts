@@ -1,7 +1,8 @@
 import type { Pool, PoolClient } from 'pg'
 import { map } from 'rxjs'
+import { firstRejections } from '../domain/first-of-request'
 import type { AppendReceipt, IntakeJournal, JournalChunk } from '../ports'
-import { appendMoves, type KnownRoutes } from './append-moves'
+import { type Appended, appendMoves, type KnownRoutes } from './append-moves'
 import { inTransaction } from './in-transaction'
 import { insertRejections } from './insert-rejections'
 import { outboxOfRejections } from './outbox-rows'
@@ -39,17 +40,15 @@ const append = async (client: PoolClient, chunk: JournalChunk, known: KnownRoute
     position.offset >= from
   const requests = chunk.requests.filter(isNew)
   const rejections = chunk.rejections.filter(isNew)
-  if (chunk.nextOffset <= from)
-    return { receipt: { moves: 0, rejections: 0 }, added: new Map<string, number>() }
-  const { moves, added } =
-    requests.length > 0
-      ? await appendMoves(client, sourceId, requests, known)
-      : { moves: 0, added: new Map<string, number>() }
-  const inserted = await insertRejections(client, sourceId, rejections)
+  const nothing: Appended = { moves: 0, repeats: 0, added: new Map() }
+  if (chunk.nextOffset <= from) return { receipt: { moves: 0, rejections: 0 }, added: nothing.added }
+  const inserted = await insertRejections(client, sourceId, firstRejections(requests, rejections))
+  const { moves, repeats, added } =
+    requests.length > 0 ? await appendMoves(client, sourceId, requests, known) : nothing
   await client.query(
     `update consumed set next_offset = $2, repeated_rejections = repeated_rejections + $3 where source_id = $1
      returning pg_notify('device_move', '')`,
-    [sourceId, chunk.nextOffset, rejections.length - inserted],
+    [sourceId, chunk.nextOffset, rejections.length - inserted + repeats],
   )
   if (inserted > 0) await outboxOfRejections(client, sourceId, from, chunk.nextOffset - 1n, inserted)
   const receipt: AppendReceipt = { moves, rejections: inserted }

@@ -98,6 +98,50 @@ export const journalIntakeContract = (name: string, journal: JournalUnderTest): 
       ])
     })
 
+    it('counts a good repeat of a rejected request, which keeps its one final outcome', async () => {
+      const route = routeTo('iot-t', { productKey: 'p' })
+      const bad = { requestId: 'r1', productKey: 'p', deviceName: 'dev1' }
+      await firstValueFrom(journey.at.intake.append(chunkOf(0n, [], [bad], 1)))
+      // Another device, another product and another request are none.
+      expect(
+        await append(
+          { requestId: 'r1', route, devices: ['dev1', 'dev2'] },
+          { requestId: 'r1', devices: ['dev1'] },
+          { requestId: 'r2', route, devices: ['dev1'] },
+        ),
+      ).toEqual({ moves: 3, rejections: 0 })
+      expect(await journey.at.conservation()).toMatchObject({
+        accepted: 5,
+        rejected: 1,
+        duplicate: 1,
+        pending: 3,
+        gap: 0,
+      })
+    })
+
+    it('lets the first record of a request and device count, within a chunk too', async () => {
+      const route = routeTo('iot-t', { productKey: 'p' })
+      const bad = (deviceName: string, offset: bigint) => ({
+        requestId: 'r1',
+        productKey: 'p',
+        deviceName,
+        position: { topic: 'requests', partition: 0, offset },
+      })
+      const chunk = chunkOf(1n, [{ requestId: 'r1', route, devices: ['dev1', 'dev2'] }])
+      const rejections = chunkOf(0n, [], [bad('dev1', 0n), bad('dev2', 2n)]).rejections
+      expect(
+        await firstValueFrom(journey.at.intake.append({ ...chunk, nextOffset: 3n, rejections })),
+      ).toEqual({ moves: 1, rejections: 1 })
+      expect(names(await claimJob())).toEqual(['dev2'])
+      expect((await published()).map(({ deviceName }) => deviceName)).toEqual(['dev1'])
+      expect(await journey.at.conservation()).toMatchObject({
+        accepted: 4,
+        rejected: 1,
+        duplicate: 2,
+        gap: 0,
+      })
+    })
+
     it('keeps the time of the record through re-queues, apart from the time of the request', async () => {
       await append({ requestId: 'r1', devices: ['dev1'] })
       await finish(await claimJob(), { outcome: 'failed', final: false, retryInMs: 0, code: '9500' })

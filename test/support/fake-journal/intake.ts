@@ -1,11 +1,17 @@
 import { asyncScheduler } from 'rxjs'
+import { firstRejections } from '../../../src/domain/first-of-request'
 import type { Rejection } from '../../../src/domain/request'
 import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../../src/ports'
 import type { Store } from './store'
 
 /** A repeat of a rejected request is the same request; without a device its content tells. */
+const identity = (
+  requestId: string,
+  productKey: string | null,
+  device: string | readonly unknown[],
+): string => JSON.stringify([requestId, productKey, device])
 const rejectionKey = ({ requestId, productKey, deviceName, deadLetter, ordinal }: Rejection): string =>
-  JSON.stringify([requestId, productKey, deviceName ?? [Buffer.from(deadLetter).toString('hex'), ordinal]])
+  identity(requestId, productKey, deviceName ?? [Buffer.from(deadLetter).toString('hex'), ordinal])
 
 /** A bad repeat of a request that was accepted. */
 const isAccepted = (store: Store, { requestId, productKey, deviceName }: Rejection): boolean =>
@@ -24,12 +30,25 @@ export const createFakeIntake = (store: Store): IntakeJournal => {
     const from = store.consumed.get(key) ?? 0n
     if (chunk.nextOffset <= from) return { moves: 0, rejections: 0 }
     store.consumed.set(key, chunk.nextOffset)
+    const fresh = chunk.rejections.filter(rejection => rejection.position.offset >= from)
+    const first = new Set(firstRejections(chunk.requests, fresh))
+    const inserted = fresh.filter(rejection => {
+      const repeat =
+        !first.has(rejection) || store.rejections.has(rejectionKey(rejection)) || isAccepted(store, rejection)
+      if (repeat) store.counters.repeatedRejections += 1
+      else store.rejections.set(rejectionKey(rejection), rejection)
+      return !repeat
+    })
     let moves = 0
     for (const request of chunk.requests) {
       if (request.position.offset < from) continue
       const route = store.routeOf(request.route)
       const { requestId, requestedAt, recordedAt, traceparent, position: source } = request
       for (const deviceName of request.deviceNames) {
+        if (store.rejections.has(identity(requestId, request.route.productKey, deviceName))) {
+          store.counters.repeatedRejections += 1
+          continue
+        }
         store.counters.acceptances += 1n
         const accepted = store.counters.acceptances
         store.appendTo(route, {
@@ -43,16 +62,9 @@ export const createFakeIntake = (store: Store): IntakeJournal => {
           traceparent,
         })
         moves += 1
+        route.accepted += 1
       }
-      route.accepted += request.deviceNames.length
     }
-    const fresh = chunk.rejections.filter(rejection => rejection.position.offset >= from)
-    const inserted = fresh.filter(rejection => {
-      const repeat = store.rejections.has(rejectionKey(rejection)) || isAccepted(store, rejection)
-      if (repeat) store.counters.repeatedRejections += 1
-      else store.rejections.set(rejectionKey(rejection), rejection)
-      return !repeat
-    })
     if (inserted.length > 0) {
       store.counters.lastOutboxId += 1n
       const at = new Date(asyncScheduler.now())
