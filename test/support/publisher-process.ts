@@ -1,0 +1,44 @@
+/** A publisher as a process of its own, to be killed and frozen: publishes what is in the outbox, and ends. */
+import { lastValueFrom, of } from 'rxjs'
+import { createOutcomeSink } from '../../src/kafka/outcome-sink'
+import { publish$ } from '../../src/pipeline'
+import { createOutbox } from '../../src/postgres/outbox'
+import { createPool } from '../../src/postgres/pool'
+import { createPublishOutbox } from '../../src/publish-outbox'
+import { encodeForTest } from './kafka-sink'
+import { publishPlainly } from './plain-publisher'
+import type { PublisherOptions } from './publishers'
+
+const run = async ({
+  brokers,
+  databaseUrl,
+  topics,
+  publisher,
+  most,
+  how,
+}: PublisherOptions): Promise<void> => {
+  const pool = createPool(databaseUrl, { max: 2, onError: () => undefined })
+  const outbox = createOutbox(pool)
+  const kafka = { brokers, clientId: 'publisher', log: () => undefined }
+  if (how === 'plain') {
+    await publishPlainly({ kafka, topic: topics.results, outbox, publisher, most })
+  } else {
+    const sink = createOutcomeSink({
+      ...{ kafka, transactionalId: publisher, encode: encodeForTest },
+      ...{ resultsTopic: topics.results, deadLetterTopic: topics.deadLetters },
+    })
+    const changes$ = of(undefined)
+    const publishOutbox = createPublishOutbox({
+      ...{ outbox, changes$, publisher, most, observe: () => undefined, drain$: of('now') },
+    })
+    await lastValueFrom(publish$({ sink, publishOutbox }), { defaultValue: null })
+  }
+}
+
+run(JSON.parse(process.argv[2] ?? '{}') as PublisherOptions).then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(1)
+  },
+)
