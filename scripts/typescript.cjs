@@ -2,13 +2,16 @@
 const { transformSync } = require('@swc/core')
 const { readFileSync } = require('node:fs')
 
-require.extensions['.ts'] = (module, filename) => {
-  const { code } = transformSync(readFileSync(filename, 'utf8'), {
+/** From TypeScript to what Node runs. */
+exports.compile = (source, filename) =>
+  transformSync(source, {
     filename,
     jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
     module: { type: 'commonjs', ignoreDynamic: true },
     sourceMaps: 'inline',
     swcrc: false,
-  })
-  module._compile(code, filename)
+  }).code
+
+require.extensions['.ts'] = (module, filename) => {
+  module._compile(exports.compile(readFileSync(filename, 'utf8'), filename), filename)
 }

@@ -28,15 +28,19 @@ export type JobEnd = 'completed' | 'interrupted' | 'interrupted-without-file'
 export interface SimulatedJobsOptions {
   readonly durationMs: (devices: number) => number
   readonly initialisingMs: number
+  readonly listLagMs: () => number
   readonly clockSkewMs: number
   readonly accountUid: string
   readonly resultOf: ((deviceName: string, timesSent: number) => DeviceResult) | undefined
+  readonly onStart: ((job: SimulatedJob) => void) | undefined
   readonly endOf: ((job: SimulatedJob) => JobEnd) | undefined
 }
 
 interface Entry {
   readonly job: SimulatedJob
   readonly startsAt: number
+  /** Not in the List before. */
+  readonly listedAt: number
   end: JobEnd | null
   rows: ReadonlyMap<string, ResultRow> | null
 }
@@ -104,9 +108,11 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
     const entry: Entry = {
       job,
       startsAt: asyncScheduler.now() + options.initialisingMs,
+      listedAt: asyncScheduler.now() + options.listLagMs(),
       end: null,
       rows: null,
     }
+    options.onStart?.(job)
     entries.push(entry)
     byId.set(job.providerJobId, entry)
     bump(totals, job.route.productKey)
@@ -185,7 +191,10 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
       let more = false
       while (at > 0 && !more) {
         const entry = entries[at - 1]
-        const wanted = entry && (productKey === undefined || entry.job.route.productKey === productKey)
+        const wanted =
+          entry &&
+          asyncScheduler.now() >= entry.listedAt &&
+          (productKey === undefined || entry.job.route.productKey === productKey)
         if (wanted && shown.length === PAGE_SIZE) more = true
         else {
           if (wanted) shown.push(listed(entry))

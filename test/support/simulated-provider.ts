@@ -1,6 +1,6 @@
 import { asyncScheduler, defer, delayWhen, map, timer } from 'rxjs'
 import type { RouteFields } from '../../src/domain/route'
-import type { CallResult, FetchedResults, JobApi, Operation, ResultRow } from '../../src/ports'
+import type { CallFailure, CallResult, FetchedResults, JobApi, Operation, ResultRow } from '../../src/ports'
 import type { CallAudit } from './call-audit'
 import { createSimulatedJobs, type DeviceResult, type JobEnd, type SimulatedJob } from './simulated-jobs'
 import { type CallFault, createSimulatedWire, FULL, failure } from './simulated-wire'
@@ -22,9 +22,16 @@ export interface SimulatedProviderOptions {
   readonly maxOpenJobs?: number
   /** Calls in a sliding second beyond which a call is throttled. Default: none is. */
   readonly qps?: { readonly shared?: number } & Partial<Readonly<Record<Operation, number>>>
+  /** What a create meets when the slots are full, in place of `slots-full`. */
+  readonly full?: CallFailure
+  /** Asked for each create that would be carried out; null: it is. */
+  readonly refuse?: (route: RouteFields, deviceNames: readonly string[]) => CallFailure | null
+  /** For how long List does not show a new job yet, drawn for each. Default: at once. */
+  readonly listLagMs?: () => number
   /** Asked once for each call, `n` 1-based for its operation, in order of arrival. */
   readonly onCall?: (operation: Operation, n: number) => CallFault
   readonly resultOf?: (deviceName: string, timesSent: number) => DeviceResult
+  readonly onJobStart?: (job: SimulatedJob) => void
   readonly onJobEnd?: (job: SimulatedJob) => JobEnd
   /** `n` is 1-based over all fetches. */
   readonly onFetch?: (n: number) => 'ok' | 'expired' | 'unreachable' | 'unreadable'
@@ -82,9 +89,11 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
   const jobs = createSimulatedJobs({
     durationMs: devices => options.jobMs?.(devices, random) ?? jobBaseMs + jobPerDeviceMs * devices,
     initialisingMs: options.initialisingMs ?? 0,
+    listLagMs: options.listLagMs ?? (() => 0),
     clockSkewMs: options.clockSkewMs ?? 0,
     accountUid: options.accountUid ?? '1984000000000001',
     resultOf: options.resultOf,
+    onStart: options.onJobStart,
     endOf: options.onJobEnd,
   })
 
@@ -92,7 +101,9 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
     route: RouteFields,
     deviceNames: readonly string[],
   ): CallResult<{ providerJobId: string }> => {
-    if (jobs.open() >= (options.maxOpenJobs ?? 10)) return FULL
+    if (jobs.open() >= (options.maxOpenJobs ?? 10)) return options.full ?? FULL
+    const refusal = options.refuse?.(route, deviceNames) ?? null
+    if (refusal !== null) return refusal
     return { ok: true, value: { providerJobId: jobs.start(route, deviceNames).providerJobId } }
   }
   const detail = (providerJobId: string): CallResult<{ url: string | null }> => {

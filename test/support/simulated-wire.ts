@@ -10,9 +10,9 @@ export type CallFault =
   | 'lose-answer'
   /** Never reaches the provider (nor the audit). */
   | 'lose-request'
-  /** Held up on the way in and run only then: an unanswered create that still appears. */
+  /** Taken in, held up there and run only then: an unanswered create that still appears. */
   | { readonly heldUpMs: number }
-  /** Fails so. `ran`: only after having run. */
+  /** Fails so. `ran`: only after having run. A `not-sent` one never reaches the provider (nor the audit). */
   | { readonly kind: FailureKind; readonly code: string; readonly ran?: boolean }
 
 export interface WireOptions {
@@ -63,13 +63,8 @@ export const createSimulatedWire = ({
     audit.callsInLastSecond(operation) > (qps[operation] ?? Number.POSITIVE_INFINITY)
 
   /** What the caller is told; null: nothing. */
-  const handle = <T>(
-    operation: Operation,
-    run: () => CallResult<T>,
-    fault: CallFault,
-  ): CallResult<T> | null => {
-    audit.record(operation)
-    if (overQuota(operation) || fault === 'throttle') return THROTTLED
+  const handle = <T>(run: () => CallResult<T>, fault: CallFault): CallResult<T> | null => {
+    if (fault === 'throttle') return THROTTLED
     if (fault === 'slots-full') return FULL
     if (typeof fault === 'object' && 'kind' in fault) {
       if (fault.ran) run()
@@ -85,7 +80,7 @@ export const createSimulatedWire = ({
       defer(() => {
         const answer = new AsyncSubject<CallResult<T>>()
         const reach = (fault: CallFault) => {
-          const result = handle(operation, run, fault)
+          const result = handle(run, fault)
           if (result === null) return
           after(latencyMs(), () => {
             answer.next(result)
@@ -96,7 +91,10 @@ export const createSimulatedWire = ({
           asked[operation] += 1
           const fault = onCall?.(operation, asked[operation]) ?? 'ok'
           if (fault === 'lose-request') return
-          if (typeof fault === 'object' && 'heldUpMs' in fault) after(fault.heldUpMs, () => reach('ok'))
+          if (typeof fault === 'object' && 'kind' in fault && fault.kind === 'not-sent') return reach(fault)
+          audit.record(operation)
+          if (overQuota(operation)) reach('throttle')
+          else if (typeof fault === 'object' && 'heldUpMs' in fault) after(fault.heldUpMs, () => reach('ok'))
           else reach(fault)
         })
         return race(answer, timer(callTimeoutMs).pipe(map(() => LOST)))

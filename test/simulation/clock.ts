@@ -1,0 +1,140 @@
+/**
+ * The driven clock: rxjs's own timers and its idea of now run on it, so the service under test runs as it is, in
+ * virtual time. It also knows whose timer each one is: a process that was killed takes its timers with it, one that
+ * is frozen finds those that came due when it is woken.
+ */
+import { dateTimestampProvider } from 'rxjs/internal/scheduler/dateTimestampProvider'
+import { intervalProvider } from 'rxjs/internal/scheduler/intervalProvider'
+import { timeoutProvider } from 'rxjs/internal/scheduler/timeoutProvider'
+import { createTimerHeap, type Timer } from './timer-heap'
+
+/** Whoever code runs for: a process of the service, or the world outside. */
+export interface Owner {
+  readonly name: string
+  state: 'alive' | 'frozen' | 'dead'
+  /** What came due while it was frozen. */
+  readonly parked: Timer[]
+}
+
+export interface Clock {
+  /** Everything that is no process of ours: the provider, the broker, the database, producers. Never frozen. */
+  readonly world: Owner
+  /** ms since 1970, invented. */
+  now(): number
+  /** Whose code runs now. */
+  current(): Owner
+  /** Does `act` as `owner`, now. Nothing if it is dead, when it is woken if it is frozen. */
+  as(owner: Owner, act: () => void): void
+  /** Does `act` as `owner` after `ms`. */
+  after(owner: Owner, ms: number, act: () => void): void
+  kill(owner: Owner): void
+  freeze(owner: Owner): void
+  wake(owner: Owner): void
+  /** Goes on to the next timer and fires it; false if there is none. What it throws is thrown. */
+  step(): boolean
+}
+
+export interface ClockOptions {
+  readonly startAt: number
+  /** Orders what is due at the same instant: nothing may depend on it. */
+  readonly random: () => number
+}
+
+/** Makes rxjs run on a new clock, until the next one is made. */
+export const driveTime = ({ startAt, random }: ClockOptions): Clock => {
+  const heap = createTimerHeap()
+  const handles = new Map<number, Timer>()
+  const world: Owner = { name: 'world', state: 'alive', parked: [] }
+  let nowMs = startAt
+  let owner = world
+  let lastHandle = 0
+
+  const push = (timer: Timer, dueAt: number): void => {
+    timer.dueAt = dueAt
+    timer.tie = random()
+    heap.push(timer)
+  }
+  const start = (of: Owner, ms: number, act: () => void, everyMs: number | null): Timer => {
+    const timer: Timer = { owner: of, act, everyMs, dueAt: 0, tie: 0, cancelled: false }
+    // As Node has it: no timer is shorter than 1 ms.
+    push(timer, nowMs + Math.max(1, Math.round(ms)))
+    return timer
+  }
+  const handleOf = (timer: Timer): number => {
+    lastHandle += 1
+    handles.set(lastHandle, timer)
+    return lastHandle
+  }
+  const cancel = (handle: unknown): void => {
+    const timer = handles.get(Number(handle))
+    if (timer !== undefined) timer.cancelled = true
+    handles.delete(Number(handle))
+  }
+
+  const runAs = (next: Owner, act: () => void): void => {
+    const before = owner
+    owner = next
+    try {
+      act()
+    } finally {
+      owner = before
+    }
+  }
+  const fire = (timer: Timer): void => {
+    if (timer.cancelled || timer.owner.state === 'dead') return
+    if (timer.owner.state === 'frozen') {
+      timer.owner.parked.push(timer)
+      return
+    }
+    runAs(timer.owner, timer.act)
+    if (timer.everyMs !== null && !timer.cancelled) push(timer, nowMs + timer.everyMs)
+  }
+
+  intervalProvider.delegate = {
+    setInterval: (handler, ms = 0) => handleOf(start(owner, ms, handler, Math.max(1, Math.round(ms)))),
+    clearInterval: cancel,
+  }
+  timeoutProvider.delegate = {
+    setTimeout: (handler, ms = 0) => handleOf(start(owner, ms, handler, null)),
+    clearTimeout: cancel,
+  }
+  dateTimestampProvider.delegate = { now: () => nowMs }
+
+  return {
+    world,
+    now: () => nowMs,
+    current: () => owner,
+    as: (who, act) => {
+      if (who.state === 'alive') runAs(who, act)
+      else if (who.state === 'frozen')
+        who.parked.push({ owner: who, act, everyMs: null, dueAt: nowMs, tie: 0, cancelled: false })
+    },
+    after: (who, ms, act) => {
+      start(who, ms, act, null)
+    },
+    kill: who => {
+      who.state = 'dead'
+      who.parked.length = 0
+    },
+    freeze: who => {
+      if (who.state === 'alive') who.state = 'frozen'
+    },
+    wake: who => {
+      if (who.state !== 'frozen') return
+      who.state = 'alive'
+      for (const timer of who.parked.splice(0)) {
+        // In the order in which they came due.
+        timer.dueAt = nowMs
+        timer.tie = -1
+        heap.push(timer)
+      }
+    },
+    step: () => {
+      const timer = heap.pop()
+      if (timer === null) return false
+      nowMs = Math.max(nowMs, timer.dueAt)
+      fire(timer)
+      return true
+    },
+  }
+}

@@ -1,0 +1,22 @@
+/** The promises that are judged when a run is over. */
+import type { World } from '../world'
+import { checkCalls } from './check-calls'
+import { checkHeld } from './check-held'
+import { checkJobs } from './check-jobs'
+import { checkMoves } from './check-moves'
+import { checkOrder } from './check-order'
+import { checkPublished } from './check-published'
+import { checkVerdicts } from './check-verdicts'
+
+export const checkAtEnd = (world: World): void => {
+  for (const check of [
+    checkCalls,
+    checkJobs,
+    checkHeld,
+    checkMoves,
+    checkPublished,
+    checkOrder,
+    checkVerdicts,
+  ])
+    check(world)
+}

@@ -1,0 +1,22 @@
+import type { Operation } from '../../../src/ports'
+import type { World } from '../world'
+
+const perOperation: readonly (readonly [Operation, number])[] = [
+  ['create', 2],
+  ['detail', 5],
+  ['query', 10],
+  ['list', 5],
+]
+
+/** In any sliding second the provider has seen at most the configured calls, of all replicas together. */
+export const checkCalls = ({ provider, plan, violations }: World): void => {
+  const { audit } = provider
+  const most = audit.maxCallsInAnySecond()
+  if (most > plan.qps)
+    violations.broken('the quota is kept', `${most} calls in a second, ${plan.qps} allowed`)
+  for (const [operation, allowed] of perOperation) {
+    const calls = audit.maxCallsInAnySecond(operation)
+    if (calls > allowed)
+      violations.broken('the quota is kept', `${calls} times ${operation} in a second, ${allowed} allowed`)
+  }
+}

@@ -1,0 +1,25 @@
+import type { FaultKind } from '../faults'
+import type { World } from '../world'
+
+/** Why a job may be left to a human, and what has to have gone wrong for that. */
+const justified: readonly (readonly [RegExp, readonly FaultKind[]])[] = [
+  [/several listed jobs could be it/, ['look-alike in the list']],
+  [
+    /no results could be read/,
+    [
+      ...(['file late', 'file unreadable', 'row missing', 'row missing, device moved'] as const),
+      ...(['job interrupted', 'look-alike in the list'] as const),
+    ],
+  ],
+  [/refused again and again/, ['code unknown', 'slots full, code unknown']],
+]
+
+/** No job is left to a human without need. */
+export const checkHeld = ({ journal, faults, violations }: World): void => {
+  for (const { jobId, heldBecause } of journal.store.unfinished) {
+    if (heldBecause === null) continue
+    const needs = justified.find(([pattern]) => pattern.test(heldBecause))?.[1] ?? []
+    if (!needs.some(kind => faults.counts.has(kind)))
+      violations.broken('no job is held without need', `job ${jobId}: ${heldBecause}`)
+  }
+}

@@ -1,0 +1,37 @@
+import type { World } from '../world'
+import { batchNames, namesOf, ownershipOf } from './ownership'
+
+/**
+ * Each job that ran is that of one batch of the journal, with the same devices. A job that belongs to none was sent
+ * twice, unless its batch waits for a human: then nothing of it was sent again. No stranger's job is taken for ours,
+ * unless it was made at the same time, for the same route and as many devices.
+ */
+export const checkJobs = (world: World): void => {
+  const { journal, faults, violations } = world
+  const { strangers, mistaken, undecided, orphans } = ownershipOf(world)
+  const owners = new Map<string, number>()
+  for (const { jobId, providerJobId } of journal.store.jobs) {
+    if (providerJobId === null) continue
+    const other = owners.get(providerJobId)
+    if (other !== undefined)
+      violations.broken('a job has one owner', `${providerJobId} is job ${other} and ${jobId}`)
+    owners.set(providerJobId, jobId)
+  }
+  // Where a stranger's was taken, the job of that batch may look like the next one's.
+  if (strangers.size === 0)
+    for (const { jobId, providerJobId } of mistaken)
+      violations.broken('a job is adopted by its own batch', `job ${jobId} took ${providerJobId}`)
+  for (const [batch, { providerJobId, total }] of strangers)
+    if (total !== new Set(batchNames(world, batch)).size)
+      violations.broken('no stranger is adopted', `job ${batch.jobId} took ${providerJobId} for its own`)
+  if (undecided.length > 0 && !faults.counts.has('look-alike in the list'))
+    violations.broken('no job is left undecided without need', `job ${undecided[0]?.jobId}`)
+  const held = new Set(
+    [...journal.store.unfinished]
+      .filter(batch => batch.heldBecause !== null)
+      .map(batch => namesOf(batchNames(world, batch))),
+  )
+  for (const { providerJobId, deviceNames } of orphans)
+    if (!held.has(namesOf(deviceNames)))
+      violations.broken('a job that ran has an owner', `${providerJobId}: ${deviceNames.join(' ')}`)
+}

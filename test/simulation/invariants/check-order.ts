@@ -1,0 +1,60 @@
+import { moveOutcomeId, type Outcome } from '../../../src/domain/outcome'
+import type { World } from '../world'
+
+/** A request of a device, as far as its outcomes have come. */
+interface Progress {
+  readonly accepted: bigint
+  attempt: number
+  isFinal: boolean
+  /** Jobs it has an outcome of, sooner or later. */
+  readonly jobs: Set<string | null>
+}
+
+/** Of each device the requests that have outcomes, each with its jobs, none of its outcomes yet. */
+const requestsOf = (published: readonly Outcome[], acceptedOf: ReadonlyMap<string, bigint>) => {
+  const devices = new Map<string, Map<bigint, Progress>>()
+  for (const { id, productKey, deviceName, jobId } of published) {
+    const accepted = acceptedOf.get(id)
+    if (accepted === undefined) continue
+    const device = `${productKey}/${deviceName}`
+    const requests = devices.get(device) ?? new Map<bigint, Progress>()
+    devices.set(device, requests)
+    const request = requests.get(accepted) ?? { accepted, attempt: 0, isFinal: false, jobs: new Set() }
+    requests.set(accepted, request)
+    request.jobs.add(jobId)
+  }
+  return devices
+}
+
+/**
+ * Of a request and device the attempts come in order. Requests of one device come in the order in which they were
+ * accepted, each when the one before is final; those that one job carries out together end together.
+ */
+export const checkOrder = ({ journal, outcomes, violations }: World): void => {
+  const { store } = journal
+  const acceptedOf = new Map<string, bigint>()
+  for (const { moves } of store.routes.values())
+    for (const { source, deviceName, attempt, accepted } of moves)
+      acceptedOf.set(moveOutcomeId(source, deviceName, attempt), accepted)
+  const published = outcomes.published()
+  const devices = requestsOf(published, acceptedOf)
+
+  const follow = (outcome: Outcome, request: Progress, others: Iterable<Progress>): void => {
+    if (request.isFinal || outcome.attempt !== request.attempt + 1)
+      violations.broken('attempts come in order', `${outcome.id} after attempt ${request.attempt}`)
+    request.attempt = outcome.attempt
+    request.isFinal = outcome.final
+    for (const other of others)
+      if (other.accepted < request.accepted && !other.isFinal && !other.jobs.has(outcome.jobId))
+        violations.broken(
+          'requests of a device are carried out in order',
+          `${outcome.id} (acceptance ${request.accepted}) before the end of acceptance ${other.accepted}`,
+        )
+  }
+
+  for (const outcome of published) {
+    const requests = devices.get(`${outcome.productKey}/${outcome.deviceName}`)
+    const request = requests?.get(acceptedOf.get(outcome.id) ?? -1n)
+    if (requests !== undefined && request !== undefined) follow(outcome, request, requests.values())
+  }
+}

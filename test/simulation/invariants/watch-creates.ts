@@ -1,0 +1,47 @@
+import type { SimulatedJob } from '../../support/simulated-jobs'
+import type { Clock } from '../clock'
+import type { Ledger } from '../ledger'
+import type { Plan } from '../plan'
+import type { Violations } from '../violations'
+
+export interface WatchCreatesDeps {
+  readonly plan: Plan
+  readonly clock: Clock
+  readonly ledger: Ledger
+  readonly violations: Violations
+}
+
+/**
+ * Told of each job the moment before it starts. No job of ours starts while `QUOTA_JOBS` are known to be open: all of
+ * ours are known; a stranger's once it has been open for so long that a look at the account must have shown it. No
+ * device is in two jobs at once.
+ */
+export const watchCreates = ({ plan, clock, ledger, violations }: WatchCreatesDeps) => {
+  /** A look at the account is fresh for 31 s; then the create may wait for the quota. */
+  const knownAfterMs = 60_000 + plan.listLagMs
+
+  return (job: SimulatedJob): void => {
+    if (job.foreign) return
+    const open = ledger.open()
+    if (open >= plan.quotaJobs)
+      violations.broken('QUOTA_JOBS kept', `${job.providerJobId} starts while ${open} jobs of ours are open`)
+    const devices = new Set(job.deviceNames)
+    for (const other of ledger.jobs.values()) {
+      if (other.endedAt !== null || other.productKey !== job.route.productKey) continue
+      const both = other.deviceNames.find(name => devices.has(name))
+      if (both !== undefined)
+        violations.broken(
+          'a device is in one job at a time',
+          `${both} is in ${other.providerJobId} and ${job.providerJobId}`,
+        )
+    }
+    const known = ledger.strangers.filter(
+      each => each.until > clock.now() && clock.now() - each.since > knownAfterMs,
+    ).length
+    if (open + known >= plan.quotaJobs && known > 0)
+      violations.broken(
+        'QUOTA_JOBS kept, strangers included',
+        `${job.providerJobId} starts while ${open} of ours and ${known} known ones of strangers are open`,
+      )
+  }
+}

@@ -1,0 +1,63 @@
+/** The provider's own book: every job of ours that ran, when, and what became of each device. The ground truth. */
+import type { Clock } from './clock'
+
+export interface LedgerJob {
+  readonly providerJobId: string
+  readonly productKey: string
+  readonly target: string
+  readonly deviceNames: readonly string[]
+  readonly startedAt: number
+  endedAt: number | null
+  interrupted: boolean
+  /** What its file says of each device it names. */
+  readonly rows: Map<string, string>
+  readonly moved: Set<string>
+}
+
+/** Somebody else's job. */
+export interface Stranger {
+  readonly providerJobId: string
+  readonly total: number
+  readonly since: number
+  readonly until: number
+}
+
+export interface Ledger {
+  readonly jobs: ReadonlyMap<string, LedgerJob>
+  started(job: Pick<LedgerJob, 'providerJobId' | 'productKey' | 'target' | 'deviceNames'>): LedgerJob
+  ended(providerJobId: string, interrupted: boolean): LedgerJob | null
+  /** Jobs of ours open now. */
+  open(): number
+  readonly strangers: Stranger[]
+}
+
+export const createLedger = (clock: Clock): Ledger => {
+  const jobs = new Map<string, LedgerJob>()
+  let open = 0
+  return {
+    jobs,
+    started: job => {
+      const entry: LedgerJob = {
+        ...job,
+        startedAt: clock.now(),
+        endedAt: null,
+        interrupted: false,
+        rows: new Map(),
+        moved: new Set(),
+      }
+      jobs.set(job.providerJobId, entry)
+      open += 1
+      return entry
+    },
+    ended: (providerJobId, interrupted) => {
+      const entry = jobs.get(providerJobId)
+      if (entry === undefined) return null
+      entry.endedAt = clock.now()
+      entry.interrupted = interrupted
+      open -= 1
+      return entry
+    },
+    open: () => open,
+    strangers: [],
+  }
+}

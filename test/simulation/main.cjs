@@ -1,0 +1,9 @@
+/** `npm run test:sim`: see campaign.ts. Started again with `--worker [MUTANT]` for each core. */
+process.setSourceMapsEnabled(true)
+const { plant } = require('./load-source.cjs')
+const [first, mutant] = process.argv.slice(2)
+if (first === '--worker') {
+  // Before anything of src is loaded.
+  if (mutant !== undefined) plant(require('./mutants.ts').mutantOf(mutant))
+  require('./worker.ts').main()
+} else require('./campaign.ts').main(process.argv.slice(2))

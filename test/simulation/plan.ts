@@ -1,0 +1,148 @@
+/**
+ * What a seed decides: the size of everything and how much goes wrong. Each kind of fault is on in some seeds and off
+ * in others, so that one that hides another does not hide it everywhere.
+ */
+import { seeded } from '../support/virtual-driver'
+import { createDraw, type Draw } from './draw'
+import { type FaultKind, faultKinds } from './faults'
+
+export interface Plan {
+  readonly seed: number
+  readonly replicas: number
+  readonly partitions: number
+  readonly routes: number
+  readonly devicesPerRoute: number
+  /** Requests come within this time from the start, ms. */
+  readonly requestsForMs: number
+  /** After so long nothing goes wrong any more, ms from the start. */
+  readonly calmAtMs: number
+  /** Everything is done so long after that, or something is stuck, ms. */
+  readonly doneWithinMs: number
+  readonly batchMaxDevices: number
+  readonly batchMaxWaitMs: number
+  readonly quotaJobs: number
+  /** Jobs the provider lets be open: more than `quotaJobs`, lest it hides that we break our own word. */
+  readonly providerJobs: number
+  readonly qps: number
+  readonly maxAttempts: number
+  readonly createSettleMs: number
+  readonly callTimeoutMs: number
+  readonly lookUpMaxDevices: number
+  /** One job takes between these, ms. */
+  readonly jobMs: readonly [number, number]
+  /** The provider's clock minus ours, ms. */
+  readonly clockSkewMs: number
+  /** Longest time on the way of a call, one way, and of a slow one, ms. */
+  readonly wireMs: number
+  readonly slowWireMs: number
+  readonly listLagMs: number
+  /** One way to the journal, ms. */
+  readonly journalMs: number
+  readonly rates: Readonly<Partial<Record<FaultKind, number>>>
+}
+
+/** The highest rate a kind is drawn with: of each call, device, job, transaction, or second, as fits it. */
+const highest: Readonly<Record<FaultKind, number>> = {
+  throttled: 0.08,
+  'answer lost': 0.08,
+  'call lost': 0.08,
+  'call not sent': 0.05,
+  'call slow': 0.1,
+  'create run late': 0.2,
+  'code unknown': 0.04,
+  'account refused': 0.004,
+  'batch refused': 0.06,
+  'slots full, code unknown': 0.5,
+  'list late': 0.6,
+  'stranger in the list': 0.03,
+  'look-alike in the list': 0.1,
+  'job interrupted': 0.25,
+  'job interrupted, no file': 0.12,
+  'device failed, worth a retry': 0.15,
+  'device failed for good': 0.06,
+  'row missing': 0.04,
+  'row missing, device moved': 0.04,
+  'file late': 0.25,
+  'file partial': 0.15,
+  'file expired': 0.2,
+  'file unreachable': 0.2,
+  'file unreadable': 0.08,
+  'look-up useless': 0.2,
+  'journal refused': 0.04,
+  'commit answer lost': 0.05,
+  'journal slow': 0.03,
+  'journal cut off': 0.01,
+  'notification lost': 0.5,
+  crash: 0.015,
+  'crash at a step': 0.004,
+  freeze: 0.01,
+  'freeze at a step': 0.003,
+  stop: 0.008,
+  'request sent twice': 0.25,
+  'request repeated': 0.25,
+  'bad record': 0.1,
+  rebalance: 0.02,
+  'publish aborted': 0.2,
+  'publish answer lost': 0.2,
+  'sink refused': 0.2,
+}
+
+/** Whatever may hand the lease on while calls of the old holder are under way. */
+const takeOvers: readonly FaultKind[] = [
+  'crash',
+  'crash at a step',
+  'freeze',
+  'freeze at a step',
+  'stop',
+  'journal refused',
+  'commit answer lost',
+  'journal slow',
+  'journal cut off',
+]
+
+const drawRates = (draw: Draw): Plan['rates'] => {
+  // A tenth of the seeds are quiet: what does not work there is no rare thing.
+  const share = draw.chance(0.1) ? 0 : draw.oneOf([0.2, 0.4, 0.6])
+  const rates: Partial<Record<FaultKind, number>> = {}
+  for (const kind of faultKinds)
+    if (draw.chance(share)) rates[kind] = highest[kind] * (0.1 + 0.9 * draw.random())
+  return rates
+}
+
+export const planOf = (seed: number): Plan => {
+  const draw = createDraw(seeded(seed * 2_654_435_761))
+  const { between, oneOf } = draw
+  const rates = drawRates(draw)
+  const quotaJobs = between(2, 3)
+  const shortest = oneOf([1_000, 3_000, 10_000])
+  const createSettleMs = oneOf([20_000, 40_000, 60_000])
+  // The lease's margin and the quota's window together allow for two seconds on the way, at a take-over; without one
+  // the tokens wait for each answer, however late it is.
+  const mayTakeOver = takeOvers.some(kind => rates[kind] !== undefined)
+  return {
+    seed,
+    replicas: oneOf([1, 2, 2, 3]),
+    partitions: between(1, 4),
+    routes: between(2, 5),
+    devicesPerRoute: between(4, 14),
+    requestsForMs: oneOf([1_000, 30_000, 120_000]),
+    calmAtMs: oneOf([120_000, 240_000, 400_000]),
+    doneWithinMs: 3_600_000,
+    batchMaxDevices: oneOf([2, 5, 5, 10, 20]),
+    batchMaxWaitMs: oneOf([1_000, 5_000]),
+    quotaJobs,
+    providerJobs: quotaJobs + oneOf([0, 2, 4]),
+    qps: oneOf([2, 2, 3]),
+    maxAttempts: between(2, 5),
+    createSettleMs,
+    callTimeoutMs: oneOf([5_000, 20_000]),
+    lookUpMaxDevices: oneOf([1, 1_000]),
+    jobMs: [shortest, shortest * oneOf([2, 6])],
+    clockSkewMs: between(-20_000, 20_000),
+    wireMs: oneOf([40, 150, 400]),
+    slowWireMs: mayTakeOver ? 1_900 : 4_000,
+    listLagMs: oneOf([1_000, 4_000, 8_000]),
+    journalMs: oneOf([2, 20]),
+    rates,
+  }
+}

@@ -1,0 +1,75 @@
+/** The journal as one process reaches it: over a network that fails before a transaction or loses its answer. */
+import { asyncScheduler, defer, map, merge, type Observable, timer } from 'rxjs'
+import { type Changes, TransientError } from '../../../src/ports'
+import type { FakeJournal } from '../../support/fake-journal'
+import type { Owner } from '../clock'
+import type { Draw } from '../draw'
+import type { Faults } from '../faults'
+import type { Network } from '../network'
+
+export interface JournalLinkDeps {
+  readonly network: Network
+  readonly faults: Faults
+  readonly draw: Draw
+  readonly journal: FakeJournal
+  /** One way, ms. */
+  readonly latencyMs: () => number
+  /** Told when a transaction is through and its answer not yet sent: the process may end or freeze there. */
+  readonly atStep: (owner: Owner, step: string) => void
+}
+
+export interface JournalLink {
+  /** One transaction. */
+  statement<T>(name: string, work: () => Observable<T>): Observable<T>
+  /** The same port over this link. */
+  reach<Port extends object>(port: Port): Port
+  readonly changes$: Changes
+  /** Nothing gets through for the next `ms`. */
+  cutFor(ms: number): void
+}
+
+const fallbackMs = 5_000
+
+export const createJournalLink = (owner: Owner, deps: JournalLinkDeps): JournalLink => {
+  const { network, faults, draw, latencyMs, atStep } = deps
+  let cutUntil = 0
+
+  const statement = <T>(name: string, work: () => Observable<T>): Observable<T> => {
+    const isCut = () => asyncScheduler.now() < cutUntil
+    const crossing = () => {
+      const slowMs = faults.hit('journal slow') ? draw.between(300, 4_000) : 0
+      const isRefused = isCut() || faults.hit('journal refused')
+      const isLost = !isRefused && faults.hit('commit answer lost')
+      return {
+        thereMs: latencyMs() + slowMs,
+        backMs: latencyMs(),
+        ...(isRefused ? { refused: new TransientError(`${name}: connection refused`) } : {}),
+        ...(isLost ? { answerLost: new TransientError(`${name}: connection lost before the answer`) } : {}),
+        done: () => atStep(owner, name),
+      }
+    }
+    return defer(() => network.call(owner, work, crossing()))
+  }
+
+  return {
+    statement,
+    reach: <Port extends object>(port: Port): Port => {
+      const members = Object.entries(port).map(([name, member]: [string, unknown]) => [
+        name,
+        typeof member === 'function'
+          ? (...args: readonly unknown[]) => statement(name, () => member(...args))
+          : member,
+      ])
+      return Object.fromEntries(members) as Port
+    },
+    changes$: merge(
+      network.listen(owner, deps.journal.store.changed$, () =>
+        faults.hit('notification lost') ? null : latencyMs(),
+      ),
+      timer(fallbackMs, fallbackMs).pipe(map(() => undefined)),
+    ),
+    cutFor: ms => {
+      cutUntil = asyncScheduler.now() + ms
+    },
+  }
+}

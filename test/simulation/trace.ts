@@ -1,0 +1,21 @@
+import type { Clock } from './clock'
+
+/** What happened, in order, with virtual times, by process. */
+export interface Trace {
+  /** `text` is asked for only if the trace is kept. */
+  note(who: string, text: () => string): void
+  readonly lines: readonly string[]
+}
+
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(3).padStart(9)} s`
+
+export const createTrace = (clock: Clock, isKept: boolean): Trace => {
+  const lines: string[] = []
+  const startAt = clock.now()
+  return {
+    lines,
+    note: (who, text) => {
+      if (isKept) lines.push(`${seconds(clock.now() - startAt)}  ${who.padEnd(9)} ${text()}`)
+    },
+  }
+}

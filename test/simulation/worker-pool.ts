@@ -1,0 +1,53 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { join } from 'node:path'
+import type { SeedMessage } from './worker'
+
+/** Sent ahead to each worker, so that none waits for its next seed. */
+const ahead = 3
+
+export interface PoolOptions {
+  readonly seeds: Iterable<number>
+  readonly workers: number
+  /** Name of a defect to plant. */
+  readonly mutant?: string
+  /** False: enough, the others are broken off. */
+  readonly onReport: (report: SeedMessage) => boolean
+}
+
+/** Runs seeds in processes of their own. Rejects when one of them fails otherwise than by a broken promise. */
+export const runInPool = async ({ seeds, workers, mutant, onReport }: PoolOptions): Promise<void> => {
+  const next = seeds[Symbol.iterator]()
+  const processes = Array.from({ length: workers }, () =>
+    fork(join(__dirname, 'main.cjs'), ['--worker', ...(mutant === undefined ? [] : [mutant])]),
+  )
+  let isEnough = false
+
+  const serve = (worker: ChildProcess): Promise<void> =>
+    new Promise((resolve, reject) => {
+      let outstanding = 0
+      const feed = (): void => {
+        while (outstanding < ahead) {
+          const { value, done } = next.next()
+          if (done === true) break
+          outstanding += 1
+          worker.send(value)
+        }
+        if (outstanding === 0) worker.disconnect()
+      }
+      worker.on('message', (report: SeedMessage) => {
+        outstanding -= 1
+        if (isEnough) return
+        isEnough = !onReport(report)
+        if (isEnough) for (const each of processes) each.kill()
+        else feed()
+      })
+      worker.on('error', reject)
+      worker.on('exit', code => {
+        if (code === 0 || isEnough) resolve()
+        else reject(new Error(`a worker ended with code ${code}`))
+      })
+      feed()
+    })
+
+  await Promise.all(processes.map(serve))
+}
