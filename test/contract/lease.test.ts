@@ -5,7 +5,7 @@ import { leaseContract } from './lease.contract'
 
 leaseContract('in memory', async () => {
   const table = createFakeLeaseTable()
-  return { replica: holder => createFakeLease(table, holder), close: async () => undefined }
+  return { replica: holder => createFakeLease(table, holder, 50), close: async () => undefined }
 })
 
 leaseContract('PostgreSQL', async () => {

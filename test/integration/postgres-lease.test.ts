@@ -1,9 +1,11 @@
+import { Client } from 'pg'
 import { filter, firstValueFrom, map, ReplaySubject, type Subscription, skip, take } from 'rxjs'
 import type { LeaseState } from '../../src/ports'
 import { createChanges } from '../../src/postgres/changes'
 import { sessionNameOf } from '../../src/postgres/holder-name'
 import { createLease, type LeaseOptions } from '../../src/postgres/lease'
 import { createPool } from '../../src/postgres/pool'
+import { sessionConfig } from '../../src/postgres/session'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { whileLocked } from '../support/journal-locks'
 import { until } from '../support/until'
@@ -131,6 +133,28 @@ describe('the lease', () => {
     expect(String(await Promise.all(gone))).toMatch(/administrator command.*administrator command/)
     for (const client of [held, late]) client.release(true)
     await frozen.end()
+  })
+
+  it('is taken from a holder frozen while the server was answering it', async () => {
+    const frozen = new Client(sessionConfig(database.url, { name: sessionNameOf('frozen') }))
+    const gone = new Promise(resolve => frozen.once('end', resolve))
+    frozen.on('error', () => undefined)
+    await frozen.connect()
+    await database.pool.query(`update lease set epoch = 5, holder = 'frozen', expires_at = clock_timestamp()`)
+    await frozen.query('begin; select from lease for key share')
+    // More than the network holds: the server waits for its client, and no time limit of its own ends that.
+    frozen.connection.stream.pause()
+    const unread = frozen.query(`select repeat('x', 1000) from generate_series(1, 100000)`).catch(() => null)
+    await until(async () => {
+      const { rowCount } = await database.pool.query(
+        `select from pg_stat_activity where wait_event = 'ClientWrite' and application_name = $1`,
+        [sessionNameOf('frozen')],
+      )
+      return rowCount === 1
+    })
+    expect((await contend('taker').held).epoch).toBe(6n)
+    frozen.connection.stream.resume()
+    await Promise.all([unread, gone])
   })
 
   it('leaves the sessions alone of one that has given it back', async () => {

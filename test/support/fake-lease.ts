@@ -1,4 +1,4 @@
-import { asyncScheduler, Observable, Subject, startWith } from 'rxjs'
+import { asyncScheduler, Observable, Subject, Subscription, startWith, timer } from 'rxjs'
 import type { Lease, LeaseState } from '../../src/ports'
 
 /** What several replicas share: who drives, and until when. */
@@ -17,11 +17,12 @@ export interface FakeLease extends Lease {
 }
 
 /** A lease in memory, virtual-time safe: given at once when free, passed on in order of waiting. */
-export const createFakeLease = (table: FakeLeaseTable, holder: string): FakeLease => {
+export const createFakeLease = (table: FakeLeaseTable, holder: string, quotaWindowMs = 1_000): FakeLease => {
   const lost$ = new Subject<void>()
   const hold = (idle: () => boolean): Observable<LeaseState> =>
     new Observable(subscriber => {
       let mine: bigint | null = null
+      let held = Subscription.EMPTY
       const take = (): void => {
         if (mine !== null) return
         if (table.holder !== null) {
@@ -32,18 +33,25 @@ export const createFakeLease = (table: FakeLeaseTable, holder: string): FakeLeas
         table.holder = holder
         const epoch = table.epoch
         mine = epoch
-        subscriber.next({ kind: 'held', epoch, mayCall: () => mine === epoch })
+        held.unsubscribe()
+        held = timer(quotaWindowMs).subscribe(() =>
+          subscriber.next({ kind: 'held', epoch, mayCall: () => mine === epoch }),
+        )
       }
       const give = (): void => {
         if (mine === null) return
         mine = null
+        held.unsubscribe()
         table.holder = null
         // Later, as another process would hear of it.
         asyncScheduler.schedule(() => table.freed$.next())
       }
-      const waiting = table.freed$.pipe(startWith(undefined)).subscribe(take)
+      let waiting = table.freed$.pipe(startWith(undefined)).subscribe(take)
       const losing = lost$.subscribe(() => {
         give()
+        // Behind whoever waits already.
+        waiting.unsubscribe()
+        waiting = table.freed$.subscribe(take)
         subscriber.next({ kind: 'standing-by', holder: null })
       })
       return () => {
@@ -52,6 +60,7 @@ export const createFakeLease = (table: FakeLeaseTable, holder: string): FakeLeas
         // Calls under way: it is kept until it runs out, which nobody here waits for.
         if (idle()) give()
         mine = null
+        held.unsubscribe()
       }
     })
   return {

@@ -79,6 +79,21 @@ describe('the service', () => {
     expect([...world.provider.moves.values()].filter(times => times > 1)).toEqual([])
   })
 
+  it('keeps the quota across hand-overs, whenever they come', () => {
+    const world = createWorld()
+    inVirtualTime(30 * minute, () => {
+      for (const name of names('meter', 4_000)) world.request(name)
+      const replicas = ['one', 'second'].map(holder => ({ holder, ...world.replica(holder) }))
+      for (const { service } of replicas) service.run$.subscribe()
+      for (let turn = 0; turn < 20; turn += 1)
+        timer(5_000 + turn * 3_137).subscribe(() =>
+          replicas.find(({ holder }) => holder === world.table.holder)?.lease.lose(),
+        )
+    })
+    expect(world.table.epoch).toBe(21n)
+    expectEachOnce(world, 4_000)
+  })
+
   it('stops: no new jobs, what is under way is settled and published, the lease given back', () => {
     const world = createWorld()
     let completed = false
