@@ -100,12 +100,22 @@ const takeOvers: readonly FaultKind[] = [
   'journal cut off',
 ]
 
+const together: readonly [readonly FaultKind[], ...(readonly FaultKind[])[]] = [
+  ['answer lost', 'call lost', 'create run late', 'list late'],
+  ['job interrupted', 'job interrupted, no file', 'look-up useless', 'device failed, worth a retry'],
+  ['crash at a step', 'freeze at a step', 'commit answer lost'],
+  ['freeze', 'journal cut off', 'call slow'],
+  ['publish aborted', 'publish answer lost', 'crash'],
+]
+
 const drawRates = (draw: Draw): Plan['rates'] => {
   // A tenth of the seeds are quiet: what does not work there is no rare thing.
   const share = draw.chance(0.1) ? 0 : draw.oneOf([0.2, 0.4, 0.6])
   const rates: Partial<Record<FaultKind, number>> = {}
   for (const kind of faultKinds)
     if (draw.chance(share)) rates[kind] = highest[kind] * (0.1 + 0.9 * draw.random())
+  // Some faults are worst together.
+  if (share > 0 && draw.chance(0.3)) for (const kind of draw.oneOf(together)) rates[kind] = highest[kind]
   return rates
 }
 
