@@ -156,7 +156,7 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
     unreadable: (partition, offset, reason) => {
       hold(partition, {
         reason:
-          `${topic}/${partition} is not read on: the record batch at offset ${offset} cannot be decompressed ` +
+          `${topic}/${partition} is not read on: the record batch at offset ${offset} cannot be read ` +
           `(${reason}); delete the records up to it, or have it produced again`,
         unreadableAt: offset,
       })

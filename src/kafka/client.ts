@@ -1,4 +1,5 @@
 import { Kafka, logLevel, type RetryOptions, type SASLOptions } from 'kafkajs'
+import { checkBatches } from './checked-batches'
 import { registerCodecs } from './codecs'
 import { type KafkaLog, logCreatorOf } from './kafka-log'
 import { quietRequestQueue } from './quiet-request-queue'
@@ -24,10 +25,11 @@ export const brief: RetryOptions = { initialRetryTime: 200, maxRetryTime: 1_000,
 
 /**
  * A new kafkajs client. Two consumers of one client would share a map of offsets (trap 26): make one for each.
- * Reads all compression codecs; throws nothing, and connects to nothing yet.
+ * Reads all compression codecs and checks checksums; throws nothing, and connects to nothing yet.
  */
 export const createKafka = (options: KafkaOptions, retry: RetryOptions = patient): Kafka => {
   registerCodecs()
+  checkBatches()
   quietRequestQueue()
   const sasl: SASLOptions | undefined = options.sasl
   return new Kafka({

@@ -1,9 +1,9 @@
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { CompressionCodecs, CompressionTypes } from 'kafkajs'
+import { UnreadableBatchError } from './checked-batches'
 import { decompressLz4 } from './lz4'
 import { compressSnappy, decompressSnappy } from './snappy'
-import { markersInPlaceOf } from './unreadable-batch'
 import { decompressZstd } from './zstd'
 
 /** Brokers accept batches of 1 MiB unless told otherwise; more than this is an accident or an attack. */
@@ -21,22 +21,13 @@ interface Algorithm {
   readonly decompress: (data: Buffer, maxBytes: number) => Buffer | Promise<Buffer>
 }
 
-/** Never retried by kafkajs: the same bytes stay unreadable. */
-export class UnreadableBatchError extends Error {
-  override readonly name = 'UnreadableBatchError'
-  readonly retriable = false
-}
-
-const codecOf = (type: CompressionTypes, { name, compress, decompress }: Algorithm): Codec => ({
+const codecOf = ({ name, compress, decompress }: Algorithm): Codec => ({
   compress: async encoder => compress(encoder.buffer),
   decompress: async compressed => {
     try {
       return await decompress(compressed, maxDecompressedBytes)
     } catch (error) {
-      const reason = `${name}: ${error instanceof Error ? error.message : String(error)}`
-      const markers = markersInPlaceOf(compressed, type, reason)
-      if (markers !== null) return markers
-      throw new UnreadableBatchError(`a record batch cannot be decompressed: ${reason}`)
+      throw new UnreadableBatchError(`${name}: ${error instanceof Error ? error.message : String(error)}`)
     }
   },
 })
@@ -65,7 +56,7 @@ export const registerCodecs = (): void => {
     [CompressionTypes.ZSTD, { name: 'zstd', compress: readOnly('zstd'), decompress: decompressZstd }],
   ]
   for (const [type, algorithm] of algorithms) {
-    const codec = codecOf(type, algorithm)
+    const codec = codecOf(algorithm)
     Object.assign(CompressionCodecs, { [type]: () => codec })
   }
 }

@@ -1,41 +1,74 @@
 import { createRequire } from 'node:module'
-import { CompressionCodecs, CompressionTypes, type KafkaMessage } from 'kafkajs'
+import type { KafkaMessage } from 'kafkajs'
+import { checked } from '../../../src/kafka/checked-batches'
 import { registerCodecs } from '../../../src/kafka/codecs'
-import { markersInPlaceOf, untilUnreadable } from '../../../src/kafka/unreadable-batch'
+import { untilUnreadable } from '../../../src/kafka/unreadable-batch'
 
 const load = createRequire(__filename)
-const Decoder: new (bytes: Buffer) => object = load('kafkajs/src/protocol/decoder')
-const decodeBatch: (decoder: object) => Promise<{ records: KafkaMessage[] }> = load(
-  'kafkajs/src/protocol/recordBatch/v0/decoder',
+const Decoder: new (bytes: Buffer) => Parameters<ReturnType<typeof checked>>[0] = load(
+  'kafkajs/src/protocol/decoder',
 )
+const crc32C: (bytes: Buffer) => number = load('kafkajs/src/protocol/recordBatch/crc32C')
+const decodeBatch = checked(load('kafkajs/src/protocol/recordBatch/v0/decoder'), crc32C)
 
-/** A v2 batch of `count` records from offset 100 whose records section is garbage. */
-const garbageBatch = (codec: number, count: number): Buffer => {
-  const garbage = Buffer.from('this is no compressed data at all')
+/** A v2 batch of `count` records from offset 100 with this in its records section, and a right checksum. */
+const batchOf = (records: Buffer, count: number, { codec = 0, lastDelta = count - 1 } = {}): Buffer => {
   const header = Buffer.alloc(61)
   header.writeBigInt64BE(100n, 0)
-  header.writeInt32BE(header.length - 12 + garbage.length, 8)
+  header.writeInt32BE(header.length - 12 + records.length, 8)
   header.writeInt8(2, 16)
   header.writeInt16BE(codec, 21)
-  header.writeInt32BE(count - 1, 23)
+  header.writeInt32BE(lastDelta, 23)
   header.writeInt32BE(count, 57)
-  return Buffer.concat([Buffer.from('before'), header, garbage]).subarray(6)
+  const batch = Buffer.concat([header, records])
+  batch.writeUInt32BE(crc32C(batch.subarray(21)), 17)
+  return batch
 }
+const garbage = Buffer.from('this is no compressed data at all')
+/** One record: length, attributes, timestamp, offset, no key, value "ab", no headers. */
+const oneRecord = Buffer.from([16, 0, 0, 0, 1, 4, 97, 98, 0])
+const offsetsOf = (records: readonly KafkaMessage[]): string[] => records.map(({ offset }) => offset)
 
-describe('a record batch that cannot be decompressed', () => {
+describe('a record batch that cannot be read', () => {
   beforeAll(registerCodecs)
 
   it.each([1, 2, 3, 4])('stands in its partition as markers (codec %i)', async codec => {
-    const { records } = await decodeBatch(new Decoder(garbageBatch(codec, 3)))
-    expect(records.map(record => record.offset)).toEqual(['100', '101', '102'])
+    const { records } = await decodeBatch(new Decoder(batchOf(garbage, 3, { codec })))
+    expect(offsetsOf(records)).toEqual(['100', '101', '102'])
     const { readable, unreadable } = untilUnreadable(records)
     expect(readable).toEqual([])
     expect(unreadable?.offset).toBe(100n)
     expect(unreadable?.reason).toMatch(/^(gzip|snappy|lz4|zstd): ./)
   })
 
+  it('may be one of an unknown codec, or one that is not compressed', async () => {
+    for (const codec of [7, 0]) {
+      const { records } = await decodeBatch(new Decoder(batchOf(garbage, 2, { codec })))
+      expect(untilUnreadable(records)).toMatchObject({ readable: [], unreadable: { offset: 100n } })
+    }
+  })
+
+  it('is known by its checksum, though it could be decoded', async () => {
+    const good = batchOf(oneRecord, 1)
+    const { records } = await decodeBatch(new Decoder(good))
+    expect(untilUnreadable(records)).toMatchObject({ readable: [{ offset: '100' }], unreadable: null })
+    const bad = Buffer.from(good)
+    bad.writeUInt8(bad.readUInt8(bad.length - 2) ^ 1, bad.length - 2)
+    const { records: markers } = await decodeBatch(new Decoder(bad))
+    expect(untilUnreadable(markers)).toMatchObject({
+      readable: [],
+      unreadable: { offset: 100n, reason: 'its checksum is wrong' },
+    })
+  })
+
+  it('is followed by the next one', async () => {
+    const decoder = new Decoder(Buffer.concat([batchOf(garbage, 2, { codec: 3 }), batchOf(oneRecord, 1)]))
+    expect(untilUnreadable((await decodeBatch(decoder)).records).unreadable).not.toBeNull()
+    expect(untilUnreadable((await decodeBatch(decoder)).records).unreadable).toBeNull()
+  })
+
   it('lets what was read before it pass', async () => {
-    const { records } = await decodeBatch(new Decoder(garbageBatch(3, 2)))
+    const { records } = await decodeBatch(new Decoder(batchOf(garbage, 2, { codec: 3 })))
     const good = { ...records[0], headers: {}, offset: '99' } as KafkaMessage
     const parted = untilUnreadable([good, ...records])
     expect(parted.readable).toEqual([good])
@@ -43,19 +76,18 @@ describe('a record batch that cannot be decompressed', () => {
     expect(untilUnreadable([good])).toEqual({ readable: [good], unreadable: null })
   })
 
-  it('knows a batch by its header, and makes no markers without one', () => {
-    const batch = garbageBatch(3, 2)
-    expect(markersInPlaceOf(batch.subarray(61), 3, 'why')).not.toBeNull()
-    expect(markersInPlaceOf(batch.subarray(61), 4, 'why')).toBeNull()
-    expect(markersInPlaceOf(batch.subarray(60), 3, 'why')).toBeNull()
-    expect(markersInPlaceOf(Buffer.from(new Uint8Array(20).buffer), 3, 'why')).toBeNull()
-  })
-
-  it('fails the fetch where no header lies before it', async () => {
-    const codec: { decompress(data: Buffer): Promise<Buffer> } = CompressionCodecs[CompressionTypes.LZ4]()
-    await expect(codec.decompress(Buffer.from(new Uint8Array(8).buffer))).rejects.toMatchObject({
+  it('fails the fetch where even its offsets cannot be believed', async () => {
+    const batch = batchOf(garbage, 1, { codec: 3, lastDelta: 2_000_000_000 })
+    await expect(decodeBatch(new Decoder(batch))).rejects.toMatchObject({
       name: 'UnreadableBatchError',
       retriable: false,
+    })
+  })
+
+  it('is none if the fetch ended in its middle: kafkajs waits for the rest', async () => {
+    const batch = batchOf(oneRecord, 1)
+    await expect(decodeBatch(new Decoder(batch.subarray(0, -1)))).rejects.toMatchObject({
+      name: 'KafkaJSPartialMessageError',
     })
   })
 })
