@@ -95,7 +95,9 @@ describeKafka('several replicas', () => {
   beforeEach(async () => {
     deployment = await createDeployment(provider, { BATCH_MAX_DEVICES: '150' })
     pool = createPool(deployment.databaseUrl, { max: 2, onError: () => undefined })
-    await deployment.submit(names('meter', 900))
+    // A route each, since creates of one route wait for each other.
+    for (const target of ['a', 'b', 'c', 'd', 'e', 'f'])
+      await deployment.submit(names(`meter-${target}`, 150), { targetInstanceId: `iot-target-${target}` })
     replicas = await Promise.all([startReplica(), startReplica(), startReplica()])
   })
   afterEach(async () => {
