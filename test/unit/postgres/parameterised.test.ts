@@ -24,6 +24,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'other-moves.ts': ['name', 'value'],
   'read-evidence.ts': ['column'],
   'read-outcomes.ts': ['routeColumns'],
+  'rejected-before.ts': ['indexed'],
   'route-hold.ts': ['returning'],
   'route-rows.ts': ['routeColumns'],
 }
