@@ -297,7 +297,7 @@ export interface OutcomeSink {
 // ── Lease ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export type LeaseState =
-  /** `renewedUntil`: asyncScheduler.now() instant until which this process may call; renewals move it on. */
+  /** `mayCall`: whether the lease surely stands at this moment. Asked last, right before a call has left. */
   | { readonly kind: 'held'; readonly epoch: bigint; readonly mayCall: () => boolean }
   | { readonly kind: 'standing-by'; readonly holder: string | null }
 
