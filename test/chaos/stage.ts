@@ -43,7 +43,7 @@ const simulatorFlags = ({ seed, faults }: ChaosOptions): string[] => {
     'lost-request-rate': 0.01,
     'late-create-rate': 0.01,
     'list-lag-ms': 300,
-    'interrupted-rate': 0.03,
+    'interrupted-rate': 0.02,
     'missing-row-rate': 0.0005,
     'gzip-file-rate': 0.05,
     'file-error-rate': 0.02,
@@ -58,7 +58,7 @@ const simulatorFlags = ({ seed, faults }: ChaosOptions): string[] => {
 const settings = ({ batch }: ChaosOptions): Record<string, string> => ({
   QUOTA_QPS: quotaQps,
   BATCH_MAX_DEVICES: String(batch),
-  BATCH_MAX_WAIT_MS: '1000',
+  BATCH_MAX_WAIT_MS: '3000',
   RETRY_BACKOFF_MS: '1000',
   // Longer than a link delays and a create may be late.
   CREATE_SETTLE_MS: '8000',
