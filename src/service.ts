@@ -246,7 +246,7 @@ export const createService = (parts: ServiceParts): Service => {
       const driven = drive(held).pipe(tap({ complete: () => drain$.next() }))
       return merge(running('drive'), running('publish'), driven, publish(drain$))
     })
-    return concat(whileSound(flows), of('done' as const))
+    return concat(whileSound(flows).pipe(supervised('drive')), of('done' as const))
   }
 
   const leased = parts.lease

@@ -17,6 +17,8 @@ export interface FakeOutcomeSink {
   breakNext(how: 'aborted' | 'answer-lost'): void
   /** The next `open` throws. */
   refuseNext(error: Error): void
+  /** The next question for the position fails with it. */
+  refusePositionNext(error: Error): void
   /** Forgets the position, as a broker does of a group unused for a week. */
   forgetPosition(): void
 }
@@ -31,6 +33,7 @@ export const createFakeOutcomeSink = (
   let sessions = 0
   let breakage: 'aborted' | 'answer-lost' | null = null
   let refusal: Error | null = null
+  let positionRefusal: Error | null = null
 
   const sessionOf = (number: number): SinkSession & { end(): void } => {
     let isEnded = false
@@ -70,7 +73,13 @@ export const createFakeOutcomeSink = (
 
   return {
     sink: {
-      position: () => defer(() => of(committed)),
+      position: () =>
+        defer(() => {
+          const error = positionRefusal
+          positionRefusal = null
+          if (error !== null) throw error
+          return of(committed)
+        }),
       open: () =>
         new Observable(subscriber => {
           const error = refusal
@@ -93,6 +102,9 @@ export const createFakeOutcomeSink = (
     },
     refuseNext: error => {
       refusal = error
+    },
+    refusePositionNext: error => {
+      positionRefusal = error
     },
     forgetPosition: () => {
       committed = null

@@ -58,6 +58,30 @@ describe('a database that is older than what was published from it', () => {
     expect(service.status().flows.intake.state).toBe('stopped')
   })
 
+  it('cannot be told from a sound one while the sink does not answer: the flows wait, and go on', () => {
+    const world = createWorld()
+    let failure: unknown = null
+    inVirtualTime(20 * minute, () => {
+      for (const name of names('meter', 20)) world.request(name)
+      world.outcomes.refusePositionNext(new Error('not what anybody expected'))
+      const { service } = world.replica('one')
+      service.run$.subscribe({
+        error: (error: unknown) => {
+          failure = error
+        },
+      })
+      timer(10 * minute).subscribe(() =>
+        expect(service.status().flows).toEqual({
+          intake: { state: 'running', problem: null },
+          drive: { state: 'running', problem: null },
+          publish: { state: 'running', problem: null },
+        }),
+      )
+    })
+    expect(failure).toBeNull()
+    expect(world.outcomes.published()).toHaveLength(20)
+  })
+
   it('can be stopped while it waits', () => {
     const world = restored()
     let completed = false

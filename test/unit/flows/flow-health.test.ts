@@ -1,0 +1,30 @@
+import { createFlowBook } from '../../../src/flow-health'
+
+describe('what each flow is doing', () => {
+  it('is retrying while a step fails, and running again once one has worked', () => {
+    const book = createFlowBook()
+    expect(book.read().intake).toEqual({ state: 'starting', problem: null })
+    book.is('intake', 'running')
+    expect(book.failed('intake', 'no disk')).toBe(true)
+    expect(book.read().intake).toEqual({ state: 'retrying', problem: 'no disk' })
+    expect(book.worked('intake')).toBe(true)
+    expect(book.worked('intake')).toBe(false)
+    expect(book.read().intake).toEqual({ state: 'running', problem: null })
+  })
+
+  it('tells a new reason from one that was there before', () => {
+    const book = createFlowBook()
+    expect(book.failed('publish', 'a')).toBe(true)
+    expect(book.failed('publish', 'a')).toBe(false)
+    expect(book.failed('publish', 'b')).toBe(true)
+    expect(book.read().drive.problem).toBeNull()
+  })
+
+  it('forgets what went wrong when it changes hands', () => {
+    const book = createFlowBook()
+    book.is('drive', 'running')
+    book.failed('drive', 'lease lost')
+    book.is('drive', 'standing-by')
+    expect(book.read().drive).toEqual({ state: 'standing-by', problem: null })
+  })
+})

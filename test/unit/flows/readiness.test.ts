@@ -1,0 +1,49 @@
+import type { FlowHealth, FlowName } from '../../../src/flow-health'
+import { readinessOf } from '../../../src/readiness'
+import type { ServiceStatus } from '../../../src/service'
+
+const well: FlowHealth = { state: 'running', problem: null }
+const idle = { create: 0, detail: 0, query: 0, list: 0, provisioning: 0 }
+const statusWith = (flows: Partial<Record<FlowName, FlowHealth>>): ServiceStatus => ({
+  ...{ lease: 'held', holder: null, openJobs: { own: 0, foreign: 0, capacity: 10 }, accountRefused: null },
+  quota: { shared: 0, perOperation: idle, waiting: idle },
+  flows: { intake: well, drive: well, publish: well, ...flows },
+})
+const assigned = { state: 'assigned', reason: null } as const
+const because = (...given: Parameters<typeof readinessOf>) => {
+  const { ready, because: reasons } = readinessOf(...given)
+  expect(ready).toBe(reasons.length === 0)
+  return reasons
+}
+
+describe('readiness', () => {
+  it('is there when records can come in and outcomes go out, also standing by', () => {
+    expect(because(statusWith({}), assigned, true)).toEqual([])
+    const standby: FlowHealth = { state: 'standing-by', problem: null }
+    const standingBy = { state: 'standing-by', reason: null } as const
+    expect(because(statusWith({ drive: standby, publish: standby }), standingBy, true)).toEqual([])
+  })
+
+  it('names what has to change', () => {
+    const publish: FlowHealth = { state: 'retrying', problem: 'topic "results" not found' }
+    const failed = { state: 'failed', reason: 'no sign of life from Kafka for 10 s' } as const
+    expect(because(statusWith({ publish }), failed, false)).toEqual([
+      'the database does not answer',
+      'no sign of life from Kafka for 10 s',
+      'topic "results" not found',
+    ])
+    expect(because(statusWith({}), { state: 'starting', reason: null }, true)).toEqual([
+      'partitions of the requests topic are not assigned yet',
+    ])
+  })
+
+  it('does not depend on the provider', () => {
+    expect(because(statusWith({ drive: { state: 'retrying', problem: '503' } }), assigned, true)).toEqual([])
+  })
+
+  it('tells of a restored database once', () => {
+    const stopped: FlowHealth = { state: 'stopped', problem: 'restored' }
+    const flows = { intake: stopped, drive: stopped, publish: stopped }
+    expect(because(statusWith(flows), { state: 'starting', reason: null }, true)).toEqual(['restored'])
+  })
+})
