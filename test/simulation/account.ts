@@ -29,6 +29,8 @@ const refusal = (kind: CallFailure['kind'], code: string): CallFailure => ({
   message: `made to fail: ${code}`,
 })
 
+/** A List that was refused is tried again so much later. */
+const listRefusedMs = 70_000
 const retryable = ['iot.system.SystemException', 'iot.made.up'] as const
 
 export const createAccount = (deps: AccountDeps): SimulatedProvider => {
@@ -47,7 +49,10 @@ export const createAccount = (deps: AccountDeps): SimulatedProvider => {
 
   const onCall = (operation: Operation): CallFault => {
     if (clock.now() < refusedUntil) return { kind: 'account-refused', code: 'Forbidden.RAM' }
-    if (faults.hit('account refused')) refusedUntil = clock.now() + draw.between(2_000, 60_000)
+    if (faults.hit('account refused')) {
+      refusedUntil = clock.now() + draw.between(2_000, 60_000)
+      ledger.blindUntil = refusedUntil + listRefusedMs
+    }
     if (faults.hit('call lost')) return 'lose-request'
     if (faults.hit('call not sent')) return { kind: 'not-sent', code: 'ECONNREFUSED' }
     if (faults.hit('throttled')) return 'throttle'
@@ -113,6 +118,7 @@ export const createAccount = (deps: AccountDeps): SimulatedProvider => {
         ? refusal('batch-refused', 'iot.device.NotExistedDevice')
         : null,
     listLagMs: () => (faults.hit('list late') ? draw.between(0, plan.listLagMs) : 0),
+    pageSize: plan.pageSize,
     clockSkewMs: plan.clockSkewMs,
     accountUid,
     onCall,

@@ -54,7 +54,7 @@ export const startChaos = (world: World): Chaos => {
   }
   const freeze = (owner: Owner): void => {
     if (owner.state !== 'alive' || placeOf(owner) === undefined) return
-    const forMs = between(1_000, 40_000)
+    const forMs = between(1_000, draw.oneOf([20_000, 40_000, 120_000]))
     trace.note(owner.name, () => `FREEZES for ${forMs} ms`)
     clock.freeze(owner)
     topic.silent(owner)

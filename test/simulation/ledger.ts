@@ -29,6 +29,8 @@ export interface Ledger {
   /** Jobs of ours open now. */
   open(): number
   readonly strangers: Stranger[]
+  /** Until then List may count as refused, and nobody sees strangers' jobs. ms since 1970. */
+  blindUntil: number
 }
 
 export const createLedger = (clock: Clock): Ledger => {
@@ -59,5 +61,6 @@ export const createLedger = (clock: Clock): Ledger => {
     },
     open: () => open,
     strangers: [],
+    blindUntil: 0,
   }
 }

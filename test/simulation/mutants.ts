@@ -1,7 +1,7 @@
 /**
  * Defects that the simulation has to find. Each is an exact piece of source text and what it becomes: a plausible
- * mistake in our own code, planted while that is loaded. Two stand for the journal's SQL, which does not run here:
- * they change the journal in memory.
+ * mistake in our own code, planted while that is loaded. Three stand for the journal's SQL, which does not run here: they
+ * change the journal in memory.
  */
 export interface Mutant {
   readonly name: string
@@ -106,6 +106,13 @@ export const mutants: readonly Mutant[] = [
     'src/drive/provider-calls.ts',
     'if (!mayCall()) throw new LeaseLostError(`no $',
     'if (false) throw new LeaseLostError(`no $',
+  ),
+  mutant(
+    'unfenced',
+    "The journal takes what the holder of an old epoch writes (the model's guard).",
+    'test/support/fake-journal/store.ts',
+    'if (epoch !== lease.epoch) throw',
+    'if (false) throw',
   ),
   mutant(
     'token-at-send',

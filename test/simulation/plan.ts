@@ -36,6 +36,8 @@ export interface Plan {
   readonly wireMs: number
   readonly slowWireMs: number
   readonly listLagMs: number
+  /** Jobs on a page of List. */
+  readonly pageSize: number
   /** One way to the journal, ms. */
   readonly journalMs: number
   readonly rates: Readonly<Partial<Record<FaultKind, number>>>
@@ -105,6 +107,7 @@ const together: readonly [readonly FaultKind[], ...(readonly FaultKind[])[]] = [
   ['job interrupted', 'job interrupted, no file', 'look-up useless', 'device failed, worth a retry'],
   ['crash at a step', 'freeze at a step', 'commit answer lost'],
   ['freeze', 'journal cut off', 'call slow'],
+  ['freeze', 'freeze at a step', 'throttled', 'batch refused'],
   ['publish aborted', 'publish answer lost', 'crash'],
 ]
 
@@ -152,6 +155,7 @@ export const planOf = (seed: number): Plan => {
     wireMs: oneOf([40, 150, 400]),
     slowWireMs: mayTakeOver ? 1_900 : 4_000,
     listLagMs: oneOf([1_000, 4_000, 8_000]),
+    pageSize: oneOf([10, 20, 200]),
     journalMs: oneOf([2, 20]),
     rates,
   }

@@ -4,7 +4,7 @@ import type { FlowEvent } from '../../src/domain/flow-event'
 import { defaultRefusalPolicy } from '../../src/domain/refusal'
 import { journalChunks } from '../../src/intake/journal-chunks'
 import { createRecordParser } from '../../src/intake/parse-record'
-import type { JobApi, Lease, OutcomeSink, RequestSource } from '../../src/ports'
+import type { DriveJournal, JobApi, Lease, OutcomeSink, RequestSource } from '../../src/ports'
 import { createService, type Service } from '../../src/service'
 import type { FakeJournal } from '../support/fake-journal'
 import type { Clock, Owner } from './clock'
@@ -16,6 +16,7 @@ export interface ReplicaDeps {
   readonly clock: Clock
   readonly owner: Owner
   readonly journal: FakeJournal
+  readonly driveJournal: (epoch: bigint) => DriveJournal
   readonly link: JournalLink
   readonly api: JobApi
   readonly lease: Lease
@@ -42,7 +43,7 @@ export const startReplica = (deps: ReplicaDeps): Replica => {
       source: deps.source,
       toJournal: journalChunks(createRecordParser({ defaultTargetUid: null, defaultTargetAliyunId: null })),
       intakeJournal: link.reach(journal.intake),
-      driveJournal: epoch => link.reach(journal.drive(epoch)),
+      driveJournal: epoch => link.reach(deps.driveJournal(epoch)),
       outbox: link.reach(journal.outbox),
       changes$: link.changes$,
       api: () => deps.api,

@@ -2,6 +2,7 @@
 import { config } from 'rxjs'
 import { startChaos } from './chaos'
 import type { FaultKind } from './faults'
+import { startHuman } from './human'
 import { checkAtEnd } from './invariants/check-at-end'
 import { checkConservation } from './invariants/check-conservation'
 import { isDone } from './invariants/is-done'
@@ -38,6 +39,7 @@ export const runSeed = (seed: number, keepTrace = false): SeedReport => {
     clock.after(clock.world, atMs, () => topic.produce(partition, record))
   const chaos = startChaos(world)
   startStrangers(world)
+  const human = startHuman(world)
   clock.after(clock.world, plan.calmAtMs, () => {
     trace.note('world', () => 'nothing goes wrong from now on')
     chaos.calm()
@@ -48,7 +50,8 @@ export const runSeed = (seed: number, keepTrace = false): SeedReport => {
   let isOver = false
   const look = (): void => {
     checkConservation(world)
-    if (endAt === deadline && faults.isCalm() && isDone(world)) endAt = clock.now() + afterwardsMs
+    if (endAt === deadline && faults.isCalm() && human.isThrough() && isDone(world))
+      endAt = clock.now() + afterwardsMs
     if (clock.now() >= endAt) isOver = true
     else clock.after(clock.world, lookEveryMs, look)
   }

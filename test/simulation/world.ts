@@ -9,6 +9,7 @@ import { type Clock, driveTime, type Owner } from './clock'
 import { createDraw, type Draw } from './draw'
 import { createFaults, type Faults } from './faults'
 import { watchCreates } from './invariants/watch-creates'
+import { watchWrites } from './invariants/watch-writes'
 import { createLedger, type Ledger } from './ledger'
 import { createNetwork } from './network'
 import { type Plan, planOf } from './plan'
@@ -130,6 +131,7 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
       clock,
       owner,
       journal,
+      driveJournal: epoch => watchWrites(journal.drive(epoch), epoch, { lease, violations }),
       link,
       api,
       lease: createSimulatedLease({

@@ -3,8 +3,6 @@ import type { Whereabouts } from '../../src/domain/look-up'
 import type { RouteFields } from '../../src/domain/route'
 import type { ListedJob, ListPage, ListQuery, ResultRow } from '../../src/ports'
 
-const PAGE_SIZE = 200
-
 export interface SimulatedJob {
   readonly providerJobId: string
   readonly route: RouteFields
@@ -29,6 +27,7 @@ export interface SimulatedJobsOptions {
   readonly durationMs: (devices: number) => number
   readonly initialisingMs: number
   readonly listLagMs: () => number
+  readonly pageSize: number
   readonly clockSkewMs: number
   readonly accountUid: string
   readonly resultOf: ((deviceName: string, timesSent: number) => DeviceResult) | undefined
@@ -195,7 +194,7 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
           entry &&
           asyncScheduler.now() >= entry.listedAt &&
           (productKey === undefined || entry.job.route.productKey === productKey)
-        if (wanted && shown.length === PAGE_SIZE) more = true
+        if (wanted && shown.length === options.pageSize) more = true
         else {
           if (wanted) shown.push(listed(entry))
           at -= 1

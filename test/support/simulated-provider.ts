@@ -28,6 +28,8 @@ export interface SimulatedProviderOptions {
   readonly refuse?: (route: RouteFields, deviceNames: readonly string[]) => CallFailure | null
   /** For how long List does not show a new job yet, drawn for each. Default: at once. */
   readonly listLagMs?: () => number
+  /** Jobs on a page of List. Default 200. */
+  readonly pageSize?: number
   /** Asked once for each call, `n` 1-based for its operation, in order of arrival. */
   readonly onCall?: (operation: Operation, n: number) => CallFault
   readonly resultOf?: (deviceName: string, timesSent: number) => DeviceResult
@@ -90,6 +92,7 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
     durationMs: devices => options.jobMs?.(devices, random) ?? jobBaseMs + jobPerDeviceMs * devices,
     initialisingMs: options.initialisingMs ?? 0,
     listLagMs: options.listLagMs ?? (() => 0),
+    pageSize: options.pageSize ?? 200,
     clockSkewMs: options.clockSkewMs ?? 0,
     accountUid: options.accountUid ?? '1984000000000001',
     resultOf: options.resultOf,

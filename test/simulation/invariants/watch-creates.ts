@@ -13,8 +13,8 @@ export interface WatchCreatesDeps {
 
 /**
  * Told of each job the moment before it starts. No job of ours starts while `QUOTA_JOBS` are known to be open: all of
- * ours are known; a stranger's once it has been open for so long that a look at the account must have shown it. No
- * device is in two jobs at once.
+ * ours are known; a stranger's once it has been open for so long that a look at the account must have shown it, on its
+ * first page, unless List was refused lately. No device is in two jobs at once.
  */
 export const watchCreates = ({ plan, clock, ledger, violations }: WatchCreatesDeps) => {
   /** A look at the account is fresh for 31 s; then the create may wait for the quota. */
@@ -35,10 +35,16 @@ export const watchCreates = ({ plan, clock, ledger, violations }: WatchCreatesDe
           `${both} is in ${other.providerJobId} and ${job.providerJobId}`,
         )
     }
+    const newerThan = (since: number): number =>
+      [...ledger.jobs.values()].filter(each => each.startedAt >= since).length +
+      ledger.strangers.filter(each => each.since > since).length
     const known = ledger.strangers.filter(
-      each => each.until > clock.now() && clock.now() - each.since > knownAfterMs,
+      each =>
+        each.until > clock.now() &&
+        clock.now() - each.since > knownAfterMs &&
+        newerThan(each.since) < plan.pageSize,
     ).length
-    if (open + known >= plan.quotaJobs && known > 0)
+    if (open + known >= plan.quotaJobs && known > 0 && clock.now() > ledger.blindUntil)
       violations.broken(
         'QUOTA_JOBS kept, strangers included',
         `${job.providerJobId} starts while ${open} of ours and ${known} known ones of strangers are open`,

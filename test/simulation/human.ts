@@ -1,0 +1,34 @@
+/** The human that held jobs wait for: lets go, once nothing goes wrong any more, what can be tried again. */
+import type { World } from './world'
+
+export interface Human {
+  /** Whatever is still held was let go as often as makes sense. */
+  isThrough(): boolean
+}
+
+const lookEveryMs = 30_000
+const maxReleases = 2
+
+/** Which of several jobs is ours, only the console tells: such a job is left as it is. */
+const canBeTriedAgain = (why: string): boolean => /no results could be read|refused again and again/.test(why)
+
+export const startHuman = (world: World): Human => {
+  const { clock, faults, journal, trace } = world
+  const releases = new Map<number, number>()
+  const waiting = () =>
+    [...journal.store.unfinished].filter(
+      ({ jobId, heldBecause }) =>
+        heldBecause !== null && canBeTriedAgain(heldBecause) && (releases.get(jobId) ?? 0) < maxReleases,
+    )
+
+  const look = (): void => {
+    for (const { jobId, heldBecause } of faults.isCalm() ? waiting() : []) {
+      trace.note('human', () => `releases job ${jobId}, held: ${heldBecause}`)
+      releases.set(jobId, (releases.get(jobId) ?? 0) + 1)
+      journal.releaseJob(jobId)
+    }
+    clock.after(clock.world, lookEveryMs, look)
+  }
+  clock.after(clock.world, lookEveryMs, look)
+  return { isThrough: () => waiting().length === 0 }
+}
