@@ -76,14 +76,17 @@ const repeatsAmong = (
 /**
  * What a move waits for, asked in the order of acceptance: null if it may be sent. Its nearest predecessor, so that
  * each ending wakes one move, not all of them. But with a predecessor that itself waits and is of the same route it
- * waits for the same: the two are woken together and share a job, as they would have in one range.
+ * waits for the same: the two are woken together and share a job, as they would have in one range. `behind`: what it
+ * waits for if for nothing of the others.
  */
-const queueBehind = (others: readonly OtherMove[]): ((move: ClaimedMove) => bigint | null) => {
+const queueBehind = (
+  others: readonly OtherMove[],
+): ((move: ClaimedMove, behind: bigint | null) => bigint | null) => {
   const inFlight = others.find(({ state }) => state === 'in-flight') ?? null
   const unfinished = others.filter(({ state }) => state === 'unfinished').sort(byAcceptance)
   let next = 0
   let predecessor: Pick<OtherMove, 'accepted' | 'waitsFor'> | null = null
-  return ({ accepted }) => {
+  return ({ accepted }, behind) => {
     let other = unfinished[next]
     while (other !== undefined && other.accepted < accepted) {
       if (predecessor === null || predecessor.accepted < other.accepted) predecessor = other
@@ -91,23 +94,30 @@ const queueBehind = (others: readonly OtherMove[]): ((move: ClaimedMove) => bigi
       other = unfinished[next]
     }
     const waitsFor: bigint | null =
-      predecessor?.waitsFor ?? predecessor?.accepted ?? inFlight?.accepted ?? null
+      predecessor?.waitsFor ?? predecessor?.accepted ?? inFlight?.accepted ?? behind
     if (waitsFor !== null) predecessor = { accepted, waitsFor }
     return waitsFor
   }
 }
 
-/** One device: its moves of the range, and its others. */
+/**
+ * One device: its moves of the range, and its others. Those sent together stand in the order of acceptance, since a
+ * batch that is halved carries out what stands in front first.
+ */
 const decide = (moves: readonly ClaimedMove[], others: readonly OtherMove[]): Map<bigint, ClaimDecision> => {
   const decisions = new Map<bigint, ClaimDecision>()
   const isRepeat = repeatsAmong(moves, others)
   const waitsBehind = queueBehind(others)
+  const places = new Map(moves.map((move, place) => [move, place]))
+  let last: { readonly accepted: bigint; readonly place: number } | null = null
   for (const move of [...moves].sort(byAcceptance)) {
     if (isRepeat(move)) {
       decisions.set(move.accepted, duplicate)
       continue
     }
-    const waitsFor = waitsBehind(move)
+    const place = places.get(move) ?? 0
+    const waitsFor = waitsBehind(move, last !== null && place < last.place ? last.accepted : null)
+    if (waitsFor === null) last = { accepted: move.accepted, place }
     decisions.set(move.accepted, waitsFor === null ? send : { kind: 'wait', waitsFor })
   }
   return decisions
@@ -116,7 +126,7 @@ const decide = (moves: readonly ClaimedMove[], others: readonly OtherMove[]): Ma
 /**
  * Decides for each move of `range`, in its order. `others` holds every other acceptance of the range's devices that
  * is unfinished, in flight, or of the same request; none of the range itself. A device is sent by one job at a time
- * and its requests in the order of their acceptance; two of them in one range are sent together.
+ * and its requests in the order of their acceptance; two of them that stand in it in one range are sent together.
  */
 export const applyClaimRules = (
   range: readonly ClaimedMove[],

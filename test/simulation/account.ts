@@ -20,6 +20,8 @@ export interface AccountDeps {
   readonly trace: Trace
   readonly badDevices: ReadonlySet<string>
   readonly onJobStart: (job: SimulatedJob) => void
+  /** Whether the journal knows the job by its JobId. */
+  readonly isKnown: (providerJobId: string) => boolean
 }
 
 const refusal = (kind: CallFailure['kind'], code: string): CallFailure => ({
@@ -135,6 +137,7 @@ export const createAccount = (deps: AccountDeps): SimulatedProvider => {
       if (!job.foreign) ledger.started({ providerJobId, productKey, target, deviceNames })
     },
     onJobEnd,
+    isForgotten: job => deps.isKnown(job.providerJobId) && faults.hit('job forgotten'),
     resultOf,
     onFetch,
   })

@@ -17,6 +17,7 @@ export const faultKinds = [
   'look-alike in the list',
   'job interrupted',
   'job interrupted, no file',
+  'job forgotten',
   'device failed, worth a retry',
   'device failed for good',
   'row missing',

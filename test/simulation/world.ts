@@ -94,6 +94,7 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
     trace,
     badDevices: workload.badDevices,
     onJobStart: watched,
+    isKnown: id => journal.store.jobs.some(job => job.providerJobId === id),
   })
   const latencyMs = () => draw.between(1, plan.journalMs)
   const topic = createRequestTopic({

@@ -33,6 +33,7 @@ export interface SimulatedJobsOptions {
   readonly resultOf: ((deviceName: string, timesSent: number) => DeviceResult) | undefined
   readonly onStart: ((job: SimulatedJob) => void) | undefined
   readonly endOf: ((job: SimulatedJob) => JobEnd) | undefined
+  readonly isForgotten: ((job: SimulatedJob) => boolean) | undefined
 }
 
 interface Entry {
@@ -41,6 +42,8 @@ interface Entry {
   /** Not in the List before. */
   readonly listedAt: number
   end: JobEnd | null
+  /** In the List no longer, and unknown to every call. */
+  isForgotten: boolean
   rows: ReadonlyMap<string, ResultRow> | null
 }
 
@@ -109,6 +112,7 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
       startsAt: asyncScheduler.now() + options.initialisingMs,
       listedAt: asyncScheduler.now() + options.listLagMs(),
       end: null,
+      isForgotten: false,
       rows: null,
     }
     options.onStart?.(job)
@@ -122,6 +126,7 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
         const end = options.endOf?.(job) ?? 'completed'
         const rows = carryOut(entry, end)
         entry.end = end
+        entry.isForgotten = options.isForgotten?.(job) ?? false
         entry.rows = end === 'interrupted-without-file' ? null : rows
         open -= 1
       }),
@@ -181,7 +186,7 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
     maxOpen: () => maxOpen,
     find: providerJobId => {
       const entry = byId.get(providerJobId)
-      return entry ? listed(entry) : null
+      return entry && !entry.isForgotten ? listed(entry) : null
     },
     // Newest first; the token is the place of the last job shown, so jobs created meanwhile shift nothing.
     page: ({ productKey, nextToken }) => {
@@ -192,6 +197,7 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
         const entry = entries[at - 1]
         const wanted =
           entry &&
+          !entry.isForgotten &&
           asyncScheduler.now() >= entry.listedAt &&
           (productKey === undefined || entry.job.route.productKey === productKey)
         if (wanted && shown.length === options.pageSize) more = true
@@ -203,7 +209,10 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
       const total = productKey === undefined ? entries.length : (totals.get(productKey) ?? 0)
       return { jobs: shown, nextToken: more ? String(at) : null, total }
     },
-    rowsOf: providerJobId => byId.get(providerJobId)?.rows ?? null,
+    rowsOf: providerJobId => {
+      const entry = byId.get(providerJobId)
+      return entry === undefined || entry.isForgotten ? null : entry.rows
+    },
     whereIs: (productKey, deviceName) => {
       const key = `${productKey}/${deviceName}`
       const [home, by] = [homes.get(key), broughtBy.get(key)]

@@ -35,6 +35,8 @@ export interface SimulatedProviderOptions {
   readonly resultOf?: (deviceName: string, timesSent: number) => DeviceResult
   readonly onJobStart?: (job: SimulatedJob) => void
   readonly onJobEnd?: (job: SimulatedJob) => JobEnd
+  /** Asked for each job that ends: no call knows it any longer. */
+  readonly isForgotten?: (job: SimulatedJob) => boolean
   /** `n` is 1-based over all fetches. */
   readonly onFetch?: (n: number) => 'ok' | 'expired' | 'unreachable' | 'unreadable'
   /** How long a URL of `detail` can be fetched. Default 600,000. */
@@ -98,6 +100,7 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
     resultOf: options.resultOf,
     onStart: options.onJobStart,
     endOf: options.onJobEnd,
+    isForgotten: options.isForgotten,
   })
 
   const create = (

@@ -7,10 +7,12 @@ const justified: readonly (readonly [RegExp, readonly FaultKind[]])[] = [
   [
     /no results could be read/,
     [
+      'job forgotten',
       ...(['file late', 'file unreadable', 'row missing', 'row missing, device moved'] as const),
       ...(['job interrupted', 'look-alike in the list'] as const),
     ],
   ],
+  [/List does not show job/, ['job forgotten']],
   [/refused again and again/, ['code unknown', 'slots full, code unknown']],
 ]
 

@@ -52,7 +52,13 @@ describe('applyClaimRules', () => {
       ['send'],
     ],
     ['repeats in one range', [move(6, 'a'), move(5, 'a')], [], ['duplicate', 'send']],
-    ['two requests in one range', [move(6, 'b'), move(5, 'a')], [], ['send', 'send']],
+    ['two requests in one range', [move(5, 'a'), move(6, 'b')], [], ['send', 'send']],
+    [
+      'requests that do not stand in order in one range',
+      [move(7, 'c'), move(5, 'a'), move(6, 'b'), move(8, 'd')],
+      [],
+      ['wait for 6', 'send', 'send', 'wait for 6'],
+    ],
     ['behind an earlier one', [move(5, 'a')], [other(3, 'b', 'unfinished')], ['wait for 3']],
     [
       'behind several: the nearest',
@@ -110,6 +116,7 @@ describe('applyClaimRules', () => {
       return one.attempt === 1 && (started || repeats.some(({ accepted }) => accepted < one.accepted))
     }
     const behind: OtherMove[] = others.filter(({ state }) => state === 'unfinished')
+    const sent: ClaimedMove[] = []
     for (const one of inOrder) {
       if (isRepeat(one)) {
         decisions.set(one.accepted, { kind: 'duplicate' })
@@ -121,7 +128,11 @@ describe('applyClaimRules', () => {
       const flying = others.find(
         ({ deviceName, state }) => deviceName === one.deviceName && state === 'in-flight',
       )
-      const waitsFor = nearest?.waitsFor ?? nearest?.accepted ?? flying?.accepted ?? null
+      const before = sent.findLast(({ deviceName }) => deviceName === one.deviceName)
+      const isInFront = before !== undefined && range.indexOf(one) < range.indexOf(before)
+      const waitsFor =
+        nearest?.waitsFor ?? nearest?.accepted ?? flying?.accepted ?? (isInFront ? before.accepted : null)
+      if (waitsFor === null) sent.push(one)
       decisions.set(one.accepted, waitsFor === null ? { kind: 'send' } : { kind: 'wait', waitsFor })
       if (waitsFor !== null) behind.push({ ...one, state: 'unfinished', waitsFor })
     }
