@@ -2,7 +2,9 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { type FaultKind, faultKinds } from './faults'
-import { mutants } from './mutants'
+import { describeHunt, hunt, huntAll } from './hunt'
+import { mutantOf, mutants } from './mutants'
+import { print, range } from './print'
 import { runSeed } from './run-seed'
 import type { SeedMessage } from './worker'
 import { runInPool } from './worker-pool'
@@ -22,13 +24,6 @@ const maxFailed = 10
 /** With so many seeds every kind of fault has to have come up. */
 const enoughSeeds = 500
 const mutantSeeds = 200
-
-const print = (text: string): void => {
-  process.stdout.write(`${text}\n`)
-}
-const range = function* (from: number, count: number): Iterable<number> {
-  for (let seed = from; seed < from + count; seed += 1) yield seed
-}
 
 const printViolations = ({ seed, violations }: Pick<SeedMessage, 'seed' | 'violations'>): void => {
   for (const { promise, detail } of violations) print(`seed ${seed}: BROKEN: ${promise}: ${detail}`)
@@ -98,49 +93,6 @@ const campaign = async (from: number, count: number, workers: number): Promise<n
   return failed.length === 0 && repeats && (count < enoughSeeds || missing.length === 0) ? 0 : 1
 }
 
-interface Hunt {
-  readonly found: SeedMessage | null
-  readonly seeds: number
-}
-
-const hunt = async (mutant: string, from: number, count: number, workers: number): Promise<Hunt> => {
-  let found: SeedMessage | null = null
-  let seeds = 0
-  await runInPool({
-    seeds: range(from, count),
-    workers,
-    mutant,
-    onReport: report => {
-      seeds += 1
-      if (report.violations.length === 0) return true
-      found = report
-      return false
-    },
-  })
-  return { found, seeds }
-}
-
-const describeHunt = (name: string, { found, seeds }: Hunt): string => {
-  const [violation] = found?.violations ?? []
-  return violation === undefined || found === null
-    ? `${name}: SURVIVED ${seeds} seeds`
-    : `${name}: found by seed ${found.seed} (${seeds} run): ${violation.promise}: ${violation.detail}`
-}
-
-const huntAll = async (from: number, count: number, workers: number): Promise<number> => {
-  let survivors = 0
-  const began = Date.now()
-  for (const { name } of mutants) {
-    const result = await hunt(name, from, count, workers)
-    print(describeHunt(name, result).slice(0, 200))
-    if (result.found === null) survivors += 1
-  }
-  print(
-    `${mutants.length} defects planted, ${mutants.length - survivors} found, in ${((Date.now() - began) / 1_000).toFixed(1)} s`,
-  )
-  return survivors === 0 ? 0 : 1
-}
-
 const options = {
   seeds: { type: 'string' },
   from: { type: 'string', default: '1' },
@@ -167,8 +119,9 @@ const run = async (args: string[]): Promise<number> => {
   }
   if (values.mutate === 'all') return huntAll(from, count, workers)
   if (values.mutate !== undefined) {
-    const result = await hunt(values.mutate, from, count, workers)
-    print(describeHunt(values.mutate, result))
+    const { name } = mutantOf(values.mutate)
+    const result = await hunt(name, from, count, workers)
+    print(describeHunt(name, result))
     return result.found === null ? 0 : 1
   }
   return values.trace && count === 1 ? lookAt(from) : campaign(from, count, workers)
