@@ -35,7 +35,10 @@ export interface Look {
 
 export interface AccountView {
   readonly looks$: Observable<Look>
-  /** Emits once somebody has looked lately. A List that is refused counts as a look that saw nothing. */
+  /**
+   * Emits once somebody has looked lately. A List that is refused with a code no table knows counts as a look that saw
+   * nothing; one that is refused for the account is done again.
+   */
   fresh(): Observable<void>
   /** The next `fresh()` looks again: a create was refused for want of a slot. */
   outdate(): void

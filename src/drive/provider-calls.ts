@@ -10,6 +10,7 @@ import type { Whereabouts } from '../domain/look-up'
 import type { RateLimiter } from '../operators/rate-limit'
 import {
   type CallResult,
+  type FailureKind,
   type FetchedResults,
   type JobApi,
   LeaseLostError,
@@ -92,12 +93,13 @@ export const createProviderCalls = ({ api, limiter, mayCall, observe }: Provider
   }
 }
 
-/** For reads: throttled, unsent and unanswered become `TransientError`, to be done again; the rest stays a value. */
+/**
+ * For List: throttled, unsent and unanswered become `TransientError`, to be done again. So does a refusal of the
+ * account (credentials, permission, bill), which says nothing of the jobs: it is waited out. The rest stays a value.
+ */
 export const transientThrown = <T>(result: CallResult<T>): Observable<CallResult<T>> => {
-  if (
-    !result.ok &&
-    (result.kind === 'throttled' || result.kind === 'not-sent' || result.kind === 'unanswered')
-  )
-    throw new TransientError(`${result.code}: ${result.message}`)
+  if (!result.ok && passing.has(result.kind)) throw new TransientError(`${result.code}: ${result.message}`)
   return of(result)
 }
+
+const passing: ReadonlySet<FailureKind> = new Set(['throttled', 'not-sent', 'unanswered', 'account-refused'])

@@ -12,12 +12,11 @@ import {
   reduce,
   repeat,
   take,
-  tap,
   timer,
 } from 'rxjs'
 import { deviceNamesOf, type Job } from '../domain/job'
 import { findCandidates, type Reconciliation, undecidable } from '../domain/reconcile'
-import { type CallResult, type DriveJournal, type ListedJob, type ListPage, TransientError } from '../ports'
+import type { CallResult, DriveJournal, ListedJob, ListPage } from '../ports'
 import { type ProviderCalls, transientThrown } from './provider-calls'
 import { createTellApart } from './tell-apart'
 
@@ -46,14 +45,9 @@ export const createReconciliation =
     const { journal, calls, again } = deps
     const tellApart = createTellApart(deps)
     const page = (nextToken: string | null) =>
-      calls.list({ productKey: job.route.productKey, ...(nextToken === null ? {} : { nextToken }) }).pipe(
-        concatMap(transientThrown),
-        tap(result => {
-          // Credentials, permission, bill: says nothing of the job, so it is waited out.
-          if (!result.ok && result.kind === 'account-refused') throw new TransientError(result.code)
-        }),
-        again(),
-      )
+      calls
+        .list({ productKey: job.route.productKey, ...(nextToken === null ? {} : { nextToken }) })
+        .pipe(concatMap(transientThrown), again())
 
     /** Every job of the product, or null where List is refused: then nothing can be told. */
     const listed: Observable<ListedJob[] | null> = page(null).pipe(

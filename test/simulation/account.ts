@@ -31,8 +31,6 @@ const refusal = (kind: CallFailure['kind'], code: string): CallFailure => ({
   message: `made to fail: ${code}`,
 })
 
-/** A List that was refused is tried again so much later. */
-const listRefusedMs = 70_000
 const retryable = ['iot.system.SystemException', 'iot.made.up'] as const
 
 export const createAccount = (deps: AccountDeps): SimulatedProvider => {
@@ -51,10 +49,7 @@ export const createAccount = (deps: AccountDeps): SimulatedProvider => {
 
   const onCall = (operation: Operation): CallFault => {
     if (clock.now() < refusedUntil) return { kind: 'account-refused', code: 'Forbidden.RAM' }
-    if (faults.hit('account refused')) {
-      refusedUntil = clock.now() + draw.between(2_000, 60_000)
-      ledger.blindUntil = refusedUntil + listRefusedMs
-    }
+    if (faults.hit('account refused')) refusedUntil = clock.now() + draw.between(2_000, 60_000)
     if (faults.hit('call lost')) return 'lose-request'
     if (faults.hit('call not sent')) return { kind: 'not-sent', code: 'ECONNREFUSED' }
     if (faults.hit('throttled')) return 'throttle'

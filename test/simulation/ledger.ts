@@ -29,8 +29,6 @@ export interface Ledger {
   /** Jobs of ours open now. */
   open(): number
   readonly strangers: Stranger[]
-  /** Until then List may count as refused, and nobody sees strangers' jobs. ms since 1970. */
-  blindUntil: number
 }
 
 export const createLedger = (clock: Clock): Ledger => {
@@ -61,6 +59,5 @@ export const createLedger = (clock: Clock): Ledger => {
     },
     open: () => open,
     strangers: [],
-    blindUntil: 0,
   }
 }

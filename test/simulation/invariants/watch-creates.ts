@@ -44,7 +44,7 @@ export const watchCreates = ({ plan, clock, ledger, violations }: WatchCreatesDe
         clock.now() - each.since > knownAfterMs &&
         newerThan(each.since) < plan.pageSize,
     ).length
-    if (open + known >= plan.quotaJobs && known > 0 && clock.now() > ledger.blindUntil)
+    if (open + known >= plan.quotaJobs && known > 0)
       violations.broken(
         'QUOTA_JOBS kept, strangers included',
         `${job.providerJobId} starts while ${open} of ours and ${known} known ones of strangers are open`,
