@@ -123,7 +123,8 @@ describeKafka('secrets', () => {
     ].map(({ key, value, headers }) => `${key} ${value} ${Object.values(headers).map(String)}`)
 
     expect(answers).toContainEqual(expect.stringContaining('bearer token'))
-    expect(rows.join('\n')).toContain('string to sign was')
+    // What the provider said stands there, without the secrets. (A later trouble of the same job replaces it in the journal.)
+    expect(`${rows.join('\n')}\n${said(service)}`).toContain('string to sign was')
     for (const text of [said(service), answers.join('\n'), rows.join('\n'), records.join('\n')])
       expectNoSecret(text)
   })
