@@ -228,6 +228,24 @@ describe('creates', () => {
     expect(counts).toMatchObject({ moved: 10, gap: 0 })
   })
 
+  it('do not leave unseeing while List is refused for the account: others may hold all slots', () => {
+    const { provider, counts } = runVirtualDriver(
+      2 * hour,
+      {
+        onCall: (operation, n) =>
+          operation === 'list' && n <= 10 ? { kind: 'account-refused', code: 'Forbidden.RAM' } : 'ok',
+      },
+      {},
+      ({ journal, start }, { startForeignJob }) => {
+        for (let each = 0; each < 10; each += 1) startForeignJob(routeTo('iot-x'), 10, hour)
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+      },
+    )
+    expect(provider.audit.arrivals.create[0]).toBeGreaterThan(hour)
+    expect(counts).toMatchObject({ moved: 10, gap: 0 })
+  })
+
   it('refused for the account stop driving for as long as that lasts, at the cost of no attempt and few calls', () => {
     let refused = true
     let callsWhileRefused = 0
