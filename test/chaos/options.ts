@@ -11,6 +11,8 @@ export interface ChaosOptions {
   readonly replicas: number
   readonly routes: number
   readonly batch: number
+  /** So many kills of the driver and nothing else; null: disturbances of every kind. */
+  readonly kills: number | null
   /** Whether the provider has its faults too. */
   readonly faults: boolean
   /** Directory for the logs; null: a temporary one, kept if the run fails. */
@@ -18,10 +20,11 @@ export interface ChaosOptions {
 }
 
 export const usage = `npm run test:chaos -- [--devices 20000] [--seed 1] [--seconds 60] [--every 4] [--freeze 15]
-                         [--replicas 3] [--routes 12] [--batch 500] [--faults] [--logs DIR]
+                         [--replicas 3] [--routes 12] [--batch 500] [--kills N] [--faults] [--logs DIR]
   --seconds  how long requests come in and things are disturbed (a multiple of it passes until all is settled)
   --every    mean seconds between two disturbances
   --freeze   longest freeze, seconds
+  --kills    only so many kill -9 of the driver, evenly spread over the time
   --faults   the provider throttles, fails, loses answers, interrupts jobs and leaves out rows, too`
 
 /** @throws Error for people, on anything that is not understood. */
@@ -37,12 +40,13 @@ export const readOptions = (args: readonly string[]): ChaosOptions => {
       replicas: { type: 'string', default: '3' },
       routes: { type: 'string', default: '12' },
       batch: { type: 'string', default: '500' },
+      kills: { type: 'string' },
       faults: { type: 'boolean', default: false },
       logs: { type: 'string' },
     },
   })
   const number = (
-    name: 'devices' | 'seed' | 'seconds' | 'every' | 'freeze' | 'replicas' | 'routes' | 'batch',
+    name: 'devices' | 'seed' | 'seconds' | 'every' | 'freeze' | 'replicas' | 'routes' | 'batch' | 'kills',
   ) => {
     const value = Number(values[name])
     if (!(value >= 1)) throw new Error(`--${name}: a number of 1 or more`)
@@ -57,6 +61,7 @@ export const readOptions = (args: readonly string[]): ChaosOptions => {
     replicas: number('replicas'),
     routes: number('routes'),
     batch: number('batch'),
+    kills: values.kills === undefined ? null : number('kills'),
     faults: values.faults,
     logs: values.logs ?? null,
   }

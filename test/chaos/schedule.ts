@@ -38,7 +38,16 @@ export interface SchedulePlan {
   readonly everyMs: number
   readonly replicas: number
   readonly longestFreezeMs: number
+  /** So many kills of the driver and nothing else; null: disturbances of every kind. */
+  readonly kills: number | null
 }
+
+/** A killed replica is started again at once, as a supervisor would. */
+const planKills = (kills: number, forMs: number): Planned[] =>
+  Array.from({ length: kills }, (_, index) => ({
+    atMs: Math.round((forMs * (index + 0.5)) / kills),
+    disturbance: { kind: 'kill', victim: 'driver', downMs: 0 },
+  }))
 
 /** A frozen driver's lease can be taken after ten seconds: one freeze is longer than that. */
 const loseLeaseMs = 12_000
@@ -48,6 +57,7 @@ const loseLeaseMs = 12_000
  * its lease …) in an order of chance, those after them are of any kind. The same random numbers, the same schedule.
  */
 export const planDisturbances = (random: Random, plan: SchedulePlan): Planned[] => {
+  if (plan.kills !== null) return planKills(plan.kills, plan.forMs)
   const between = (from: number, to: number) => Math.round(from + random() * (to - from))
   const pick = <T>(among: readonly [T, ...T[]]): T => among[Math.floor(random() * among.length)] ?? among[0]
   const link = () => pick(['kafka', 'postgres', 'simulator'] as const)

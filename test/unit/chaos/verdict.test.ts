@@ -102,7 +102,7 @@ describe('what a chaos run holds the results topic against', () => {
 })
 
 describe('the schedule of a chaos run', () => {
-  const plan = { forMs: 60_000, everyMs: 4_000, replicas: 3, longestFreezeMs: 15_000 }
+  const plan = { forMs: 60_000, everyMs: 4_000, replicas: 3, longestFreezeMs: 15_000, kills: null }
 
   it('is the same for the same seed, and has every kind', () => {
     const planned = planDisturbances(createRandom(7), plan)
@@ -115,6 +115,13 @@ describe('the schedule of a chaos run', () => {
       ...['broker freeze', 'broker kill', 'broker stop', 'cut', 'delay', 'freeze', 'half-close', 'kill'],
       ...['postgres fast', 'postgres immediate', 'swallow'],
     ])
+  })
+
+  it('kills the driver only, if told to, evenly', () => {
+    const planned = planDisturbances(createRandom(7), { ...plan, kills: 3 })
+    expect(planned.map(({ atMs }) => atMs)).toEqual([10_000, 30_000, 50_000])
+    for (const { disturbance } of planned)
+      expect(disturbance).toMatchObject({ kind: 'kill', victim: 'driver' })
   })
 })
 
