@@ -131,7 +131,10 @@ export interface DriveJournal {
    * given, and none while one is in hand. A held one that was certainly not created stops nobody.
    */
   claim(inHand: readonly number[]): Observable<Claim>
-  /** claimed → creating: the intent, before the call leaves. Emits the job as stored. */
+  /**
+   * claimed → creating: the intent, before the call leaves. Emits the job as stored. Look-ups kept before are dropped:
+   * they tell nothing of what this create does.
+   */
   creating(jobId: number): Observable<Job>
   /**
    * creating | unknown → running: `stored`. `clash`: another job has that JobId, so nobody knows what was created. The

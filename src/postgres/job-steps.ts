@@ -4,6 +4,7 @@ import { clashReason, type JobStep, takesStep } from '../domain/job-steps'
 import type { DriveJournal } from '../ports'
 import { bindProviderJob } from './bind-provider-job'
 import type { Guarded } from './epoch-guard'
+import { dropLookUps } from './keep-evidence'
 import { type JobRow, loadJob, lockJob } from './load-job'
 import { settleJob } from './settle-job'
 import { splitJob } from './split-job'
@@ -29,11 +30,13 @@ export const createJobSteps = (guarded: Guarded): Steps => {
     creating: jobId =>
       guarded(async client => {
         const { status } = await lockJob(client, jobId)
-        if (takesStep(jobId, status, 'creating'))
+        if (takesStep(jobId, status, 'creating')) {
+          await dropLookUps(client, jobId)
           await client.query(
             `update job set status = 'creating', create_started_at = clock_timestamp() where job_id = $1`,
             [jobId],
           )
+        }
         return loadJob(client, jobId)
       }),
     created: (jobId, providerJobId) =>

@@ -24,6 +24,11 @@ export const keepResultFile = async (
   await client.query(insertFile, [jobId, file.contentType, file.body.byteLength, gzipped])
 }
 
+/** Answers of before a create, or about another JobId, say nothing of what the job does to its devices. */
+export const dropLookUps = async (client: PoolClient, jobId: number): Promise<void> => {
+  await client.query('delete from look_up where job_id = $1', [jobId])
+}
+
 export const keepLookUps = async (
   client: PoolClient,
   jobId: number,

@@ -4,6 +4,7 @@ import type { JobStatus } from '../domain/job'
 import { givenUp, misfit, type Resolution } from '../domain/resolution'
 import { bindProviderJob } from './bind-provider-job'
 import { inTransaction } from './in-transaction'
+import { dropLookUps } from './keep-evidence'
 import { lockJob, movesOfJob } from './load-job'
 import { settleJob } from './settle-job'
 
@@ -21,7 +22,10 @@ const release = async (client: PoolClient, jobId: number): Promise<void> => {
 }
 
 const adopt = async (client: PoolClient, jobId: number, providerJobId: string): Promise<string | null> => {
-  if (await bindProviderJob(client, jobId, providerJobId)) return null
+  if (await bindProviderJob(client, jobId, providerJobId)) {
+    await dropLookUps(client, jobId)
+    return null
+  }
   const { rows } = await client.query<{ owner: number }>(
     'select job_id::float8 as owner from job where provider_job_id = $1',
     [providerJobId],

@@ -165,6 +165,21 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       expect(await firstValueFrom(journey.drive.keptLookUps(jobId))).toEqual(later)
     })
 
+    it('drop look-ups from before a create: they tell nothing of what it does', async () => {
+      const { jobId } = await claimed('dev1')
+      const { drive } = journey
+      const lookUp: LookUp = { deviceName: 'dev1', answeredAt: 1, found: null, code: 'iot.x' }
+      await firstValueFrom(drive.creating(jobId))
+      await firstValueFrom(drive.unanswered(jobId, 'timeout'))
+      await firstValueFrom(drive.keepLookUps(jobId, [lookUp]))
+      await firstValueFrom(drive.notCreated(jobId, 'absent', false))
+      await firstValueFrom(drive.creating(jobId))
+      expect(await firstValueFrom(drive.keptLookUps(jobId))).toEqual([])
+      await firstValueFrom(drive.keepLookUps(jobId, [lookUp]))
+      await firstValueFrom(drive.creating(jobId))
+      expect(await firstValueFrom(drive.keptLookUps(jobId))).toEqual([lookUp])
+    })
+
     it('wake when the next attempt is due', async () => {
       await finish(await claimed('dev1'), { ...retried, retryInMs: 500_000 })
       const idle = await claim()

@@ -61,6 +61,17 @@ describe('a held job is resolved', () => {
     }
   })
 
+  it('by adopting another job than its devices were looked up for: they are asked for anew', async () => {
+    const job = await unknown()
+    await firstValueFrom(
+      journey.drive.keepLookUps(job.jobId, [
+        { deviceName: 'dev1', answeredAt: 1, found: null, code: 'iot.x' },
+      ]),
+    )
+    await resolve(job, { kind: 'adopt', providerJobId: 'P' })
+    expect(await firstValueFrom(journey.drive.keptLookUps(job.jobId))).toEqual([])
+  })
+
   it('by adopting the job that exists', async () => {
     const job = await unknown()
     expect(await claim()).toEqual(idle)

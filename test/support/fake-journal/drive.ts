@@ -83,7 +83,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       guarded(() => {
         const job = store.job(jobId)
         if (takesStep(jobId, job.status, 'creating'))
-          Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now() })
+          Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now(), lookUps: [] })
         return jobAsStored(store, job)
       }),
     created: (jobId, providerJobId) =>
