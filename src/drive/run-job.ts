@@ -50,9 +50,6 @@ export interface RunJobDeps {
   readonly stop$: Observable<unknown>
 }
 
-/** After an answered create its job is made or not; so long List may still lag behind, ms. */
-const listLagMs = 10_000
-
 export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobStep>) => {
   const { journal, slots, view, calls, observe, createSettleMs, stop$ } = deps
   const reconcile = createReconciliation(deps)
@@ -76,13 +73,9 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
    * A create that may have run, stored as unanswered: its job is adopted, or proved absent and then dealt with by
    * `absent`, or held.
    */
-  const settleUnknown = (
-    job: Job,
-    settleMs: number,
-    absent: () => Observable<JobStep>,
-  ): Observable<JobStep> =>
+  const settleUnknown = (job: Job, absent: () => Observable<JobStep>): Observable<JobStep> =>
     // What has been found out is stored also while stopping; only the looking ends.
-    reconcile(job, asyncScheduler.now() + settleMs).pipe(
+    reconcile(job, asyncScheduler.now() + createSettleMs).pipe(
       takeUntil(stop$),
       concatMap((found): Observable<JobStep> => {
         switch (found.kind) {
@@ -114,12 +107,11 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
     const why = `${failure.code}: ${failure.message}`
     observe({ kind: 'create-unanswered', jobId: job.jobId, why: failure.code })
     const unanswered = journal.unanswered(job.jobId, why)
+    // A code that no table knows may say that something behind the gateway did not answer it: then it may run yet.
+    const absent =
+      failure.kind === 'unknown' ? () => refuse.refused(job, slot, failure, 'unknown') : sentAgain(job)
     // From now, not from before the wait for the quota: the gateway may have had the call only a moment ago.
-    return failure.kind === 'unknown'
-      ? unanswered.pipe(
-          concatMap(() => settleUnknown(job, listLagMs, () => refuse.refused(job, slot, failure, 'unknown'))),
-        )
-      : unanswered.pipe(concatMap(() => settleUnknown(job, createSettleMs, sentAgain(job))))
+    return unanswered.pipe(concatMap(() => settleUnknown(job, absent)))
   }
 
   const create = (job: Job, slot: Slot): Observable<JobStep> =>
@@ -173,10 +165,10 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
         return resume(job, () =>
           journal
             .unanswered(job.jobId, 'its sender ended before the answer was stored')
-            .pipe(concatMap(() => settleUnknown(job, createSettleMs, sentAgain(job)))),
+            .pipe(concatMap(() => settleUnknown(job, sentAgain(job)))),
         )
       case 'unknown':
-        return resume(job, () => defer(() => settleUnknown(job, createSettleMs, sentAgain(job))))
+        return resume(job, () => defer(() => settleUnknown(job, sentAgain(job))))
       case 'running':
         return resume(job, () => awaitEnd(job, job.providerJobId ?? ''))
       case 'completed':

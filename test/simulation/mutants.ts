@@ -34,8 +34,8 @@ export const mutants: readonly Mutant[] = [
     'create-again',
     'A create without an answer is sent again without looking for its job.',
     'src/drive/run-job.ts',
-    'settleUnknown(job, createSettleMs, sentAgain(job))))\n  }',
-    'sentAgain(job)()))\n  }',
+    '() => settleUnknown(job, absent)',
+    'absent',
   ),
   mutant(
     'absent-early',

@@ -12,6 +12,8 @@ export type CallFault =
   | 'lose-request'
   /** Taken in, held up there and run only then: an unanswered create that still appears. */
   | { readonly heldUpMs: number }
+  /** Fails so, and is held up behind the gateway, which runs it yet. */
+  | { readonly kind: FailureKind; readonly code: string; readonly runsInMs: number }
   /** Fails so. `ran`: only after having run. A `not-sent` one never reaches the provider (nor the audit). */
   | { readonly kind: FailureKind; readonly code: string; readonly ran?: boolean }
 
@@ -67,7 +69,8 @@ export const createSimulatedWire = ({
     if (fault === 'throttle') return THROTTLED
     if (fault === 'slots-full') return FULL
     if (typeof fault === 'object' && 'kind' in fault) {
-      if (fault.ran) run()
+      if ('runsInMs' in fault) after(fault.runsInMs, () => void run())
+      else if (fault.ran) run()
       return failure(fault.kind, fault.code, `made to fail: ${fault.code}`)
     }
     const result = run()

@@ -85,6 +85,21 @@ describe('creates', () => {
     expect(movedTwice).toEqual([])
   })
 
+  it('refused with an unknown code may run as late as those without an answer', () => {
+    const { provider, counts, movedTwice } = runVirtualDriver(
+      hour,
+      onCreate(n => (n === 1 ? { kind: 'unknown', code: 'iot.backend.TimeOut', runsInMs: 50_000 } : 'ok')),
+      {},
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+      },
+    )
+    expect(movedTwice).toEqual([])
+    expect(provider.jobs).toHaveLength(1)
+    expect(counts).toMatchObject({ moved: 10, gap: 0 })
+  })
+
   it('refused with an unknown code for hours, as by a limit nobody told us of, fail nothing and split nothing', () => {
     const { provider, counts } = runVirtualDriver(
       6 * hour,
