@@ -125,7 +125,7 @@ export interface ResultFile {
 export interface DriveJournal {
   /**
    * First an unfinished job that is not in `inHand` and not held (left by a predecessor, split off, or claimed in a
-   * transaction whose answer was lost). Else appends what is due for re-queueing and claims the best ready route's
+   * transaction whose answer was lost), those that may be open at the provider before those yet to be created. Else appends what is due for re-queueing and claims the best ready route's
    * next batch under the claim rules. One create at a time of routes that look alike (`lookAlikeKey`): with a job
    * before its create's answer none of them is claimed, and of several such jobs (left by a split) only the first is
    * given, and none while one is in hand. A held one that was certainly not created stops nobody.

@@ -114,12 +114,16 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
     return unanswered.pipe(concatMap(() => settleUnknown(job, absent)))
   }
 
+  /** Seen while the create waited for the quota: others have taken what was free. It gives its slot back and waits. */
+  const isCrowded = (): boolean => slots.ownOpen() + slots.foreignOpen() > slots.capacity
+
   const create = (job: Job, slot: Slot): Observable<JobStep> =>
     defer(() => {
       // As stored with the intent: its instant is what tells the job from older ones in the list.
       let intended = job
       let isLeaving = false
       const intent = defer(() => {
+        if (isCrowded()) return EMPTY
         isLeaving = true
         return journal.creating(job.jobId)
       }).pipe(

@@ -21,7 +21,8 @@ const maxEmptyRanges = 32
 /**
  * Of routes that look alike in the provider's List, one create is under way at a time: of two without an answer, one
  * could be taken for the other. So of their batches that are yet to be created only the first is offered, and none beside
- * one in hand. A held one that was certainly not created stops nobody.
+ * one in hand. A held one that was certainly not created stops nobody. Jobs that may be open come before all of those: a
+ * new driver has to count them before it creates anything.
  */
 const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<number | null> => {
   const { rows } = await client.query<{ jobId: number }>(
@@ -33,7 +34,7 @@ const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Pro
            and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.held_at is null
                 and (b.job_id < j.job_id or b.job_id = any ($1::bigint[])))
            and ${lookAlike('br', 'r')}))
-     order by j.job_id limit 1`,
+     order by j.status = 'claimed', j.job_id limit 1`,
     [inHand],
   )
   return rows[0]?.jobId ?? null

@@ -47,6 +47,16 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
       })
     })
 
+    it('gives jobs that may be open back before those yet to be created: first they have to be counted', async () => {
+      await append({ requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1'] })
+      const waiting = await claimJob()
+      await append({ requestId: 'r2', route: routeTo('iot-2'), devices: ['dev2'] })
+      const unanswered = await claimJob([waiting.jobId])
+      await firstValueFrom(journey.drive.creating(unanswered.jobId))
+      expect((await claimJob()).jobId).toBe(unanswered.jobId)
+      expect((await claimJob([unanswered.jobId])).jobId).toBe(waiting.jobId)
+    })
+
     it('takes urgent routes first, and none that is held or has an unanswered create', async () => {
       await append(
         { requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1'] },

@@ -171,7 +171,9 @@ const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog 
 }
 
 export const claim = (store: Store, inHand: readonly number[], options: ClaimOptions): Claim => {
-  for (const job of store.unfinished)
+  // Those that may be open first: they have to be counted before anything is created.
+  const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
+  for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b)))
     if (job.heldBecause === null && !inHand.includes(job.jobId) && !hasToWait(store, job, inHand))
       return { kind: 'job', job: jobAsStored(store, job) }
   for (let round = 0; round < maxEmptyRounds; round += 1) {

@@ -261,6 +261,32 @@ describe('creates', () => {
     expect(counts).toMatchObject({ moved: 10, gap: 0 })
   })
 
+  it('that waited for the quota do not leave once others are seen to hold the slots', () => {
+    const minute = 60_000
+    const { provider, counts, driver } = runVirtualDriver(
+      3 * hour,
+      {
+        ...onCreate(n => (n === 6 ? { kind: 'account-refused', code: 'Forbidden.RAM' } : 'ok')),
+        jobMs: () => 20 * minute,
+        maxOpenJobs: 100,
+      },
+      {},
+      ({ journal, start }, { startForeignJob }) => {
+        for (let route = 0; route < 10; route += 1)
+          appendDevices(journal, routeTo(`iot-t${route}`), `r${route}`, 10)
+        start()
+        timer(20_000).subscribe(() => {
+          for (let each = 0; each < 8; each += 1) startForeignJob(routeTo('iot-x'), 10, 10 * minute)
+        })
+      },
+    )
+    const [after] = provider.audit.arrivals.create.slice(6)
+    expect(after).toBeGreaterThan(10 * minute)
+    expect(provider.maxOpenJobs()).toBe(13)
+    expect(counts).toMatchObject({ moved: 100, gap: 0 })
+    expect(driver.seen('defect')).toBe(0)
+  })
+
   it('refused for the account stop driving for as long as that lasts, at the cost of no attempt and few calls', () => {
     let refused = true
     let callsWhileRefused = 0
