@@ -11,6 +11,7 @@ import {
   concatMap,
   defer,
   EMPTY,
+  finalize,
   from,
   ignoreElements,
   map,
@@ -99,23 +100,28 @@ export interface DriveDeps {
   readonly settleJob: (ended: EndedJob) => Observable<unknown>
   /** A batch whose step failed in an unforeseen way rests for so long before it is taken up again, ms. */
   readonly restMs: number
+  /** Moves of ended jobs, kept in memory until their results are had: from so many on nothing more is claimed. */
+  readonly maxEndedMoves: number
   readonly observe: Observe
   /** Emits (and replays) once when no new batch may be claimed. The flow then completes when calls under way have. */
   readonly stop$: Observable<unknown>
 }
 
+const untilLetGo: Claim = { kind: 'idle', wakeInMs: null }
+
 /** Emits nothing. Errors when the lease is lost; any other error stops one batch, or one claim, for a while. */
 export const drive$ = (deps: DriveDeps): Observable<never> => {
-  const { journal, changes$, slots, runJob, settleJob, restMs, observe, stop$ } = deps
+  const { journal, changes$, slots, runJob, settleJob, restMs, maxEndedMoves, observe, stop$ } = deps
   /** Batches in a slot or being settled: the journal offers every other unfinished one again. */
   const inHand = new Set<number>()
+  let endedMoves = 0
   const oneAtATime = createTurnstile()
   /** A batch was let go: it, or another of its route, may be claimed. */
   const letGo$ = new Subject<void>()
 
   const claimNext: Observable<Job> = oneAtATime(
     waitUntil<Claim>(
-      defer(() => journal.claim([...inHand])),
+      defer(() => (endedMoves < maxEndedMoves ? journal.claim([...inHand]) : of(untilLetGo))),
       merge(changes$, letGo$),
     ).pipe(
       map(({ job }) => job),
@@ -136,9 +142,9 @@ export const drive$ = (deps: DriveDeps): Observable<never> => {
         return timer(restMs).pipe(takeUntil(stop$), ignoreElements())
       }),
     )
-  const letGo = (job: Job): Observable<never> =>
+  const letGo = (jobId: number): Observable<never> =>
     defer(() => {
-      inHand.delete(job.jobId)
+      inHand.delete(jobId)
       letGo$.next()
       return EMPTY
     })
@@ -153,21 +159,32 @@ export const drive$ = (deps: DriveDeps): Observable<never> => {
           }),
         ),
         // What is handed on stays in hand until it is through, downstream, where it holds no slot.
-        defer(() => (handedOn ? EMPTY : letGo(job))),
+        defer(() => (handedOn ? EMPTY : letGo(job.jobId))),
       )
     }),
     // Never at once: a repeat without a pause would pile up on the stack.
     repeat({ delay: () => timer(0).pipe(takeUntil(stop$)) }),
   )
 
+  const settled = (ended: EndedJob): Observable<never> =>
+    defer(() => {
+      const moves = ended.job.moves.length
+      endedMoves += moves
+      return contained(defer(() => settleJob(ended))).pipe(
+        finalize(() => {
+          endedMoves -= moves
+        }),
+        ignoreElements(),
+      )
+    })
   const afterSlot = (step: JobStep): Observable<never> =>
     step.kind === 'ended'
-      ? contained(defer(() => settleJob(step))).pipe(ignoreElements())
-      : timer(step.forMs).pipe(takeUntil(stop$), ignoreElements())
+      ? concat(settled(step), letGo(step.job.jobId))
+      : concat(timer(step.forMs).pipe(takeUntil(stop$), ignoreElements()), letGo(step.jobId))
 
   return range(0, slots).pipe(
     mergeMap(() => slotLoop),
-    mergeMap(step => concat(afterSlot(step), letGo(step.job))),
+    mergeMap(afterSlot),
   )
 }
 

@@ -14,6 +14,8 @@ import type { Logger } from './telemetry/logger'
 
 /** After an unforeseen error a batch rests so long, ms. */
 const restMs = 5_000
+/** Fifty full batches, at about 200 bytes a move. */
+const maxEndedMoves = 500_000
 
 /** Variables that a command which calls the provider cannot do without. */
 export const providerVariables = ['accessKeyId', 'accessKeySecret'] as const
@@ -85,4 +87,5 @@ export const policies = (config: Config): DriverPolicies => ({
   refusals: defaultRefusalPolicy,
   lookUpMaxDevices: config.lookupMaxDevices,
   restMs,
+  maxEndedMoves,
 })

@@ -41,7 +41,7 @@ export interface AwaitEndDeps {
   readonly stop$: Observable<unknown>
 }
 
-/** Told so often, over ten minutes, that a job does not exist, one believes it. */
+/** Told so often in a row, over ten minutes, that a job does not exist, one believes it. */
 const maxDenials = 8
 const firstDenialPauseMs = 5_000
 
@@ -70,7 +70,10 @@ export const createAwaitEnd = (
     const ask = defer(() => calls.query(providerJobId)).pipe(
       concatMap(result => journal.spent(jobId, 1).pipe(map(() => result))),
       concatMap((result): Observable<ProviderStatus | 'held'> => {
-        if (result.ok) return of(result.value.status)
+        if (result.ok) {
+          denials = 0
+          return of(result.value.status)
+        }
         if (!isDenial(result)) return EMPTY
         denials += 1
         // Such a job would spend a call at each look, and never end.

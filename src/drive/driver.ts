@@ -22,6 +22,8 @@ export interface DriverPolicies {
   readonly lookUpMaxDevices: number
   /** Rest of a batch after an unforeseen error, ms. */
   readonly restMs: number
+  /** Moves of ended jobs kept in memory until their results are had. */
+  readonly maxEndedMoves: number
 }
 
 export interface DriverDeps {
@@ -89,6 +91,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
             runJob,
             settleJob,
             restMs: policies.restMs,
+            maxEndedMoves: policies.maxEndedMoves,
             observe,
             stop$,
           })

@@ -12,7 +12,7 @@ import type { AccountView } from './account-view'
 /** The batch is not to be created again before so long. It needs no slot meanwhile. */
 export interface PutOffJob {
   readonly kind: 'put-off'
-  readonly job: Job
+  readonly jobId: number
   readonly forMs: number
 }
 
@@ -83,7 +83,7 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
         if (kind === 'slots-full') view.outdate()
         return concat<[never, PutOffJob]>(
           then(journal.notCreated(jobId, why, decision.counted)),
-          of({ kind: 'put-off', job, forMs: decision.afterMs }),
+          of({ kind: 'put-off', jobId, forMs: decision.afterMs }),
         )
       case 'wait-for-account':
         return then(journal.notCreated(jobId, why, false))

@@ -47,6 +47,7 @@ export const createWorld = (
         lookUpMaxDevices: 1_000,
         refusals: defaultRefusalPolicy,
         restMs: 5_000,
+        maxEndedMoves: 500_000,
       },
       quota: { shared: 2, perOperation: { create: 2, detail: 5, query: 10, list: 5, provisioning: 50 } },
       callTimeoutMs: 20_000,

@@ -88,6 +88,7 @@ export interface VirtualDriverOptions {
   readonly journalLatencyMs?: number
   readonly quotaJobs?: number
   readonly lookUpMaxDevices?: number
+  readonly maxEndedMoves?: number
   /** Stands in front of the journal the driver sees. */
   readonly journal?: (journal: DriveJournal) => DriveJournal
 }
@@ -148,6 +149,7 @@ export const createVirtualDriver = (provider: JobApi, options: VirtualDriverOpti
       refusals: defaultRefusalPolicy,
       lookUpMaxDevices: options.lookUpMaxDevices ?? 1_000,
       restMs: 5_000,
+      maxEndedMoves: options.maxEndedMoves ?? 500_000,
     },
     observe: event => events.push(event),
     random,

@@ -38,6 +38,26 @@ describe('polls', () => {
     expect([...provider.sent.values()].every(times => times === 1)).toBe(true)
   })
 
+  it('denied now and then, with answers in between, leave the job in its slot', () => {
+    const { counts, driver } = runVirtualDriver(
+      6 * hour,
+      {
+        jobMs: () => 3 * hour,
+        onCall: (operation, n) => {
+          const isDenied = operation === 'list' ? n > 1 : operation === 'query' && n % 3 === 0
+          return isDenied ? { kind: 'unknown', code: 'iot.made.up' } : 'ok'
+        },
+      },
+      {},
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+      },
+    )
+    expect(driver.seen('job-held')).toBe(0)
+    expect(counts).toMatchObject({ moved: 10, held: 0, gap: 0 })
+  })
+
   it('go on by Query, and List is asked only once a minute, where List is refused', () => {
     const { provider, counts } = runVirtualDriver(
       hour,

@@ -123,6 +123,29 @@ describe('the results of an ended job', () => {
     expect(provider.audit.maxCallsInAnySecond()).toBeLessThanOrEqual(2)
   })
 
+  it('that cannot be fetched do not fill the memory: nothing more is claimed until some of them are settled', () => {
+    let reachable = false
+    let created = 0
+    const { counts, driver } = runVirtualDriver(
+      8 * hour,
+      { onFetch: () => (reachable ? 'ok' : 'unreachable') },
+      { batchMaxDevices: 100, maxEndedMoves: 1_000 },
+      ({ journal, start }, provider) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 6_000)
+        start()
+        timer(hour).subscribe(() => {
+          created = provider.jobs.length
+          reachable = true
+        })
+      },
+    )
+    // What was open when the bound was met comes on top.
+    expect(created).toBeGreaterThanOrEqual(10)
+    expect(created).toBeLessThanOrEqual(20)
+    expect(counts).toMatchObject({ moved: 6_000, gap: 0 })
+    expect(driver.driver.openJobs()).toMatchObject({ own: 0 })
+  })
+
   it('are not waited for when it is time to stop', () => {
     let completedAt = 0
     runVirtualDriver(hour, { onFetch: () => 'unreachable' }, {}, ({ journal, driver, stop }) => {
