@@ -1,4 +1,4 @@
-import { lookAlikeKey } from './look-alike'
+import { type ListedRoute, lookAlikeKey } from './look-alike'
 import type { RouteFields } from './route'
 
 /** A job as the provider's List shows it. */
@@ -7,6 +7,7 @@ export interface ListedLike {
   readonly productKey: string
   readonly sourceInstanceId: string
   readonly strategy: number
+  /** Empty: not shown. */
   readonly targetInstanceIds: readonly string[]
   /** null: not shown. */
   readonly targetUid: string | null
@@ -46,8 +47,12 @@ export const undecidable = (
   }
 }
 
+/** What is not shown may be the same: a job that is passed over counts as absent, and an absent one is created again. */
+const shown = (listed: ListedLike, { route }: UnansweredJob): ListedRoute =>
+  listed.targetInstanceIds.length > 0 ? listed : { ...listed, targetInstanceIds: route.targetInstanceIds }
+
 const isSame = (listed: ListedLike, job: UnansweredJob): boolean =>
-  lookAlikeKey(listed) === lookAlikeKey(job.route) &&
+  lookAlikeKey(shown(listed, job)) === lookAlikeKey(job.route) &&
   listed.total === job.total &&
   (listed.targetUid === null || job.route.targetUid === null || listed.targetUid === job.route.targetUid)
 

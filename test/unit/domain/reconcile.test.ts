@@ -40,6 +40,10 @@ describe('findCandidates', () => {
     expect(find([listed({ providerJobId: 'other', total: 3 }), listed()])).toEqual(['job-1'])
   })
 
+  it('finds one of which List shows no targets: passed over, it would be created again', () => {
+    expect(find([listed({ targetInstanceIds: [] })])).toEqual(['job-1'])
+  })
+
   it.each<[string, Partial<ListedLike>]>([
     ['product', { productKey: 'other' }],
     ['source', { sourceInstanceId: 'other' }],
