@@ -52,7 +52,11 @@ export const deleteTopics = (topics: readonly string[]): Promise<void> =>
 
 /** Produces records as they are; of several for one partition the order is kept. */
 export const produceRecords = async (topic: string, records: readonly Message[]): Promise<void> => {
-  const producer = testKafka().producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  // Idempotent: of a send that one partition refuses (no leader yet) all of it is sent again.
+  const producer = testKafka().producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    idempotent: true,
+  })
   await producer.connect()
   try {
     await producer.send({ topic, acks: -1, messages: [...records] })
