@@ -31,19 +31,19 @@ import {
 import type { Observe } from './domain/flow-event'
 import type { Job } from './domain/job'
 import type { EndedJob } from './drive/await-end'
+import type { Containment } from './drive/containment'
 import type { JobStep } from './drive/run-job'
 import { createTurnstile } from './operators/one-at-a-time'
 import { waitUntil } from './operators/wait-until'
-import {
-  type Changes,
-  type Claim,
-  type DriveJournal,
-  type IntakeJournal,
-  LeaseLostError,
-  type OutcomeSink,
-  type RequestSource,
-  type SinkSession,
-  type SourceChunk,
+import type {
+  Changes,
+  Claim,
+  DriveJournal,
+  IntakeJournal,
+  OutcomeSink,
+  RequestSource,
+  SinkSession,
+  SourceChunk,
 } from './ports'
 
 // ── intake$ ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -98,8 +98,8 @@ export interface DriveDeps {
   readonly runJob: (job: Job) => Observable<JobStep>
   /** `settle-job.ts` */
   readonly settleJob: (ended: EndedJob) => Observable<unknown>
-  /** A batch whose step failed in an unforeseen way rests for so long before it is taken up again, ms. */
-  readonly restMs: number
+  /** An unforeseen error stops one batch, or one claim, for a while. */
+  readonly contained: Containment
   /** Moves of ended jobs, kept in memory until their results are had: from so many on nothing more is claimed. */
   readonly maxEndedMoves: number
   readonly observe: Observe
@@ -109,9 +109,9 @@ export interface DriveDeps {
 
 const untilLetGo: Claim = { kind: 'idle', wakeInMs: null }
 
-/** Emits nothing. Errors when the lease is lost; any other error stops one batch, or one claim, for a while. */
+/** Emits nothing. Errors when the lease is lost; any other is contained. */
 export const drive$ = (deps: DriveDeps): Observable<never> => {
-  const { journal, changes$, slots, runJob, settleJob, restMs, maxEndedMoves, observe, stop$ } = deps
+  const { journal, changes$, slots, runJob, settleJob, contained, maxEndedMoves, observe, stop$ } = deps
   /** Batches in a slot or being settled: the journal offers every other unfinished one again. */
   const inHand = new Set<number>()
   let endedMoves = 0
@@ -133,15 +133,6 @@ export const drive$ = (deps: DriveDeps): Observable<never> => {
     ),
   )
 
-  /** One thing that goes wrong stops only itself: the batch rests, and is claimed again as unfinished. */
-  const contained = <T>(work: Observable<T>): Observable<T> =>
-    work.pipe(
-      catchError((error: unknown) => {
-        if (error instanceof LeaseLostError) throw error
-        observe({ kind: 'defect', flow: 'drive', error })
-        return timer(restMs).pipe(takeUntil(stop$), ignoreElements())
-      }),
-    )
   const letGo = (jobId: number): Observable<never> =>
     defer(() => {
       inHand.delete(jobId)
@@ -149,11 +140,13 @@ export const drive$ = (deps: DriveDeps): Observable<never> => {
       return EMPTY
     })
 
-  const slotLoop = contained(claimNext).pipe(
+  const slotLoop = claimNext.pipe(
+    contained(),
     concatMap(job => {
       let handedOn = false
       return concat(
-        contained(defer(() => runJob(job))).pipe(
+        defer(() => runJob(job)).pipe(
+          contained(),
           tap(() => {
             handedOn = true
           }),
@@ -170,7 +163,8 @@ export const drive$ = (deps: DriveDeps): Observable<never> => {
     defer(() => {
       const moves = ended.job.moves.length
       endedMoves += moves
-      return contained(defer(() => settleJob(ended))).pipe(
+      return defer(() => settleJob(ended)).pipe(
+        contained(),
         finalize(() => {
           endedMoves -= moves
         }),

@@ -8,6 +8,7 @@ import {
   defer,
   EMPTY,
   expand,
+  first,
   map,
   type Observable,
   of,
@@ -40,6 +41,8 @@ export interface AccountView {
    * nothing; one that is refused for the account is done again.
    */
   fresh(): Observable<void>
+  /** Emits once somebody has looked from now on. */
+  lookFromNow(): Observable<void>
   /** The next `fresh()` looks again: a create was refused for want of a slot. */
   outdate(): void
   /**
@@ -153,6 +156,14 @@ export const createAccountView = ({
               map(() => undefined),
             ),
       ),
+    lookFromNow: () =>
+      defer(() => {
+        const since = asyncScheduler.now()
+        return looks$.pipe(
+          first(look => look.sentAt >= since),
+          map(() => undefined),
+        )
+      }),
     outdate: () => {
       isOutdated = true
     },

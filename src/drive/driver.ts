@@ -8,6 +8,7 @@ import { createJobSlots, type JobSlots } from '../operators/slots'
 import { drive$ } from '../pipeline'
 import type { Changes, DriveJournal, JobApi, Operation } from '../ports'
 import { createAccountView } from './account-view'
+import { createContainment } from './containment'
 import { createProviderCalls } from './provider-calls'
 import { createRunJob } from './run-job'
 import { createSettleJob } from './settle-job'
@@ -63,11 +64,13 @@ export const createDriver = (deps: DriverDeps): Driver => {
           const calls = createProviderCalls({ api: api(mayCall), limiter, mayCall, observe })
           const view = createAccountView({ calls, slots, capacity, meanJobMs, onError: failedLook(observe) })
           const { createSettleMs, refusals, attempts } = policies
+          const contained = createContainment({ restMs: policies.restMs, observe, stop$ })
           const runJob = createRunJob({
             journal,
             calls,
             slots,
             view,
+            contained,
             observe,
             random,
             policy: refusals,
@@ -90,7 +93,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
             slots: capacity,
             runJob,
             settleJob,
-            restMs: policies.restMs,
+            contained,
             maxEndedMoves: policies.maxEndedMoves,
             observe,
             stop$,

@@ -28,6 +28,7 @@ import type { JobSlots, Slot } from '../operators/slots'
 import type { CallFailure, DriveJournal } from '../ports'
 import type { AccountView } from './account-view'
 import { createAwaitEnd, type EndedJob } from './await-end'
+import type { Containment } from './containment'
 import type { ProviderCalls } from './provider-calls'
 import { createReconciliation } from './reconcile-job'
 import { createRefuseBatch, type PutOffJob } from './refuse-batch'
@@ -40,6 +41,7 @@ export interface RunJobDeps {
   readonly calls: ProviderCalls
   readonly slots: JobSlots
   readonly view: AccountView
+  readonly contained: Containment
   readonly observe: Observe
   readonly random: () => number
   readonly policy: RefusalPolicy
@@ -51,7 +53,7 @@ export interface RunJobDeps {
 }
 
 export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobStep>) => {
-  const { journal, slots, view, calls, observe, createSettleMs, stop$ } = deps
+  const { journal, slots, view, calls, contained, observe, createSettleMs, stop$ } = deps
   const reconcile = createReconciliation(deps)
   const refuse = createRefuseBatch(deps)
   const awaitEnd = createAwaitEnd(deps)
@@ -144,6 +146,13 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
       )
     })
 
+  /** After an unforeseen error its job may be open all the same: it keeps the slot until a look would count it. */
+  const holding = (slot: Slot, work: Observable<JobStep>): Observable<JobStep> =>
+    work.pipe(
+      contained(view.lookFromNow()),
+      finalize(() => slot.release()),
+    )
+
   /** Looks on while it waits: other people's jobs may hold every slot, and nobody else would see them end. */
   const enter = defer(() => merge(slots.enter(), view.looks$.pipe(ignoreElements())).pipe(take(1)))
 
@@ -151,14 +160,14 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
     view.fresh().pipe(
       concatMap(() => enter),
       takeUntil(stop$),
-      concatMap(slot => create(job, slot).pipe(finalize(() => slot.release()))),
+      concatMap(slot => holding(slot, create(job, slot))),
     )
 
   const resume = (job: Job, work: (slot: Slot) => Observable<JobStep>): Observable<JobStep> =>
     defer(() => {
       const slot = slots.adopt()
       observe({ kind: 'job-resumed', jobId: job.jobId, status: job.status })
-      return work(slot).pipe(finalize(() => slot.release()))
+      return holding(slot, work(slot))
     })
 
   return job => {

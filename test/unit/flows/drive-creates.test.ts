@@ -1,4 +1,4 @@
-import { map, timer } from 'rxjs'
+import { defer, map, throwError, timer } from 'rxjs'
 import { refusing } from '../../support/refusing'
 import type { CallFault } from '../../support/simulated-wire'
 import { appendDevices, routeTo, runVirtualDriver } from '../../support/virtual-driver'
@@ -68,6 +68,38 @@ describe('creates', () => {
     // The held one keeps no slot.
     expect(provider.jobs).toHaveLength(12)
     expect(driver.driver.openJobs()).toMatchObject({ own: 0 })
+  })
+
+  it('whose answer cannot be stored keep their slot: the job may be open', () => {
+    let tries = 0
+    const { provider, counts, driver, movedTwice } = runVirtualDriver(
+      hour,
+      // The limit is ours alone here: whatever is sent too much gets through.
+      { maxOpenJobs: 100 },
+      {
+        quotaJobs: 2,
+        journal: real => ({
+          ...real,
+          created: (jobId, providerJobId) =>
+            defer(() => {
+              tries += 1
+              return tries === 3
+                ? throwError(() => new Error('made to fail'))
+                : real.created(jobId, providerJobId)
+            }),
+        }),
+      },
+      ({ journal, start }, simulated) => {
+        simulated.startForeignJob(routeTo('iot-foreign'), 10, hour)
+        for (let route = 0; route < 8; route += 1)
+          appendDevices(journal, routeTo(`iot-t${route}`), `r${route}`, 10)
+        start()
+      },
+    )
+    expect(driver.seen('defect')).toBe(1)
+    expect(provider.maxOpenJobs()).toBe(2)
+    expect(counts).toMatchObject({ moved: 80, gap: 0 })
+    expect(movedTwice).toEqual([])
   })
 
   it('refused with an unknown code after all they did run are found, not sent again', () => {
