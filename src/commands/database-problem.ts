@@ -1,5 +1,6 @@
 import { isNativeError } from 'node:util/types'
 import { TransientError } from '../ports'
+import { NewerDatabaseError } from '../postgres/migrate'
 import { CommandError, exitCode } from './exit-code'
 
 /** What to do about it, by SQLSTATE or by the system's own code. */
@@ -7,6 +8,10 @@ const cures: readonly (readonly [RegExp, string])[] = [
   [/^(28P01|28000)$/, 'Check the user and the password in DATABASE_URL, and what pg_hba.conf lets in.'],
   [/^3D000$/, 'Create the database first, or correct its name in DATABASE_URL.'],
   [/^42501$/, 'Let this user create schemas in the database, or migrate as its owner.'],
+  [
+    /^(42P01|42703|3F000)$/,
+    'Run `device-move migrate`: its schema was not made, or is older than this release.',
+  ],
   [
     /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_|ERR_TLS_)/,
     'Give the server’s certificate authority as sslrootcert in DATABASE_URL.',
@@ -18,6 +23,7 @@ const passwordMissing = /password must be a (non-empty )?string/
 
 const adviceFor = (error: Error): string | null => {
   if (error instanceof TransientError) return reachIt
+  if (error instanceof NewerDatabaseError) return 'Run the newer release.'
   const code = 'code' in error ? String(error.code) : ''
   const [, cure] = cures.find(([codes]) => codes.test(code)) ?? []
   return cure ?? (passwordMissing.test(error.message) ? 'Give a password in DATABASE_URL.' : null)
@@ -42,3 +48,7 @@ export const databaseProblem = (error: unknown, url: string): CommandError => {
     usageCodes.test(code) ? exitCode.usage : exitCode.failed,
   )
 }
+
+/** The same for what an operator can cure; null for an error that nobody foresaw. */
+export const knownDatabaseProblem = (error: unknown, url: string): CommandError | null =>
+  isNativeError(error) && adviceFor(error) !== null ? databaseProblem(error, url) : null

@@ -2,8 +2,10 @@ import { startMain } from '../main'
 import { createLogger } from '../telemetry/logger'
 import { providerVariables } from '../wiring'
 import { configured } from './configured'
+import { knownDatabaseProblem } from './database-problem'
 import { exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
+import { listenProblem } from './listen-problem'
 import { redact } from './redact'
 import { stopWithin } from './stop-within'
 
@@ -15,9 +17,11 @@ export const runCommand = async ({ migrate }: { readonly migrate: boolean }): Pr
   const running = startMain(config, { migrate, logger })
   const ended = await Promise.race([signal, running.failed])
   if (ended !== 'SIGINT' && ended !== 'SIGTERM') {
-    logger.fatal({ err: ended }, 'cannot go on')
+    const problem =
+      listenProblem(ended, 'HTTP_HOST or HTTP_PORT') ?? knownDatabaseProblem(ended, config.databaseUrl ?? '')
+    logger.fatal(problem === null ? { err: ended } : { reason: problem.message }, 'cannot go on')
     await running.stop()
-    return exitCode.failed
+    return problem?.status ?? exitCode.failed
   }
   logger.info({ signal: ended }, 'stopping')
   logger.info({ how: await stopWithin(running) }, 'stopped')

@@ -6,6 +6,7 @@ import { parseSimulatorOptions } from '../simulator/options'
 import { createSimulator } from '../simulator/simulator'
 import { CommandError, exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
+import { listenProblem } from './listen-problem'
 
 /** One flag an option of the simulator's table, so that the two cannot differ. */
 export const addSimulatorFlags = (command: Command): Command => {
@@ -50,7 +51,11 @@ export const simulateCommand = async (flags: Readonly<Record<string, unknown>>):
     throw new CommandError(`--port ${String(port)}: must be from 0 to 65535`, exitCode.usage)
   const simulator = createSimulator(options)
   const signal = firstSignal()
-  const { url } = await simulator.listen(number, typeof host === 'string' ? host : '127.0.0.1')
+  const { url } = await simulator
+    .listen(number, typeof host === 'string' ? host : '127.0.0.1')
+    .catch((error: unknown) => {
+      throw listenProblem(error, '--host or --port') ?? error
+    })
   console.log(JSON.stringify({ listening: url }))
   await signal
   await simulator.close()

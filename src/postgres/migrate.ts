@@ -23,6 +23,11 @@ const knownNames = async (): Promise<Set<string>> => {
   return new Set(files.filter(file => file.endsWith('.sql')).map(file => file.replace(/\.sql$/, '')))
 }
 
+/** Migrations go forward only, so nothing but the newer release can work on it. */
+export class NewerDatabaseError extends Error {
+  override readonly name = 'NewerDatabaseError'
+}
+
 /** Throws when the database has migrations this code does not know. */
 const refuseNewer = async (client: Client): Promise<void> => {
   const table = `${ledgerSchema}.${ledgerTable}`
@@ -35,9 +40,7 @@ const refuseNewer = async (client: Client): Promise<void> => {
   const { rows } = await client.query<{ name: string }>(`select name from ${table} order by id`)
   const newer = rows.map(row => row.name).filter(name => !known.has(name))
   if (newer.length > 0)
-    throw new Error(
-      `the database is newer than this release: it has ${newer.join(', ')}. Run the newer release.`,
-    )
+    throw new NewerDatabaseError(`the database is newer than this release: it has ${newer.join(', ')}`)
 }
 
 const apply = async (client: Client, log: (line: string) => void): Promise<MigrateResult> => {
@@ -60,7 +63,8 @@ const apply = async (client: Client, log: (line: string) => void): Promise<Migra
 
 /**
  * Brings the schema of the database at `url` up to this release, and lets the role of analysts read the views.
- * Waits for a migration under way elsewhere. Throws `TransientError` when the database cannot be reached.
+ * Waits for a migration under way elsewhere. Throws `TransientError` when the database cannot be reached,
+ * `NewerDatabaseError` when a newer release has migrated it.
  */
 export const migrate = async (
   url: string,

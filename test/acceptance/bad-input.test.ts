@@ -127,6 +127,11 @@ describeKafka('bad input', () => {
   }, 240_000)
 })
 
+interface Listen {
+  readonly host?: string
+  readonly port?: string
+}
+
 describeKafka('a service that cannot start as configured', () => {
   let deployment: Deployment
 
@@ -170,14 +175,45 @@ describeKafka('a service that cannot start as configured', () => {
     expect(service.stderr.join('\n')).not.toContain('hunter2')
   })
 
+  /** The one line that says why the service ended; what is expected to happen comes without a stack. */
+  const whyEnded = (service: ReturnType<typeof startCli>): string => {
+    const last = JSON.parse(service.stderr.at(-1) ?? '{}') as { msg?: string; reason?: string }
+    expect(last.msg).toBe('cannot go on')
+    expect(service.stderr.join('\n')).not.toContain('    at ')
+    return last.reason ?? ''
+  }
+
   it('ends at once for a wrong password, without repeating it', async () => {
     deployment = await createDeployment(quick)
     const url = new URL(deployment.databaseUrl)
     url.password = 'hunter2'
     const service = startCli(['run'], { ...deployment.environment, DATABASE_URL: url.href })
     expect(await service.ended).toBe(1)
-    expect(service.stderr.join('\n')).toMatch(/password/)
+    expect(whyEnded(service)).toMatch(/password authentication failed.*\. Check the user and the password in/)
     expect(service.stderr.join('\n')).not.toContain('hunter2')
+  })
+
+  it('ends for a schema that nobody made, with --no-migrate', async () => {
+    deployment = await createDeployment(quick)
+    const service = startCli(['run', '--no-migrate'], deployment.environment)
+    expect(await service.ended).toBe(1)
+    expect(whyEnded(service)).toMatch(/does not exist\. Run `device-move migrate`/)
+  })
+
+  it.each([
+    ['a port that is taken', 1, { port: 'taken' }, /another process listens there\. Change HTTP_HOST/],
+    ['an address of elsewhere', 2, { host: '192.0.2.1' }, /no address of this machine\. Change HTTP_HOST/],
+    ['a host that is none', 2, { host: 'nowhere.invalid' }, /there is no such host\. Change HTTP_HOST/],
+  ])('ends for %s', async (_what, status, { port, host = '127.0.0.1' }: Listen, why) => {
+    deployment = await createDeployment(quick)
+    const taken = new URL(deployment.simulatorUrl).port
+    const service = startCli(['run'], {
+      ...deployment.environment,
+      HTTP_HOST: host,
+      HTTP_PORT: port === 'taken' ? taken : '0',
+    })
+    expect(await service.ended).toBe(status)
+    expect(whyEnded(service)).toMatch(why)
   })
 
   it('ends for a database that is newer than the code', async () => {
@@ -194,7 +230,7 @@ describeKafka('a service that cannot start as configured', () => {
     await client.end()
     const service = deployment.run()
     expect(await service.ended).toBe(1)
-    expect(service.stderr.join('\n')).toMatch(/newer/)
+    expect(whyEnded(service)).toMatch(/the database is newer than this release: it has 9999_future\. Run the/)
   })
 })
 
@@ -236,6 +272,16 @@ describe('the command line', () => {
       expect(cli.stderr.join('\n')).not.toBe('')
     },
   )
+
+  it('says in one sentence that the simulator’s port is taken', async () => {
+    const first = startCli(['simulate'])
+    const { listening } = JSON.parse(await first.line(line => line.startsWith('{'))) as { listening: string }
+    const second = startCli(['simulate', '--port', new URL(listening).port])
+    expect(await second.ended).toBe(1)
+    expect(second.stderr).toEqual([expect.stringMatching(/another process listens there\. Change --host or/)])
+    first.kill('SIGTERM')
+    expect(await first.ended).toBe(0)
+  })
 
   it('migrates, twice', async () => {
     const database = await createTestDatabase()
