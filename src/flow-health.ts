@@ -2,6 +2,9 @@
 
 export type FlowName = 'intake' | 'drive' | 'publish'
 
+/** What is done again on its own. `list`: the provider's List, whose troubles are the provider's, not a flow's. */
+export type StepName = FlowName | 'list'
+
 /**
  * `starting`: makes sure that the database is the one it published from. `retrying`: a step fails and is done again.
  * `stopped`: waits for somebody. `ended`: told to, or its source has ended.
@@ -16,10 +19,10 @@ export interface FlowHealth {
 
 export interface FlowBook {
   is(flow: FlowName, state: Exclude<FlowState, 'retrying'>): void
-  /** A step has failed. False if it had failed for the same reason before: no news. */
-  failed(flow: FlowName, problem: string): boolean
+  /** A step has failed. False if it had failed for the same reason before (`code`, else the text): no news. */
+  failed(step: StepName, problem: string, code?: string | null): boolean
   /** A step has worked. True if one had failed before. */
-  worked(flow: FlowName): boolean
+  worked(step: StepName): boolean
   read(): Readonly<Record<FlowName, FlowHealth>>
 }
 
@@ -31,9 +34,9 @@ export const allStopped = (problem: string): Readonly<Record<FlowName, FlowHealt
 
 export const createFlowBook = (): FlowBook => {
   const states = new Map<FlowName, Exclude<FlowState, 'retrying'>>()
-  const problems = new Map<FlowName, string>()
+  const problems = new Map<StepName, { readonly text: string; readonly reason: string }>()
   const read = (flow: FlowName): FlowHealth => {
-    const problem = problems.get(flow) ?? null
+    const problem = problems.get(flow)?.text ?? null
     const state = states.get(flow) ?? 'starting'
     return { state: problem !== null && state === 'running' ? 'retrying' : state, problem }
   }
@@ -43,13 +46,15 @@ export const createFlowBook = (): FlowBook => {
       states.set(flow, state)
       // What went wrong before belongs to what it was then.
       problems.delete(flow)
+      if (flow === 'drive') problems.delete('list')
     },
-    failed: (flow, problem) => {
-      const isNews = problems.get(flow) !== problem
-      problems.set(flow, problem)
+    failed: (step, problem, code) => {
+      const reason = code ?? problem
+      const isNews = problems.get(step)?.reason !== reason
+      problems.set(step, { text: problem, reason })
       return isNews
     },
-    worked: flow => problems.delete(flow),
+    worked: step => problems.delete(step),
     read: () => ({ intake: read('intake'), drive: read('drive'), publish: read('publish') }),
   }
 }

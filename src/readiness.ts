@@ -1,10 +1,11 @@
 /** Able to take requests in and to let outcomes out, or why not: what `/readyz` says. */
 import type { SourceHealth } from './ports'
+import { troubleText } from './provider-health'
 import type { ServiceStatus } from './service'
 
 export interface Readiness extends ServiceStatus {
   readonly ready: boolean
-  /** What has to change before it is ready; empty when it is. */
+  /** What has to change before it is ready, and that the provider does not answer, which changes nothing in that. */
   readonly because: readonly string[]
   /** Of the requests topic. */
   readonly source: SourceHealth
@@ -12,7 +13,10 @@ export interface Readiness extends ServiceStatus {
   readonly database: boolean
 }
 
-/** The provider may refuse us for a while without anybody being able to do better: drive's troubles do not count. */
+/**
+ * The provider may be away for a while without another process being able to do better, and requests are taken in all the
+ * while: drive's troubles do not count, but are told.
+ */
 export const readinessOf = (status: ServiceStatus, source: SourceHealth, database: boolean): Readiness => {
   const { intake, publish } = status.flows
   const because: string[] = []
@@ -21,5 +25,7 @@ export const readinessOf = (status: ServiceStatus, source: SourceHealth, databas
     because.push(source.reason ?? 'partitions of the requests topic are not assigned yet')
   for (const { state, problem } of [intake, publish])
     if (problem !== null && state !== 'standing-by' && !because.includes(problem)) because.push(problem)
-  return { ready: because.length === 0, because, source, database, ...status }
+  const ready = because.length === 0
+  if (status.provider !== null) because.push(troubleText(status.provider))
+  return { ready, because, source, database, ...status }
 }

@@ -22,7 +22,7 @@ import {
 } from 'rxjs'
 import type { Observe } from './domain/flow-event'
 import { createDriver, type DriverPolicies } from './drive/driver'
-import { allStopped, createFlowBook, type FlowHealth, type FlowName } from './flow-health'
+import { allStopped, createFlowBook, type FlowHealth, type FlowName, type StepName } from './flow-health'
 import { createRateLimiter, type RateLimiter } from './operators/rate-limit'
 import { retryWithBackoff } from './operators/retry-with-backoff'
 import { type IntakeDeps, intake$, publish$ } from './pipeline'
@@ -40,6 +40,7 @@ import {
   type RequestSource,
   TransientError,
 } from './ports'
+import { createProviderBook, type ProviderBook, type ProviderTrouble, troubleText } from './provider-health'
 import { createPublishOutbox } from './publish-outbox'
 import { resilient } from './resilient'
 import { createRestoreWatch, RestoredDatabaseError } from './restore-watch'
@@ -80,7 +81,9 @@ export interface ServiceStatus {
   /** Jobs open in the account as last seen, and how many there may be. */
   readonly openJobs: { readonly own: number; readonly foreign: number; readonly capacity: number }
   /** The provider's last answer to an operation was that it refuses the account; null when it does not. */
-  readonly accountRefused: { readonly operation: string; readonly code: string } | null
+  readonly accountRefused: ReturnType<ProviderBook['refusal']>
+  /** Why no call has succeeded for a while; null: they do, or none was made. */
+  readonly provider: ProviderTrouble | null
   readonly quota: ReturnType<RateLimiter<Operation>['inUse']>
   readonly flows: Readonly<Record<FlowName, FlowHealth>>
 }
@@ -100,11 +103,11 @@ const describe = (error: unknown): string => (error instanceof Error ? error.mes
 
 export const createService = (parts: ServiceParts): Service => {
   const { random, changes$, sink } = parts
-  const refusals = new Map<string, string>()
+  const provider = createProviderBook()
   const observe: Observe = event => {
-    if (event.kind === 'account-refused') refusals.set(event.operation, event.code)
-    else if (event.kind === 'call-ended' && event.result === 'ok') refusals.delete(event.operation)
     parts.observe(event)
+    const news = provider.notice(event)
+    if (news !== null) parts.observe(news)
   }
   const stop$ = new ReplaySubject<void>(1)
   const intakeEnded$ = new ReplaySubject<void>(1)
@@ -121,7 +124,7 @@ export const createService = (parts: ServiceParts): Service => {
   })
 
   const retrying = <T>(
-    flow: FlowName,
+    flow: StepName,
     shouldRetry: (error: unknown) => boolean,
     maxMs: number,
   ): MonoTypeOperatorFunction<T> => {
@@ -133,7 +136,8 @@ export const createService = (parts: ServiceParts): Service => {
       random,
       onRetry: (error, _attempt, delayMs) => {
         const why = describe(error)
-        observe({ kind: 'retrying', flow, why, delayMs, isNews: book.failed(flow, why) })
+        const code = error instanceof TransientError ? error.code : null
+        observe({ kind: 'retrying', flow, why, delayMs, isNews: book.failed(flow, why, code) })
       },
     })
     return source =>
@@ -147,7 +151,7 @@ export const createService = (parts: ServiceParts): Service => {
   const isTransient = (error: unknown): boolean => error instanceof TransientError
   /** A passing fault is waited out where it happens, so that nothing upstream starts over. */
   const again =
-    (flow: FlowName, maxMs = serverPauseMs) =>
+    (flow: StepName, maxMs = serverPauseMs) =>
     <T>() =>
       retrying<T>(flow, isTransient, maxMs)
   /** Anything else ends the flow, which then starts over from what the journal knows. */
@@ -208,7 +212,7 @@ export const createService = (parts: ServiceParts): Service => {
     observe,
     random,
     stop$,
-    again: again('drive', providerPauseMs),
+    again: again('list', providerPauseMs),
   })
 
   // Also when the lease seems lost: if it is, the lease says so presently and this is dropped; if it only came near
@@ -270,13 +274,14 @@ export const createService = (parts: ServiceParts): Service => {
       ignoreElements(),
     )
 
-  const refusedNow = (): ServiceStatus['accountRefused'] => {
-    const [first] = refusals
-    return first === undefined ? null : { operation: first[0], code: first[1] }
-  }
   const flowsNow = (): ServiceStatus['flows'] => {
     const reason = watch?.reason() ?? null
-    return reason === null ? book.read() : allStopped(reason)
+    if (reason !== null) return allStopped(reason)
+    const flows = book.read()
+    const trouble = provider.trouble()
+    return trouble === null || flows.drive.state !== 'running'
+      ? flows
+      : { ...flows, drive: { state: 'retrying', problem: troubleText(trouble) } }
   }
 
   return {
@@ -287,7 +292,8 @@ export const createService = (parts: ServiceParts): Service => {
       lease: leaseState.kind,
       holder: leaseState.kind === 'standing-by' ? leaseState.holder : null,
       openJobs: { ...driver.openJobs(), capacity: parts.policies.quotaJobs },
-      accountRefused: refusedNow(),
+      accountRefused: provider.refusal(),
+      provider: provider.trouble(),
       quota: limiter.inUse(),
       flows: flowsNow(),
     }),

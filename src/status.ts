@@ -10,7 +10,7 @@ export interface ProcessStatus extends ServiceStatus {
 
 export interface Status {
   readonly at: string
-  /** Jobs are open, or being made or settled. */
+  /** Jobs are open, or being made or settled, and the provider answers. */
   readonly moving: boolean
   /** Why nothing is moving, or is not moving as it could; empty when all is well, or nothing waits. */
   readonly because: readonly string[]
@@ -40,7 +40,7 @@ const ofProcess = ({ flows, source, accountRefused, openJobs }: ProcessStatus): 
 
 const ofDatabase = (
   { lease, routes, heldJobs, moves, nextRetryAt }: DatabaseStatus,
-  isMoving: boolean,
+  isUnderWay: boolean,
 ): string[] => {
   const reasons: string[] = []
   const waiting = moves.pending + moves.retrying + moves.in_flight
@@ -54,7 +54,7 @@ const ofDatabase = (
     reasons.push(
       `batch ${job.batchId} of route ${job.routeId} is held (${plural(job.moves, 'move')}): ${job.heldReason}`,
     )
-  if (!isMoving && moves.pending === 0 && moves.retrying > 0)
+  if (!isUnderWay && moves.pending === 0 && moves.retrying > 0)
     reasons.push(
       `${plural(moves.retrying, 'move')} wait for their next attempt, the first until ${nextRetryAt ?? 'another has ended'}`,
     )
@@ -67,11 +67,12 @@ export const statusOf = (
   process: ProcessStatus | null,
 ): Status => {
   const open = database === null ? 0 : Object.values(database.openJobs).reduce((sum, count) => sum + count, 0)
-  const moving = database !== null && open > database.heldJobs.length
+  const isUnderWay = database !== null && open > database.heldJobs.length
+  const moving = isUnderWay && (process?.provider ?? null) === null
   const because = [
     ...(database === null ? ['the database does not answer'] : []),
     ...(process === null ? [] : ofProcess(process)),
-    ...(database === null ? [] : ofDatabase(database, moving)),
+    ...(database === null ? [] : ofDatabase(database, isUnderWay)),
   ]
   // A restored database is told once, not once a flow.
   return { at: at.toISOString(), moving, because: [...new Set(because)], database, process }

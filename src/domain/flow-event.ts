@@ -21,7 +21,22 @@ export type FlowEvent =
       readonly kind: 'call-ended'
       readonly operation: string
       readonly result: string
+      /** null: it succeeded. */
+      readonly code: string | null
       readonly tookMs: number
+    }
+  /** No call has succeeded since `since` (ISO 8601). Told again when it is for another reason. */
+  | {
+      readonly kind: 'provider-unreachable' | 'provider-throttles'
+      readonly since: string
+      readonly operation: string
+      readonly code: string
+    }
+  /** A call has been answered, after one of those. */
+  | {
+      readonly kind: 'provider-answers'
+      readonly after: 'unreachable' | 'throttled'
+      readonly since: string
     }
   | { readonly kind: 'create-refused'; readonly jobId: number; readonly code: string; readonly next: string }
   | { readonly kind: 'create-unanswered'; readonly jobId: number; readonly why: string }

@@ -9,6 +9,7 @@ import {
   EMPTY,
   expand,
   first,
+  type MonoTypeOperatorFunction,
   map,
   type Observable,
   of,
@@ -62,7 +63,9 @@ export interface AccountViewDeps {
   readonly capacity: number
   /** Mean of earlier jobs; null if there are none. */
   readonly meanJobMs: number | null
-  /** A look that failed and will be done again. */
+  /** Repeats what failed with `TransientError`, after a pause that grows: each try costs a call. */
+  readonly again: <T>() => MonoTypeOperatorFunction<T>
+  /** A look that failed for another reason, and will be done again. */
   readonly onError: (error: unknown) => void
 }
 
@@ -79,6 +82,7 @@ export const createAccountView = ({
   slots,
   capacity,
   meanJobMs,
+  again,
   onError,
 }: AccountViewDeps): AccountView => {
   /** Our open jobs. */
@@ -143,7 +147,7 @@ export const createAccountView = ({
     const oldestOpenAgeMs = Number.isFinite(oldest) ? asyncScheduler.now() - oldest : 0
     return pollIntervalMs({ meanJobMs: length.meanMs(), oldestOpenAgeMs, slots: capacity })
   }
-  const looks$ = createSharedPoll({ look, intervalMs, onError })
+  const looks$ = createSharedPoll({ look, intervalMs, again: again(), onError })
 
   return {
     looks$,

@@ -1,12 +1,12 @@
 /** Puts the drive flow together for one epoch of the lease: calls under the quota, slots, the account's view. */
 import { concatMap, defer, type MonoTypeOperatorFunction, merge, type Observable, Subject } from 'rxjs'
-import type { FlowEvent, Observe } from '../domain/flow-event'
+import type { Observe } from '../domain/flow-event'
 import type { RefusalPolicy } from '../domain/refusal'
 import type { AttemptPolicy } from '../domain/settlement'
 import type { RateLimiter } from '../operators/rate-limit'
 import { createJobSlots, type JobSlots } from '../operators/slots'
 import { drive$ } from '../pipeline'
-import type { Changes, DriveJournal, JobApi, Operation } from '../ports'
+import { type Changes, type DriveJournal, type JobApi, LeaseLostError, type Operation } from '../ports'
 import { createAccountView } from './account-view'
 import { createContainment } from './containment'
 import { createProviderCalls } from './provider-calls'
@@ -36,7 +36,7 @@ export interface DriverDeps {
   readonly observe: Observe
   readonly random: () => number
   readonly stop$: Observable<unknown>
-  /** Repeats what failed with `TransientError`, after a pause, for ever. */
+  /** Repeats a List that failed with `TransientError`, after a pause, for ever. */
   readonly again: <T>() => MonoTypeOperatorFunction<T>
 }
 
@@ -62,7 +62,10 @@ export const createDriver = (deps: DriverDeps): Driver => {
           const capacity = policies.quotaJobs
           slots = createJobSlots({ capacity })
           const calls = createProviderCalls({ api: api(mayCall), limiter, mayCall, observe })
-          const view = createAccountView({ calls, slots, capacity, meanJobMs, onError: failedLook(observe) })
+          const view = createAccountView({
+            ...{ calls, slots, capacity, meanJobMs, again },
+            onError: failedLook(observe),
+          })
           const { createSettleMs, refusals, attempts } = policies
           const contained = createContainment({ restMs: policies.restMs, observe, stop$ })
           const runJob = createRunJob({
@@ -104,11 +107,9 @@ export const createDriver = (deps: DriverDeps): Driver => {
   }
 }
 
+/** Whether a lease is really lost, it says itself presently; the looks go on until then. */
 const failedLook =
   (observe: Observe) =>
   (error: unknown): void => {
-    const event: FlowEvent = {
-      ...{ kind: 'retrying' as const, flow: 'list', why: String(error), delayMs: 0, isNews: true },
-    }
-    observe(event)
+    if (!(error instanceof LeaseLostError)) observe({ kind: 'defect', flow: 'drive', error })
   }

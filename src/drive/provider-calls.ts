@@ -56,7 +56,8 @@ export const createProviderCalls = ({ api, limiter, mayCall, observe }: Provider
       return call.pipe(
         tap(result => {
           const tookMs = asyncScheduler.now() - sentAt
-          observe({ kind: 'call-ended', operation, result: result.ok ? 'ok' : result.kind, tookMs })
+          const [how, code] = result.ok ? ['ok', null] : [result.kind, result.code]
+          observe({ kind: 'call-ended', operation, result: how, code, tookMs })
           if (result.ok) return
           // A look-up can wait, and has its own cap: the others are not to wait for it.
           const paused = operation === 'provisioning' ? operation : 'all'
@@ -98,7 +99,8 @@ export const createProviderCalls = ({ api, limiter, mayCall, observe }: Provider
  * account (credentials, permission, bill), which says nothing of the jobs: it is waited out. The rest stays a value.
  */
 export const transientThrown = <T>(result: CallResult<T>): Observable<CallResult<T>> => {
-  if (!result.ok && passing.has(result.kind)) throw new TransientError(`${result.code}: ${result.message}`)
+  if (!result.ok && passing.has(result.kind))
+    throw new TransientError(`${result.code}: ${result.message}`, { code: result.code })
   return of(result)
 }
 

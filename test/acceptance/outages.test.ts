@@ -1,8 +1,9 @@
 import { Client } from 'pg'
-import { type CliProcess, until } from '../support/cli-process'
+import { type CliProcess, startCli, until } from '../support/cli-process'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { describeKafka, testBrokers } from '../support/kafka'
 import { type RestartableKafka, startRestartableKafka } from '../support/restartable-kafka'
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy'
 
 jest.setTimeout(120_000)
 
@@ -32,6 +33,7 @@ const told = (service: CliProcess, text: string): string[] =>
 describeKafka('a service whose servers fail it', () => {
   let deployment: Deployment
   let kafka: RestartableKafka | null = null
+  let link: TcpProxy | null = null
   const shared = testBrokers()?.join(',')
 
   afterEach(async () => {
@@ -39,6 +41,8 @@ describeKafka('a service whose servers fail it', () => {
     process.env.TEST_KAFKA_BROKERS = shared
     await kafka?.stop()
     kafka = null
+    await link?.close()
+    link = null
   })
 
   const sql = async (text: string): Promise<void> => {
@@ -71,6 +75,31 @@ describeKafka('a service whose servers fail it', () => {
     await untilReady(service)
     expect(told(service, 'No space left on device')).toHaveLength(1)
     await service.line(line => line.includes('"recovered"'))
+  })
+
+  it('says that the provider cannot be reached and since when, stays ready, and goes on when it is back', async () => {
+    deployment = await createDeployment(quick)
+    link = await startTcpProxy(Number(new URL(deployment.simulatorUrl).port))
+    const service = deployment.run({ IOT_ENDPOINT: `http://127.0.0.1:${link.port}` })
+    await deployment.submit(names('before', 20))
+    await deployment.settled(20)
+    link.refuse()
+    link.cut()
+    await deployment.submit(names('during', 20))
+    const line = JSON.parse(await service.line(one => one.includes('"provider-unreachable"')))
+    expect(line).toMatchObject({ level: 'warn', operation: 'list', code: expect.stringMatching(/^E/) })
+    const sentence = `the provider cannot be reached since ${line.since}: ${line.code} (list`
+    expect(await readiness(service)).toEqual({ status: 200, because: [expect.stringContaining(sentence)] })
+    const { url } = JSON.parse(await service.line(one => one.includes('"listening"'))) as { url: string }
+    const status = startCli(['status'], { ...deployment.environment, HTTP_PORT: new URL(url).port })
+    expect(await status.ended).toBe(0)
+    expect(status.stdout.join('\n')).toContain(`Not moving:\n  - drive: ${sentence}`)
+    link.heal()
+    expect(await deployment.settled(40)).toMatchObject({ moved: 40, gap: 0 })
+    await service.line(one => one.includes('"provider-answers"'))
+    expect(await readiness(service)).toEqual({ status: 200, because: [] })
+    expect(told(service, 'provider-unreachable')).toHaveLength(1)
+    expect(told(service, '"list"').filter(one => one.includes('"retrying"'))).toHaveLength(1)
   })
 
   it('notices a silent broker, and goes on when it speaks again', async () => {

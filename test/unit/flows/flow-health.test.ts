@@ -20,6 +20,26 @@ describe('what each flow is doing', () => {
     expect(book.read().drive.problem).toBeNull()
   })
 
+  it('goes by the code, where there is one, whatever the texts', () => {
+    const book = createFlowBook()
+    book.is('drive', 'running')
+    expect(book.failed('drive', 'no answer', 'ECONNRESET')).toBe(true)
+    expect(book.failed('drive', 'not sent', 'ECONNRESET')).toBe(false)
+    expect(book.failed('drive', 'not sent', 'ECONNREFUSED')).toBe(true)
+    expect(book.read().drive.problem).toBe('not sent')
+  })
+
+  it('does not take troubles of the List for those of a flow', () => {
+    const book = createFlowBook()
+    book.is('drive', 'running')
+    expect(book.failed('list', '503')).toBe(true)
+    expect(book.worked('drive')).toBe(false)
+    expect(book.failed('list', '503')).toBe(false)
+    expect(book.read().drive).toEqual({ state: 'running', problem: null })
+    book.is('drive', 'standing-by')
+    expect(book.failed('list', '503')).toBe(true)
+  })
+
   it('forgets what went wrong when it changes hands', () => {
     const book = createFlowBook()
     book.is('drive', 'running')

@@ -1,11 +1,16 @@
 import type { FlowHealth, FlowName } from '../../../src/flow-health'
+import type { ProviderTrouble } from '../../../src/provider-health'
 import { readinessOf } from '../../../src/readiness'
 import type { ServiceStatus } from '../../../src/service'
 
 const well: FlowHealth = { state: 'running', problem: null }
 const idle = { create: 0, detail: 0, query: 0, list: 0, provisioning: 0 }
-const statusWith = (flows: Partial<Record<FlowName, FlowHealth>>): ServiceStatus => ({
+const statusWith = (
+  flows: Partial<Record<FlowName, FlowHealth>>,
+  provider: ProviderTrouble | null = null,
+): ServiceStatus => ({
   ...{ lease: 'held', holder: null, openJobs: { own: 0, foreign: 0, capacity: 10 }, accountRefused: null },
+  provider,
   quota: { shared: 0, perOperation: idle, waiting: idle },
   flows: { intake: well, drive: well, publish: well, ...flows },
 })
@@ -37,8 +42,19 @@ describe('readiness', () => {
     ])
   })
 
-  it('does not depend on the provider', () => {
+  it('does not depend on the provider, but tells of its troubles', () => {
     expect(because(statusWith({ drive: { state: 'retrying', problem: '503' } }), assigned, true)).toEqual([])
+    const away: ProviderTrouble = {
+      ...{ kind: 'unreachable', since: '2026-11-24T08:00:00.000Z', lastAt: '2026-11-24T08:01:00.000Z' },
+      ...{ calls: 7, operation: 'list', code: 'ECONNREFUSED' },
+    }
+    expect(readinessOf(statusWith({}, away), assigned, true)).toMatchObject({
+      ready: true,
+      because: [
+        'the provider cannot be reached since 2026-11-24T08:00:00.000Z: ECONNREFUSED (list, last tried 2026-11-24T08:01:00.000Z)',
+      ],
+    })
+    expect(readinessOf(statusWith({}, away), assigned, false)).toMatchObject({ ready: false })
   })
 
   it('tells of a restored database once', () => {

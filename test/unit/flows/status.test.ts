@@ -30,6 +30,7 @@ const service = (more: Partial<ProcessStatus> = {}): ProcessStatus => ({
   holder: null,
   openJobs: { own: 0, foreign: 0, capacity: 10 },
   accountRefused: null,
+  provider: null,
   quota: {
     shared: 0,
     perOperation: { create: 0, detail: 0, query: 0, list: 0, provisioning: 0 },
@@ -111,6 +112,21 @@ describe('the status', () => {
       expect.stringContaining('refuses the account: SignatureDoesNotMatch (create)'),
       'all 10 slots are taken by jobs that are not ours',
     ])
+  })
+
+  it('does not call it moving while the provider does not answer, and says why', () => {
+    const problem = 'the provider cannot be reached since …'
+    const away = service({
+      provider: {
+        ...{ kind: 'unreachable', since: at.toISOString(), lastAt: at.toISOString(), calls: 3 },
+        ...{ operation: 'list', code: 'ECONNREFUSED' },
+      },
+      flows: { intake: well, drive: { state: 'retrying', problem }, publish: well },
+    })
+    expect(statusOf(at, database({ openJobs: { running: 1 } }), away)).toMatchObject({
+      moving: false,
+      because: [`drive: ${problem}`],
+    })
   })
 
   it('tells of a restored database once, not once a flow', () => {

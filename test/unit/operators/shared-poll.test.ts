@@ -1,4 +1,4 @@
-import { defer, delay, of, throwError } from 'rxjs'
+import { defer, delay, of, retry, throwError, timer } from 'rxjs'
 import { createSharedPoll } from '../../../src/operators/shared-poll'
 import { at, now, record, virtually } from './virtual-time'
 
@@ -80,6 +80,30 @@ describe('createSharedPoll', () => {
         expect(startedAt).toEqual([0, 100, 200])
         expect(errors).toEqual(['look 1', 'look 2'])
         expect(seen).toEqual([[240, 'next', { n: 3, sentAt: 200 }]])
+      })
+    })
+  })
+
+  it('leaves the pace of failed looks to `again`, and does itself what that passes on', () => {
+    virtually(() => {
+      const { look, startedAt } = looks([1, 2, 3])
+      const errors: unknown[] = []
+      const { seen, stop } = record(
+        createSharedPoll({
+          look,
+          intervalMs: () => 100,
+          again: retry({
+            delay: (error: unknown) => (error === 'look 3' ? throwError(() => error) : timer(7)),
+          }),
+          onError: error => errors.push(error),
+        }),
+      )
+      at(200, () => {
+        stop()
+        expect(startedAt).toEqual([0, 7, 14, 114])
+        expect(errors).toEqual(['look 3'])
+        // As of the look that did not fail.
+        expect(seen).toEqual([[154, 'next', { n: 4, sentAt: 114 }]])
       })
     })
   })
