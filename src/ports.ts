@@ -12,7 +12,7 @@ import type { ListedLike } from './domain/reconcile'
 import type { RefusalKind } from './domain/refusal'
 import type { MoveRequest, Rejection, SourcePosition } from './domain/request'
 import type { RouteFields } from './domain/route'
-import type { RouteHold } from './domain/route-hold'
+import type { HoldChange } from './domain/route-hold'
 import type { DeviceResult } from './domain/settlement'
 
 /** Out of reach, busy or restarting: worth doing again after a pause. */
@@ -327,7 +327,7 @@ export interface Lease {
  */
 export interface RouteControl {
   /** Once it has emitted, nobody claims a batch of the route. A reason given again replaces the one before. */
-  hold(routeId: number, reason: string): Observable<RouteHold | null>
+  hold(routeId: number, reason: string): Observable<HoldChange | null>
   /** Drivers look at the route again at once. */
-  release(routeId: number): Observable<RouteHold | null>
+  release(routeId: number): Observable<HoldChange | null>
 }

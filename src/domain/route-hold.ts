@@ -6,6 +6,12 @@ export interface RouteHold {
   readonly heldReason: string | null
 }
 
+/** How a route stands once it was held or released. */
+export interface HoldChange extends RouteHold {
+  /** Before. */
+  readonly wasHeld: boolean
+}
+
 /** Given where nobody said why. */
 export const defaultHoldReason = 'held by an operator'
 

@@ -64,7 +64,7 @@ export const createMutations = ({ token, routes, onChange }: MutationDeps): Muta
       const work = action === 'hold' ? control.hold(routeId, reason) : control.release(routeId)
       const hold = await firstValueFrom(work)
       if (hold === null) return error(404, 'there is no such route')
-      onChange(hold, from)
+      if (hold.heldAt !== null || hold.wasHeld) onChange(hold, from)
       return { status: 200, body: hold }
     } catch (failure) {
       if (failure instanceof TransientError) return unavailable('the database cannot be reached: ask again')

@@ -1,8 +1,11 @@
 import type { Pool, PoolClient } from 'pg'
-import type { RouteHold } from '../domain/route-hold'
+import type { HoldChange, RouteHold } from '../domain/route-hold'
 import type { RouteControl } from '../ports'
 import { lockClaims } from './epoch-guard'
 import { inTransaction } from './in-transaction'
+
+// Not `for update`, which would make intake wait: its rows refer to this one.
+const before = 'select held_at is not null as "wasHeld" from route where route_id = $1 for no key update'
 
 const returning = `returning route_id as "routeId", held_at as "heldAt", held_reason as "heldReason"`
 
@@ -15,11 +18,13 @@ const release = `update route set held_at = null, held_reason = null where route
 const change = async (
   client: PoolClient,
   statement: string,
-  values: readonly unknown[],
-): Promise<RouteHold | null> => {
-  const { rows } = await client.query<RouteHold>(statement, [...values])
+  routeId: number,
+  more: readonly unknown[] = [],
+): Promise<HoldChange | null> => {
+  const [was] = (await client.query<Pick<HoldChange, 'wasHeld'>>(before, [routeId])).rows
+  const [hold] = (await client.query<RouteHold>(statement, [routeId, ...more])).rows
   await client.query(`select pg_notify('device_move', '')`)
-  return rows[0] ?? null
+  return was === undefined || hold === undefined ? null : { ...hold, ...was }
 }
 
 /** Any process may do it: it needs no lease, and holds across take-overs. */
@@ -28,7 +33,7 @@ export const createRouteControl = (pool: Pool): RouteControl => ({
     inTransaction(pool, async client => {
       // A claim under way may have looked before this: behind it, no later one takes anything of the route.
       await lockClaims(client)
-      return change(client, hold, [routeId, reason])
+      return change(client, hold, routeId, [reason])
     }),
-  release: routeId => inTransaction(pool, client => change(client, release, [routeId])),
+  release: routeId => inTransaction(pool, client => change(client, release, routeId)),
 })

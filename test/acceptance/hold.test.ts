@@ -30,7 +30,15 @@ describe('device-move hold and release', () => {
       out: expect.stringMatching(/^Route 1 is held since 20\S+Z: target is full$/),
       err: '',
     })
-    expect(await cli('release', '1')).toEqual({ status: 0, out: 'Route 1 is not held.', err: '' })
+    expect(await cli('hold', '1', '--reason', 'target is down')).toEqual({
+      status: 0,
+      out: expect.stringMatching(
+        /^Route 1 was held already, since 20\S+Z; the reason is now: target is down$/,
+      ),
+      err: '',
+    })
+    expect(await cli('release', '1')).toEqual({ status: 0, out: 'Route 1 is released.', err: '' })
+    expect(await cli('release', '1')).toEqual({ status: 0, out: 'Route 1 was not held.', err: '' })
   })
 
   it.each([
@@ -50,7 +58,7 @@ describe('device-move hold and release', () => {
     const process = startCli([command, '1'], { DATABASE_URL: url })
     expect(await process.ended).toBe(1)
     expect(process.stderr).toHaveLength(1)
-    expect(process.stderr[0]).toMatch(/^The route was not changed\. /)
+    expect(process.stderr[0]).toMatch(/^The route was not changed\. .*\. Check /)
     expect(process.stderr[0]).toContain(why)
     expect(process.stderr.join()).not.toContain('hunter2')
   })

@@ -47,7 +47,12 @@ describe('holding and releasing a route', () => {
       const job = await journey.claimJob()
       await journey.append({ requestId: 'r2', devices: ['dev2'] })
       const held = await firstValueFrom(routes().hold(job.routeId, 'target is full'))
-      expect(held).toEqual({ routeId: job.routeId, heldAt: expect.any(Date), heldReason: 'target is full' })
+      expect(held).toEqual({
+        routeId: job.routeId,
+        heldAt: expect.any(Date),
+        heldReason: 'target is full',
+        wasHeld: false,
+      })
       expect(await route()).toMatchObject({ held_at: held?.heldAt, held_reason: 'target is full' })
       expect(await states()).toEqual(['in_flight', 'held'])
       await journey.finish(job)
@@ -58,13 +63,23 @@ describe('holding and releasing a route', () => {
       expect((await journey.claimJob()).moves.map(({ deviceName }) => deviceName)).toEqual(['dev2'])
     })
 
-    it('changes nothing when done again, but for the reason', async () => {
+    it('changes nothing when done again, but for the reason, and says so', async () => {
       await journey.append({ requestId: 'r1', devices: ['dev1'] })
       const first = await firstValueFrom(routes().hold(1, 'one'))
-      expect(await firstValueFrom(routes().hold(1, 'two'))).toEqual({ ...first, heldReason: 'two' })
+      expect(first).toMatchObject({ wasHeld: false })
+      const second = { ...first, heldReason: 'two', wasHeld: true }
+      expect(await firstValueFrom(routes().hold(1, 'two'))).toEqual(second)
       const free = { routeId: 1, heldAt: null, heldReason: null }
-      expect(await firstValueFrom(routes().release(1))).toEqual(free)
-      expect(await firstValueFrom(routes().release(1))).toEqual(free)
+      expect(await firstValueFrom(routes().release(1))).toEqual({ ...free, wasHeld: true })
+      expect(await firstValueFrom(routes().release(1))).toEqual({ ...free, wasHeld: false })
+    })
+
+    it('lets intake append while a route is being held', async () => {
+      await journey.append({ requestId: 'r1', devices: ['dev1'] })
+      await whileLocked(database.pool, 'select from route for key share', async release => {
+        expect(await firstValueFrom(routes().hold(1, 'x'))).toMatchObject({ heldReason: 'x' })
+        await release()
+      })
     })
 
     it('says when there is no such route', async () => {
@@ -147,13 +162,15 @@ describe('holding and releasing a route', () => {
       const url = await start()
       expect(await post(`${url}/api/routes/1/hold`, json('target is full'))).toEqual({
         status: 200,
-        body: { routeId: 1, heldAt: expect.any(String), heldReason: 'target is full' },
+        body: { routeId: 1, heldAt: expect.any(String), heldReason: 'target is full', wasHeld: false },
       })
       expect(await route()).toMatchObject({ held_reason: 'target is full' })
       expect(await post(`${url}/api/routes/1/release`)).toEqual({
         status: 200,
-        body: { routeId: 1, heldAt: null, heldReason: null },
+        body: { routeId: 1, heldAt: null, heldReason: null, wasHeld: true },
       })
+      expect(await post(`${url}/api/routes/1/release`)).toMatchObject({ body: { wasHeld: false } })
+      // The last changed nothing.
       expect(changes).toEqual([
         [1, 'target is full', '127.0.0.1'],
         [1, null, '127.0.0.1'],
