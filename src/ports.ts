@@ -135,7 +135,8 @@ export interface DriveJournal {
    * transaction whose answer was lost), those that may be open at the provider before those yet to be created. Else appends what is due for re-queueing and claims the best ready route's
    * next batch under the claim rules. One create at a time of routes that look alike (`lookAlikeKey`): with a job
    * before its create's answer none of them is claimed, and of several such jobs (left by a split) only the first is
-   * given, and none while one is in hand. A held one that was certainly not created stops nobody.
+   * given, and none while one is in hand. A held one that was certainly not created stops nobody. One whose adopted job
+   * was another's waits until every later create of a look-alike is answered.
    */
   claim(inHand: readonly number[]): Observable<Claim>
   /**
@@ -148,12 +149,19 @@ export interface DriveJournal {
    * job is then `unknown` and held, and is never sent again by itself.
    */
   created(jobId: number, providerJobId: string): Observable<'stored' | 'clash'>
+  /** As `created`, of a job that List shows: until its result file tells of its devices, it may be another's. */
+  adopted(jobId: number, providerJobId: string): Observable<'stored' | 'clash'>
   /** creating → unknown: no answer, the job may exist. */
   unanswered(jobId: number, why: string): Observable<void>
   /** creating | unknown → claimed: certainly not created. `refused`: count it as a refusal of this batch. */
   notCreated(jobId: number, why: string, refused: boolean): Observable<void>
   /** running → completed | interrupted. */
   ended(jobId: number, as: 'completed' | 'interrupted'): Observable<void>
+  /**
+   * completed | interrupted → unknown: the job it had adopted is another's (`notOurs` from now on). What was kept of that
+   * one is dropped.
+   */
+  disowned(jobId: number): Observable<void>
   /** creating | unknown | claimed → refused, then halves it: two claimed jobs. Only with two devices or more. */
   split(jobId: number, why: string): Observable<void>
   /** Keeps the raw file with its job, compressed, beside those read before; the same content once. */
@@ -162,8 +170,11 @@ export interface DriveJournal {
   keepLookUps(jobId: number, lookUps: readonly LookUp[]): Observable<void>
   /** What is kept so; empty when nothing is. */
   keptLookUps(jobId: number): Observable<readonly LookUp[]>
-  /** Stops one job for a human, with the reason; the others go on. */
-  hold(jobId: number, why: string): Observable<void>
+  /**
+   * Stops one job for a human, with the reason; the others go on. Does nothing to a job that an operator has let go
+   * since it was claimed: then it was held before, and only the answer was lost.
+   */
+  hold(job: Pick<Job, 'jobId' | 'releases'>, why: string): Observable<void>
   /**
    * completed | interrupted | creating | unknown → settled, in one transaction: outcomes, re-queues, released waiters, outbox.
    * `verdicts` covers every move of the job, once.

@@ -8,6 +8,8 @@ import { type BackoffPolicy, retryDelayMs } from './retry-policy'
 export type ResultsAnswer = 'rows' | 'none' | 'refused' | 'strangers' | 'unreadable' | 'unavailable'
 
 export interface ResultsSoFar {
+  /** List gave its JobId: until a file tells of its devices, it may be another's. */
+  readonly isFound: boolean
   readonly ended: 'completed' | 'interrupted'
   /** Every answer so far, at least one, the latest last. */
   readonly answers: readonly ResultsAnswer[]
@@ -20,6 +22,8 @@ export interface ResultsSoFar {
 export type AskDecision =
   | { readonly kind: 'settle' }
   | { readonly kind: 'again'; readonly afterMs: number }
+  /** The job is another's. */
+  | { readonly kind: 'not-ours' }
   /** A human has to look: whatever is done by rule could lose or double a move. */
   | { readonly kind: 'hold' }
 
@@ -45,12 +49,15 @@ const unavailableInARow = (answers: readonly ResultsAnswer[]): number =>
  *
  * A completed job is asked once more for devices without a row. An interrupted job's file is taken as it is, and it
  * need not have one. An answer that no table knows is never taken for "there is no file": after a few tries the job
- * is held, unless an earlier file has told of some devices.
+ * is held, unless an earlier file has told of some devices. A job that was only found is another's if the files that could
+ * be read tell of other devices only; one that the create answered with is ours whatever they tell.
  */
 export const decideOnResults = (so: ResultsSoFar, random: number): AskDecision => {
   const latest = so.answers.at(-1)
   const again = (afterMs: number): AskDecision => ({ kind: 'again', afterMs })
-  const settle: AskDecision = { kind: 'settle' }
+  const isOthers = so.isFound && so.reported === 0 && so.answers.includes('strangers')
+  const decided = (kind: 'settle' | 'hold'): AskDecision => ({ kind: isOthers ? 'not-ours' : kind })
+  const settle = decided('settle')
   if (so.missing === 0) return settle
   switch (latest) {
     case 'rows':
@@ -58,13 +65,13 @@ export const decideOnResults = (so: ResultsSoFar, random: number): AskDecision =
       return count(so.answers, 'rows') < maxFiles ? again(freshFileMs) : settle
     case 'none':
       if (count(so.answers, 'none') < maxFiles) return again(freshFileMs)
-      return so.ended === 'interrupted' || so.reported > 0 ? settle : { kind: 'hold' }
+      return decided(so.ended === 'interrupted' || so.reported > 0 ? 'settle' : 'hold')
     case 'refused':
     case 'strangers':
     case 'unreadable': {
       const tries = count(so.answers, 'refused', 'strangers', 'unreadable')
       if (tries < maxDoubtful) return again(retryDelayMs(tries, random, doubtful))
-      return so.reported > 0 ? settle : { kind: 'hold' }
+      return decided(so.reported > 0 ? 'settle' : 'hold')
     }
     case 'unavailable':
     case undefined:

@@ -41,6 +41,8 @@ export type FlowEvent =
   | { readonly kind: 'create-refused'; readonly jobId: number; readonly code: string; readonly next: string }
   | { readonly kind: 'create-unanswered'; readonly jobId: number; readonly why: string }
   | { readonly kind: 'create-reconciled'; readonly jobId: number; readonly as: 'adopted' | 'absent' }
+  /** The listed job that was adopted is another's: its result file tells of other devices only. */
+  | { readonly kind: 'job-disowned'; readonly jobId: number; readonly providerJobId: string }
   | {
       readonly kind: 'job-created'
       readonly jobId: number

@@ -6,6 +6,7 @@ export type JobStep =
   | 'unanswered'
   | 'notCreated'
   | 'ended'
+  | 'disowned'
   | 'split'
   | 'settle'
   | 'refuse'
@@ -22,6 +23,7 @@ const fits: Readonly<Record<JobStep, Fit>> = {
   unanswered: { from: ['creating'], taken: ['unknown'] },
   notCreated: { from: ['creating', 'unknown'], taken: ['claimed'] },
   ended: { from: ['running'], taken: ['completed', 'interrupted', 'settled'] },
+  disowned: { from: ['completed', 'interrupted'], taken: ['unknown'] },
   split: { from: ['claimed', 'creating', 'unknown'], taken: ['refused'] },
   // From unknown: which job it was nobody knows, but looking up has told of every device.
   settle: { from: ['completed', 'interrupted', 'unknown'], taken: ['settled'] },

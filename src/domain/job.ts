@@ -32,6 +32,15 @@ export interface Job {
   readonly route: RouteFields
   readonly status: JobStatus
   readonly providerJobId: string | null
+  /**
+   * Who found its JobId where its create did not answer with it: until its result file tells of its devices, it may be
+   * another's. null: the create did, or it has none.
+   */
+  readonly foundBy: 'list' | 'operator' | null
+  /** JobIds that were taken for it until their result files told of other devices only. */
+  readonly notOurs: readonly string[]
+  /** How often an operator has let it go. */
+  readonly releases: number
   /** Instant of the intent to create, by the database's clock, ms since 1970; null before it. */
   readonly createStartedAt: number | null
   /** Creates of this batch that were refused as a whole, the batches it was split from included. */

@@ -1,4 +1,4 @@
-import type { BatchMove, JobStatus } from './job'
+import type { BatchMove, Job, JobStatus } from './job'
 import type { Verdict } from './outcome'
 import { refusedVerdicts } from './settlement'
 
@@ -23,18 +23,37 @@ const fits: Readonly<Record<Resolution['kind'], readonly JobStatus[]>> = {
 
 const instead: Partial<Readonly<Record<JobStatus, string>>> = {
   claimed: 'it was certainly not created, so there is nothing to look for',
-  completed: 'its job has ended at the provider, so it exists',
-  interrupted: 'its job has ended at the provider, so it exists',
+  completed: 'its create was answered, and its job has ended at the provider, so it exists',
+  interrupted: 'its create was answered, and its job has ended at the provider, so it exists',
 }
 
+/** What decides whether a resolution fits a job. */
+export interface HeldJob extends Pick<Job, 'status' | 'foundBy' | 'notOurs'> {
+  readonly isHeld: boolean
+  /** JobId that its create was answered with, though another job has it. */
+  readonly clashesWith: string | null
+}
+
+/** A JobId that its create did not answer with may be the wrong one, whatever has become of that job. */
+const isDoubtful = ({ status, foundBy }: HeldJob): boolean =>
+  foundBy !== null && (status === 'completed' || status === 'interrupted')
+
 /** Why a resolution does not fit a job, for people; null if it does. */
-export const misfit = (
-  { status, isHeld }: { readonly status: JobStatus; readonly isHeld: boolean },
-  { kind }: Resolution,
-): string | null => {
+export const misfit = (job: HeldJob, resolution: Resolution): string | null => {
+  const { status, isHeld, clashesWith, notOurs } = job
+  const { kind } = resolution
   if (status === 'refused' || status === 'settled') return `it is ${status}: nothing is left to be resolved`
   if (!isHeld) return `it is ${status} and not held: the service is at work on it`
-  return fits[kind].includes(status) ? null : `it is ${status}: ${instead[status] ?? `${kind} does not fit`}`
+  // List shows that job as the other's, so this one would count as absent, and be sent again.
+  if (kind === 'again' && clashesWith !== null)
+    return (
+      `its create was answered with JobId ${clashesWith}, which another job has, so its devices may have been sent: ` +
+      'look in the console for its own job, then --adopt its JobId, or --absent if there is none, or --fail'
+    )
+  if (kind === 'adopt' && notOurs.includes(resolution.providerJobId))
+    return `the result file of ${resolution.providerJobId} tells of other devices only`
+  if (fits[kind].includes(status) || ((kind === 'adopt' || kind === 'absent') && isDoubtful(job))) return null
+  return `it is ${status}: ${instead[status] ?? `${kind} does not fit`}`
 }
 
 const NOT_SENT = 'Its batch was given up by an operator before it was created: the device was not sent.'

@@ -57,18 +57,18 @@ export const createAwaitEnd = (
 ): ((job: Job, providerJobId: string) => Observable<EndedJob>) => {
   const { journal, calls, view, observe, stop$ } = deps
 
-  const hold = (jobId: number, why: string): Observable<'held'> =>
-    journal.hold(jobId, why).pipe(
-      tap(() => observe({ kind: 'job-held', jobId, why })),
+  const hold = (job: Job, why: string): Observable<'held'> =>
+    journal.hold(job, why).pipe(
+      tap(() => observe({ kind: 'job-held', jobId: job.jobId, why })),
       map(() => 'held'),
     )
 
   /** Its status by each look; nothing while that is not known. */
-  const createStatusOf = (jobId: number, providerJobId: string) => {
+  const createStatusOf = (job: Job, providerJobId: string) => {
     let denials = 0
     let askFrom = Number.NEGATIVE_INFINITY
     const ask = defer(() => calls.query(providerJobId)).pipe(
-      concatMap(result => journal.spent(jobId, 1).pipe(map(() => result))),
+      concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
       concatMap((result): Observable<ProviderStatus | 'held'> => {
         if (result.ok) {
           denials = 0
@@ -81,7 +81,7 @@ export const createAwaitEnd = (
         return denials < maxDenials
           ? EMPTY
           : hold(
-              jobId,
+              job,
               `List does not show job ${providerJobId}, and Query says: ${result.message} (${result.code})`,
             )
       }),
@@ -102,7 +102,7 @@ export const createAwaitEnd = (
   return (job, providerJobId) =>
     defer(() => {
       const since = asyncScheduler.now()
-      const statusOf = createStatusOf(job.jobId, providerJobId)
+      const statusOf = createStatusOf(job, providerJobId)
       view.track(providerJobId, job.status === 'running' ? 'resumed' : 'new')
       return view.looks$.pipe(
         filter(look => look.sentAt >= since),

@@ -68,7 +68,7 @@ export const createReconciliation =
               total: deviceNamesOf(job).length,
               createStartedAt: job.createStartedAt ?? 0,
             },
-            own,
+            new Set([...own, ...job.notOurs]),
             clockSkewMs,
           ),
         ),

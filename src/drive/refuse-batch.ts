@@ -95,7 +95,7 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
         const reason = `refused again and again: ${why}`
         return then(
           journal.notCreated(jobId, why, true).pipe(
-            concatMap(() => journal.hold(jobId, reason)),
+            concatMap(() => journal.hold(job, reason)),
             tap(() => observe({ kind: 'job-held', jobId, why: reason })),
           ),
         )

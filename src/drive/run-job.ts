@@ -58,8 +58,12 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
   const refuse = createRefuseBatch(deps)
   const awaitEnd = createAwaitEnd(deps)
 
-  const created = (job: Job, providerJobId: string): Observable<EndedJob> =>
-    journal.created(job.jobId, providerJobId).pipe(
+  const created = (
+    job: Job,
+    providerJobId: string,
+    binding: Observable<'stored' | 'clash'>,
+  ): Observable<EndedJob> =>
+    binding.pipe(
       concatMap(stored => {
         refuse.created(job.jobId)
         if (stored === 'clash') {
@@ -83,7 +87,11 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
         switch (found.kind) {
           case 'found':
             observe({ kind: 'create-reconciled', jobId: job.jobId, as: 'adopted' })
-            return created(job, found.providerJobId)
+            return created(
+              { ...job, foundBy: 'list' },
+              found.providerJobId,
+              journal.adopted(job.jobId, found.providerJobId),
+            )
           case 'absent':
             observe({ kind: 'create-reconciled', jobId: job.jobId, as: 'absent' })
             return absent()
@@ -95,7 +103,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
                 as: 'completed',
                 why: found.why,
               })
-            return journal.hold(job.jobId, found.why).pipe(
+            return journal.hold(job, found.why).pipe(
               tap(() => observe({ kind: 'job-held', jobId: job.jobId, why: found.why })),
               concatMap(() => EMPTY),
             )
@@ -138,7 +146,10 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
         takeUntil(stop$.pipe(filter(() => !isLeaving))),
         concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
         concatMap((result): Observable<JobStep> => {
-          if (result.ok) return created(intended, result.value.providerJobId)
+          if (result.ok) {
+            const { providerJobId } = result.value
+            return created(intended, providerJobId, journal.created(job.jobId, providerJobId))
+          }
           if (result.kind === 'unanswered' || result.kind === 'unknown')
             return notAnswered(intended, slot, result)
           return refuse.refused(job, slot, result, result.kind)

@@ -48,7 +48,7 @@ interface Collected {
   readonly why: string
 }
 
-/** Emits the job's own number once it is settled or held; completes without it when stopped while waiting. */
+/** Emits the job's own number once it is settled, held or, being another's, let go; completes without it when stopped while waiting. */
 export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Observable<number>) => {
   const { journal, calls, observe, random, lookUpMaxDevices, stop$ } = deps
   const lookUp = createLookUpDevices({ ...deps, maxDevices: lookUpMaxDevices })
@@ -70,7 +70,10 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
         rows = mergeRows(rows, found)
         const missing = names.filter(name => !rows.has(name)).length
         const reported = names.length - missing
-        const decision = decideOnResults({ ended: as, answers, reported, missing }, random())
+        const decision = decideOnResults(
+          { ended: as, answers, reported, missing, isFound: job.foundBy === 'list' },
+          random(),
+        )
         const trouble = answer === 'rows' && missing > 0 ? `${missing} devices have no row` : problem
         if (trouble !== '') observe({ kind: 'result-file-problem', jobId: job.jobId, problem: trouble })
         if (decision.kind !== 'again') return { decision, rows, why: `no results could be read: ${trouble}` }
@@ -113,9 +116,16 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
     })
 
   const hold = (job: Job, why: string): Observable<number> =>
-    journal.hold(job.jobId, why).pipe(
+    journal.hold(job, why).pipe(
       tap(() => observe({ kind: 'job-held', jobId: job.jobId, why })),
       map(() => job.jobId),
+    )
+
+  /** Reconciliation goes on without the job that it had adopted. */
+  const disown = ({ jobId, providerJobId }: Job): Observable<number> =>
+    journal.disowned(jobId).pipe(
+      tap(() => observe({ kind: 'job-disowned', jobId, providerJobId: providerJobId ?? '' })),
+      map(() => jobId),
     )
 
   return ended => {
@@ -126,6 +136,7 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
         : collect(ended, job.providerJobId)
     return collected.pipe(
       concatMap(({ decision, rows, why }) => {
+        if (decision.kind === 'not-ours') return disown(job)
         const open = deviceNamesOf(job).filter(name => !rows.has(name))
         if (decision.kind === 'settle')
           return lookUp(job, open).pipe(concatMap(fates => settle(ended, rows, fates)))

@@ -22,7 +22,9 @@ const maxEmptyRanges = 32
  * Of routes that look alike in the provider's List, one create is under way at a time: of two without an answer, one
  * could be taken for the other. So of their batches that are yet to be created only the first is offered, and none beside
  * one in hand. A held one that was certainly not created stops nobody. Jobs that may be open come before all of those: a
- * new driver has to count them before it creates anything.
+ * new driver has to count them before it creates anything. But one whose adopted job was another's may have become
+ * unknown beside a later create: of two without an answer the later one is looked for first, so that the earlier one
+ * never takes its job.
  */
 const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<number | null> => {
   const { rows } = await client.query<{ jobId: number }>(
@@ -33,6 +35,11 @@ const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Pro
          where b.status not in ('refused', 'settled')
            and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.held_at is null
                 and (b.job_id < j.job_id or b.job_id = any ($1::bigint[])))
+           and ${lookAlike('br', 'r')}))
+       and not (j.status = 'unknown' and exists (
+         select from job b join route br on br.route_id = b.route_id
+         where b.status not in ('refused', 'settled') and b.job_id > j.job_id
+           and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id = any ($1::bigint[]))
            and ${lookAlike('br', 'r')}))
      order by j.status = 'claimed', j.job_id limit 1`,
     [inHand],

@@ -29,6 +29,12 @@ export const dropLookUps = async (client: PoolClient, jobId: number): Promise<vo
   await client.query('delete from look_up where job_id = $1', [jobId])
 }
 
+/** Drops all that is kept of a job at the provider: it was another's, or counts as one. */
+export const dropEvidence = async (client: PoolClient, jobId: number): Promise<void> => {
+  await dropLookUps(client, jobId)
+  await client.query('delete from result_file where job_id = $1', [jobId])
+}
+
 export const keepLookUps = async (
   client: PoolClient,
   jobId: number,

@@ -11,6 +11,7 @@ export interface JobRow {
   readonly status: JobStatus
   readonly providerJobId: string | null
   readonly refusals: number
+  readonly releases: number
   /** The batch its family was split from; null if it was not split off. */
   readonly family: bigint | null
 }
@@ -19,7 +20,7 @@ export interface JobRow {
 export const lockJob = async (client: PoolClient, jobId: number): Promise<JobRow> => {
   const { rows } = await client.query<JobRow>(
     `select job_id::float8 as "jobId", route_id as "routeId", from_seq as "fromSeq", to_seq as "toSeq", status,
-            provider_job_id as "providerJobId", refusals, family
+            provider_job_id as "providerJobId", refusals, releases, family
      from job where job_id = $1 for no key update`,
     [jobId],
   )
@@ -58,10 +59,11 @@ const refusalsOfFamily = async (client: PoolClient, family: bigint): Promise<num
 /** A job whole, as stored. */
 export const loadJob = async (client: PoolClient, jobId: number): Promise<Job> => {
   const { rows } = await client.query<
-    RouteRow & Omit<JobRow, 'jobId'> & { readonly createStartedAt: number | null }
+    RouteRow & Omit<JobRow, 'jobId'> & Pick<Job, 'createStartedAt' | 'foundBy' | 'notOurs'>
   >(
     `select j.route_id as "routeId", j.from_seq as "fromSeq", j.to_seq as "toSeq", j.status,
-            j.provider_job_id as "providerJobId", j.refusals, j.family,
+            j.provider_job_id as "providerJobId", j.found_by as "foundBy", j.not_ours as "notOurs", j.releases,
+            j.refusals, j.family,
             (extract(epoch from j.create_started_at) * 1000)::float8 as "createStartedAt", ${routeColumns}
      from job j join route r using (route_id) where j.job_id = $1`,
     [jobId],
@@ -74,6 +76,9 @@ export const loadJob = async (client: PoolClient, jobId: number): Promise<Job> =
     route: routeOfRow(row),
     status: row.status,
     providerJobId: row.providerJobId,
+    foundBy: row.foundBy,
+    notOurs: row.notOurs,
+    releases: row.releases,
     createStartedAt: row.createStartedAt,
     refusals: row.refusals,
     familyRefusals: row.family === null ? row.refusals : await refusalsOfFamily(client, row.family),

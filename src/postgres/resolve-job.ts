@@ -1,10 +1,10 @@
 import type { Pool, PoolClient } from 'pg'
 import type { Observable } from 'rxjs'
 import type { JobStatus } from '../domain/job'
-import { givenUp, misfit, type Resolution } from '../domain/resolution'
+import { givenUp, type HeldJob, misfit, type Resolution } from '../domain/resolution'
 import { bindProviderJob } from './bind-provider-job'
 import { inTransaction } from './in-transaction'
-import { dropLookUps } from './keep-evidence'
+import { dropEvidence } from './keep-evidence'
 import { lockJob, movesOfJob } from './load-job'
 import { settleJob } from './settle-job'
 
@@ -17,13 +17,16 @@ export type Resolved =
 const refused = (jobId: number, why: string): Resolved => ({ kind: 'refused', why: `Job ${jobId}: ${why}.` })
 
 const release = async (client: PoolClient, jobId: number): Promise<void> => {
-  await client.query('update job set held_at = null, held_reason = null where job_id = $1', [jobId])
+  await client.query(
+    'update job set held_at = null, held_reason = null, releases = releases + 1 where job_id = $1',
+    [jobId],
+  )
   await client.query(`select pg_notify('device_move', '')`)
 }
 
 const adopt = async (client: PoolClient, jobId: number, providerJobId: string): Promise<string | null> => {
-  if (await bindProviderJob(client, jobId, providerJobId)) {
-    await dropLookUps(client, jobId)
+  if (await bindProviderJob(client, jobId, providerJobId, 'operator')) {
+    await dropEvidence(client, jobId)
     return null
   }
   const { rows } = await client.query<{ owner: number }>(
@@ -34,7 +37,8 @@ const adopt = async (client: PoolClient, jobId: number, providerJobId: string): 
 }
 
 const setAbsent = `
-  update job set status = 'claimed', create_started_at = null, provider_job_id = null, created_at = null,
+  update job set status = 'claimed', create_started_at = null, provider_job_id = null, found_by = null, clashes_with = null,
+                 created_at = null, finished_at = null,
                  last_error = 'an operator found that it does not exist at the provider'
   where job_id = $1`
 
@@ -46,8 +50,10 @@ const giveUp = async (client: PoolClient, jobId: number): Promise<void> => {
 }
 
 const resolve = async (client: PoolClient, jobId: number, resolution: Resolution): Promise<Resolved> => {
-  const { rows } = await client.query<{ status: JobStatus; isHeld: boolean; devices: number }>(
-    `select status, held_at is not null as "isHeld", devices from job where job_id = $1 for no key update`,
+  const { rows } = await client.query<HeldJob & { readonly devices: number }>(
+    `select status, found_by as "foundBy", not_ours as "notOurs", clashes_with as "clashesWith",
+            held_at is not null as "isHeld", devices
+     from job where job_id = $1 for no key update`,
     [jobId],
   )
   const [job] = rows
@@ -57,7 +63,10 @@ const resolve = async (client: PoolClient, jobId: number, resolution: Resolution
   if (resolution.kind === 'adopt') {
     const clash = await adopt(client, jobId, resolution.providerJobId)
     if (clash !== null) return refused(jobId, clash)
-  } else if (resolution.kind === 'absent') await client.query(setAbsent, [jobId])
+  } else if (resolution.kind === 'absent') {
+    await dropEvidence(client, jobId)
+    await client.query(setAbsent, [jobId])
+  }
   await release(client, jobId)
   if (resolution.kind === 'fail') await giveUp(client, jobId)
   return { kind: 'resolved', was: job.status, devices: job.devices }

@@ -17,6 +17,7 @@ const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
   'create-refused': 'warn',
   'create-unanswered': 'warn',
   'create-reconciled': 'info',
+  'job-disowned': 'warn',
   'job-created': 'info',
   'job-ended': 'debug',
   'result-file-problem': 'warn',

@@ -98,7 +98,7 @@ const createPlayer = (at: JournalHarness) => {
   }
   const advance = async (job: Job, kind: 'create' | 'lose' | 'split' | 'hold'): Promise<void> => {
     if (kind === 'hold') {
-      await firstValueFrom(drive.hold(job.jobId, 'test'))
+      await firstValueFrom(drive.hold(job, 'test'))
     } else if (kind === 'create' && job.status === 'claimed') {
       await firstValueFrom(drive.creating(job.jobId))
       await firstValueFrom(drive.created(job.jobId, `P${job.jobId}`))

@@ -73,7 +73,7 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       expect(await claim(inHand)).toEqual(idle)
       await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
       expect(await claim(inHand)).toEqual(idle)
-      await firstValueFrom(journey.drive.hold(job.jobId, 'cannot be told from another'))
+      await firstValueFrom(journey.drive.hold(job, 'cannot be told from another'))
       expect(await claim()).toEqual(idle)
       await firstValueFrom(journey.drive.created(job.jobId, 'P'))
       expect(names(await claimJob(inHand))).toEqual(['dev2'])
@@ -116,7 +116,7 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       const job = await claimedWithMorePending()
       await firstValueFrom(journey.drive.creating(job.jobId))
       await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
-      await firstValueFrom(journey.drive.hold(job.jobId, 'cannot be told from another'))
+      await firstValueFrom(journey.drive.hold(job, 'cannot be told from another'))
       expect(await claim()).toEqual(idle)
       await append({ requestId: 'r3', route: routeTo('iot-2'), devices: ['dev4'] })
       await finish(await claimJob())
@@ -126,7 +126,7 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
 
     it('lets a held batch that was not created stop nothing, and released take its turn', async () => {
       const job = await claimedWithMorePending()
-      await firstValueFrom(journey.drive.hold(job.jobId, 'refused again and again'))
+      await firstValueFrom(journey.drive.hold(job, 'refused again and again'))
       const other = await claimJob()
       expect(names(other)).toEqual(['dev3'])
       await journey.at.releaseJob(job.jobId)
@@ -141,9 +141,49 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
     it('lets a running job that is held stop nothing', async () => {
       const job = await claimedWithMorePending()
       await start(job)
-      await firstValueFrom(journey.drive.hold(job.jobId, 'unreadable'))
+      await firstValueFrom(journey.drive.hold(job, 'unreadable'))
       expect(await journey.at.conservation()).toMatchObject({ held: 2, pending: 1 })
       expect(names(await claimJob())).toEqual(['dev3'])
+    })
+
+    it("looks for the later of two creates first, where the earlier had adopted another's job", async () => {
+      const { drive } = journey
+      const job = await claimedWithMorePending()
+      await firstValueFrom(drive.creating(job.jobId))
+      await firstValueFrom(drive.unanswered(job.jobId, 'timeout'))
+      await firstValueFrom(drive.adopted(job.jobId, 'Stranger'))
+      const later = await claimJob([job.jobId])
+      expect(names(later)).toEqual(['dev3'])
+      await firstValueFrom(drive.ended(job.jobId, 'completed'))
+      await firstValueFrom(drive.disowned(job.jobId))
+      const inHand = [later.jobId]
+      // The later one is about to be created, is, and has no answer.
+      expect(await claim(inHand)).toEqual(idle)
+      await firstValueFrom(drive.creating(later.jobId))
+      expect(await claim(inHand)).toEqual(idle)
+      await firstValueFrom(drive.unanswered(later.jobId, 'timeout'))
+      expect(await claim(inHand)).toEqual(idle)
+      expect(await claimJob()).toMatchObject({ jobId: later.jobId, status: 'unknown' })
+      await firstValueFrom(drive.adopted(later.jobId, 'P'))
+      expect(await claimJob(inHand)).toMatchObject({ jobId: job.jobId, status: 'unknown' })
+    })
+
+    it('sends nothing more beside a create that is looked for again', async () => {
+      const { drive } = journey
+      const job = await claimedWithMorePending()
+      await firstValueFrom(drive.creating(job.jobId))
+      await firstValueFrom(drive.unanswered(job.jobId, 'timeout'))
+      await firstValueFrom(drive.adopted(job.jobId, 'Stranger'))
+      const later = await claimJob([job.jobId])
+      await firstValueFrom(drive.ended(job.jobId, 'completed'))
+      await firstValueFrom(drive.disowned(job.jobId))
+      // Let go before it was created: now it waits its turn.
+      expect(await claimJob()).toMatchObject({ jobId: job.jobId, status: 'unknown' })
+      expect(await claim([job.jobId])).toEqual(idle)
+      await firstValueFrom(drive.notCreated(job.jobId, 'absent', false))
+      expect(await claimJob()).toMatchObject({ jobId: job.jobId, status: 'claimed' })
+      await start(job)
+      expect(await claimJob([job.jobId])).toMatchObject({ jobId: later.jobId })
     })
 
     it('gives the first half of a refused batch alone, until it runs', async () => {

@@ -75,6 +75,47 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       expect(await claim()).toEqual({ kind: 'idle', wakeInMs: null })
     })
 
+    it("let go of an adopted job that was another's, and of what was kept of it", async () => {
+      const { jobId, moves } = await claimed('dev1')
+      const { drive } = journey
+      const lookUp: LookUp = { deviceName: 'dev1', answeredAt: 1, found: null, code: 'iot.x' }
+      await firstValueFrom(drive.creating(jobId))
+      await firstValueFrom(drive.unanswered(jobId, 'timeout'))
+      for (const stranger of ['S1', 'S2']) {
+        for (const _time of [1, 2])
+          expect(await firstValueFrom(drive.adopted(jobId, stranger))).toBe('stored')
+        expect(await claimJob()).toMatchObject({
+          status: 'running',
+          providerJobId: stranger,
+          foundBy: 'list',
+        })
+        await firstValueFrom(drive.ended(jobId, 'completed'))
+        await firstValueFrom(drive.keepLookUps(jobId, [lookUp]))
+        await firstValueFrom(drive.keepResultFile(jobId, { body: Buffer.from('{}'), contentType: null }))
+        for (const _time of [1, 2]) await firstValueFrom(drive.disowned(jobId))
+        expect(await journey.at.evidence(jobId)).toEqual({ files: [], lookUps: [] })
+      }
+      const job = await claimJob()
+      expect(job).toMatchObject({ status: 'unknown', providerJobId: null, foundBy: null, moves })
+      expect(job).toMatchObject({ notOurs: ['S1', 'S2'], createStartedAt: expect.any(Number) })
+      expect([...(await firstValueFrom(drive.ownJobs(['S1', 'S2'])))]).toEqual([])
+      await firstValueFrom(drive.notCreated(jobId, 'absent', false))
+      await finish(await claimJob())
+      expect(await published()).toMatchObject([{ outcome: 'moved', attempt: 1, jobId: `P${jobId}` }])
+    })
+
+    it('hold a job once: not again when an operator has let it go since', async () => {
+      const job = await claimed('dev1')
+      for (const _time of [1, 2]) await firstValueFrom(journey.drive.hold(job, 'why'))
+      expect(await journey.at.heldReason(job.jobId)).toBe('why')
+      await journey.at.releaseJob(job.jobId)
+      // The answer of the commit was lost, so it is done again.
+      await firstValueFrom(journey.drive.hold(job, 'why'))
+      expect(await journey.at.heldReason(job.jobId)).toBeNull()
+      await firstValueFrom(journey.drive.hold(await claimJob(), 'another time'))
+      expect(await journey.at.heldReason(job.jobId)).toBe('another time')
+    })
+
     it('are refused to a holder whose lease was taken', async () => {
       const job = await claimed('dev1')
       const next = journey.at.drive(await journey.at.takeOver())

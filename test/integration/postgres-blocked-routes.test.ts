@@ -55,7 +55,7 @@ describe('a held job whose create is not answered', () => {
       [3, 1, 0, ...free, false],
       [4, 1, 0, ...free, false],
     ])
-    await firstValueFrom(journey.drive.hold(job.jobId, 'several listed jobs could be it'))
+    await firstValueFrom(journey.drive.hold(job, 'several listed jobs could be it'))
     const held = [job.jobId, true, 'several listed jobs could be it']
     expect(await blocked()).toEqual([
       [2, 1, 1, ...held, true],
@@ -83,7 +83,7 @@ describe('a held job whose create is not answered', () => {
     await journey.append({ requestId: 'r1', devices: ['dev1'] })
     const job = await journey.claimJob()
     await journey.start(job)
-    await firstValueFrom(journey.drive.hold(job.jobId, 'unreadable'))
+    await firstValueFrom(journey.drive.hold(job, 'unreadable'))
     const { rows } = await database.pool.query(
       'select blocked_by_batch, blocked_reason from device_move.routes',
     )

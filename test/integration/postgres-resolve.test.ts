@@ -33,7 +33,7 @@ describe('a held job is resolved', () => {
     return job
   }
   const hold = async (job: Job): Promise<Job> => {
-    await firstValueFrom(journey.drive.hold(job.jobId, 'test'))
+    await firstValueFrom(journey.drive.hold(job, 'test'))
     return job
   }
   const unknown = async (): Promise<Job> => {
@@ -72,6 +72,86 @@ describe('a held job is resolved', () => {
     expect(await firstValueFrom(journey.drive.keptLookUps(job.jobId))).toEqual([])
   })
 
+  /** Completed, under a JobId that List gave; nothing can be read of it. */
+  const found = async (): Promise<Job> => {
+    const job = await claimed()
+    await firstValueFrom(journey.drive.creating(job.jobId))
+    await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+    await firstValueFrom(journey.drive.adopted(job.jobId, 'Stranger'))
+    await firstValueFrom(journey.drive.ended(job.jobId, 'completed'))
+    await firstValueFrom(
+      journey.drive.keepResultFile(job.jobId, { body: Buffer.from('<html>'), contentType: null }),
+    )
+    return hold(job)
+  }
+
+  it('by sending it again although it has ended, where its JobId was only found', async () => {
+    const job = await found()
+    expect(await resolve(job, { kind: 'absent' })).toMatchObject({ kind: 'resolved', was: 'completed' })
+    const again = await claimJob()
+    expect(again).toMatchObject({ jobId: job.jobId, status: 'claimed', providerJobId: null, foundBy: null })
+    expect(await journey.at.evidence(job.jobId)).toEqual({ files: [], lookUps: [] })
+    await finish(again)
+    expect(await published()).toMatchObject([
+      { attempt: 1, outcome: 'moved', jobId: `P${job.jobId}` },
+      { attempt: 1, outcome: 'moved', jobId: `P${job.jobId}` },
+    ])
+  })
+
+  it('by adopting another job in place of one that was only found and has ended', async () => {
+    const job = await found()
+    expect(await resolve(job, { kind: 'adopt', providerJobId: 'P' })).toMatchObject({ was: 'completed' })
+    expect(await claimJob()).toMatchObject({ status: 'running', providerJobId: 'P', foundBy: 'operator' })
+    expect((await journey.at.evidence(job.jobId)).files).toEqual([])
+    await end(job)
+  })
+
+  it('not by what is wrong for it: a completed one that the create answered with, a job of others', async () => {
+    const answered = await completed()
+    for (const resolution of [{ kind: 'absent' }, { kind: 'adopt', providerJobId: 'P' }] as const)
+      expect(await resolve(answered, resolution)).toMatchObject({
+        kind: 'refused',
+        why: expect.stringContaining('so it exists'),
+      })
+    await resolve(answered, { kind: 'fail' })
+    const job = await claimJob()
+    await firstValueFrom(journey.drive.creating(job.jobId))
+    await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+    await firstValueFrom(journey.drive.adopted(job.jobId, 'Stranger'))
+    await firstValueFrom(journey.drive.ended(job.jobId, 'interrupted'))
+    await firstValueFrom(journey.drive.disowned(job.jobId))
+    await hold(job)
+    expect(await resolve(job, { kind: 'adopt', providerJobId: 'Stranger' })).toMatchObject({
+      kind: 'refused',
+      why: expect.stringContaining('tells of other devices only'),
+    })
+  })
+
+  it('not by trying a create again that was answered with the JobId of another job', async () => {
+    const job = await claimed()
+    await append({
+      requestId: 'r3',
+      route: { ...job.route, sourceInstanceId: 'iot-else' },
+      devices: ['dev3'],
+    })
+    await firstValueFrom(journey.drive.creating(job.jobId))
+    const other = await claimJob([job.jobId])
+    await start(other)
+    expect(await firstValueFrom(journey.drive.created(job.jobId, `P${other.jobId}`))).toBe('clash')
+    expect(await resolve(job, { kind: 'again' })).toMatchObject({
+      kind: 'refused',
+      why: expect.stringContaining(`JobId P${other.jobId}, which another job has`),
+    })
+    expect(await statusOf(job)).toMatchObject({ status: 'unknown', held_reason: expect.any(String) })
+    expect(await resolve(job, { kind: 'absent' })).toMatchObject({ kind: 'resolved' })
+    const again = await claimJob([other.jobId])
+    await firstValueFrom(journey.drive.creating(again.jobId))
+    await firstValueFrom(journey.drive.unanswered(again.jobId, 'timeout'))
+    await hold(again)
+    // Of the clash nothing is left.
+    expect(await resolve(again, { kind: 'again' })).toMatchObject({ kind: 'resolved' })
+  })
+
   it('by adopting the job that exists', async () => {
     const job = await unknown()
     expect(await claim()).toEqual(idle)
@@ -92,9 +172,9 @@ describe('a held job is resolved', () => {
   it('by adopting another JobId than the one that the provider denies, or by sending it again', async () => {
     const job = await unknown()
     await resolve(job, { kind: 'adopt', providerJobId: 'misspelt' })
-    await hold(job)
+    await hold(await claimJob())
     expect(await resolve(job, { kind: 'adopt', providerJobId: 'P' })).toMatchObject({ was: 'running' })
-    await hold(job)
+    await hold(await claimJob())
     expect(await resolve(job, { kind: 'absent' })).toMatchObject({ was: 'running' })
     expect(await claimJob()).toMatchObject({
       jobId: job.jobId,
@@ -125,7 +205,7 @@ describe('a held job is resolved', () => {
     const job = await unknown()
     expect(await resolve(job, { kind: 'absent' })).toMatchObject({ was: 'unknown', devices: 2 })
     const again = await claimJob()
-    expect(again).toEqual({ ...job, status: 'claimed' })
+    expect(again).toEqual({ ...job, status: 'claimed', releases: 1 })
     await finish(again)
     expect(names(await claimJob())).toEqual(['dev1'])
   })

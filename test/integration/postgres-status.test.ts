@@ -24,7 +24,7 @@ describe('the status in the database', () => {
     await journey.append({ requestId: 'r2', devices: ['dev3'] })
     const held = await journey.claimJob()
     await new Promise<void>((resolve, reject) => {
-      journey.drive.hold(held.jobId, 'no file').subscribe({ error: reject, complete: resolve })
+      journey.drive.hold(held, 'no file').subscribe({ error: reject, complete: resolve })
     })
     await journey.append({ requestId: 'r3', devices: ['dev4'], route: routeTo('iot-other') })
     await database.pool.query(

@@ -42,7 +42,7 @@ describe('the views', () => {
     await append({ requestId: 'r3', route: routeTo('iot-3'), devices: ['stuck'] })
     const stuck = await claimJob([running.jobId])
     await start(stuck)
-    await firstValueFrom(journey.drive.hold(stuck.jobId, 'unreadable'))
+    await firstValueFrom(journey.drive.hold(stuck, 'unreadable'))
     await append({ requestId: 'r4', route: routeTo('iot-4'), devices: ['parked'] })
     await journey.at.holdRoute(4, true)
     await append({

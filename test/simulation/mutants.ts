@@ -59,6 +59,13 @@ export const mutants: readonly Mutant[] = [
     '',
   ),
   mutant(
+    'keeps-strangers',
+    "An adopted job is kept although its result file tells of other people's devices only.",
+    'src/domain/ask-again.ts',
+    'const isOthers = so.isFound && ',
+    'const isOthers = false && ',
+  ),
+  mutant(
     'two-creates',
     "The journal claims a route while a create of it has no answer yet (the model's claim).",
     'test/support/fake-journal/claim.ts',

@@ -61,7 +61,9 @@ export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOpti
       store.notify()
     },
     releaseJob: jobId => {
-      store.job(jobId).heldBecause = null
+      const job = store.job(jobId)
+      job.heldBecause = null
+      job.releases += 1
       store.notify()
     },
     recount: () => recount(store),

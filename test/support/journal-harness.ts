@@ -131,7 +131,10 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
     return { files: found.files.map(body => textOf({ body })), lookUps: found.lookUps }
   },
   releaseJob: async jobId => {
-    await pool.query('update job set held_at = null, held_reason = null where job_id = $1', [jobId])
+    await pool.query(
+      'update job set held_at = null, held_reason = null, releases = releases + 1 where job_id = $1',
+      [jobId],
+    )
   },
   heldReason: async jobId => {
     const { rows } = await pool.query<{ held_reason: string | null }>(

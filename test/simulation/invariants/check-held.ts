@@ -9,7 +9,7 @@ const justified: readonly (readonly [RegExp, readonly FaultKind[]])[] = [
     [
       'job forgotten',
       ...(['file late', 'file unreadable', 'row missing', 'row missing, device moved'] as const),
-      ...(['job interrupted', 'look-alike in the list'] as const),
+      'job interrupted',
     ],
   ],
   [/List does not show job/, ['job forgotten']],

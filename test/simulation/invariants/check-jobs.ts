@@ -1,10 +1,14 @@
 import type { World } from '../world'
 import { batchNames, namesOf, ownershipOf } from './ownership'
 
+/** What keeps a result file from telling whose it is. */
+const unreadable = ['file unreadable', 'job forgotten'] as const
+
 /**
  * Each job that ran is that of one batch of the journal, with the same devices. A job that belongs to none was sent
  * twice, unless its batch waits for a human: then nothing of it was sent again. No stranger's job is taken for ours,
- * unless it was made at the same time, for the same route and as many devices.
+ * unless it was made at the same time, for the same route and as many devices; and then its result file gives it away,
+ * where that can be read.
  */
 export const checkJobs = (world: World): void => {
   const { journal, faults, violations } = world
@@ -24,6 +28,9 @@ export const checkJobs = (world: World): void => {
   for (const [batch, { providerJobId, total }] of strangers)
     if (total !== new Set(batchNames(world, batch)).size)
       violations.broken('no stranger is adopted', `job ${batch.jobId} took ${providerJobId} for its own`)
+  for (const [{ jobId, providerJobId, status }] of strangers)
+    if (status === 'settled' && !unreadable.some(kind => faults.counts.has(kind)))
+      violations.broken('no stranger settles a job of ours', `job ${jobId} is settled as ${providerJobId}`)
   if (undecided.length > 0 && !faults.counts.has('look-alike in the list'))
     violations.broken('no job is left undecided without need', `job ${undecided[0]?.jobId}`)
   const held = new Set(

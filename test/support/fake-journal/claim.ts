@@ -24,6 +24,9 @@ export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   route: job.route.fields,
   status: job.status,
   providerJobId: job.providerJobId,
+  foundBy: job.foundBy,
+  notOurs: job.notOurs,
+  releases: job.releases,
   createStartedAt: job.createStartedAt,
   refusals: job.refusals,
   familyRefusals: job.family === job.jobId ? job.refusals : refusalsOfFamily(store, job.family),
@@ -51,6 +54,9 @@ export const insertJob = (
     status: 'claimed',
     endedAs: null,
     providerJobId: null,
+    foundBy: null,
+    notOurs: [],
+    releases: 0,
     createStartedAt: null,
     createdAt: null,
     finishedAt: null,
@@ -143,15 +149,20 @@ const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJo
 const isBeforeAnswer = ({ status, heldBecause }: StoredJob): boolean =>
   (status === 'claimed' && heldBecause === null) || status === 'creating' || status === 'unknown'
 
-/** One create of look-alike routes at a time: of their batches only the first is offered, and none beside one in hand. */
-const hasToWait = (store: Store, job: StoredJob, inHand: readonly number[]): boolean =>
-  job.status === 'claimed' &&
-  [...store.unfinished].some(
-    other =>
-      other.route.lookAlike === job.route.lookAlike &&
-      isBeforeAnswer(other) &&
-      (other.status !== 'claimed' || other.jobId < job.jobId || inHand.includes(other.jobId)),
+/**
+ * One create of look-alike routes at a time: of their batches only the first is offered, and none beside one in hand. Of
+ * two without an answer the later is looked for first.
+ */
+const hasToWait = (store: Store, job: StoredJob, inHand: readonly number[]): boolean => {
+  const isUnderWay = ({ status, jobId }: StoredJob): boolean => status !== 'claimed' || inHand.includes(jobId)
+  const stops = (other: StoredJob): boolean =>
+    job.status === 'claimed'
+      ? isUnderWay(other) || other.jobId < job.jobId
+      : job.status === 'unknown' && other.jobId > job.jobId && isUnderWay(other)
+  return [...store.unfinished].some(
+    other => other.route.lookAlike === job.route.lookAlike && isBeforeAnswer(other) && stops(other),
   )
+}
 
 const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog })[] => {
   const unanswered = new Set<string>()

@@ -77,6 +77,22 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       if (takesStep(jobId, job.status, name)) take(job)
     })
 
+  const bind = (jobId: number, providerJobId: string, foundBy: StoredJob['foundBy']) =>
+    guarded((): 'stored' | 'clash' => {
+      const job = store.job(jobId)
+      if (!takesStep(jobId, job.status, 'created')) {
+        if (job.providerJobId !== providerJobId) throw new Error(`job ${jobId} is ${job.providerJobId}`)
+        return 'stored'
+      }
+      if (store.jobs.some(other => other.providerJobId === providerJobId)) {
+        job.status = 'unknown'
+        job.heldBecause ??= clashReason(providerJobId)
+        return 'clash'
+      }
+      Object.assign(job, { status: 'running', providerJobId, foundBy, createdAt: asyncScheduler.now() })
+      return 'stored'
+    })
+
   return {
     claim: inHand => guarded(() => claim(store, inHand, options)),
     creating: jobId =>
@@ -86,21 +102,8 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
           Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now(), lookUps: [] })
         return jobAsStored(store, job)
       }),
-    created: (jobId, providerJobId) =>
-      guarded(() => {
-        const job = store.job(jobId)
-        if (!takesStep(jobId, job.status, 'created')) {
-          if (job.providerJobId !== providerJobId) throw new Error(`job ${jobId} is ${job.providerJobId}`)
-          return 'stored'
-        }
-        if (store.jobs.some(other => other.providerJobId === providerJobId)) {
-          job.status = 'unknown'
-          job.heldBecause ??= clashReason(providerJobId)
-          return 'clash'
-        }
-        Object.assign(job, { status: 'running', providerJobId, createdAt: asyncScheduler.now() })
-        return 'stored'
-      }),
+    created: (jobId, providerJobId) => bind(jobId, providerJobId, null),
+    adopted: (jobId, providerJobId) => bind(jobId, providerJobId, 'list'),
     unanswered: (jobId, why) =>
       step(jobId, 'unanswered', job => Object.assign(job, { status: 'unknown', lastError: why })),
     notCreated: (jobId, why, refused) =>
@@ -110,6 +113,13 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       }),
     ended: (jobId, as) =>
       step(jobId, 'ended', job => Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })),
+    disowned: jobId =>
+      step(jobId, 'disowned', job => {
+        job.notOurs = [...job.notOurs, job.providerJobId ?? '']
+        job.resultFiles.length = 0
+        Object.assign(job, { status: 'unknown', providerJobId: null, foundBy: null, lookUps: [] })
+        Object.assign(job, { createdAt: null, finishedAt: null })
+      }),
     split: (jobId, why) =>
       step(jobId, 'split', job => {
         split(store, job)
@@ -125,9 +135,10 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         store.job(jobId).lookUps = [...lookUps]
       }),
     keptLookUps: jobId => guarded(() => store.job(jobId).lookUps),
-    hold: (jobId, why) =>
+    hold: ({ jobId, releases }, why) =>
       guarded(() => {
         const job = store.job(jobId)
+        if (job.releases !== releases) return
         if (job.status === 'refused' || job.status === 'settled')
           throw new Error(`job ${jobId} is ${job.status}: hold does not fit`)
         job.heldBecause ??= why

@@ -51,6 +51,9 @@ export interface StoredJob {
   status: JobStatus
   endedAs: 'completed' | 'interrupted' | 'refused' | null
   providerJobId: string | null
+  foundBy: 'list' | 'operator' | null
+  notOurs: readonly string[]
+  releases: number
   createStartedAt: number | null
   createdAt: number | null
   finishedAt: number | null

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { decideOnResults, type ResultsAnswer, type ResultsSoFar } from '../../../src/domain/ask-again'
 
 const decide = (answers: readonly ResultsAnswer[], more: Partial<ResultsSoFar> = {}) =>
-  decideOnResults({ ended: 'completed', answers, reported: 0, missing: 10, ...more }, 1)
+  decideOnResults({ ended: 'completed', answers, reported: 0, missing: 10, isFound: false, ...more }, 1)
 
 const interrupted = { ended: 'interrupted' } as const
 
@@ -31,6 +31,20 @@ describe('decideOnResults', () => {
       const pauses = [1, 2, 3, 4].map(times => decide(Array(times).fill(answer), { ended }))
       expect(pauses).toEqual([5_000, 10_000, 20_000, 40_000].map(afterMs => ({ kind: 'again', afterMs })))
       expect(decide(Array(5).fill(answer), { ended })).toEqual({ kind: 'hold' })
+    }
+  })
+
+  it("takes a job that was only found for another's if its files tell of other devices only", () => {
+    const strangers = Array<ResultsAnswer>(5).fill('strangers')
+    const found = { isFound: true }
+    for (const ended of ['completed', 'interrupted'] as const) {
+      expect(decide(strangers.slice(1), { ...found, ended })).toMatchObject({ kind: 'again' })
+      expect(decide(strangers, { ...found, ended })).toEqual({ kind: 'not-ours' })
+      expect(decide(['strangers', 'none', 'none'], { ...found, ended })).toEqual({ kind: 'not-ours' })
+      // Nothing tells whose it is; or the create answered with it; or a file told of its devices.
+      expect(decide(Array(5).fill('unreadable'), { ...found, ended })).toEqual({ kind: 'hold' })
+      expect(decide(strangers, { ended })).toEqual({ kind: 'hold' })
+      expect(decide(strangers, { ...found, ended, reported: 1, missing: 9 })).toEqual({ kind: 'settle' })
     }
   })
 

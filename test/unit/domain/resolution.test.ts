@@ -1,5 +1,11 @@
 import type { JobStatus } from '../../../src/domain/job'
-import { givenUp, misfit, providerJobIdOf, type Resolution } from '../../../src/domain/resolution'
+import {
+  givenUp,
+  type HeldJob,
+  misfit,
+  providerJobIdOf,
+  type Resolution,
+} from '../../../src/domain/resolution'
 
 const statuses: readonly JobStatus[] = [
   'claimed',
@@ -12,6 +18,15 @@ const statuses: readonly JobStatus[] = [
   'settled',
 ]
 
+const held = (status: JobStatus, more: Partial<HeldJob> = {}): HeldJob => ({
+  status,
+  isHeld: true,
+  foundBy: null,
+  notOurs: [],
+  clashesWith: null,
+  ...more,
+})
+
 describe('a resolution', () => {
   it.each<[Resolution, readonly JobStatus[]]>([
     [{ kind: 'adopt', providerJobId: 'P' }, ['creating', 'unknown', 'running']],
@@ -19,16 +34,40 @@ describe('a resolution', () => {
     [{ kind: 'again' }, ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted']],
     [{ kind: 'fail' }, ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted']],
   ])('%o fits held jobs that are %j', (resolution, fitting) => {
-    expect(statuses.filter(status => misfit({ status, isHeld: true }, resolution) === null)).toEqual(fitting)
-    for (const status of statuses) expect(misfit({ status, isHeld: false }, resolution)).not.toBeNull()
+    expect(statuses.filter(status => misfit(held(status), resolution) === null)).toEqual(fitting)
+    for (const status of statuses) expect(misfit(held(status, { isHeld: false }), resolution)).not.toBeNull()
   })
 
   it('says why it does not fit', () => {
-    const why = (status: JobStatus, isHeld: boolean) => misfit({ status, isHeld }, { kind: 'absent' })
+    const why = (status: JobStatus, isHeld: boolean) => misfit(held(status, { isHeld }), { kind: 'absent' })
     expect(why('settled', true)).toBe('it is settled: nothing is left to be resolved')
     expect(why('running', false)).toBe('it is running and not held: the service is at work on it')
-    expect(why('completed', true)).toBe('it is completed: its job has ended at the provider, so it exists')
+    expect(why('completed', true)).toBe(
+      'it is completed: its create was answered, and its job has ended at the provider, so it exists',
+    )
     expect(why('claimed', true)).toContain('was certainly not created')
+  })
+
+  it('may say of an ended job that it was only found: it is another, or there is none', () => {
+    for (const status of ['completed', 'interrupted'] as const)
+      for (const foundBy of ['list', 'operator'] as const) {
+        const job = held(status, { foundBy, notOurs: ['Stranger'] })
+        expect(misfit(job, { kind: 'absent' })).toBeNull()
+        expect(misfit(job, { kind: 'adopt', providerJobId: 'P' })).toBeNull()
+        expect(misfit(job, { kind: 'adopt', providerJobId: 'Stranger' })).toBe(
+          'the result file of Stranger tells of other devices only',
+        )
+      }
+  })
+
+  it('may not try a create again that was answered with the JobId of another job', () => {
+    const job = held('unknown', { clashesWith: 'P' })
+    expect(misfit(job, { kind: 'again' })).toBe(
+      'its create was answered with JobId P, which another job has, so its devices may have been sent: look in the ' +
+        'console for its own job, then --adopt its JobId, or --absent if there is none, or --fail',
+    )
+    for (const kind of ['absent', 'fail'] as const) expect(misfit(job, { kind })).toBeNull()
+    expect(misfit(job, { kind: 'adopt', providerJobId: 'Q' })).toBeNull()
   })
 
   it.each<[JobStatus, string, string]>([

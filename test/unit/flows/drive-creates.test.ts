@@ -1,4 +1,4 @@
-import { defer, map, throwError, timer } from 'rxjs'
+import { defer, filter, map, take, throwError, timer } from 'rxjs'
 import { refusing } from '../../support/refusing'
 import type { CallFault } from '../../support/simulated-wire'
 import { appendDevices, routeTo, runVirtualDriver } from '../../support/virtual-driver'
@@ -219,6 +219,61 @@ describe('creates', () => {
       expect(driver.seen('job-held')).toBe(0)
     },
   )
+
+  it.each([
+    ['few devices, which could be looked up', 1_000],
+    ['more devices than are looked up', 9],
+  ])(
+    "that never ran, while a stranger's job looks the same, are made once its file tells of others: %s",
+    (_what, lookUpMaxDevices) => {
+      const { provider, counts, movedTwice, driver } = runVirtualDriver(
+        3 * hour,
+        onCreate(n => (n === 1 ? 'lose-request' : 'ok')),
+        // An attempt that was not sent does not count.
+        { lookUpMaxDevices, maxAttempts: 1 },
+        ({ journal, start }, { startForeignJob }) => {
+          appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+          start()
+          timer(5_500).subscribe(() => startForeignJob(routeTo('iot-a'), 10, 20 * 60_000))
+        },
+      )
+      expect(driver.seen('job-disowned')).toBe(1)
+      expect(driver.seen('job-held')).toBe(0)
+      expect(counts).toMatchObject({ moved: 10, retrying: 0, held: 0, gap: 0 })
+      expect(movedTwice).toEqual([])
+      expect(provider.jobs.filter(job => !job.foreign)).toHaveLength(1)
+      expect(provider.audit.arrivals.provisioning).toHaveLength(0)
+    },
+  )
+
+  it("that never ran, while a stranger's job looks the same, are made also if the driver ends in between", () => {
+    const { provider, counts, movedTwice } = runVirtualDriver(
+      6 * hour,
+      onCreate(n => (n === 1 ? 'lose-request' : 'ok')),
+      {},
+      ({ journal, events, start }, { startForeignJob }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        let driving = start()
+        const restart = (): void => {
+          driving.unsubscribe()
+          journal.takeOver()
+          driving = start()
+        }
+        timer(5_500).subscribe(() => startForeignJob(routeTo('iot-a'), 10, 20 * 60_000))
+        // While it is adopted; then when it has just been let go.
+        timer(10 * 60_000).subscribe(restart)
+        timer(20 * 60_000, 1_000)
+          .pipe(
+            filter(() => events.some(({ kind }) => kind === 'job-disowned')),
+            take(1),
+          )
+          .subscribe(restart)
+      },
+    )
+    expect(counts).toMatchObject({ moved: 10, held: 0, gap: 0 })
+    expect(movedTwice).toEqual([])
+    expect(provider.jobs.filter(job => !job.foreign)).toHaveLength(1)
+  })
 
   it("without an answer, alike a stranger's job whose file cannot be read, are left to people", () => {
     const { provider, counts, driver } = runVirtualDriver(

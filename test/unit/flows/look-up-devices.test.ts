@@ -79,6 +79,9 @@ const run = ({ shared = 2, maxDevices = 1_000, stop$ = NEVER, asked = names, ...
     createStartedAt: 0,
     refusals: 0,
     familyRefusals: 0,
+    foundBy: null,
+    notOurs: [],
+    releases: 0,
     moves: [],
   }
   inVirtualTime(more.untilMs ?? 3_600_000, () => {
