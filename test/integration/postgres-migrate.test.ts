@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { runner } from 'node-pg-migrate'
 import { Client } from 'pg'
 import { firstValueFrom } from 'rxjs'
+import { clashReason } from '../../src/domain/job-steps'
 import { TransientError } from '../../src/ports'
 import { grantAnalysts } from '../../src/postgres/analyst-role'
 import { migrate } from '../../src/postgres/migrate'
@@ -103,12 +104,13 @@ describe('migrate', () => {
     }
   })
 
-  it('keeps the ids and times of rejections from before dead letters had their own, repeats among them', async () => {
+  /** As an earlier release left it. */
+  const migrateFirst = async (count: number): Promise<void> => {
     await runner({
       dbClient: admin,
       dir: join(__dirname, '../../migrations'),
       direction: 'up',
-      count: 2,
+      count,
       migrationsSchema: 'device_move_journal',
       createMigrationsSchema: true,
       migrationsTable: 'migration',
@@ -119,6 +121,10 @@ describe('migrate', () => {
         error: () => undefined,
       },
     })
+  }
+
+  it('keeps the ids and times of rejections from before dead letters had their own, repeats among them', async () => {
+    await migrateFirst(2)
     await admin.query(
       `set search_path to device_move_journal;
        insert into consumed (cluster_id, topic, partition, next_offset) values ('c', 't', 0, 3);
@@ -145,6 +151,25 @@ describe('migrate', () => {
     } finally {
       await pool.end()
     }
+  })
+
+  it('knows of a job held before which JobId its create was answered with', async () => {
+    await migrateFirst(5)
+    await admin.query(
+      `set search_path to device_move_journal;
+       insert into route (identity, product_key, source_instance_id, strategy, target_instance_ids, target_uid, priority)
+       values ('\\x00', 'p', 'a', 0, '{b}', 'u', 'normal');
+       insert into job (route_id, from_seq, to_seq, moves, devices, status, create_started_at, held_at, held_reason)
+       values (1, 1, 1, 1, 1, 'unknown', now(), now(), '${clashReason('Ubms,1')}'),
+              (1, 2, 2, 1, 1, 'unknown', now(), now(), 'several listed jobs could be it')`,
+    )
+    await migrate(database.url, silent)
+    expect(await query('select clashes_with, not_ours from device_move_journal.job order by job_id')).toEqual(
+      [
+        { clashes_with: 'Ubms,1', not_ours: [] },
+        { clashes_with: null, not_ours: [] },
+      ],
+    )
   })
 
   describe('lets analysts', () => {
