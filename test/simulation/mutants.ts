@@ -90,8 +90,8 @@ export const mutants: readonly Mutant[] = [
     'slot-early',
     'A slot is free when its job is created, not when it has ended.',
     'src/drive/run-job.ts',
-    'if (result.ok) return created(',
-    'if (result.ok) slot.release()\n          if (result.ok) return created(',
+    'const { providerJobId } = result.value',
+    'slot.release()\n            const { providerJobId } = result.value',
   ),
   mutant(
     'strangers-uncounted',
