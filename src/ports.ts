@@ -145,7 +145,7 @@ export interface DriveJournal {
    */
   creating(jobId: number): Observable<Job>
   /**
-   * creating | unknown → running: `stored`. `clash`: another job has that JobId, so nobody knows what was created. The
+   * creating | unknown → running, without a last error: `stored`. `clash`: another job has that JobId, so nobody knows what was created. The
    * job is then `unknown` and held, and is never sent again by itself.
    */
   created(jobId: number, providerJobId: string): Observable<'stored' | 'clash'>
@@ -155,6 +155,11 @@ export interface DriveJournal {
   unanswered(jobId: number, why: string): Observable<void>
   /** creating | unknown → claimed: certainly not created. `refused`: count it as a refusal of this batch. */
   notCreated(jobId: number, why: string, refused: boolean): Observable<void>
+  /**
+   * Of a running job: the provider denies it, for `why`; null: it knows it (again). Kept as its last error. Changes nothing
+   * in a job that is not running.
+   */
+  denied(jobId: number, why: string | null): Observable<void>
   /** running → completed | interrupted. */
   ended(jobId: number, as: 'completed' | 'interrupted'): Observable<void>
   /**

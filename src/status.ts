@@ -1,4 +1,5 @@
 /** How the work stands, and why nothing is moving when nothing is: what `status` prints and `/api/status` answers. */
+import { batchText, blockedTexts, jobTroubleText, plural } from './job-troubles'
 import type { SourceHealth } from './ports'
 import type { DatabaseStatus } from './postgres/read-status'
 import type { ServiceStatus } from './service'
@@ -10,7 +11,7 @@ export interface ProcessStatus extends ServiceStatus {
 
 export interface Status {
   readonly at: string
-  /** Jobs are open, or being made or settled, and the provider answers. */
+  /** Jobs are open, or being made or settled, with nothing wrong with them, and the provider answers. */
   readonly moving: boolean
   /** Why nothing is moving, or is not moving as it could; empty when all is well, or nothing waits. */
   readonly because: readonly string[]
@@ -19,8 +20,6 @@ export interface Status {
   /** null: no service answered. */
   readonly process: ProcessStatus | null
 }
-
-const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`
 
 const ofProcess = ({ flows, source, accountRefused, openJobs }: ProcessStatus): string[] => {
   const reasons: string[] = []
@@ -39,7 +38,7 @@ const ofProcess = ({ flows, source, accountRefused, openJobs }: ProcessStatus): 
 }
 
 const ofDatabase = (
-  { lease, routes, heldJobs, moves, nextRetryAt }: DatabaseStatus,
+  { lease, routes, heldJobs, troubledJobs, moves, nextRetryAt }: DatabaseStatus,
   isUnderWay: boolean,
 ): string[] => {
   const reasons: string[] = []
@@ -51,9 +50,8 @@ const ofDatabase = (
         `route ${route.routeId} is held (${plural(route.pending + route.retrying, 'move')}): ${route.heldReason}`,
       )
   for (const job of heldJobs)
-    reasons.push(
-      `batch ${job.batchId} of route ${job.routeId} is held (${plural(job.moves, 'move')}): ${job.heldReason}`,
-    )
+    reasons.push(`${batchText(job.batchId, job.routeId, job.moves)} is held: ${job.heldReason}`)
+  reasons.push(...troubledJobs.map(jobTroubleText), ...blockedTexts(routes))
   if (!isUnderWay && moves.pending === 0 && moves.retrying > 0)
     reasons.push(
       `${plural(moves.retrying, 'move')} wait for their next attempt, the first until ${nextRetryAt ?? 'another has ended'}`,
@@ -67,8 +65,9 @@ export const statusOf = (
   process: ProcessStatus | null,
 ): Status => {
   const open = database === null ? 0 : Object.values(database.openJobs).reduce((sum, count) => sum + count, 0)
-  const isUnderWay = database !== null && open > database.heldJobs.length
-  const moving = isUnderWay && (process?.provider ?? null) === null
+  const [held, troubled] = [database?.heldJobs.length ?? 0, database?.troubledJobs.length ?? 0]
+  const isUnderWay = open > held
+  const moving = open > held + troubled && (process?.provider ?? null) === null
   const because = [
     ...(database === null ? ['the database does not answer'] : []),
     ...(process === null ? [] : ofProcess(process)),

@@ -1,4 +1,4 @@
-import type { DatabaseStatus } from '../postgres/read-status'
+import type { DatabaseStatus, RouteStatus } from '../postgres/read-status'
 import type { ProcessStatus, Status } from '../status'
 
 const number = (value: number): string => value.toLocaleString('en-US')
@@ -17,6 +17,11 @@ const table = (rows: readonly (readonly (string | number)[])[]): string[] => {
       .join('  ')
       .trimEnd(),
   )
+}
+
+const etaText = ({ heldAt, blockedByBatch, eta }: RouteStatus): string => {
+  if (heldAt !== null) return 'held'
+  return blockedByBatch === null ? (eta ?? '') : `waits for batch ${blockedByBatch}`
 }
 
 const ofDatabase = ({ moves, lease, routes, openJobs, failures, unpublished }: DatabaseStatus): string[] => {
@@ -50,7 +55,7 @@ const ofDatabase = ({ moves, lease, routes, openJobs, failures, unpublished }: D
                 route.targetInstanceIds.join(' '),
               ],
               ...[route.priority, route.pending, route.inFlight, route.retrying],
-              route.heldAt === null ? (route.eta ?? '') : 'held',
+              etaText(route),
             ]),
           ]),
         ]),

@@ -49,6 +49,15 @@ export type FlowEvent =
       readonly providerJobId: string
       readonly devices: number
     }
+  /** The provider does not know a job that is taken to run there; told at the first time. */
+  | {
+      readonly kind: 'job-denied'
+      readonly jobId: number
+      readonly providerJobId: string
+      readonly why: string
+    }
+  /** It knows it again. */
+  | { readonly kind: 'job-known-again'; readonly jobId: number; readonly providerJobId: string }
   | {
       readonly kind: 'job-ended'
       readonly jobId: number

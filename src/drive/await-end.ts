@@ -7,6 +7,7 @@ import {
   exhaustMap,
   filter,
   finalize,
+  ignoreElements,
   map,
   type Observable,
   of,
@@ -63,35 +64,46 @@ export const createAwaitEnd = (
       map(() => 'held'),
     )
 
-  /** Its status by each look; nothing while that is not known. */
-  const createStatusOf = (job: Job, providerJobId: string) => {
+  /**
+   * Its status by each look; nothing while that is not known. `wasDenied`: perhaps, by what a predecessor was told.
+   */
+  const createStatusOf = (job: Job, providerJobId: string, wasDenied: boolean) => {
+    const { jobId } = job
     let denials = 0
+    let isInDoubt = wasDenied
     let askFrom = Number.NEGATIVE_INFINITY
+
+    const known = (status: ProviderStatus): Observable<ProviderStatus> => {
+      if (denials > 0) observe({ kind: 'job-known-again', jobId, providerJobId })
+      denials = 0
+      if (!isInDoubt) return of(status)
+      isInDoubt = false
+      return journal.denied(jobId, null).pipe(map(() => status))
+    }
+    const denied = (why: string): Observable<'held'> => {
+      denials += 1
+      // Such a job would spend a call at each look, and never end.
+      askFrom = asyncScheduler.now() + exponentialMs(denials, firstDenialPauseMs)
+      if (denials >= maxDenials) return hold(job, why)
+      if (denials > 1) return EMPTY
+      isInDoubt = true
+      observe({ kind: 'job-denied', jobId, providerJobId, why })
+      return journal.denied(jobId, why).pipe(ignoreElements())
+    }
+
     const ask = defer(() => calls.query(providerJobId)).pipe(
-      concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
+      concatMap(result => journal.spent(jobId, 1).pipe(map(() => result))),
       concatMap((result): Observable<ProviderStatus | 'held'> => {
-        if (result.ok) {
-          denials = 0
-          return of(result.value.status)
-        }
-        if (!isDenial(result)) return EMPTY
-        denials += 1
-        // Such a job would spend a call at each look, and never end.
-        askFrom = asyncScheduler.now() + exponentialMs(denials, firstDenialPauseMs)
-        return denials < maxDenials
-          ? EMPTY
-          : hold(
-              job,
-              `List does not show job ${providerJobId}, and Query says: ${result.message} (${result.code})`,
-            )
+        if (result.ok) return known(result.value.status)
+        const { message, code } = result
+        return isDenial(result)
+          ? denied(`List does not show job ${providerJobId}, and Query says: ${message} (${code})`)
+          : EMPTY
       }),
     )
     return (look: Look): Observable<ProviderStatus | 'held'> => {
       const listed = look.jobs.get(providerJobId)
-      if (listed !== undefined) {
-        denials = 0
-        return of(listed.status)
-      }
+      if (listed !== undefined) return known(listed.status)
       return asyncScheduler.now() >= askFrom ? ask : EMPTY
     }
   }
@@ -102,8 +114,9 @@ export const createAwaitEnd = (
   return (job, providerJobId) =>
     defer(() => {
       const since = asyncScheduler.now()
-      const statusOf = createStatusOf(job, providerJobId)
-      view.track(providerJobId, job.status === 'running' ? 'resumed' : 'new')
+      const isResumed = job.status === 'running'
+      const statusOf = createStatusOf(job, providerJobId, isResumed)
+      view.track(providerJobId, isResumed ? 'resumed' : 'new')
       return view.looks$.pipe(
         filter(look => look.sentAt >= since),
         exhaustMap(statusOf),

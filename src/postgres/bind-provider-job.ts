@@ -18,7 +18,7 @@ export const bindProviderJob = async (
   try {
     await client.query(
       `update job set status = 'running', provider_job_id = $2, found_by = $3, clashes_with = null, created_at = now(),
-                      finished_at = null where job_id = $1`,
+                      finished_at = null, last_error = null where job_id = $1`,
       [jobId, providerJobId, foundBy],
     )
     return true

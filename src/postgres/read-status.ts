@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import { type Conservation, readConservation } from './conservation'
+import { type OpenJobs, readOpenJobs } from './read-open-jobs'
 
 /** A route with something to do, or that is held. Instants are ISO 8601. */
 export interface RouteStatus {
@@ -17,17 +18,9 @@ export interface RouteStatus {
   readonly eta: string | null
   readonly heldAt: string | null
   readonly heldReason: string | null
-}
-
-/** A batch that waits for somebody. */
-export interface HeldJobStatus {
-  readonly batchId: number
-  readonly jobId: string | null
-  readonly routeId: number
-  readonly status: string
-  readonly moves: number
-  readonly heldAt: string
-  readonly heldReason: string
+  /** Batch that lets nothing of it be sent, and why. */
+  readonly blockedByBatch: number | null
+  readonly blockedReason: string | null
 }
 
 export interface CodeStatus {
@@ -38,22 +31,17 @@ export interface CodeStatus {
 }
 
 /** What the database alone can tell. */
-export interface DatabaseStatus {
+export interface DatabaseStatus extends OpenJobs {
   readonly moves: Conservation
   readonly lease: { readonly holder: string | null; readonly expiresInMs: number | null }
   /** With work to do or held, most pending first; at most 100. */
   readonly routes: readonly RouteStatus[]
-  readonly heldJobs: readonly HeldJobStatus[]
-  /** Batches not settled, by status. */
-  readonly openJobs: Readonly<Record<string, number>>
   /** When the next re-queued move is due; null if none waits. */
   readonly nextRetryAt: string | null
   /** Outcomes settled and not published yet (without Kafka: all of them). */
   readonly unpublished: number
   /** Of the last 24 hours, most frequent first; at most 20. */
   readonly failures: readonly CodeStatus[]
-  /** Why the last creates that came to nothing did: newest first; at most 5. */
-  readonly lastErrors: readonly string[]
 }
 
 const iso = (at: Date | null): string | null => at?.toISOString() ?? null
@@ -85,6 +73,8 @@ interface RouteRow {
   readonly eta: Date | null
   readonly held_at: Date | null
   readonly held_reason: string | null
+  readonly blocked_by_batch: bigint | null
+  readonly blocked_reason: string | null
 }
 
 const readRoutes = async (pool: Pool): Promise<RouteStatus[]> => {
@@ -107,42 +97,10 @@ const readRoutes = async (pool: Pool): Promise<RouteStatus[]> => {
     eta: iso(row.eta),
     heldAt: iso(row.held_at),
     heldReason: row.held_reason,
+    blockedByBatch: row.blocked_by_batch === null ? null : Number(row.blocked_by_batch),
+    blockedReason: row.blocked_reason,
   }))
 }
-
-interface OpenJobRow {
-  readonly job_id: bigint
-  readonly provider_job_id: string | null
-  readonly route_id: number
-  readonly status: string
-  readonly moves: number
-  readonly held_at: Date | null
-  readonly held_reason: string | null
-  readonly last_error: string | null
-}
-
-const readOpenJobs = async (pool: Pool): Promise<readonly OpenJobRow[]> =>
-  (
-    await pool.query<OpenJobRow>(
-      `select job_id, provider_job_id, route_id, status, moves, held_at, held_reason, last_error
-       from job where status not in ('refused', 'settled') order by job_id desc`,
-    )
-  ).rows
-
-const heldJobOf = (row: OpenJobRow): HeldJobStatus[] =>
-  row.held_at === null
-    ? []
-    : [
-        {
-          batchId: Number(row.job_id),
-          jobId: row.provider_job_id,
-          routeId: row.route_id,
-          status: row.status,
-          moves: row.moves,
-          heldAt: row.held_at.toISOString(),
-          heldReason: row.held_reason ?? '',
-        },
-      ]
 
 const readFailures = async (pool: Pool): Promise<CodeStatus[]> => {
   const { rows } = await pool.query<{ code: string; outcomes: bigint; final: bigint; last_seen_at: Date }>(
@@ -172,17 +130,12 @@ export const readDatabaseStatus = async (pool: Pool): Promise<DatabaseStatus> =>
   const moves = await readConservation(pool)
   const lease = await readLease(pool)
   const routes = await readRoutes(pool)
-  const jobs = await readOpenJobs(pool)
-  const openJobs: Record<string, number> = {}
-  for (const { status } of jobs) openJobs[status] = (openJobs[status] ?? 0) + 1
   return {
     moves,
     lease,
     routes,
-    heldJobs: jobs.flatMap(heldJobOf),
-    openJobs,
+    ...(await readOpenJobs(pool)),
     ...(await readWaiting(pool)),
     failures: await readFailures(pool),
-    lastErrors: jobs.flatMap(({ last_error: error }) => (error === null ? [] : [error])).slice(0, 5),
   }
 }

@@ -19,6 +19,8 @@ const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
   'create-reconciled': 'info',
   'job-disowned': 'warn',
   'job-created': 'info',
+  'job-denied': 'warn',
+  'job-known-again': 'info',
   'job-ended': 'debug',
   'result-file-problem': 'warn',
   'devices-looked-up': 'info',

@@ -95,6 +95,7 @@ export const createMetrics = (sources: MetricSources): Metrics => {
         jobs.inc({ event: 'settled' })
         break
       case 'job-created':
+      case 'job-denied':
       case 'job-held':
       case 'job-resumed':
       case 'create-refused':

@@ -79,6 +79,38 @@ describe('a held job whose create is not answered', () => {
     ])
   })
 
+  it('is not needed: a batch that is refused again and again blocks them too', async () => {
+    await journey.append({ requestId: 'r1', devices: ['dev1'] })
+    const job = await journey.claimJob()
+    await journey.append({ requestId: 'r2', devices: ['dev2'] })
+    const refuse = async (why: string, counted: boolean): Promise<void> => {
+      await firstValueFrom(journey.drive.creating(job.jobId))
+      await firstValueFrom(journey.drive.notCreated(job.jobId, why, counted))
+    }
+    const blocked = async (): Promise<unknown> => {
+      const { rows } = await database.pool.query(
+        `select blocked_by_batch::integer, blocked_at <= now() as since, blocked_reason from device_move.routes`,
+      )
+      return rows.map(row => Object.values(row))
+    }
+    const free = [[null, null, null]]
+    await refuse('Throttling: slower', false)
+    expect(await blocked()).toEqual(free)
+    for (const _time of [1, 2]) await refuse('iot.odd: no', true)
+    const reason = 'refused 2 times with codes that no table knows, last error: iot.odd: no'
+    expect(await blocked()).toEqual([[job.jobId, true, reason]])
+    await journey.start(job)
+    expect(await blocked()).toEqual(free)
+  })
+
+  it('is not needed either where halves of a refused batch wait for each other: they have not been refused', async () => {
+    await journey.append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
+    const job = await journey.claimJob()
+    await firstValueFrom(journey.drive.split(job.jobId, 'iot.odd: no'))
+    const { rows } = await database.pool.query('select blocked_by_batch from device_move.routes')
+    expect(rows).toEqual([{ blocked_by_batch: null }])
+  })
+
   it('blocks no route once its job runs', async () => {
     await journey.append({ requestId: 'r1', devices: ['dev1'] })
     const job = await journey.claimJob()

@@ -1,31 +1,33 @@
+import { firstValueFrom } from 'rxjs'
 import { readDatabaseStatus } from '../../src/postgres/read-status'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
-import { harnessOn, type JournalUnderTest } from '../support/journal-harness'
+import { harnessOn } from '../support/journal-harness'
 import { all, createJourney } from '../support/journal-journey'
 import { routeTo } from '../support/journal-requests'
 
 describe('the status in the database', () => {
   let database: JournalDatabase
-  beforeAll(async () => {
+  beforeEach(async () => {
     database = await createJournalDatabase()
   })
-  afterAll(() => database.drop())
-
-  it('shows backlog, held jobs and routes, failures, what is unpublished, and who holds the lease', async () => {
-    const journal: JournalUnderTest = {
+  afterEach(() => database.drop())
+  const journeyOf = async () => {
+    const journey = createJourney({
       open: async options => harnessOn(database.pool, options),
       close: async () => undefined,
-    }
-    const journey = createJourney(journal)
+    })
     await journey.open(all)
+    return journey
+  }
+
+  it('shows backlog, held jobs and routes, failures, what is unpublished, and who holds the lease', async () => {
+    const journey = await journeyOf()
     const failed = { outcome: 'failed', final: true, code: '9313', message: 'no' } as const
     await journey.append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
     await journey.finish(await journey.claimJob(), failed)
     await journey.append({ requestId: 'r2', devices: ['dev3'] })
     const held = await journey.claimJob()
-    await new Promise<void>((resolve, reject) => {
-      journey.drive.hold(held, 'no file').subscribe({ error: reject, complete: resolve })
-    })
+    await firstValueFrom(journey.drive.hold(held, 'no file'))
     await journey.append({ requestId: 'r3', devices: ['dev4'], route: routeTo('iot-other') })
     await database.pool.query(
       `update lease set holder = 'host/1', expires_at = now() + interval '10 seconds'`,
@@ -45,5 +47,51 @@ describe('the status in the database', () => {
       // In a held job, and so in flight.
       [['iot-target'], 0],
     ])
+  })
+
+  it('shows batches that are not held and do not go on as they should', async () => {
+    const { append, claimJob, start, drive } = await journeyOf()
+    const troubled = async () =>
+      (await readDatabaseStatus(database.pool)).troubledJobs.map(each => [
+        ...[each.kind, each.batchId, each.jobId, each.refusals, each.lastError],
+      ])
+    const route = (target: string) => ({
+      requestId: target,
+      route: routeTo(target),
+      devices: [`dev-${target}`],
+    })
+    const inHand: number[] = []
+    const claimNext = async () => {
+      const job = await claimJob(inHand)
+      inHand.push(job.jobId)
+      return job
+    }
+    await append(route('iot-1'))
+    const denied = await claimNext()
+    await append(route('iot-2'))
+    const refused = await claimNext()
+    await append(route('iot-3'))
+    const unanswered = await claimNext()
+    expect(await troubled()).toEqual([])
+
+    await start(denied)
+    await firstValueFrom(drive.denied(denied.jobId, 'not found'))
+    for (const counted of [true, true, false]) {
+      await firstValueFrom(drive.creating(refused.jobId))
+      await firstValueFrom(drive.notCreated(refused.jobId, 'iot.odd: no', counted))
+    }
+    await firstValueFrom(drive.creating(unanswered.jobId))
+    await firstValueFrom(drive.unanswered(unanswered.jobId, 'deadline: no answer'))
+    expect(await troubled()).toEqual([
+      ['unanswered', unanswered.jobId, null, 0, 'deadline: no answer'],
+      ['refused', refused.jobId, null, 2, 'iot.odd: no'],
+      ['denied', denied.jobId, `P${denied.jobId}`, 0, 'not found'],
+    ])
+
+    await firstValueFrom(drive.denied(denied.jobId, null))
+    await firstValueFrom(drive.hold(refused, 'iot.odd: no'))
+    // Throttled once, and nothing else: that passes.
+    await firstValueFrom(drive.notCreated(unanswered.jobId, 'Throttling: slower', false))
+    expect(await troubled()).toEqual([])
   })
 })

@@ -35,6 +35,7 @@ export interface JournalHarness {
   releaseJob(jobId: number): Promise<void>
   /** null: not held. */
   heldReason(jobId: number): Promise<string | null>
+  lastError(jobId: number): Promise<string | null>
   /** What the counters say. */
   conservation(): Promise<Conservation>
   /** The same, counted from the rows. */
@@ -68,6 +69,7 @@ export const fakeUnderTest = (): JournalUnderTest => ({
       },
       releaseJob: async jobId => journal.releaseJob(jobId),
       heldReason: async jobId => journal.store.job(jobId).heldBecause,
+      lastError: async jobId => journal.store.job(jobId).lastError,
       conservation: async () => journal.recount(),
       recount: async () => journal.recount(),
     }
@@ -142,6 +144,13 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
       [jobId],
     )
     return rows[0]?.held_reason ?? null
+  },
+  lastError: async jobId => {
+    const { rows } = await pool.query<{ last_error: string | null }>(
+      'select last_error from job where job_id = $1',
+      [jobId],
+    )
+    return rows[0]?.last_error ?? null
   },
   conservation: () => readConservation(pool),
   recount: () => recountFromViews(pool),

@@ -89,7 +89,8 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         job.heldBecause ??= clashReason(providerJobId)
         return 'clash'
       }
-      Object.assign(job, { status: 'running', providerJobId, foundBy, createdAt: asyncScheduler.now() })
+      const createdAt = asyncScheduler.now()
+      Object.assign(job, { status: 'running', providerJobId, foundBy, createdAt, lastError: null })
       return 'stored'
     })
 
@@ -145,6 +146,11 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       }),
     settle: (jobId, verdicts, as) =>
       step(jobId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as)),
+    denied: (jobId, why) =>
+      guarded(() => {
+        const job = store.job(jobId)
+        if (job.status === 'running') job.lastError = why
+      }),
     spent: (jobId, calls) =>
       guarded(() => {
         store.job(jobId).calls += calls

@@ -1,4 +1,4 @@
-import { defer, map, throwError, timer } from 'rxjs'
+import { asyncScheduler, defer, map, throwError, timer } from 'rxjs'
 import type { JobApi } from '../../../src/ports'
 import { appendDevices, routeTo, runVirtualDriver } from '../../support/virtual-driver'
 
@@ -36,6 +36,53 @@ describe('polls', () => {
     expect(provider.audit.arrivals.query).toHaveLength(8)
     expect(provider.sent.size).toBe(500)
     expect([...provider.sent.values()].every(times => times === 1)).toBe(true)
+  })
+
+  it('of a job that the provider does not know say so at once, and once more when it knows it again', () => {
+    const forgottenUntil = 5 * 60_000
+    const errors: [number, string | null | undefined][] = []
+    const { driver, counts } = runVirtualDriver(
+      hour,
+      { jobMs: () => 600_000 },
+      {
+        api: each => {
+          const partly = forgetting(each, 'Simulated000000001')
+          const now = () => (asyncScheduler.now() < forgottenUntil ? partly : each)
+          return { ...each, list: query => now().list(query), query: id => now().query(id) }
+        },
+      },
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+        for (const at of [60_000, 9 * 60_000])
+          timer(at).subscribe(() => errors.push([at, journal.store.jobs[0]?.lastError]))
+      },
+    )
+    const why = expect.stringMatching(/^List does not show job Simulated000000001, and Query says: .+\(.+\)$/)
+    expect(errors).toEqual([
+      [60_000, why],
+      [9 * 60_000, null],
+    ])
+    const told = driver.events.filter(({ kind }) => kind === 'job-denied' || kind === 'job-known-again')
+    const which = { jobId: 1, providerJobId: 'Simulated000000001' }
+    expect(told).toEqual([
+      { kind: 'job-denied', ...which, why },
+      { kind: 'job-known-again', ...which },
+    ])
+    expect(counts).toMatchObject({ moved: 10, held: 0, gap: 0 })
+  })
+
+  it('of a resumed job end the doubt that a predecessor had left', () => {
+    const { driver } = runVirtualDriver(hour, { jobMs: () => 600_000 }, {}, ({ journal, start }) => {
+      appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+      const first = start()
+      timer(60_000).subscribe(() => {
+        first.unsubscribe()
+        journal.drive(journal.store.lease.epoch).denied(1, 'not found').subscribe()
+        start()
+      })
+    })
+    expect(driver.journal.store.jobs[0]).toMatchObject({ status: 'settled', lastError: null })
   })
 
   it('denied now and then, with answers in between, leave the job in its slot', () => {

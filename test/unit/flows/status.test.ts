@@ -17,6 +17,7 @@ const database = (
   ...{
     routes: [],
     heldJobs: [],
+    troubledJobs: [],
     openJobs: {},
     nextRetryAt: null,
     unpublished: 0,
@@ -49,7 +50,7 @@ const route: RouteStatus = {
     priority: 'normal',
   },
   ...{ pending: 5, inFlight: 0, retrying: 1, moved: 0, failed: 0, oldestPendingAt: null, eta: null },
-  ...{ heldAt: null, heldReason: null },
+  ...{ heldAt: null, heldReason: null, blockedByBatch: null, blockedReason: null },
 }
 const because = (db: DatabaseStatus | null, process: ProcessStatus | null = service()) =>
   statusOf(at, db, process).because
@@ -90,9 +91,40 @@ describe('the status', () => {
     })
     expect(because(held)).toEqual([
       'route 3 is held (6 moves): target is full',
-      'batch 7 of route 3 is held (1 move): no result file',
+      'batch 7 of route 3 (1 move) is held: no result file',
     ])
     expect(statusOf(at, held, null).moving).toBe(false)
+  })
+
+  it('names batches that something is wrong with, what is done and what to do, and who waits for them', () => {
+    const batch = { batchId: 7, jobId: null, routeId: 3, moves: 100, refusals: 0 }
+    const blocked = { ...route, blockedByBatch: 7, blockedReason: 'refused …' }
+    const troubled = database({
+      openJobs: { claimed: 1, unknown: 1, running: 1 },
+      routes: [
+        blocked,
+        { ...blocked, routeId: 5 },
+        { ...blocked, routeId: 6, pending: 0, retrying: 0 },
+        route,
+      ],
+      troubledJobs: [
+        { ...batch, kind: 'refused', refusals: 6, lastError: 'iot.odd: no' },
+        { ...batch, batchId: 8, kind: 'denied', jobId: 'J', moves: 1, lastError: 'List does not show job J' },
+        { ...batch, batchId: 9, kind: 'unanswered', lastError: 'deadline: no answer' },
+      ],
+    })
+    expect(statusOf(at, troubled, null)).toMatchObject({
+      moving: false,
+      because: [
+        expect.stringMatching(
+          /^batch 7 of route 3 \(100 moves\) was refused 6 times .*iot\.odd: no; .*tried again .*QUOTA_JOBS/,
+        ),
+        expect.stringMatching(/^batch 8 of route 3 \(1 move\) is in doubt: List does not show job J; .*held/),
+        expect.stringMatching(/^batch 9 of route 3 .*not answered: deadline: no answer; List is searched/),
+        '12 moves of routes 3, 5 wait for batch 7',
+      ],
+    })
+    expect(statusOf(at, { ...troubled, openJobs: { running: 4 } }, null).moving).toBe(true)
   })
 
   it('says that the account is refused, that others have all slots, and what each flow cannot get over', () => {
