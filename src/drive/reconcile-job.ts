@@ -2,28 +2,29 @@
 import {
   asyncScheduler,
   concatMap,
-  EMPTY,
-  expand,
+  defer,
   filter,
   type MonoTypeOperatorFunction,
   map,
   type Observable,
   of,
-  reduce,
   repeat,
   take,
   timer,
 } from 'rxjs'
 import { deviceNamesOf, type Job } from '../domain/job'
 import { findCandidates, type Reconciliation, undecidable } from '../domain/reconcile'
-import type { CallResult, DriveJournal, ListedJob, ListPage } from '../ports'
-import { type ProviderCalls, transientThrown } from './provider-calls'
+import type { DriveJournal, ListedJob } from '../ports'
+import { createListProduct, type Listing } from './list-product'
+import type { ProviderCalls } from './provider-calls'
 import { createTellApart } from './tell-apart'
 
-/** Between two looks at several jobs that could be it. */
+/** Between two looks: at several jobs that could be it, or at a List that did not come to an end. */
 const lookEveryMs = 30_000
 /** So long their end is waited for before people are told. */
 const undecidedForMs = 6 * 3_600_000
+/** A List that does not come to an end is read so often before people are told. */
+const maxEndless = 3
 /** The provider's clock, which stamps jobs, and the database's, which stamps intents, may differ so much. */
 const clockSkewMs = 30_000
 
@@ -44,19 +45,7 @@ export const createReconciliation =
   (job: Job, listedFrom: number): Observable<Reconciliation> => {
     const { journal, calls, again } = deps
     const tellApart = createTellApart(deps)
-    const page = (nextToken: string | null) =>
-      calls
-        .list({ productKey: job.route.productKey, ...(nextToken === null ? {} : { nextToken }) })
-        .pipe(concatMap(transientThrown), again())
-
-    /** Every job of the product, or null where List is refused: then nothing can be told. */
-    const listed: Observable<ListedJob[] | null> = page(null).pipe(
-      expand(result => (result.ok && result.value.nextToken !== null ? page(result.value.nextToken) : EMPTY)),
-      reduce<CallResult<ListPage>, ListedJob[] | null>(
-        (all, result) => (all === null || !result.ok ? null : [...all, ...result.value.jobs]),
-        [],
-      ),
-    )
+    const listProduct = createListProduct(calls, again)
 
     const candidatesAmong = (jobs: readonly ListedJob[]): Observable<readonly ListedJob[]> =>
       journal.ownJobs(jobs.map(one => one.providerJobId)).pipe(
@@ -82,21 +71,33 @@ export const createReconciliation =
       if (candidates.every(candidate => candidate.status >= 2)) return tellApart(job, candidates)
       return of(asyncScheduler.now() < listedFrom + undecidedForMs ? null : undecidable(candidates, false))
     }
-    const unlisted: Reconciliation = {
+
+    /** Whether the job exists, List does not tell. */
+    const untold = (problem: string): Reconciliation => ({
       kind: 'undecidable',
       allEnded: false,
-      why: 'its create had no answer, and List is refused: look in the console whether its job exists',
-    }
+      why: `its create had no answer, and ${problem}: look in the console whether its job exists`,
+    })
 
-    return timer(Math.max(0, listedFrom - asyncScheduler.now())).pipe(
-      concatMap(() => listed),
-      concatMap(jobs =>
-        jobs === null
-          ? of(unlisted)
-          : candidatesAmong(jobs).pipe(concatMap(candidates => decide(candidates))),
-      ),
-      repeat({ delay: () => timer(lookEveryMs) }),
-      filter(reconciliation => reconciliation !== null),
-      take(1),
-    )
+    return defer(() => {
+      let timesEndless = 0
+      const weigh = (listing: Listing): Observable<Reconciliation | null> => {
+        switch (listing.kind) {
+          case 'jobs':
+            return candidatesAmong(listing.jobs).pipe(concatMap(candidates => decide(candidates)))
+          case 'refused':
+            return of(untold('List is refused'))
+          case 'endless':
+            timesEndless += 1
+            return of(timesEndless < maxEndless ? null : untold('List does not come to an end'))
+        }
+      }
+      return timer(Math.max(0, listedFrom - asyncScheduler.now())).pipe(
+        concatMap(() => listProduct(job.route.productKey)),
+        concatMap(weigh),
+        repeat({ delay: () => timer(lookEveryMs) }),
+        filter(reconciliation => reconciliation !== null),
+        take(1),
+      )
+    })
   }

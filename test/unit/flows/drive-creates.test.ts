@@ -275,6 +275,62 @@ describe('creates', () => {
     expect(provider.jobs.filter(job => !job.foreign)).toHaveLength(1)
   })
 
+  describe('without an answer, when the List of their product leads back to the same page', () => {
+    /** `loops`: of which of its looks at the first page on, 1-based. */
+    const looping = (loops: (look: number) => boolean, tokenAfter: (token: string | undefined) => string) => {
+      let looks = 0
+      let pages = 0
+      const run = runVirtualDriver(
+        3 * hour,
+        onCreate(n => (n === 1 ? 'lose-answer' : 'ok')),
+        {
+          api: real => ({
+            ...real,
+            list: query => {
+              if (query.productKey === undefined) return real.list(query)
+              if (query.nextToken === undefined) looks += 1
+              pages += 1
+              return real.list({ productKey: query.productKey }).pipe(
+                map(result => {
+                  if (!result.ok || !loops(looks)) return result
+                  return { ok: true, value: { ...result.value, nextToken: tokenAfter(query.nextToken) } }
+                }),
+              )
+            },
+          }),
+        },
+        ({ journal, start }) => {
+          appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+          start()
+        },
+      )
+      return { ...run, pages: () => pages }
+    }
+
+    it('once, are looked for again', () => {
+      const { counts, provider, pages } = looping(
+        look => look === 1,
+        () => 'round',
+      )
+      expect(pages()).toBe(3)
+      expect(counts).toMatchObject({ moved: 10, held: 0, gap: 0 })
+      expect(provider.audit.arrivals.create).toHaveLength(1)
+    })
+
+    it.each([
+      ['for good', () => 'round', 6],
+      ['or goes on and on', (token = '') => `${token}.`, 1_500],
+    ] as const)('%s, are left to people, and are not sent again', (_what, tokenAfter, mostPages) => {
+      const { counts, driver, provider, pages } = looping(() => true, tokenAfter)
+      expect(pages()).toBe(mostPages)
+      expect(counts).toMatchObject({ held: 10, gap: 0 })
+      expect(driver.events.find(({ kind }) => kind === 'job-held')).toMatchObject({
+        why: expect.stringContaining('List does not come to an end'),
+      })
+      expect(provider.audit.arrivals.create).toHaveLength(1)
+    })
+  })
+
   it("without an answer, alike a stranger's job whose file cannot be read, are left to people", () => {
     const { provider, counts, driver } = runVirtualDriver(
       3 * hour,
