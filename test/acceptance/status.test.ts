@@ -41,4 +41,26 @@ describeKafka('status', () => {
       /service +none answers[\s\S]*30 moved[\s\S]*Nothing is under way\./,
     )
   })
+
+  it('--watch shows it again as it changes, until Ctrl-C, which is its proper end', async () => {
+    deployment = await createDeployment(['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0'])
+    const service = deployment.run()
+    const { url } = JSON.parse(await service.line(line => line.includes('"listening"'))) as { url: string }
+    await service.line(line => line.includes('"lease-held"'))
+    const environment = { ...deployment.environment, HTTP_PORT: new URL(url).port }
+    const text = startCli(['status', '--watch'], environment)
+    const json = startCli(['status', '--watch', '--json'], environment)
+    await text.line(line => line.includes(' 0 moved'))
+    await json.line(line => line.includes('"moved":0'))
+    await deployment.submit(names('meter', 30))
+    await text.line(line => line.includes(' 30 moved'))
+    const last = JSON.parse(await json.line(line => line.includes('"moved":30')))
+    expect(last).toMatchObject({ database: { moves: { accepted: 30 } }, process: { lease: 'held' } })
+    text.kill('SIGINT')
+    json.kill('SIGTERM')
+    expect(await Promise.all([text.ended, json.ended])).toEqual([0, 0])
+    expect([...text.stderr, ...json.stderr]).toEqual([])
+    // A line a time, each of them whole.
+    for (const line of json.stdout) expect(JSON.parse(line)).toHaveProperty('because')
+  })
 })
