@@ -131,10 +131,8 @@ export const startMain = (config: Config, options: MainOptions): Running => {
     scrape = metrics.scrape
     const health = (): Promise<SourceHealth> => firstValueFrom(source.health$)
     readiness = async () => readinessOf(made.status(), await health(), await database.answers())
-    status = async () => {
-      const stored = (await database.answers()) ? await database.status() : null
-      return statusOf(new Date(), stored, { ...made.status(), source: await health() })
-    }
+    status = async () =>
+      statusOf(new Date(), await database.status(), { ...made.status(), source: await health() })
     ended = new Promise<unknown>(resolve => {
       made.run$.subscribe({ error: resolve, complete: () => resolve(null) })
     })

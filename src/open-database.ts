@@ -13,7 +13,7 @@ import { createIntakeJournal } from './postgres/intake-journal'
 import { createLease } from './postgres/lease'
 import { migrate } from './postgres/migrate'
 import { createOutbox } from './postgres/outbox'
-import { createPool } from './postgres/pool'
+import { createPool, type Pool } from './postgres/pool'
 import { type DatabaseStatus, readDatabaseStatus } from './postgres/read-status'
 import { createRouteControl } from './postgres/route-hold'
 import type { ServiceParts } from './service'
@@ -29,9 +29,9 @@ const retryEveryMs = 2_000
 export interface Database {
   readonly parts: Pick<ServiceParts, 'intakeJournal' | 'driveJournal' | 'outbox' | 'changes$' | 'lease'>
   readonly routes: RouteControl
-  /** null: the database cannot be reached. */
+  /** null: the database cannot be reached, or gives no sign of life within 3 s. */
   readonly conservation: () => Promise<Conservation | null>
-  /** null: the database cannot be reached. */
+  /** null: the same. */
   readonly status: () => Promise<DatabaseStatus | null>
   /** Whether it gives a sign of life within 3 s. */
   readonly answers: () => Promise<boolean>
@@ -59,9 +59,6 @@ const whenReachable = async <T>(step: () => Promise<T>, { logger, isStopping }: 
   }
 }
 
-/** For reports: that the database cannot be reached is one of its answers. */
-const orNull = <T>(read: Promise<T>): Promise<T | null> => read.catch(() => null)
-
 export const openDatabase = async (config: Config, options: OpenOptions): Promise<Database> => {
   const { logger } = options
   const url = config.databaseUrl ?? ''
@@ -81,6 +78,12 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
     max: poolSize,
     onError: error => logger.warn({ reason: error.message }, 'a database connection was lost'),
   })
+  const answers = createAnswers(pool)
+  /** For reports, which nobody waits for as long as for a statement: no answer is one of theirs. */
+  const reported =
+    <T>(read: (from: Pool) => Promise<T>) =>
+    async (): Promise<T | null> =>
+      (await answers()) ? read(pool).catch(() => null) : null
   const { batchMaxDevices, batchMaxWaitMs } = config
   const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs })
   return {
@@ -92,9 +95,9 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
       lease,
     },
     routes: createRouteControl(pool),
-    conservation: () => orNull(readConservation(pool)),
-    status: () => orNull(readDatabaseStatus(pool)),
-    answers: createAnswers(pool),
+    conservation: reported(readConservation),
+    status: reported(readDatabaseStatus),
+    answers,
     close: async () => {
       await lease.closed()
       await pool.end()

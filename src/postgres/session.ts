@@ -20,6 +20,24 @@ export interface SessionOptions {
   readonly answerMs?: number
 }
 
+/** What this service leans on, and a URL could set too: pg would take the URL's word. */
+const settled = [
+  'application_name',
+  'options',
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'query_timeout',
+]
+
+/** The URL without them, and the `options` it had: some servers tell databases apart by those. */
+const withoutSettings = (url: string): { readonly connectionString: string; readonly given: string } => {
+  const parsed = new URL(url)
+  const given = parsed.searchParams.get('options') ?? ''
+  for (const name of settled) parsed.searchParams.delete(name)
+  return { connectionString: parsed.href, given }
+}
+
 /**
  * How to connect to `url` (a PostgreSQL connection string) with our settings. A frozen process would keep its row
  * locks: the server ends its transaction, and nobody waits for them for ever. Nor does anybody wait for a server
@@ -34,10 +52,12 @@ export const sessionConfig = (url: string, options: SessionOptions = {}): Client
     `statement_timeout=${statementMs}`,
     'jit=off',
   ]
+  const { connectionString, given } = withoutSettings(url)
   return {
-    connectionString: url,
+    connectionString,
     application_name: name,
-    options: settings.map(setting => `-c ${setting}`).join(' '),
+    // The last word counts.
+    options: [given, ...settings.map(setting => `-c ${setting}`)].join(' ').trim(),
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     connectionTimeoutMillis: 10_000,

@@ -54,6 +54,8 @@ export const createMetrics = (sources: MetricSources): Metrics => {
     registers: [registry],
     async collect() {
       const counts = await sources.conservation()
+      // What was so at an earlier scrape may not be so now.
+      this.reset()
       for (const [state, count] of Object.entries(counts ?? {})) this.set({ state }, Number(count))
     },
   })

@@ -1,4 +1,7 @@
+import pino from 'pino'
 import { filter, firstValueFrom, ReplaySubject, type Subscription } from 'rxjs'
+import { loadConfig } from '../../src/config'
+import { openDatabase } from '../../src/open-database'
 import { type LeaseState, TransientError } from '../../src/ports'
 import { inTransaction } from '../../src/postgres/in-transaction'
 import { createLease } from '../../src/postgres/lease'
@@ -50,6 +53,22 @@ describe('a database that falls silent', () => {
     proxy.heal()
     expect(await asked(false)).not.toBe(before)
   })
+
+  it('keeps no report waiting as long as a statement may take', async () => {
+    const loaded = loadConfig({ DATABASE_URL: viaProxy() })
+    if (!loaded.ok) throw new Error(loaded.problems.join('; '))
+    const logger = pino({ level: 'silent' })
+    const opened = await openDatabase(loaded.config, { migrate: false, logger, isStopping: () => false })
+    try {
+      expect(await opened.conservation()).toMatchObject({ gap: 0 })
+      proxy.swallow('both')
+      expect(await opened.conservation()).toBeNull()
+      expect(await opened.status()).toBeNull()
+    } finally {
+      proxy.cut()
+      await opened.close()
+    }
+  }, 20_000)
 
   it('stops the calls of the holder of the lease before another can take it', async () => {
     const timing = { leaseMs: 2_000, renewEveryMs: 200, quotaWindowMs: 50 }

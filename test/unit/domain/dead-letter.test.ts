@@ -103,6 +103,13 @@ describe('encodeDeadLetter', () => {
     expect(encodeDeadLetter(failed())?.headers).not.toHaveProperty('original-size')
   })
 
+  it('carries the trace context on, and no more of a message than fits a header', () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const { headers } = encodeDeadLetter(failed({ traceparent, message: 'm'.repeat(5_000) })) ?? {}
+    expect(headers).toMatchObject({ traceparent, 'error-message': 'm'.repeat(1_000) })
+    expect(encodeDeadLetter(failed())?.headers).not.toHaveProperty('traceparent')
+  })
+
   it('hands on the bytes of a rejection, with their size where they are the original', () => {
     const deadLetter = new Uint8Array([0xff, 0x00])
     const rejected = failed({

@@ -1,0 +1,49 @@
+import pino from 'pino'
+import type { FlowEvent } from '../../../src/domain/flow-event'
+import { logEvents } from '../../../src/telemetry/log-events'
+
+/** The lines that events become. */
+const linesOf = (...events: readonly FlowEvent[]): Record<string, unknown>[] => {
+  const lines: Record<string, unknown>[] = []
+  const log = logEvents(
+    pino(
+      { level: 'debug', base: null, timestamp: false, formatters: { level: level => ({ level }) } },
+      { write: line => lines.push(JSON.parse(line)) },
+    ),
+  )
+  for (const event of events) log(event)
+  return lines
+}
+
+describe('events as log lines', () => {
+  it('bear their kind as text and their fields as fields', () => {
+    expect(
+      linesOf(
+        { kind: 'job-created', jobId: 3, providerJobId: 'p-1', devices: 10 },
+        { kind: 'lease-held', epoch: 12n },
+        { kind: 'job-held', jobId: 4, why: 'no file' },
+      ),
+    ).toEqual([
+      { level: 'info', msg: 'job-created', jobId: 3, providerJobId: 'p-1', devices: 10 },
+      { level: 'info', msg: 'lease-held', epoch: '12' },
+      { level: 'error', msg: 'job-held', jobId: 4, why: 'no file' },
+    ])
+  })
+
+  it('say why a thing is tried again once, and the same again only to those who debug', () => {
+    const again: FlowEvent = {
+      kind: 'retrying',
+      flow: 'publish',
+      why: 'no broker',
+      delayMs: 500,
+      isNews: true,
+    }
+    expect(linesOf(again, { ...again, isNews: false }).map(({ level }) => level)).toEqual(['warn', 'debug'])
+  })
+
+  it('show where an error came from', () => {
+    const [line] = linesOf({ kind: 'defect', flow: 'drive', error: new TypeError('no such thing') })
+    expect(line).toMatchObject({ level: 'error', msg: 'defect', flow: 'drive' })
+    expect(line?.err).toMatchObject({ type: 'TypeError', message: 'no such thing' })
+  })
+})
