@@ -9,6 +9,7 @@ import { drive$ } from '../pipeline'
 import { type Changes, type DriveJournal, type JobApi, LeaseLostError, type Operation } from '../ports'
 import { createAccountView } from './account-view'
 import { createContainment } from './containment'
+import { createHoldHopeless } from './hold-hopeless'
 import { createProviderCalls } from './provider-calls'
 import { createRunJob } from './run-job'
 import { createSettleJob } from './settle-job'
@@ -81,6 +82,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
             again,
             stop$,
           })
+          const heldIfHopeless = createHoldHopeless({ journal, observe })
           const settleJob = createSettleJob({
             journal,
             calls,
@@ -95,7 +97,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
             changes$,
             slots: capacity,
             runJob,
-            settleJob,
+            settleJob: ended => settleJob(ended).pipe(heldIfHopeless(ended.job)),
             contained,
             maxEndedMoves: policies.maxEndedMoves,
             observe,

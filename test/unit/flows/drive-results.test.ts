@@ -1,4 +1,5 @@
-import { timer } from 'rxjs'
+import { defer, type Observable, throwError, timer } from 'rxjs'
+import type { DriveJournal } from '../../../src/ports'
 import type { CallFault } from '../../support/simulated-wire'
 import { appendDevices, routeTo, runVirtualDriver } from '../../support/virtual-driver'
 
@@ -144,6 +145,80 @@ describe('the results of an ended job', () => {
     expect(created).toBeLessThanOrEqual(20)
     expect(counts).toMatchObject({ moved: 6_000, gap: 0 })
     expect(driver.driver.openJobs()).toMatchObject({ own: 0 })
+  })
+
+  describe('that cannot be stored', () => {
+    const failsWhile = (hasTrouble: (jobId: number) => boolean, hasJournal: () => boolean) => ({
+      journal: (real: DriveJournal): DriveJournal => {
+        const unless = <T>(fails: boolean, step: Observable<T>): Observable<T> =>
+          fails ? throwError(() => new Error('made to fail')) : step
+        return {
+          ...real,
+          settle: (jobId, verdicts, as) =>
+            defer(() => unless(hasTrouble(jobId) || !hasJournal(), real.settle(jobId, verdicts, as))),
+          ownJobs: ids => defer(() => unless(!hasJournal(), real.ownJobs(ids))),
+          hold: (job, why) => defer(() => unless(!hasJournal(), real.hold(job, why))),
+        }
+      },
+    })
+
+    it('for a reason of their own are left to people, and stored when they let go of the job', () => {
+      let hasTrouble = true
+      const { counts, driver, provider } = runVirtualDriver(
+        2 * hour,
+        {},
+        failsWhile(
+          jobId => jobId === 1 && hasTrouble,
+          () => true,
+        ),
+        ({ journal, start, events }) => {
+          for (const target of ['iot-a', 'iot-b']) appendDevices(journal, routeTo(target), target, 10)
+          start()
+          timer(hour).subscribe(() => {
+            expect(journal.recount()).toMatchObject({ moved: 10, held: 10, gap: 0 })
+            expect(events.find(({ kind }) => kind === 'job-held')).toEqual({
+              kind: 'job-held',
+              jobId: 1,
+              why: 'it could not be settled, 10 times in a row: made to fail',
+            })
+            hasTrouble = false
+            journal.releaseJob(1)
+          })
+        },
+      )
+      expect(driver.seen('defect')).toBe(9)
+      expect(counts).toMatchObject({ moved: 20, held: 0, gap: 0 })
+      expect(provider.audit.arrivals.create).toHaveLength(2)
+      expect(provider.audit.arrivals.detail).toHaveLength(12)
+    })
+
+    it('while the journal answers nothing, whatever it says, are stored once it does', () => {
+      let hasJournal = true
+      let tries = 0
+      const { counts, driver } = runVirtualDriver(
+        3 * hour,
+        {},
+        failsWhile(
+          () => {
+            tries += 1
+            // It is back right after a try has failed: no other step tells of the trouble.
+            if (tries === 50) hasJournal = true
+            return tries <= 50
+          },
+          () => hasJournal,
+        ),
+        ({ journal, start }) => {
+          appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+          start()
+          timer(20_000).subscribe(() => {
+            hasJournal = false
+          })
+        },
+      )
+      expect(driver.seen('defect')).toBe(50)
+      expect(driver.seen('job-held')).toBe(0)
+      expect(counts).toMatchObject({ moved: 10, held: 0, gap: 0 })
+    })
   })
 
   it('are not waited for when it is time to stop', () => {
