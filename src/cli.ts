@@ -26,13 +26,14 @@ const program = new Command('device-move')
   .configureOutput({ writeErr: text => process.stderr.write(redact(text)) })
   .exitOverride()
 
-/** The command's status becomes the process's; its errors become one text, without a stack. */
+/**
+ * The command's status becomes the process's; its errors become one text, without a stack. It ends at once: timers of
+ * calls that nobody waits for any longer would keep the process for seconds.
+ */
 const ending =
   <A extends readonly unknown[]>(command: (...args: A) => Promise<number>) =>
   async (...args: A): Promise<void> => {
-    const status = await command(...args)
-    // At once: timers of calls that nobody waits for any longer would keep the process for seconds.
-    process.exit(status)
+    process.exit(await command(...args))
   }
 
 program
@@ -146,7 +147,7 @@ const fail = (error: unknown): void => {
     return
   }
   say(error instanceof CommandError ? error.message : textOf(error))
-  process.exitCode = error instanceof CommandError ? error.status : exitCode.failed
+  process.exit(error instanceof CommandError ? error.status : exitCode.failed)
 }
 
 program.parseAsync().catch(fail)

@@ -1,8 +1,9 @@
-import { concatMap, defer, EMPTY, lastValueFrom, of, toArray } from 'rxjs'
+import { catchError, concatMap, defer, EMPTY, lastValueFrom, of, throwError, toArray } from 'rxjs'
 import type { FleetFile } from '../files/open-fleet-file'
 import type { KafkaOptions } from '../kafka/client'
 import { createRequestProducer } from '../kafka/submit-producer'
 import type { SourceRecord } from '../ports'
+import { CommandError } from './exit-code'
 
 export interface SendRecordsOptions {
   readonly fleet: FleetFile
@@ -10,11 +11,18 @@ export interface SendRecordsOptions {
   readonly topic: string
   /** Which records go, and under which key. */
   readonly keyOf: (record: SourceRecord) => string | null
-  /** Told of each chunk that is written. */
-  readonly onSent: (records: number) => void
+  /** Told of each chunk that is written: how many of its records, and the file's line that it ends with. */
+  readonly onSent: (records: number, lastLine: bigint) => void
 }
 
-/** Writes the records of a file to a topic, in order; a null key leaves a record out. */
+/** The file cannot be read to its end. */
+const unreadable = (error: unknown) =>
+  throwError(() => new CommandError(error instanceof Error ? error.message : String(error)))
+
+/**
+ * Writes the records of a file to a topic, in order; a null key leaves a record out.
+ * @throws CommandError when the file cannot be read to its end; any other error is Kafka's
+ */
 export const sendRecords = async ({
   fleet,
   kafka,
@@ -28,14 +36,15 @@ export const sendRecords = async ({
       fleet.source
         .chunks(() => of(new Map()))
         .pipe(
+          catchError(unreadable),
           concatMap(chunk =>
             defer(async () => {
-              const outgoing = chunk.records.flatMap(({ value, timestampMs, ...record }) => {
-                const key = keyOf({ value, timestampMs, ...record })
+              const outgoing = chunk.records.flatMap(record => {
+                const [key, value] = [keyOf(record), record.value]
                 return key === null || value === null ? [] : [{ key: Buffer.from(key), value, headers: {} }]
               })
               await producer.send(outgoing)
-              onSent(outgoing.length)
+              onSent(outgoing.length, chunk.records.at(-1)?.position.offset ?? 0n)
               chunk.done()
             }).pipe(concatMap(() => EMPTY)),
           ),

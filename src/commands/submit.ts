@@ -1,63 +1,71 @@
+import type { Config } from '../config'
+import type { FleetFile } from '../files/open-fleet-file'
 import { createRecordParser } from '../intake/parse-record'
 import { ensureTopics } from '../kafka/ensure-topics'
 import { withAdmin } from '../kafka/with-admin'
 import type { SourceRecord } from '../ports'
 import { defaultTarget, kafkaOptions } from '../wiring'
 import { configured } from './configured'
-import { exitCode } from './exit-code'
+import { CommandError, exitCode } from './exit-code'
+import { firstSignal } from './first-signal'
+import { kafkaProblem } from './kafka-problem'
 import { openFleet } from './open-fleet'
 import { quietLogger } from './quiet-logger'
+import { createRefusals, type Refusals } from './refusals'
 import { sendRecords } from './send-records'
+import { createSubmitProgress, type SubmitProgress } from './submit-progress'
 
-/** Refused lines shown one by one; the rest only counted. */
-const shownRefusals = 10
+const send = async (
+  config: Config,
+  fleet: FleetFile,
+  progress: SubmitProgress,
+  refusals: Refusals,
+): Promise<void> => {
+  const kafka = kafkaOptions(config, quietLogger(config))
+  const topic = config.kafkaRequestsTopic
+  const parse = createRecordParser(defaultTarget(config))
+  const keyOf = (record: SourceRecord): string | null => {
+    const { requests, rejections } = parse(record)
+    for (const rejection of rejections) refusals.add(rejection)
+    const [request] = requests
+    if (request === undefined) return null
+    progress.taken(request)
+    return `${request.route.productKey}/${request.deviceNames[0] ?? ''}`
+  }
+  await withAdmin(kafka, admin => ensureTopics(admin, [topic], config.kafkaCreateTopics))
+  await sendRecords({
+    fleet,
+    kafka,
+    topic,
+    keyOf,
+    onSent: (requests, lastLine) => {
+      progress.sent(requests, lastLine)
+      if (process.stderr.isTTY) process.stderr.write(`\r  ${progress.requests()} requests sent`)
+    },
+  })
+}
 
 /** Checks each line by the rules of the service, sends the good ones, and tells of the others. */
 export const submitCommand = async (path: string): Promise<number> => {
   const config = configured(['kafkaBrokers'])
-  const kafka = kafkaOptions(config, quietLogger(config))
   const fleet = await openFleet(path)
-  const parse = createRecordParser(defaultTarget(config))
-  const refused = new Map<string, number>()
-  let refusals = 0
-  let devices = 0
-  let sent = 0
-
-  const keyOf = (record: SourceRecord): string | null => {
-    const { requests, rejections } = parse(record)
-    for (const { code, message, deviceName } of rejections) {
-      refusals += 1
-      refused.set(code, (refused.get(code) ?? 0) + 1)
-      if (refusals <= shownRefusals)
-        process.stderr.write(
-          `  line ${record.position.offset}${deviceName === null ? '' : ` (${deviceName})`}: ${message}\n`,
-        )
-    }
-    const [request] = requests
-    if (request === undefined) return null
-    devices += request.deviceNames.length
-    return `${request.route.productKey}/${request.deviceNames[0] ?? ''}`
-  }
-
+  const progress = createSubmitProgress()
+  const refusals = createRefusals()
+  const interruption = firstSignal().then(() => {
+    throw new CommandError('Interrupted.', exitCode.interrupted)
+  })
   try {
-    if (config.kafkaCreateTopics)
-      await withAdmin(kafka, admin => ensureTopics(admin, [config.kafkaRequestsTopic], true))
-    await sendRecords({
-      fleet,
-      kafka,
-      topic: config.kafkaRequestsTopic,
-      keyOf,
-      onSent: records => {
-        sent += records
-        if (process.stderr.isTTY) process.stderr.write(`\r  ${sent} requests sent`)
-      },
-    })
+    await Promise.race([send(config, fleet, progress, refusals), interruption])
+  } catch (error) {
+    const { message, status } = error instanceof CommandError ? error : kafkaProblem(error, config)
+    throw new CommandError(`${message} ${progress.text()}`, status)
   } finally {
     await fleet.close()
   }
   console.log(
-    `${sent} requests for ${devices} devices sent to ${config.kafkaRequestsTopic}; ${refusals} refused.`,
+    `${progress.requests()} requests for ${progress.devices()} devices sent to ${config.kafkaRequestsTopic}; ` +
+      `${refusals.count()} refused.`,
   )
-  for (const [code, count] of refused) console.log(`  ${code}: ${count}`)
-  return refusals > 0 ? exitCode.someFailed : exitCode.done
+  for (const [code, count] of refusals.byCode()) console.log(`  ${code}: ${count}`)
+  return refusals.count() > 0 ? exitCode.someFailed : exitCode.done
 }

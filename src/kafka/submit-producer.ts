@@ -8,8 +8,9 @@ import { withinMs } from './within'
 
 export interface RequestProducer {
   /**
-   * Resolves when every record is written, by all replicas in sync. Rejects if any may not be: some may be, then,
-   * and sending again writes them twice (requests with an id of their own are taken once). One call at a time.
+   * Resolves when every record is written, by all replicas in sync. Rejects if any may not be, after a minute at the
+   * latest: some may be, then, and sending again writes them twice (requests with an id of their own are taken once).
+   * One call at a time.
    */
   send(records: readonly OutgoingRecord[]): Promise<void>
   close(): Promise<void>
@@ -34,12 +35,18 @@ const producerOf = (kafka: KafkaOptions): Producer =>
 /** kafkajs's sequence numbers break at 2^31 records of one partition (trap 7). */
 const recordsOfOneProducer = 2 ** 30
 
+/** A broker that is started again is back by then. */
+const giveUpMs = 60_000
+
 /** A plain idempotent producer of requests. Connects at the first send, and anew after any failure. */
 export const createRequestProducer = (options: {
   readonly kafka: KafkaOptions
   readonly topic: string
+  /** How long one call may take; 60,000 by default. */
+  readonly giveUpMs?: number
 }): RequestProducer => {
   const { kafka, topic } = options
+  const limitMs = options.giveUpMs ?? giveUpMs
   let connected: Connected | null = null
   let records = 0
 
@@ -67,15 +74,22 @@ export const createRequestProducer = (options: {
     throw new Error(`the broker does not take a request as large as that of${key}`)
   }
 
+  const write = async (some: readonly OutgoingRecord[]): Promise<void> => {
+    connected ??= await connect()
+    const { producer, partitions } = connected
+    records += some.length
+    for (const batch of partitionedBatches(topic, some, partitions)) await sendBatch(producer, batch, refuse)
+  }
+
   return {
     send: async some => {
       if (records + some.length > recordsOfOneProducer) await drop()
+      const written = write(some)
       try {
-        connected ??= await connect()
-        records += some.length
-        for (const batch of partitionedBatches(topic, some, connected.partitions)) {
-          await sendBatch(connected.producer, batch, refuse)
-        }
+        // kafkajs itself would try for ever.
+        if ((await withinMs(written, limitMs)) === 'late')
+          throw new Error(`no acknowledgement within ${limitMs / 1000} s`)
+        await written
       } catch (error) {
         await drop()
         throw error

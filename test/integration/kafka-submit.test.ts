@@ -2,6 +2,7 @@ import { createRequestProducer } from '../../src/kafka/submit-producer'
 import { createTopics, deleteTopics, describeKafka, uniqueTopic } from '../support/kafka'
 import { testKafkaOptions } from '../support/kafka-source'
 import { readTopic } from '../support/read-topic'
+import { startTcpProxy } from '../support/tcp-proxy'
 
 describeKafka('submitting requests', () => {
   let topic: string
@@ -45,5 +46,16 @@ describeKafka('submitting requests', () => {
     const producer = createRequestProducer({ kafka, topic })
     await expect(producer.send([{ key: null, value: 'x', headers: {} }])).rejects.toThrow()
     await producer.close()
+  })
+
+  it('gives up on a broker that takes connections and answers nothing', async () => {
+    const link = await startTcpProxy(1)
+    link.swallow('both')
+    const kafka = { ...testKafkaOptions(), brokers: [`127.0.0.1:${link.port}`] }
+    const producer = createRequestProducer({ kafka, topic, giveUpMs: 300 })
+    const record = { key: null, value: 'x', headers: {} }
+    await expect(producer.send([record])).rejects.toThrow('no acknowledgement within 0.3 s')
+    await producer.close()
+    await link.close()
   })
 })
