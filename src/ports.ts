@@ -278,6 +278,8 @@ export type FetchedResults =
   | { readonly kind: 'unreachable'; readonly message: string }
   /** A result file of other devices than those sent. */
   | { readonly kind: 'strangers'; readonly file: ResultFile }
+  /** A result file without a single row. */
+  | { readonly kind: 'empty'; readonly file: ResultFile }
   /** There, but no result file we can read (HTML, truncated, too large, host not allowed). */
   | { readonly kind: 'unreadable'; readonly message: string; readonly file: ResultFile | null }
 

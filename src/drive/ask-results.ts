@@ -50,6 +50,8 @@ const ofFetched = (fetched: FetchedResults): Results => {
       return without('unavailable', fetched.message)
     case 'strangers':
       return without('strangers', 'the file tells of other devices only', fetched.file)
+    case 'empty':
+      return without('empty', 'the file has no rows', fetched.file)
     case 'unreadable':
       return without('unreadable', fetched.message, fetched.file)
   }

@@ -17,6 +17,7 @@ const tells: Readonly<Record<ResultsAnswer, CandidateFile['tells']>> = {
   strangers: 'strangers',
   unavailable: 'not-yet',
   none: 'untold',
+  empty: 'untold',
   refused: 'untold',
   unreadable: 'untold',
 }

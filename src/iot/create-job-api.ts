@@ -24,7 +24,8 @@ const read = (fetched: FetchedFile, sent: readonly string[]): FetchedResults => 
   const parsed = parseResultFile(fetched.file.body, sent)
   const { file } = fetched
   if ('rows' in parsed) return { kind: 'rows', rows: parsed.rows, file }
-  return parsed.ofOthers ? { kind: 'strangers', file } : { kind: 'unreadable', message: parsed.problem, file }
+  const { kind, problem } = parsed
+  return kind === 'unreadable' ? { kind, message: problem, file } : { kind, file }
 }
 
 /** The provider over its signed API. Every failure is a value; no text it returns holds a secret. */

@@ -2,8 +2,13 @@ import { parse } from 'csv-parse/sync'
 import { type Fields, fieldsOf } from './answer-fields'
 import { plainText } from './scrub'
 
-/** The records of a file, in order, whatever their fields are called; or why it cannot be read. */
-export type Records = { readonly records: readonly Fields[] } | { readonly problem: string }
+/**
+ * The records of a file, in order, whatever their fields are called; or why it cannot be read. `header`: what a file
+ * with a header calls its columns.
+ */
+export type Records =
+  | { readonly records: readonly Fields[]; readonly header?: readonly string[] }
+  | { readonly problem: string }
 
 /** Ten times what a job has of devices. More is no result file, and would keep everything else waiting. */
 const maxRecords = 100_000
@@ -60,17 +65,21 @@ const delimiterOf = (text: string): string => {
 
 /** A line with more or fewer fields than the header makes the whole file unreadable, for the same reason. */
 const readCsv = (text: string): Records => {
+  let header: string[] = []
   try {
     const records: unknown = parse(text, {
-      columns: true,
+      columns: (names: string[]) => {
+        header = names
+        return names
+      },
       delimiter: delimiterOf(text),
       skip_empty_lines: true,
       trim: true,
       to: maxRecords + 1,
       max_record_size: longestCsvRecord,
     })
-    if (!Array.isArray(records)) return { records: [] }
-    return records.length > maxRecords ? tooMany : { records: records.map(fieldsOf) }
+    if (!Array.isArray(records)) return { records: [], header }
+    return records.length > maxRecords ? tooMany : { records: records.map(fieldsOf), header }
   } catch (error) {
     return { problem: plainText(error instanceof Error ? error.message : String(error), 200) }
   }
@@ -83,7 +92,8 @@ const readCsv = (text: string): Records => {
 export const readRecords = (body: Uint8Array): Records => {
   // The decoder takes a byte order mark away; bad bytes become U+FFFD, which at worst spoils a message.
   const text = new TextDecoder().decode(body).trim()
-  if (text === '') return { problem: 'the file is empty' }
+  // No line is what a file of lines without a row looks like.
+  if (text === '') return { records: [] }
   if (text.startsWith('<')) return { problem: 'HTML or XML instead of a result file' }
   return text.startsWith('[') || text.startsWith('{') ? readJson(text) : readCsv(text)
 }

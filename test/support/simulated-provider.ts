@@ -136,10 +136,7 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
     const wanted = new Set(names)
     const rows = new Map([...found].filter(([name]) => wanted.has(name)))
     const file = fileOf(found)
-    if (rows.size === 0)
-      return found.size > 0
-        ? { kind: 'strangers', file }
-        : { kind: 'unreadable', message: 'the file names no device', file }
+    if (rows.size === 0) return { kind: found.size > 0 ? 'strangers' : 'empty', file }
     return { kind: 'rows', rows, file }
   }
 

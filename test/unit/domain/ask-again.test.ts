@@ -26,6 +26,14 @@ describe('decideOnResults', () => {
     expect(decide(['none', 'none'])).toEqual({ kind: 'hold' })
   })
 
+  it('takes a file without a row for none after an interrupted job, and doubts it after a completed one', () => {
+    expect(decide(['empty'], interrupted)).toEqual({ kind: 'again', afterMs: 5_000 })
+    for (const first of ['none', 'empty', 'unreadable'] as const)
+      expect(decide([first, 'empty', 'empty'], interrupted)).toEqual({ kind: 'settle' })
+    expect(decide(Array(4).fill('empty'))).toMatchObject({ kind: 'again' })
+    expect(decide(Array(5).fill('empty'))).toEqual({ kind: 'hold' })
+  })
+
   it.each(['refused', 'unreadable'] as const)('never takes %s for "there is no file"', answer => {
     for (const ended of ['completed', 'interrupted'] as const) {
       const pauses = [1, 2, 3, 4].map(times => decide(Array(times).fill(answer), { ended }))
@@ -61,7 +69,7 @@ describe('decideOnResults', () => {
   })
 
   it('ends, whatever is answered, unless nothing is available', () => {
-    const answer = fc.constantFrom<ResultsAnswer>('rows', 'none', 'refused', 'unreadable')
+    const answer = fc.constantFrom<ResultsAnswer>('rows', 'none', 'empty', 'refused', 'unreadable')
     fc.assert(
       fc.property(
         fc.array(answer, { minLength: 12, maxLength: 12 }),

@@ -50,6 +50,28 @@ describe('the results of an ended job', () => {
     expect(movedTwice).toEqual([])
   })
 
+  it('of an interrupted job that reached no device need no row, nor people', () => {
+    let ended = 0
+    const onJobEnd = () => {
+      ended += 1
+      // Half of the devices, rounded down: of one none.
+      return ended === 1 ? 'interrupted' : 'completed'
+    }
+    const { counts, driver, movedTwice } = runVirtualDriver(hour, { onJobEnd }, {}, ({ journal, start }) => {
+      // Nobody can be asked where a device of strategy 1 is.
+      appendDevices(
+        journal,
+        routeTo('iot-a', { strategy: 1, targetInstanceIds: ['iot-a', 'iot-b'] }),
+        'dev',
+        1,
+      )
+      start()
+    })
+    expect(counts).toMatchObject({ moved: 1, held: 0, gap: 0 })
+    expect(driver.seen('job-held')).toBe(0)
+    expect(movedTwice).toEqual([])
+  })
+
   it('are waited for while the account is refused', () => {
     const { counts, driver } = runVirtualDriver(
       hour,

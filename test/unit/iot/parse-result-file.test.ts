@@ -127,10 +127,28 @@ describe('result files that can be read', () => {
   })
 })
 
+describe('result files without a row', () => {
+  it.each([
+    ['no bytes: lines without one', ''],
+    ['blank', ' \r\n\ufeff'],
+    ['JSON list', ' [ ]\n'],
+    ['CSV, the header alone', 'ProductKey,DeviceName,Code,Message\r\n'],
+  ])('%s', (_, text) => {
+    expect(parse(text)).toEqual({ kind: 'empty', problem: 'the file has no rows' })
+  })
+
+  it.each([
+    ['a sentence', 'The device name was not found'],
+    ['another header', 'name,value'],
+    ['an object', '{"Code":200,"Message":"ok"}'],
+    ['a list of something else', '[null]'],
+  ])('are not %s', (_, text) => {
+    expect(parse(text)).toMatchObject({ kind: 'unreadable' })
+  })
+})
+
 describe('result files that cannot be read', () => {
   it.each([
-    ['empty', '', 'the file is empty'],
-    ['blank', ' \r\n\ufeff', 'the file is empty'],
     ['HTML', '<!doctype html><p>502</p>', 'HTML or XML'],
     ['XML', '\ufeff<?xml version="1.0"?><Error/>', 'HTML or XML'],
     ['a truncated list', '[{"DeviceName":"meter-1","Code":200},{"DeviceN', 'truncated'],
