@@ -13,13 +13,13 @@ import { readRunSummary } from '../postgres/run-summary'
 import { createSimulator } from '../simulator/simulator'
 import { kafkaOptions } from '../wiring'
 import { configured } from './configured'
-import { createCallCounter } from './count-calls'
 import { exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
 import { openFleet } from './open-fleet'
 import { summaryText } from './print-summary'
 import { backlogOf, createProgress } from './progress'
 import { quietLogger } from './quiet-logger'
+import { createRunCost } from './run-cost'
 import { sendRecords } from './send-records'
 import { untilSettled } from './until-settled'
 
@@ -157,11 +157,11 @@ const runDemo = async (demo: RunDemo): Promise<void> => {
   const config = configured([], settings(name, demo.endpoint, demo.postgresUrl, brokers))
   const logger = quietLogger(config)
   const withoutKafka = { source: fleet.source, sink: null }
-  const calls = createCallCounter()
+  const cost = createRunCost()
   const running = startMain(config, {
     migrate: true,
     logger,
-    observe: calls.observe,
+    observe: cost.observe,
     ...(kafka.kind === 'running' ? {} : withoutKafka),
   })
   closers.push(() => running.stop())
@@ -205,7 +205,7 @@ const runDemo = async (demo: RunDemo): Promise<void> => {
   if (!done) return
   const counts = await readConservation(pool)
   say('')
-  say(summaryText({ summary: await readRunSummary(pool), counts, calls: calls.total(), seconds }))
+  say(summaryText({ summary: await readRunSummary(pool), counts, cost: cost.now(), seconds }))
   say(`  (${((performance.now() - demo.startedAt) / 1000).toFixed(1)} s with starting everything)`)
   if (demo.keepUntil === null) {
     say(`\nTo look further, keep it up with \`npm run demo -- --keep\`, and ask the database:`)

@@ -11,7 +11,6 @@ import { createPool } from '../postgres/pool'
 import { countUnfinished, readRunSummary } from '../postgres/run-summary'
 import { providerVariables } from '../wiring'
 import { configured } from './configured'
-import { createCallCounter } from './count-calls'
 import { databaseProblem } from './database-problem'
 import { asUsage, CommandError, exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
@@ -19,6 +18,7 @@ import { openFleet } from './open-fleet'
 import { summaryText } from './print-summary'
 import { backlogOf, createProgress } from './progress'
 import { quietLogger } from './quiet-logger'
+import { createRunCost } from './run-cost'
 import { stopWithin } from './stop-within'
 import { untilSettled } from './until-settled'
 import { writeResults } from './write-results'
@@ -52,7 +52,7 @@ export const moveCommand = async (path: string, flags: MoveFlags): Promise<numbe
   })
   const server = await database(config, flags.dataDir)
   const startedAt = performance.now()
-  const calls = createCallCounter()
+  const cost = createRunCost()
   const running = startMain(
     { ...config, databaseUrl: server.url },
     {
@@ -61,7 +61,7 @@ export const moveCommand = async (path: string, flags: MoveFlags): Promise<numbe
       source: fleet.source,
       sink: null,
       http: false,
-      observe: calls.observe,
+      observe: cost.observe,
     },
   )
   const pool = createPool(server.url, { max: 2, onError: () => undefined })
@@ -113,11 +113,15 @@ export const moveCommand = async (path: string, flags: MoveFlags): Promise<numbe
     const counts = await readConservation(pool)
     const seconds = (performance.now() - startedAt) / 1000
     process.stderr.write(
-      `${summaryText({ summary: await readRunSummary(pool), counts, calls: calls.total(), seconds })}\n`,
+      `${summaryText({ summary: await readRunSummary(pool), counts, cost: cost.now(), seconds })}\n`,
     )
-    process.stderr.write(`  ${written} final results${flags.out === undefined ? '' : ` in ${flags.out}`}\n`)
+    process.stderr.write(
+      `  ${written} final results of this list${flags.out === undefined ? '' : ` in ${flags.out}`}\n`,
+    )
     if (!done) return exitCode.interrupted
-    return bad > 0 || counts.held > 0 ? exitCode.someFailed : exitCode.done
+    // What is left of this list is held; another list's in the same database is not its concern.
+    const isWhole = bad === 0 && (await countUnfinished(pool, fleet.topic)) === 0
+    return isWhole ? exitCode.done : exitCode.someFailed
   } finally {
     progress.end()
     await pool.end()

@@ -1,37 +1,54 @@
 import type { Conservation } from '../postgres/conservation'
 import type { RunSummary } from '../postgres/run-summary'
+import type { RunCost } from './run-cost'
 
 export interface SummaryInput {
+  /** Of the whole database, all starts together. */
   readonly summary: RunSummary
   readonly counts: Conservation
-  readonly calls: number
+  /** Of this start. */
+  readonly cost: RunCost
   readonly seconds: number
 }
 
-const table = (rows: readonly (readonly [string, string])[]): string => {
+type Row = readonly [string, string]
+
+const table = (rows: readonly Row[]): string => {
   const width = Math.max(...rows.map(([label]) => label.length))
   return rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value.padStart(10)}`).join('\n')
 }
 
 const grouped = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 1 })
 
-/** The end of a run, for people: what became of every device, and what it cost. */
-export const summaryText = ({ summary, counts, calls, seconds }: SummaryInput): string => {
-  const { outcomes, jobs, devices, retried } = summary
-  const rows: [string, string][] = [
-    ['accepted', grouped(counts.accepted)],
-    ...outcomes.map(({ outcome, code, count }): [string, string] => [
-      outcome === 'moved' ? 'moved' : `${outcome}: ${code}`,
-      grouped(count),
-    ]),
-    ['duplicates', grouped(counts.duplicate)],
-    ...(counts.held > 0 ? [['held', grouped(counts.held)] as [string, string]] : []),
-    ['attempts re-queued', grouped(retried)],
-    ['jobs', grouped(jobs)],
-    ['calls', grouped(calls)],
-    ['devices per call', calls === 0 ? '-' : grouped(devices / calls)],
-    ['seconds', grouped(seconds)],
-    ['conservation gap', grouped(counts.gap)],
+/** Calls are not stored, so what they bought is counted over the same time: this start, where that is not all. */
+const costRows = ({ summary, cost, seconds }: SummaryInput): Row[] => {
+  const { calls, jobsSettled, devicesSettled } = cost
+  const isAll = !cost.isResumed && jobsSettled === summary.jobs
+  const label = (text: string): string => (isAll ? text : `${text}, this start`)
+  return [
+    ...(isAll ? [] : [[label('jobs settled'), grouped(jobsSettled)] as const]),
+    [label('calls'), grouped(calls)],
+    [label('devices per call'), calls === 0 ? '-' : grouped(devicesSettled / calls)],
+    [label('seconds'), grouped(seconds)],
   ]
-  return table(rows)
+}
+
+/** The end of a run, for people: what became of every device, and what it cost. */
+export const summaryText = (input: SummaryInput): string => {
+  const { summary, counts } = input
+  return table([
+    ['accepted', grouped(counts.accepted)],
+    ...summary.outcomes.map(
+      ({ outcome, code, count }): Row => [
+        outcome === 'moved' ? 'moved' : `${outcome}: ${code}`,
+        grouped(count),
+      ],
+    ),
+    ['duplicates', grouped(counts.duplicate)],
+    ...(counts.held > 0 ? [['held', grouped(counts.held)] as const] : []),
+    ['attempts re-queued', grouped(summary.retried)],
+    ['jobs', grouped(summary.jobs)],
+    ...costRows(input),
+    ['conservation gap', grouped(counts.gap)],
+  ])
 }

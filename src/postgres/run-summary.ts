@@ -11,8 +11,6 @@ export interface RunSummary {
   readonly outcomes: readonly CodeCount[]
   readonly retried: number
   readonly jobs: number
-  /** Devices sent, over all jobs. */
-  readonly devices: number
 }
 
 /** What the whole database holds of settled work. */
@@ -20,15 +18,14 @@ export const readRunSummary = async (pool: Pool): Promise<RunSummary> => {
   const outcomes = await pool.query<{ outcome: string; code: string; count: string }>(
     `select outcome, code, count(*) as count from device_move.outcomes where final group by 1, 2 order by 3 desc, 1, 2`,
   )
-  const jobs = await pool.query<{ jobs: string; devices: string; retried: string }>(
-    `select count(*) as jobs, coalesce(sum(devices), 0) as devices, coalesce(sum(retried), 0) as retried
+  const jobs = await pool.query<{ jobs: string; retried: string }>(
+    `select count(*) as jobs, coalesce(sum(retried), 0) as retried
      from device_move.jobs where job_id is not null`,
   )
   const [totals] = jobs.rows
   return {
     outcomes: outcomes.rows.map(({ outcome, code, count }) => ({ outcome, code, count: Number(count) })),
     jobs: Number(totals?.jobs ?? 0),
-    devices: Number(totals?.devices ?? 0),
     retried: Number(totals?.retried ?? 0),
   }
 }

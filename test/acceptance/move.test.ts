@@ -85,8 +85,17 @@ describe('move FILE', () => {
       expect(lines.every(({ outcome, final }) => outcome === 'moved' && final)).toBe(true)
       expect(await truth()).toMatchObject({ moves: 3_000, movedTwice: 0 })
 
+      // What the first two starts settled is in `moved`, what they called is not in `calls`.
+      const summary = third.stderr.join('\n')
+      expect(summary).toMatch(/^ {2}moved +3,000$/m)
+      expect(summary).toMatch(/^ {2}calls, this start +\d/m)
+      const figure = (label: string): number =>
+        Number(new RegExp(`^ {2}${label}, this start +([\\d.]+)$`, 'm').exec(summary)?.[1])
+      expect(figure('devices per call') * figure('calls')).toBeLessThan(2_900)
+
       const again = move()
       expect(await again.ended).toBe(0)
+      expect(again.stderr.join('\n')).toMatch(/^ {2}jobs settled, this start +0$/m)
       expect(await truth()).toMatchObject({ moves: 3_000, movedTwice: 0 })
     } finally {
       await database.drop()
@@ -137,6 +146,26 @@ describe('move FILE', () => {
       const printing = startCli(['move', file], environment)
       expect(await printing.ended).toBe(3)
       expect([...printing.stdout].sort()).toEqual(lines.map(line => JSON.stringify(line)).sort())
+    } finally {
+      await database.drop()
+    }
+  })
+
+  it('ends with 3 for what is held of its own list, not of another', async () => {
+    const database = await createTestDatabase()
+    try {
+      const environment = {
+        ...credentials,
+        IOT_ENDPOINT: endpoint,
+        DATABASE_URL: database.url,
+        BATCH_MAX_WAIT_MS: '200',
+      }
+      const move = (csv: string) => startCli(['move', '-'], environment, csv).ended
+      expect(await move(csvOf(names('first', 5)))).toBe(0)
+      const hold = startCli(['hold', '1'], environment)
+      expect(await hold.ended).toBe(0)
+      expect(await move(csvOf(names('held', 5)))).toBe(3)
+      expect(await move(csvOf(names('free', 5)).replaceAll('iot-b', 'iot-c'))).toBe(0)
     } finally {
       await database.drop()
     }
