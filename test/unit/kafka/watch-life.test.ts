@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { type Consumer, type InstrumentationEvent, Kafka, logLevel } from 'kafkajs'
+import { UnreadableBatchError } from '../../../src/kafka/checked-batches'
 import { watchLife } from '../../../src/kafka/watch-life'
 
 /** The events of a real consumer, which connects to nothing. */
@@ -63,6 +64,19 @@ describe('watching a consumer', () => {
     const { emit, told, watch } = setUp()
     emit(events.CRASH, { error: new Error('outer', { cause: new Error('the broker hung up') }) })
     expect(told).toEqual(['ended: the broker hung up'])
+    watch.stop()
+  })
+
+  it.each([
+    [
+      'a record batch of more records than the stack bears',
+      new RangeError('Maximum call stack size exceeded'),
+    ],
+    ['one that cannot be read', new UnreadableBatchError('a record batch cannot be read')],
+  ])('says that it is the bytes, not the broker: %s', (_, cause) => {
+    const { emit, told, watch } = setUp()
+    emit(events.CRASH, { error: new Error('outer', { cause: new Error('inner', { cause }) }) })
+    expect(told).toEqual([`ended: what was fetched cannot be decoded: ${cause.message}`])
     watch.stop()
   })
 })

@@ -1,4 +1,4 @@
-import { concat, defer, of, throwError } from 'rxjs'
+import { concat, defer, mergeMap, of, throwError, timer } from 'rxjs'
 import { type BackoffOptions, retryWithBackoff } from '../../../src/operators/retry-with-backoff'
 import { at, now, record, virtually } from './virtual-time'
 
@@ -50,6 +50,20 @@ describe('retryWithBackoff', () => {
       const expected = '     a----a----a--'
       expectObservable(source.pipe(backoff({ firstMs: 3 })), '^------------!').toBe(expected)
       expectSubscriptions(source.subscriptions).toBe(['^-!', '-----^-!', '----------^-!'])
+    })
+  })
+
+  it('starts from the first pause again after a long time without an error, also without a value', () => {
+    virtually(() => {
+      const startedAt: number[] = []
+      const lasting = [0, 0, 5_000, 4_999]
+      const source = defer(() => {
+        startedAt.push(now())
+        const ms = lasting[startedAt.length - 1]
+        return ms === undefined ? of('done') : timer(ms).pipe(mergeMap(() => throwError(() => 'failure')))
+      })
+      record(source.pipe(backoff({ wellAfterMs: 5_000 })))
+      at(20_000, () => expect(startedAt).toEqual([0, 100, 300, 5_400, 10_599]))
     })
   })
 

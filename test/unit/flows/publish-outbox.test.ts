@@ -1,0 +1,72 @@
+import { defer, map, NEVER, type Observable, of, ReplaySubject, timer } from 'rxjs'
+import type { Outbox } from '../../../src/ports'
+import { createPublishOutbox } from '../../../src/publish-outbox'
+import { RestoredDatabaseError } from '../../../src/restore-watch'
+import { sampleChunk } from '../../support/sample-outcome'
+import { inVirtualTime } from '../../support/virtual-driver'
+
+interface Positions {
+  readonly sink: bigint | null
+  readonly database: bigint
+  readonly end: bigint
+}
+
+/** What a session does, step by step, with an outbox of one outcome a row. */
+const run = ({ sink, database, end }: Positions) => {
+  const log: string[] = []
+  const step = (text: string): Observable<void> =>
+    timer(10).pipe(
+      map(() => {
+        log.push(text)
+      }),
+    )
+  const outbox: Outbox = {
+    position: () => of({ published: database, end }),
+    next: position =>
+      defer(() => of(position < end ? sampleChunk(position + 1n, Number(position) + 1, 1) : null)),
+    published: (publisher, position) => step(`${publisher} remembers ${position}`),
+  }
+  const drain$ = new ReplaySubject<void>(1)
+  drain$.next()
+  const publish = createPublishOutbox({
+    ...{ outbox, changes$: NEVER, publisher: 'me', most: { outcomes: 10, bytes: 1_000 }, drain$ },
+    observe: () => undefined,
+  })
+  inVirtualTime(60_000, () => {
+    publish({ position: sink, publish: ({ lastId }) => step(`publishes ${lastId}`) }).subscribe({
+      error: error => log.push(error instanceof RestoredDatabaseError ? 'restored' : String(error)),
+      complete: () => log.push('drained'),
+    })
+  })
+  return log
+}
+
+describe('a publishing session', () => {
+  it('remembers each chunk once it is out, before the next, and ends when it is drained', () => {
+    expect(run({ sink: null, database: 0n, end: 2n })).toEqual([
+      'publishes 1',
+      'me remembers 1',
+      'publishes 2',
+      'me remembers 2',
+      'drained',
+    ])
+  })
+
+  it.each([
+    ['the sink knows more: the database was not told', { sink: 3n, database: 2n, end: 4n }],
+    [
+      'the database knows more: the group of the sink was forgotten and begun anew',
+      { sink: 2n, database: 3n, end: 4n },
+    ],
+    ['the sink has forgotten', { sink: null, database: 3n, end: 4n }],
+  ])('goes on from the larger position where %s', (_, positions) => {
+    expect(run(positions)).toEqual(['publishes 4', 'me remembers 4', 'drained'])
+  })
+
+  it.each([
+    ['the sink', { sink: 5n, database: 0n, end: 4n }],
+    ['the database', { sink: null, database: 5n, end: 4n }],
+  ])('publishes nothing when %s has published more than there is', (_, positions) => {
+    expect(run(positions)).toEqual(['restored'])
+  })
+})

@@ -1,0 +1,49 @@
+import { logLevel } from 'kafkajs'
+import { type KafkaLogLevel, logCreatorOf } from '../../../src/kafka/kafka-log'
+
+/** A line of kafkajs as ours. */
+const lineOf = (level: logLevel, namespace: string, message: string, more: object = {}) => {
+  const lines: [KafkaLogLevel, string, Readonly<Record<string, unknown>>][] = []
+  const log = logCreatorOf((...line) => lines.push(line))()
+  log({ namespace, level, label: '', log: { timestamp: '', message, ...more } })
+  return lines[0]
+}
+
+describe('what kafkajs logs', () => {
+  it.each<[string, logLevel, string, string, KafkaLogLevel]>([
+    [
+      'a jump over records',
+      logLevel.INFO,
+      'ConsumerGroup',
+      'Offset out of range, resetting to default offset',
+      'error',
+    ],
+    [
+      'a normal rebalance',
+      logLevel.ERROR,
+      'Connection',
+      'Response Heartbeat: The group is rebalancing, so a rejoin is needed',
+      'info',
+    ],
+    ['what it tries again', logLevel.ERROR, 'Connection', 'Connection timeout', 'debug'],
+    ['what nobody else tells', logLevel.ERROR, 'OffsetManager', 'something odd', 'warn'],
+    ['chatter', logLevel.INFO, 'Consumer', 'Starting', 'debug'],
+  ])('is at our level: %s', (_, level, namespace, message, ours) => {
+    expect(lineOf(level, namespace, message)?.slice(0, 2)).toEqual([ours, `kafka: ${message}`])
+  })
+
+  it('bears known fields only', () => {
+    const more = {
+      topic: 'requests',
+      partition: 3,
+      broker: 'one:9092',
+      payload: { password: 'x' },
+      stack: 'at',
+    }
+    expect(lineOf(logLevel.WARN, 'Fetcher', 'odd', more)?.[2]).toEqual({
+      topic: 'requests',
+      partition: 3,
+      broker: 'one:9092',
+    })
+  })
+})
