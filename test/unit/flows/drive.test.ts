@@ -17,6 +17,9 @@ describe('drive$', () => {
     expect(provider.maxOpenJobs()).toBe(10)
     expect(driver.seen('defect')).toBe(0)
     expect(provider.jobs).toHaveLength(12)
+    const { create, detail, query } = provider.audit.arrivals
+    const spent = driver.journal.store.jobs.reduce((sum, { calls }) => sum + calls, 0)
+    expect(spent).toBe(create.length + detail.length + query.length)
   })
 
   it('binds late: devices appended while all slots are busy share one job', () => {

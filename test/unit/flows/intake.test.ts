@@ -36,7 +36,8 @@ describe('intake', () => {
     const log: string[] = []
     const { flow$, offer, ends } = setUp(
       ({ nextOffset }) =>
-        timer(100).pipe(
+        // The later, the quicker: side by side they would end the other way round.
+        timer(400 - 100 * Number(nextOffset)).pipe(
           map(() => {
             log.push(`stored to ${nextOffset}, ended: ${ends.length}`)
             return receipt

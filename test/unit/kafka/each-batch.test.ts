@@ -176,11 +176,14 @@ describe('the handler of a fetched batch', () => {
     expect(committed).toEqual(['500'])
   })
 
-  it('leaves the rest when the partition is placed anew', async () => {
+  it.each([
+    ['the partition is placed anew', { isStale: true }],
+    ['the consumer is being stopped', { isRunning: false }],
+  ])('leaves the rest when %s', async (_, change) => {
     const { chunks, state, handle } = setUp(range(700))
     const handling = handle()
     await settle()
-    state.isStale = true
+    Object.assign(state, change)
     chunks[0]?.done()
     await handling
     expect(chunks).toHaveLength(1)
