@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
 import { firstValueFrom } from 'rxjs'
 import { TransientError } from '../../src/ports'
+import { inTransaction } from '../../src/postgres/in-transaction'
 import { createIntakeJournal } from '../../src/postgres/intake-journal'
 import { migrate } from '../../src/postgres/migrate'
 import { createPool } from '../../src/postgres/pool'
@@ -84,6 +85,25 @@ describe('what the database refuses', () => {
       expect(String(failure)).toContain('ECONNREFUSED')
       expect(String(failure)).not.toContain('sesame')
     })
+  })
+
+  it.each([
+    ['a deadlock', '40P01', 4, 'done'],
+    ['a failed serialisation', '40001', 4, 'done'],
+    ['one deadlock after the other', '40P01', 9, 'TransientError'],
+    ['what does not pass', '23514', 1, 'error'],
+  ])('runs a transaction again at once after %s, five times at most', async (_, code, times, expected) => {
+    const pool = createPool(database.url, { max: 1, onError: () => undefined })
+    let runs = 0
+    const work = inTransaction(pool, async client => {
+      runs += 1
+      if (runs <= times)
+        await client.query(`do $$ begin raise exception 'no' using errcode = '${code}'; end $$`)
+      return 'done'
+    })
+    const end = await firstValueFrom(work).catch((error: Error) => error.name)
+    await pool.end()
+    expect([end, runs]).toEqual([expected, expected === 'error' ? 1 : 5])
   })
 
   it.each([

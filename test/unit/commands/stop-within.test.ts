@@ -1,0 +1,25 @@
+import { stopWithin } from '../../../src/commands/stop-within'
+import type { Running } from '../../../src/main'
+
+const never = new Promise<never>(() => undefined)
+const running = (stop: Running['stop']): Running => ({ started: never, failed: never, stop })
+
+describe('stopping within 8 s', () => {
+  beforeEach(() => jest.useFakeTimers())
+  afterEach(() => jest.useRealTimers())
+
+  it('ends as soon as all is through', async () => {
+    expect(await stopWithin(running(async () => undefined))).toBe('drained')
+  })
+
+  it('ends after 8 s whatever is under way', async () => {
+    let how: string | null = null
+    stopWithin(running(() => never)).then(end => {
+      how = end
+    })
+    await jest.advanceTimersByTimeAsync(7_999)
+    expect(how).toBeNull()
+    await jest.advanceTimersByTimeAsync(1)
+    expect(how).toBe('late')
+  })
+})
