@@ -13,6 +13,7 @@ import { runCommand } from './commands/run'
 import { addSimulatorFlags, simulateCommand } from './commands/simulate'
 import { statusCommand } from './commands/status'
 import { submitCommand } from './commands/submit'
+import { EmbeddedServerError } from './embedded/embedded-server-error'
 import { packageVersion } from './package-version'
 
 const say = (text: string): void => {
@@ -33,7 +34,10 @@ const program = new Command('device-move')
 const ending =
   <A extends readonly unknown[]>(command: (...args: A) => Promise<number>) =>
   async (...args: A): Promise<void> => {
-    process.exit(await command(...args))
+    const status = await command(...args)
+    // That standard output could not be written is heard of a turn later.
+    await new Promise(setImmediate)
+    process.exit(status)
   }
 
 program
@@ -140,13 +144,22 @@ process.on('uncaughtException', error => {
   process.exit(exitCode.failed)
 })
 
+// A reader that has seen enough (`| head -1`) is told nothing more. What is lost is noticed here only.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') say(`Standard output cannot be written: ${error.message}`)
+  process.exit(exitCode.failed)
+})
+
+const isExpected = (error: unknown): error is Error =>
+  error instanceof CommandError || error instanceof EmbeddedServerError
+
 const fail = (error: unknown): void => {
   if (error instanceof CommanderError) {
     // Help and version end with 0; commander has already said what is wrong otherwise.
     process.exitCode = error.exitCode === 0 ? exitCode.done : exitCode.usage
     return
   }
-  say(error instanceof CommandError ? error.message : textOf(error))
+  say(isExpected(error) ? error.message : textOf(error))
   process.exit(error instanceof CommandError ? error.status : exitCode.failed)
 }
 

@@ -11,7 +11,8 @@ import { largerOf } from '../restore-watch'
 import { kafkaOptions } from '../wiring'
 import { configured } from './configured'
 import { databaseProblem } from './database-problem'
-import { CommandError, exitCode } from './exit-code'
+import { exitCode } from './exit-code'
+import { kafkaProblem } from './kafka-problem'
 import { quietLogger } from './quiet-logger'
 
 export interface AcceptRestoreFlags {
@@ -100,7 +101,7 @@ export const acceptRestoreCommand = async ({ dryRun = false }: AcceptRestoreFlag
     log: await readRequestLog(admin, topic, config.kafkaGroupId),
   }))
   const found = await read.catch((error: unknown) => {
-    throw new CommandError(`Kafka cannot be asked: ${error instanceof Error ? error.message : String(error)}`)
+    throw kafkaProblem(error, config)
   })
   const url = config.databaseUrl ?? ''
   const pool = createPool(url, { max: 2, onError: () => undefined })

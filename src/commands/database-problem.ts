@@ -1,6 +1,7 @@
 import { isNativeError } from 'node:util/types'
 import { TransientError } from '../ports'
 import { NewerDatabaseError } from '../postgres/migrate'
+import { asPortError } from '../postgres/transient-error'
 import { CommandError, exitCode } from './exit-code'
 
 /** What to do about it, by SQLSTATE or by the system's own code. */
@@ -39,7 +40,8 @@ const usageCodes = /^(ENOENT|EACCES|EISDIR|ERR_INVALID_URL)$/
 
 /** What went wrong with the database at `url` (valid as a URL), for people: one sentence, and what to do. */
 export const databaseProblem = (error: unknown, url: string): CommandError => {
-  const known = isNativeError(error) ? error : new Error(String(error))
+  const asked = asPortError(error)
+  const known = isNativeError(asked) ? asked : new Error(String(asked))
   const advice = adviceFor(known)
   const text = `The database ${placeOf(url)} cannot be used: ${known.message.replace(/[.\s]+$/, '')}.`
   const code = 'code' in known ? String(known.code) : ''

@@ -1,5 +1,4 @@
-import { access, constants } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { firstValueFrom } from 'rxjs'
 import { filter } from 'rxjs/operators'
 import type { Config } from '../config'
@@ -12,7 +11,7 @@ import { countUnfinished, readRunSummary } from '../postgres/run-summary'
 import { providerVariables } from '../wiring'
 import { configured } from './configured'
 import { databaseProblem } from './database-problem'
-import { asUsage, CommandError, exitCode } from './exit-code'
+import { CommandError, exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
 import { openFleet } from './open-fleet'
 import { summaryText } from './print-summary'
@@ -21,7 +20,7 @@ import { quietLogger } from './quiet-logger'
 import { createRunCost } from './run-cost'
 import { stopWithin } from './stop-within'
 import { untilSettled } from './until-settled'
-import { writeResults } from './write-results'
+import { checkOut, writeResults } from './write-results'
 
 export interface MoveFlags {
   readonly out?: string
@@ -29,7 +28,7 @@ export interface MoveFlags {
 }
 
 const open = async (path: string, { out }: MoveFlags): Promise<FleetFile> => {
-  if (out !== undefined) await access(dirname(resolve(out)), constants.W_OK).catch(asUsage)
+  if (out !== undefined) await checkOut(out)
   return openFleet(path)
 }
 

@@ -23,29 +23,31 @@ process.on('exit', () => {
   for (const child of living) child.kill('SIGKILL')
 })
 
-/** The built command line as a process. `environment` replaces the test's own, but for the path. */
+/** The built command line as a process. `environment` replaces the test's own, but for the path; `out` is stdout. */
 export const startCli = (
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
   stdin: string | null = null,
   nodeFlags: readonly string[] = [],
+  out: number | 'pipe' = 'pipe',
 ): CliProcess => {
   const child = spawn(process.execPath, [...nodeFlags, cli, ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', out, 'pipe'],
   })
   living.add(child)
   const stdout: string[] = []
   const stderr: string[] = []
   const watchers = new Set<(line: string) => void>()
-  const collect = (stream: NodeJS.ReadableStream, lines: string[]) =>
+  const collect = (stream: NodeJS.ReadableStream | null, lines: string[]) =>
+    stream !== null &&
     createInterface({ input: stream }).on('line', line => {
       lines.push(line)
       for (const watch of watchers) watch(line)
     })
   collect(child.stdout, stdout)
   collect(child.stderr, stderr)
-  child.stdin.end(stdin ?? '')
+  child.stdin?.end(stdin ?? '')
   // 'close' comes after the last line of both streams.
   const ended = once(child, 'close').then(([code, signal]): number | NodeJS.Signals => {
     living.delete(child)
