@@ -84,7 +84,7 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
   const outcomes = createFakeOutcomeSink()
   const lease: LeaseRow = { epoch: 0n, holder: null, expiresAt: Number.NEGATIVE_INFINITY }
   const workload = createWorkload(plan, createDraw(stream(4)), faults)
-  const watched = watchCreates({ plan, clock, ledger, violations })
+  const watched = watchCreates({ plan, journal, clock, ledger, violations })
   const provider = createAccount({
     plan,
     clock,

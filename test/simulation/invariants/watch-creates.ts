@@ -1,3 +1,5 @@
+import { lookAlikeKey } from '../../../src/domain/look-alike'
+import type { FakeJournal } from '../../support/fake-journal'
 import type { SimulatedJob } from '../../support/simulated-jobs'
 import type { Clock } from '../clock'
 import type { Ledger } from '../ledger'
@@ -6,6 +8,7 @@ import type { Violations } from '../violations'
 
 export interface WatchCreatesDeps {
   readonly plan: Plan
+  readonly journal: FakeJournal
   readonly clock: Clock
   readonly ledger: Ledger
   readonly violations: Violations
@@ -14,9 +17,10 @@ export interface WatchCreatesDeps {
 /**
  * Told of each job the moment before it starts. No job of ours starts while `QUOTA_JOBS` are known to be open: all of
  * ours are known; a stranger's once it has been open for so long that a look at the account must have shown it, on its
- * first page, unless List was refused lately. No device is in two jobs at once.
+ * first page, unless List was refused lately. No device is in two jobs at once. Of routes that look alike in the List one
+ * batch at a time is before its create's answer, but for those whose job turned out to be a stranger's.
  */
-export const watchCreates = ({ plan, clock, ledger, violations }: WatchCreatesDeps) => {
+export const watchCreates = ({ plan, journal, clock, ledger, violations }: WatchCreatesDeps) => {
   /** A look at the account is fresh for 31 s; then the create may wait for the quota. */
   const knownAfterMs = 60_000 + plan.listLagMs
 
@@ -35,6 +39,18 @@ export const watchCreates = ({ plan, clock, ledger, violations }: WatchCreatesDe
           `${both} is in ${other.providerJobId} and ${job.providerJobId}`,
         )
     }
+    const lookAlike = lookAlikeKey(job.route)
+    const unanswered = [...journal.store.unfinished].filter(
+      ({ status, notOurs, route }) =>
+        (status === 'creating' || status === 'unknown') &&
+        notOurs.length === 0 &&
+        route.lookAlike === lookAlike,
+    )
+    if (unanswered.length > 1)
+      violations.broken(
+        'one create at a time of routes that look alike',
+        `jobs ${unanswered.map(({ jobId }) => jobId).join(', ')} when ${job.providerJobId} starts`,
+      )
     const newerThan = (since: number): number =>
       [...ledger.jobs.values()].filter(each => each.startedAt >= since).length +
       ledger.strangers.filter(each => each.since > since).length

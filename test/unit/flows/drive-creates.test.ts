@@ -404,6 +404,29 @@ describe('creates', () => {
     expect(counts).toMatchObject({ moved: 10, gap: 0 })
   })
 
+  it('refused for want of a slot are sent again only after another look at the account', () => {
+    const { provider, counts } = runVirtualDriver(
+      hour,
+      { jobMs: () => 1_000 },
+      {},
+      ({ journal, start }, { startForeignJob }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+        timer(9_000).subscribe(() => {
+          for (let job = 0; job < 10; job += 1) startForeignJob(routeTo('iot-foreign'), 10, 120_000)
+          appendDevices(journal, routeTo('iot-b'), 'more', 10)
+        })
+      },
+    )
+    const [, refused = 0, again = 0, ...more] = provider.audit.arrivals.create
+    const looks = provider.audit.arrivals.list.filter(at => at > refused && at < again)
+    expect(looks.length).toBeGreaterThan(1)
+    // Seen to be full, nothing is sent before they have ended.
+    expect(again).toBeGreaterThan(129_000)
+    expect(more).toEqual([])
+    expect(counts).toMatchObject({ moved: 20, gap: 0 })
+  })
+
   it('that waited for the quota do not leave once others are seen to hold the slots', () => {
     const minute = 60_000
     const { provider, counts, driver } = runVirtualDriver(

@@ -72,6 +72,23 @@ describe('polls', () => {
     expect(counts).toMatchObject({ moved: 10, held: 0, gap: 0 })
   })
 
+  it('find a job of ours on a later page of List, behind newer jobs of others', () => {
+    const { provider, counts } = runVirtualDriver(
+      hour,
+      { pageSize: 2, jobMs: () => 60_000 },
+      {},
+      ({ journal, start }, { startForeignJob }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+        timer(10_000).subscribe(() => {
+          for (let job = 0; job < 4; job += 1) startForeignJob(routeTo('iot-foreign'), 10, hour)
+        })
+      },
+    )
+    expect(provider.audit.arrivals.query).toEqual([])
+    expect(counts).toMatchObject({ moved: 10, gap: 0 })
+  })
+
   it('of a resumed job end the doubt that a predecessor had left', () => {
     const { driver } = runVirtualDriver(hour, { jobMs: () => 600_000 }, {}, ({ journal, start }) => {
       appendDevices(journal, routeTo('iot-a'), 'dev', 10)

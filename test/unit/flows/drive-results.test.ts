@@ -72,6 +72,21 @@ describe('the results of an ended job', () => {
     expect(movedTwice).toEqual([])
   })
 
+  it('are kept with their job, each file once', () => {
+    const { driver } = runVirtualDriver(
+      hour,
+      // The second file is asked for because a row is missing, and says the same.
+      { resultOf: name => (name.endsWith('3') ? 'moved-unreported' : { code: '200' }) },
+      {},
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 4)
+        start()
+      },
+    )
+    const kept = driver.journal.store.jobs.map(job => job.resultFiles.map(({ body }) => String(body)))
+    expect(kept).toEqual([[expect.stringContaining('"DeviceName":"dev-000000"')]])
+  })
+
   it('are waited for while the account is refused', () => {
     const { counts, driver } = runVirtualDriver(
       hour,
