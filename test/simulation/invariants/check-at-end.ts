@@ -1,6 +1,7 @@
 /** The promises that are judged when a run is over. */
 import type { World } from '../world'
 import { checkCalls } from './check-calls'
+import { checkDisowned } from './check-disowned'
 import { checkHeld } from './check-held'
 import { checkJobs } from './check-jobs'
 import { checkMoves } from './check-moves'
@@ -12,6 +13,7 @@ export const checkAtEnd = (world: World): void => {
   for (const check of [
     checkCalls,
     checkJobs,
+    checkDisowned,
     checkHeld,
     checkMoves,
     checkPublished,

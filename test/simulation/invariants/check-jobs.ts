@@ -11,7 +11,7 @@ const unreadable = ['file unreadable', 'job forgotten'] as const
  * where that can be read.
  */
 export const checkJobs = (world: World): void => {
-  const { journal, faults, ledger, violations } = world
+  const { journal, faults, violations } = world
   const { strangers, mistaken, undecided, orphans } = ownershipOf(world)
   const owners = new Map<string, number>()
   for (const { jobId, providerJobId } of journal.store.jobs) {
@@ -21,20 +21,7 @@ export const checkJobs = (world: World): void => {
       violations.broken('a job has one owner', `${providerJobId} is job ${other} and ${jobId}`)
     owners.set(providerJobId, jobId)
   }
-  // What was taken for ours for a while counts as well, though its file gave it away.
-  const disowned = journal.store.jobs.flatMap(batch =>
-    batch.notOurs.map(providerJobId => ({ batch, providerJobId })),
-  )
-  const totals = new Map(ledger.strangers.map(({ providerJobId, total }) => [providerJobId, total]))
-  for (const { batch, providerJobId } of disowned) {
-    const total = totals.get(providerJobId)
-    if (total !== undefined && total !== new Set(batchNames(world, batch)).size)
-      violations.broken('no stranger is adopted', `job ${batch.jobId} took ${providerJobId} for its own`)
-  }
   // Where a stranger's was taken, the job of that batch may look like the next one's.
-  if (strangers.size === 0 && !disowned.some(({ providerJobId }) => totals.has(providerJobId)))
-    for (const { batch, providerJobId } of disowned)
-      violations.broken('a job is adopted by its own batch', `job ${batch.jobId} took ${providerJobId}`)
   if (strangers.size === 0)
     for (const { jobId, providerJobId } of mistaken)
       violations.broken('a job is adopted by its own batch', `job ${jobId} took ${providerJobId}`)
