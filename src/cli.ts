@@ -62,6 +62,7 @@ program
   .argument('<file>', 'CSV or NDJSON list of devices; - for standard input')
   .description('Moves one list of devices without Kafka. Started again after an interruption it goes on.')
   .option('--out <path>', 'final results as NDJSON (default: standard output)')
+  .option('--force', 'replace what --out names, though it holds something else than results of this list')
   .option('--data-dir <path>', 'where the embedded PostgreSQL keeps the run', '.device-move')
   .action(ending(moveCommand))
 

@@ -1,8 +1,6 @@
-import { join, resolve } from 'node:path'
 import { firstValueFrom } from 'rxjs'
 import { filter } from 'rxjs/operators'
 import type { Config } from '../config'
-import { startEmbeddedPostgres } from '../embedded/postgres'
 import type { FleetFile } from '../files/open-fleet-file'
 import { startMain } from '../main'
 import { type Conservation, readConservation } from '../postgres/conservation'
@@ -14,22 +12,20 @@ import { databaseProblem } from './database-problem'
 import { CommandError, exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
 import { openFleet } from './open-fleet'
+import { startOwnDatabase } from './own-database'
 import { summaryText } from './print-summary'
 import { backlogOf, createProgress } from './progress'
 import { quietLogger } from './quiet-logger'
+import { type ResultPlace, resultPlace } from './result-place'
 import { createRunCost } from './run-cost'
 import { stopWithin } from './stop-within'
 import { untilSettled } from './until-settled'
-import { checkOut, writeResults } from './write-results'
+import { writeResults } from './write-results'
 
 export interface MoveFlags {
   readonly out?: string
+  readonly force?: boolean
   readonly dataDir: string
-}
-
-const open = async (path: string, { out }: MoveFlags): Promise<FleetFile> => {
-  if (out !== undefined) await checkOut(out)
-  return openFleet(path)
 }
 
 /** DATABASE_URL, or a PostgreSQL of our own that keeps its data between runs. */
@@ -39,11 +35,14 @@ const database = async (
 ): Promise<{ url: string; stop: () => Promise<void> }> =>
   config.databaseUrl !== null
     ? { url: config.databaseUrl, stop: async () => undefined }
-    : startEmbeddedPostgres({ dataDir: join(resolve(dataDir), 'postgres') })
+    : startOwnDatabase(dataDir)
 
-export const moveCommand = async (path: string, flags: MoveFlags): Promise<number> => {
-  const config = configured(providerVariables)
-  const fleet = await open(path, flags)
+const moveFleet = async (
+  config: Config,
+  fleet: FleetFile,
+  place: ResultPlace,
+  flags: MoveFlags,
+): Promise<number> => {
   let interrupted = false
   const interruption = firstSignal().then(() => {
     interrupted = true
@@ -105,9 +104,7 @@ export const moveCommand = async (path: string, flags: MoveFlags): Promise<numbe
     await stopWithin(running)
     // What is printed cannot be taken back: only a whole run prints, so that all runs together print each result once.
     const { written, bad } =
-      done || flags.out !== undefined
-        ? await writeResults(pool, fleet.topic, flags.out ?? null)
-        : { written: 0, bad: 0 }
+      done || place.kind === 'file' ? await writeResults(pool, fleet.topic, place) : { written: 0, bad: 0 }
     if (problem !== null) throw new CommandError(problem)
     const counts = await readConservation(pool)
     const seconds = (performance.now() - startedAt) / 1000
@@ -124,7 +121,17 @@ export const moveCommand = async (path: string, flags: MoveFlags): Promise<numbe
   } finally {
     progress.end()
     await pool.end()
-    await fleet.close()
     await server.stop()
+  }
+}
+
+export const moveCommand = async (path: string, flags: MoveFlags): Promise<number> => {
+  const config = configured(providerVariables)
+  const fleet = await openFleet(path)
+  try {
+    const place = await resultPlace(flags.out, { topic: fleet.topic, force: flags.force === true })
+    return await moveFleet(config, fleet, place, flags)
+  } finally {
+    await fleet.close()
   }
 }

@@ -1,6 +1,11 @@
 /** A local server could not be had; the text says why and what to do. */
 export class EmbeddedServerError extends Error {
-  override readonly name = 'EmbeddedServerError'
+  override readonly name: string = 'EmbeddedServerError'
+}
+
+/** The directory that was named cannot hold its data. */
+export class NoPlaceError extends EmbeddedServerError {
+  override readonly name = 'NoPlaceError'
 }
 
 const fieldOf = (error: unknown, name: 'message' | 'code' | 'stdout'): string | undefined =>

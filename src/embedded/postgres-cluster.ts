@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, chown, lchown, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Identity } from './child-server'
-import { codeOf, EmbeddedServerError, reasonOf } from './embedded-server-error'
+import { codeOf, EmbeddedServerError, NoPlaceError, reasonOf } from './embedded-server-error'
 import { readOutputLines } from './output-lines'
 import { createParentWatch } from './parent-watch'
 
@@ -121,6 +121,6 @@ export const openCluster = async (dir: string, place: ClusterPlace): Promise<{ p
     return { password: await readFile(join(dir, 'password'), 'utf8') }
   } catch (error) {
     if (error instanceof EmbeddedServerError) throw error
-    throw new EmbeddedServerError(`PostgreSQL cannot keep its data in ${dir}: ${reasonOf(error)}`)
+    throw new NoPlaceError(`PostgreSQL cannot keep its data in ${dir}: ${reasonOf(error)}`)
   }
 }

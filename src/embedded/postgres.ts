@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ChildServer, startChildServer } from './child-server'
-import { EmbeddedServerError, reasonOf } from './embedded-server-error'
+import { EmbeddedServerError, NoPlaceError, reasonOf } from './embedded-server-error'
 import { withFreePorts } from './free-port'
+import { makeDirectories } from './make-directories'
 import { createParentWatch } from './parent-watch'
 import { postgresBinaries } from './postgres-binaries'
 import { type ClusterPlace, dataArgument, openCluster, serverEnvironment } from './postgres-cluster'
@@ -99,10 +100,10 @@ const serve = async (
 const makeHome = async (dataDir: string | undefined): Promise<string> => {
   try {
     if (dataDir === undefined) return await realpath(await mkdtemp(join(tmpdir(), 'device-move-postgres-')))
-    await mkdir(dataDir, { recursive: true })
+    await makeDirectories(dataDir)
     return await realpath(dataDir)
   } catch (error) {
-    throw new EmbeddedServerError(`PostgreSQL has no place for its data: ${reasonOf(error)}`)
+    throw new NoPlaceError(`PostgreSQL has no place for its data: ${reasonOf(error)}`)
   }
 }
 

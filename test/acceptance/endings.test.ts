@@ -1,4 +1,4 @@
-import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startCli } from '../support/cli-process'
@@ -35,22 +35,47 @@ describe('a command that cannot do its work', () => {
     })
     afterEach(() => rm(directory, { recursive: true }))
 
-    it('says that a database of its own has none', async () => {
-      const file = join(directory, 'fleet.csv')
-      await writeFile(file, csv)
-      const cli = startCli(['move', file, '--data-dir', file], credentials)
-      expect(await cli.ended).toBe(1)
-      expect(cli.stderr).toEqual([expect.stringMatching(/^PostgreSQL has no place for its data: ENOTDIR/)])
-    })
-
-    it('takes no directory and no device as a file of results', async () => {
-      for (const out of [directory, '/dev/null']) {
-        const cli = startCli(['move', '-', '--out', out], { ...credentials, DATABASE_URL: noDatabase }, csv)
+    it.each([['its own list'], ['/proc/none/x'], ['']])(
+      'says that a database of its own has none: --data-dir %j',
+      async given => {
+        const file = join(directory, 'fleet.csv')
+        await writeFile(file, csv)
+        const cli = startCli(
+          ['move', file, '--data-dir', given === 'its own list' ? file : given],
+          credentials,
+        )
         expect(await cli.ended).toBe(2)
-        expect(cli.stderr).toEqual([expect.stringContaining(`--out ${out}: it is there and no file`)])
-      }
-      expect((await stat('/dev/null')).isCharacterDevice()).toBe(true)
+        expect(cli.stderr).toEqual([expect.stringMatching(/^(PostgreSQL has no place|--data-dir is empty)/)])
+      },
+    )
+
+    it.each([
+      ['it is empty', async () => ''],
+      ['it is a directory', async () => directory],
+      ['ENOENT', async () => join(directory, 'none', 'out')],
+      ['ENOTDIR', async () => `${await foreign()}/out`],
+      ['ENAMETOOLONG', async () => join(directory, 'x'.repeat(300))],
+      ['ELOOP', async () => link('loop', 'loop')],
+      ['holds something else than results of this list', () => foreign()],
+      ['holds something else than results of this list', async () => link('link', await foreign())],
+    ])('says why --out will not do, before it does anything: %s', async (why, path) => {
+      const out = await path()
+      const cli = startCli(['move', '-', '--out', out], { ...credentials, DATABASE_URL: noDatabase }, csv)
+      expect(await cli.ended).toBe(2)
+      expect(cli.stderr).toEqual([expect.stringContaining(`--out ${out}: `)])
+      expect(cli.stderr[0]).toContain(why)
+      expect(await readFile(join(directory, 'foreign'), 'utf8').catch(() => foreignText)).toBe(foreignText)
+      expect((await readdir(directory)).filter(name => name.endsWith('.part'))).toEqual([])
     })
+    const foreignText = '{"id":"1","source":{"topic":"file:another","partition":0,"offset":"2"}}\n'
+    const foreign = async (): Promise<string> => {
+      await writeFile(join(directory, 'foreign'), foreignText)
+      return join(directory, 'foreign')
+    }
+    const link = async (name: string, target: string): Promise<string> => {
+      await symlink(target, join(directory, name))
+      return join(directory, name)
+    }
   })
 })
 

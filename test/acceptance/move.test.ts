@@ -1,6 +1,8 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { lstat, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { type CliProcess, startCli } from '../support/cli-process'
 import { createTestDatabase } from '../support/database'
 import { names } from '../support/deployment'
@@ -212,6 +214,51 @@ describe('move FILE', () => {
     expect(lines).toHaveLength(21)
     expect(lines.filter(({ outcome }) => outcome === 'moved')).toHaveLength(20)
     expect(lines.filter(({ outcome }) => outcome === 'rejected')).toHaveLength(1)
+  })
+
+  it('replaces a file behind a link as a whole, and writes to what is no file', async () => {
+    const database = await createTestDatabase()
+    const [real, link, fifo] = [join(directory, 'real'), join(directory, 'link'), join(directory, 'fifo')]
+    try {
+      await symlink('real', link)
+      await promisify(execFile)('mkfifo', [fifo])
+      const reader = readFile(fifo, 'utf8')
+      const environment = {
+        ...credentials,
+        IOT_ENDPOINT: endpoint,
+        DATABASE_URL: database.url,
+        BATCH_MAX_WAIT_MS: '200',
+      }
+      const move = async (out: string, csv = csvOf(names('meter', 3)), ...more: string[]) => {
+        const cli = startCli(['move', '-', '--out', out, ...more], environment, csv)
+        return { status: await cli.ended, stdout: cli.stdout, stderr: cli.stderr.join('\n') }
+      }
+      // First the link's target is not there yet, then it is.
+      for (const target of [link, link, real]) expect(await move(target)).toMatchObject({ status: 0 })
+      expect((await lstat(link)).isSymbolicLink()).toBe(true)
+      expect(await resultsIn(real)).toHaveLength(3)
+
+      expect(await move(fifo)).toMatchObject({ status: 0 })
+      expect(await reader).toBe(await readFile(real, 'utf8'))
+      expect((await lstat(fifo)).isFIFO()).toBe(true)
+
+      expect((await move('/dev/stdout')).stdout).toHaveLength(3)
+      expect(await move('/dev/null')).toMatchObject({ status: 0 })
+      expect((await lstat('/dev/null')).isCharacterDevice()).toBe(true)
+      expect(await move('/dev/full')).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/^The results cannot be written: ENOSPC/m),
+      })
+      expect((await lstat('/dev/full')).isCharacterDevice()).toBe(true)
+
+      const other = csvOf(names('other', 2))
+      expect(await move(link, other)).toMatchObject({ status: 2 })
+      expect(await resultsIn(real)).toHaveLength(3)
+      expect(await move(link, other, '--force')).toMatchObject({ status: 0 })
+      expect(await resultsIn(real)).toHaveLength(2)
+    } finally {
+      await database.drop()
+    }
   })
 
   it.each([
