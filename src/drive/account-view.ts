@@ -8,7 +8,6 @@ import {
   defer,
   EMPTY,
   expand,
-  first,
   type MonoTypeOperatorFunction,
   map,
   type Observable,
@@ -42,8 +41,6 @@ export interface AccountView {
    * nothing; one that is refused for the account is done again.
    */
   fresh(): Observable<void>
-  /** Emits once somebody has looked from now on. */
-  lookFromNow(): Observable<void>
   /** The next `fresh()` looks again: a create was refused for want of a slot. */
   outdate(): void
   /**
@@ -160,14 +157,6 @@ export const createAccountView = ({
               map(() => undefined),
             ),
       ),
-    lookFromNow: () =>
-      defer(() => {
-        const since = asyncScheduler.now()
-        return looks$.pipe(
-          first(look => look.sentAt >= since),
-          map(() => undefined),
-        )
-      }),
     outdate: () => {
       isOutdated = true
     },

@@ -1,7 +1,5 @@
 import {
   catchError,
-  concat,
-  EMPTY,
   ignoreElements,
   type MonoTypeOperatorFunction,
   type Observable,
@@ -12,7 +10,7 @@ import type { Observe } from '../domain/flow-event'
 import { LeaseLostError } from '../ports'
 
 /** One thing that goes wrong stops only itself: what it had in hand rests, and is taken up again as unfinished. */
-export type Containment = <T>(afterRest$?: Observable<unknown>) => MonoTypeOperatorFunction<T>
+export type Containment = <T>() => MonoTypeOperatorFunction<T>
 
 export interface ContainmentDeps {
   /** Rest after an unforeseen error, ms. */
@@ -22,12 +20,12 @@ export interface ContainmentDeps {
   readonly stop$: Observable<unknown>
 }
 
-/** Completes after the rest, and then `afterRest$`. The loss of the lease passes through: that stops everything. */
+/** Completes after the rest. The loss of the lease passes through: that stops everything. */
 export const createContainment =
   ({ restMs, observe, stop$ }: ContainmentDeps): Containment =>
-  (afterRest$ = EMPTY) =>
+  () =>
     catchError((error: unknown) => {
       if (error instanceof LeaseLostError) throw error
       observe({ kind: 'defect', flow: 'drive', error })
-      return concat(timer(restMs), afterRest$).pipe(takeUntil(stop$), ignoreElements())
+      return timer(restMs).pipe(takeUntil(stop$), ignoreElements())
     })

@@ -1,5 +1,13 @@
 /** Puts the drive flow together for one epoch of the lease: calls under the quota, slots, the account's view. */
-import { concatMap, defer, type MonoTypeOperatorFunction, merge, type Observable, Subject } from 'rxjs'
+import {
+  concatMap,
+  defer,
+  finalize,
+  type MonoTypeOperatorFunction,
+  merge,
+  type Observable,
+  Subject,
+} from 'rxjs'
 import type { Observe } from '../domain/flow-event'
 import type { RefusalPolicy } from '../domain/refusal'
 import type { AttemptPolicy } from '../domain/settlement'
@@ -103,6 +111,10 @@ export const createDriver = (deps: DriverDeps): Driver => {
             observe,
             stop$,
           })
+        }),
+        // Nobody drives any longer: what was counted is not known from now on.
+        finalize(() => {
+          slots = null
         }),
       ),
     openJobs: () => ({ own: slots?.ownOpen() ?? 0, foreign: slots?.foreignOpen() ?? 0 }),

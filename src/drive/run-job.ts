@@ -21,7 +21,7 @@ import {
   tap,
 } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
-import { deviceNamesOf, type Job } from '../domain/job'
+import { deviceNamesOf, type Job, type JobStatus } from '../domain/job'
 import { clashReason } from '../domain/job-steps'
 import type { RefusalPolicy } from '../domain/refusal'
 import type { JobSlots, Slot } from '../operators/slots'
@@ -51,6 +51,8 @@ export interface RunJobDeps {
   /** Emits (and replays) once when no new job may start; running ones are left to the next driver. */
   readonly stop$: Observable<unknown>
 }
+
+const mayBeOpen: ReadonlySet<JobStatus> = new Set(['creating', 'unknown', 'running'])
 
 export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobStep>) => {
   const { journal, slots, view, calls, contained, observe, createSettleMs, stop$ } = deps
@@ -157,11 +159,21 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
       )
     })
 
-  /** After an unforeseen error its job may be open all the same: it keeps the slot until a look would count it. */
-  const holding = (slot: Slot, work: Observable<JobStep>): Observable<JobStep> =>
+  /** Slots of batches that rest after an unforeseen error, or wait to be taken up again: their jobs may be open. */
+  const kept = new Map<number, Slot>()
+  const takeKept = ({ jobId }: Job): Slot | undefined => {
+    const slot = kept.get(jobId)
+    kept.delete(jobId)
+    return slot
+  }
+  /** Releases the slot in the end, or keeps it until the batch is taken up again. */
+  const holding = (job: Job, slot: Slot, work: Observable<JobStep>): Observable<JobStep> =>
     work.pipe(
-      contained(view.lookFromNow()),
-      finalize(() => slot.release()),
+      tap({ error: () => kept.set(job.jobId, slot) }),
+      contained(),
+      finalize(() => {
+        if (kept.get(job.jobId) !== slot) slot.release()
+      }),
     )
 
   /** Looks on while it waits: other people's jobs may hold every slot, and nobody else would see them end. */
@@ -171,17 +183,18 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
     view.fresh().pipe(
       concatMap(() => enter),
       takeUntil(stop$),
-      concatMap(slot => holding(slot, create(job, slot))),
+      concatMap(slot => holding(job, slot, create(job, slot))),
     )
 
   const resume = (job: Job, work: (slot: Slot) => Observable<JobStep>): Observable<JobStep> =>
     defer(() => {
-      const slot = slots.adopt()
+      const slot = takeKept(job) ?? slots.adopt()
       observe({ kind: 'job-resumed', jobId: job.jobId, status: job.status })
-      return holding(slot, work(slot))
+      return holding(job, slot, work(slot))
     })
 
   return job => {
+    if (!mayBeOpen.has(job.status)) takeKept(job)?.release()
     switch (job.status) {
       case 'claimed':
         return start(job)

@@ -70,12 +70,21 @@ describe('creates', () => {
     expect(driver.driver.openJobs()).toMatchObject({ own: 0 })
   })
 
-  it('whose answer cannot be stored keep their slot: the job may be open', () => {
+  it.each([
+    ['', 0],
+    [', also while List does not show it yet', 20_000],
+  ])('whose answer cannot be stored keep their slot: the job may be open%s', (_what, lagMs) => {
     let tries = 0
+    let jobs = 0
+    const listLagMs = () => {
+      jobs += 1
+      // The stranger's comes first, and is known from the start.
+      return jobs === 1 ? 0 : lagMs
+    }
     const { provider, counts, driver, movedTwice } = runVirtualDriver(
       hour,
       // The limit is ours alone here: whatever is sent too much gets through.
-      { maxOpenJobs: 100 },
+      { maxOpenJobs: 100, listLagMs },
       {
         quotaJobs: 2,
         journal: real => ({
