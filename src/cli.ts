@@ -40,6 +40,12 @@ const ending =
     process.exit(status)
   }
 
+/** For commands that look into a database, or change something in it. */
+const dataDirFlag = [
+  '--data-dir <path>',
+  'instead of DATABASE_URL: where a move without it keeps its run',
+] as const
+
 program
   .command('run', { isDefault: false })
   .description(
@@ -79,12 +85,14 @@ program
     'Stops one route: none of its moves is bound to a job until it is released. Running jobs go on.',
   )
   .option('--reason <text>', 'why, for whoever looks at it')
+  .option(...dataDirFlag)
   .action(ending(holdCommand))
 
 program
   .command('release')
   .argument('<route>', 'its number: route_id in the view device_move.routes')
   .description('Resumes a held route.')
+  .option(...dataDirFlag)
   .action(ending(releaseCommand))
 
 program
@@ -95,6 +103,7 @@ program
   )
   .option('--devices <number>', 'devices shown that would end otherwise', '20')
   .option('--json', 'everything, as JSON')
+  .option(...dataDirFlag)
   .action(ending(replayCommand))
 
 program
@@ -105,6 +114,7 @@ program
   .option('--absent', 'it does not exist at the provider: send its devices again')
   .option('--again', 'try the step it is held at once more')
   .option('--fail', 'its devices fail for good, though they may have moved')
+  .option(...dataDirFlag)
   .action(ending(resolveCommand))
 
 program
@@ -117,6 +127,7 @@ program
   .description('How the work stands, and why nothing is moving when nothing is.')
   .option('--json', 'as JSON')
   .option('--watch', 'again every 2 s, until Ctrl-C')
+  .option(...dataDirFlag)
   .action(ending(statusCommand))
 
 program

@@ -203,9 +203,10 @@ const runDemo = async (demo: RunDemo): Promise<void> => {
   progress.end()
   const seconds = (performance.now() - upAt) / 1000
   if (!done) return
-  const counts = await readConservation(pool)
+  const { gap } = await readConservation(pool)
+  const topic = kafka.kind === 'running' ? config.kafkaRequestsTopic : fleet.topic
   say('')
-  say(summaryText({ summary: await readRunSummary(pool), counts, cost: cost.now(), seconds }))
+  say(summaryText({ summary: await readRunSummary(pool, topic), gap, cost: cost.now(), seconds }))
   say(`  (${((performance.now() - demo.startedAt) / 1000).toFixed(1)} s with starting everything)`)
   if (demo.keepUntil === null) {
     say(`\nTo look further, keep it up with \`npm run demo -- --keep\`, and ask the database:`)

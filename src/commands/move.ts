@@ -2,10 +2,12 @@ import { firstValueFrom } from 'rxjs'
 import { filter } from 'rxjs/operators'
 import type { Config } from '../config'
 import type { FleetFile } from '../files/open-fleet-file'
+import { plural } from '../job-troubles'
 import { startMain } from '../main'
 import { type Conservation, readConservation } from '../postgres/conservation'
 import { createPool } from '../postgres/pool'
-import { countUnfinished, readRunSummary } from '../postgres/run-summary'
+import { countOtherTopics, countUnfinished } from '../postgres/run-summary'
+import { countStuck } from '../postgres/stuck-moves'
 import { providerVariables } from '../wiring'
 import { configured } from './configured'
 import { databaseProblem } from './database-problem'
@@ -13,9 +15,10 @@ import { CommandError, exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
 import { openFleet } from './open-fleet'
 import { startOwnDatabase } from './own-database'
-import { summaryText } from './print-summary'
 import { backlogOf, createProgress } from './progress'
+import { providerNews } from './provider-news'
 import { quietLogger } from './quiet-logger'
+import { reportRun } from './report-run'
 import { type ResultPlace, resultPlace } from './result-place'
 import { createRunCost } from './run-cost'
 import { stopWithin } from './stop-within'
@@ -27,6 +30,14 @@ export interface MoveFlags {
   readonly force?: boolean
   readonly dataDir: string
 }
+
+const say = (text: string): void => {
+  process.stderr.write(text)
+}
+
+const otherListsText = (others: number): string =>
+  `this database has worked on ${plural(others, 'other list')} (each content of a file is one), counted below until the ` +
+  'summary: only lines with the same requestId and device are duplicates, all others are sent, moved before or not'
 
 /** DATABASE_URL, or a PostgreSQL of our own that keeps its data between runs. */
 const database = async (
@@ -51,6 +62,7 @@ const moveFleet = async (
   const server = await database(config, flags.dataDir)
   const startedAt = performance.now()
   const cost = createRunCost()
+  const progress = createProgress()
   const running = startMain(
     { ...config, databaseUrl: server.url },
     {
@@ -59,11 +71,14 @@ const moveFleet = async (
       source: fleet.source,
       sink: null,
       http: false,
-      observe: cost.observe,
+      observe: event => {
+        cost.observe(event)
+        const news = providerNews(event)
+        if (news !== null) progress.say(news)
+      },
     },
   )
   const pool = createPool(server.url, { max: 2, onError: () => undefined })
-  const progress = createProgress()
   try {
     // While the database cannot be reached this waits; Ctrl-C does not.
     const started = await Promise.race([
@@ -77,6 +92,8 @@ const moveFleet = async (
       return exitCode.interrupted
     }
     const { service } = started
+    const others = await countOtherTopics(pool, fleet.topic)
+    if (others > 0) progress.say(otherListsText(others))
     let readAll = false
     service.intakeDone.then(() => {
       readAll = true
@@ -91,8 +108,13 @@ const moveFleet = async (
     unreadable.then(health => {
       problem = health?.reason ?? null
     })
-    const isDone = async (counts: Conservation): Promise<boolean> =>
-      readAll && (backlogOf(counts) === 0 || (await countUnfinished(pool, fleet.topic)) === 0)
+    // What is left then is held, or waits for what is; another list's in the same database is not its concern.
+    const isDone = async (counts: Conservation): Promise<boolean> => {
+      const backlog = backlogOf(counts)
+      if (!readAll || backlog === 0) return readAll
+      const isStuck = counts.held > 0 && counts.in_flight === 0 && backlog === (await countStuck(pool))
+      return isStuck || (await countUnfinished(pool, fleet.topic)) === 0
+    }
     const done = await untilSettled({
       conservation: () => readConservation(pool).catch(() => null),
       isDone,
@@ -106,18 +128,13 @@ const moveFleet = async (
     const { written, bad } =
       done || place.kind === 'file' ? await writeResults(pool, fleet.topic, place) : { written: 0, bad: 0 }
     if (problem !== null) throw new CommandError(problem)
-    const counts = await readConservation(pool)
     const seconds = (performance.now() - startedAt) / 1000
-    process.stderr.write(
-      `${summaryText({ summary: await readRunSummary(pool), counts, cost: cost.now(), seconds })}\n`,
-    )
-    process.stderr.write(
-      `  ${written} final results of this list${flags.out === undefined ? '' : ` in ${flags.out}`}\n`,
-    )
+    const dataDir = config.databaseUrl === null ? flags.dataDir : null
+    const topic = fleet.topic
+    const unfinished = await reportRun({ pool, topic, cost: cost.now(), seconds, dataDir, say })
+    say(`  ${written} final results of this list${flags.out === undefined ? '' : ` in ${flags.out}`}\n`)
     if (!done) return exitCode.interrupted
-    // What is left of this list is held; another list's in the same database is not its concern.
-    const isWhole = bad === 0 && (await countUnfinished(pool, fleet.topic)) === 0
-    return isWhole ? exitCode.done : exitCode.someFailed
+    return bad === 0 && unfinished === 0 ? exitCode.done : exitCode.someFailed
   } finally {
     progress.end()
     await pool.end()

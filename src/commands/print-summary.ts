@@ -1,11 +1,11 @@
-import type { Conservation } from '../postgres/conservation'
 import type { RunSummary } from '../postgres/run-summary'
 import type { RunCost } from './run-cost'
 
 export interface SummaryInput {
-  /** Of the whole database, all starts together. */
+  /** Of the list, all starts together. */
   readonly summary: RunSummary
-  readonly counts: Conservation
+  /** Of the whole database. */
+  readonly gap: number
   /** Of this start. */
   readonly cost: RunCost
   readonly seconds: number
@@ -19,6 +19,8 @@ const table = (rows: readonly Row[]): string => {
 }
 
 const grouped = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 1 })
+
+const some = (label: string, count: number): Row[] => (count > 0 ? [[label, grouped(count)]] : [])
 
 /** Calls are not stored, so what they bought is counted over the same time: this start, where that is not all. */
 const costRows = ({ summary, cost, seconds }: SummaryInput): Row[] => {
@@ -35,20 +37,21 @@ const costRows = ({ summary, cost, seconds }: SummaryInput): Row[] => {
 
 /** The end of a run, for people: what became of every device, and what it cost. */
 export const summaryText = (input: SummaryInput): string => {
-  const { summary, counts } = input
+  const { summary, gap } = input
   return table([
-    ['accepted', grouped(counts.accepted)],
+    ['accepted', grouped(summary.accepted)],
     ...summary.outcomes.map(
       ({ outcome, code, count }): Row => [
         outcome === 'moved' ? 'moved' : `${outcome}: ${code}`,
         grouped(count),
       ],
     ),
-    ['duplicates', grouped(counts.duplicate)],
-    ...(counts.held > 0 ? [['held', grouped(counts.held)] as const] : []),
+    ['duplicates', grouped(summary.duplicates)],
+    ...some('superseded', summary.superseded),
+    ...some('unfinished', summary.unfinished),
     ['attempts re-queued', grouped(summary.retried)],
     ['jobs', grouped(summary.jobs)],
     ...costRows(input),
-    ['conservation gap', grouped(counts.gap)],
+    ['conservation gap', grouped(gap)],
   ])
 }

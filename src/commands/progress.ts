@@ -9,7 +9,10 @@ export const endedOf = (counts: Conservation): number =>
 export const backlogOf = (counts: Conservation): number => counts.pending + counts.in_flight + counts.retrying
 
 export interface Progress {
+  /** Every move is in one of the counts. */
   readonly show: (counts: Conservation, openJobs: number) => void
+  /** A sentence in between. */
+  readonly say: (text: string) => void
   readonly end: () => void
 }
 
@@ -20,7 +23,8 @@ const lineEveryMs = 2_000
 export const createProgress = (): Progress => {
   const text = (counts: Conservation, openJobs: number): string =>
     `${endedOf(counts)}/${counts.accepted} done · ${counts.moved} moved · ${counts.failed} failed · ` +
-    `${counts.rejected} rejected · ${openJobs} jobs open · ${counts.retrying} retrying · ${counts.pending} pending`
+    `${counts.rejected} rejected · ${counts.in_flight} in flight · ${openJobs} jobs open · ${counts.retrying} retrying · ` +
+    `${counts.pending} pending${counts.held > 0 ? ` · ${counts.held} held` : ''}`
   if (!process.stderr.isTTY) {
     let last = Number.NEGATIVE_INFINITY
     return {
@@ -29,6 +33,7 @@ export const createProgress = (): Progress => {
         last = performance.now()
         process.stderr.write(`  ${text(counts, openJobs)}\n`)
       },
+      say: sentence => process.stderr.write(`  ${sentence}\n`),
       end: () => undefined,
     }
   }
@@ -47,6 +52,8 @@ export const createProgress = (): Progress => {
       bar.setTotal(Math.max(1, counts.accepted))
       bar.update(endedOf(counts), { text: text(counts, openJobs) })
     },
+    // Over the bar, which draws itself anew below.
+    say: sentence => process.stderr.write(`\r\u001b[K  ${sentence}\n`),
     end: () => bar.stop(),
   }
 }

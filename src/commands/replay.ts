@@ -5,15 +5,13 @@ import { fatesOf, openJobOf } from '../domain/look-up'
 import { mergeRows } from '../domain/merge-rows'
 import { type AttemptPolicy, type DeviceResult, deriveVerdicts } from '../domain/settlement'
 import { parseResultFile } from '../iot/parse-result-file'
-import { createPool } from '../postgres/pool'
 import { type JobEvidence, readJobEvidence } from '../postgres/read-evidence'
 import { policies } from '../wiring'
-import { configured } from './configured'
-import { databaseProblem } from './database-problem'
 import { CommandError, exitCode } from './exit-code'
 import { type Replay, replayText } from './print-replay'
+import { type DatabaseFlags, withDatabase } from './with-database'
 
-export interface ReplayFlags {
+export interface ReplayFlags extends DatabaseFlags {
   readonly devices: string
   readonly json?: boolean
 }
@@ -66,25 +64,14 @@ const wholeNumber = (text: string): number => {
   return Number(text)
 }
 
-const evidenceOf = async (databaseUrl: string, id: string): Promise<JobEvidence | null> => {
-  // A connection that is lost fails the query, which says so.
-  const pool = createPool(databaseUrl, { max: 1, onError: () => undefined })
-  try {
-    return await readJobEvidence(pool, id)
-  } catch (error) {
-    throw databaseProblem(error, databaseUrl)
-  } finally {
-    await pool.end()
-  }
-}
-
 /** Derives a job's outcomes again, without a call, and says what would differ. Changes nothing. */
 export const replayCommand = async (id: string, flags: ReplayFlags): Promise<number> => {
   const shown = wholeNumber(flags.devices)
-  const config = configured(['databaseUrl'])
-  const evidence = await evidenceOf(config.databaseUrl ?? '', id)
-  if (evidence === null) throw new CommandError(`There is no job ${id}: see device_move.jobs.`)
-  const replayed = replay(evidence, policies(config).attempts)
+  const replayed = await withDatabase(flags, async (pool, config) => {
+    const evidence = await readJobEvidence(pool, id)
+    if (evidence === null) throw new CommandError(`There is no job ${id}: see device_move.jobs.`)
+    return replay(evidence, policies(config).attempts)
+  })
   if (replayed === null)
     throw new CommandError(`Job ${id} has no result file to derive outcomes from, nor any look-up.`)
   console.log(flags.json ? JSON.stringify(replayed) : replayText(replayed, shown))

@@ -1,12 +1,10 @@
 import { firstValueFrom } from 'rxjs'
 import { providerJobIdOf, type Resolution } from '../domain/resolution'
-import { createPool } from '../postgres/pool'
 import { type Resolved, resolveJob } from '../postgres/resolve-job'
-import { configured } from './configured'
-import { databaseProblem } from './database-problem'
 import { CommandError, exitCode } from './exit-code'
+import { type DatabaseFlags, withDatabase } from './with-database'
 
-export interface ResolveFlags {
+export interface ResolveFlags extends DatabaseFlags {
   readonly adopt?: string
   readonly absent?: boolean
   readonly again?: boolean
@@ -59,18 +57,10 @@ export const resolveCommand = async (job: string, flags: ResolveFlags): Promise<
     ? Number(job)
     : usage(`${JSON.stringify(job)} is no job: give its batch_id, a whole number`)
   const resolution = resolutionOf(flags)
-  const { databaseUrl } = configured(['databaseUrl'])
-  const url = databaseUrl ?? ''
-  // A connection that is lost fails the query, which says so.
-  const pool = createPool(url, { max: 1, onError: () => undefined })
-  try {
+  return withDatabase(flags, async pool => {
     const resolved = await firstValueFrom(resolveJob(pool, jobId, resolution))
     if (resolved.kind === 'refused') throw new CommandError(resolved.why)
     console.log(told(jobId, resolution, resolved))
     return exitCode.done
-  } catch (error) {
-    throw error instanceof CommandError ? error : databaseProblem(error, url)
-  } finally {
-    await pool.end()
-  }
+  })
 }

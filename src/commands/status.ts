@@ -1,16 +1,15 @@
 /** `device-move status`: the database's word, and the running service's where it answers. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from '../config'
-import { createPool, type Pool } from '../postgres/pool'
+import type { Pool } from '../postgres/pool'
 import { readDatabaseStatus } from '../postgres/read-status'
 import { type Status, statusOf } from '../status'
-import { configured } from './configured'
-import { databaseProblem } from './database-problem'
 import { exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
 import { statusText } from './status-text'
+import { type DatabaseFlags, withDatabase } from './with-database'
 
-export interface StatusFlags {
+export interface StatusFlags extends DatabaseFlags {
   readonly json?: boolean
   readonly watch?: boolean
 }
@@ -32,23 +31,23 @@ const askService = async ({ httpHost, httpPort }: Config): Promise<Status | null
   }
 }
 
-const statusNow = async (config: Config, pool: Pool): Promise<Status> => {
-  const answered = config.httpPort === 0 ? null : await askService(config)
+/** What lies in a database, and what the service that works on it says of itself, if one can be asked. */
+const statusNow = async (pool: Pool, service: Config | null): Promise<Status> => {
+  const answered = service === null || service.httpPort === 0 ? null : await askService(service)
   // Another deployment's service may listen there: the database asked here has the last word on what lies in it.
   return statusOf(new Date(), await readDatabaseStatus(pool), answered?.process ?? null)
 }
 
-export const statusCommand = async ({ json = false, watch = false }: StatusFlags): Promise<number> => {
-  const config = configured(['databaseUrl'])
-  const url = config.databaseUrl ?? ''
-  const pool = createPool(url, { max: 1, onError: () => undefined })
-  const stop = new AbortController()
-  const show = async (): Promise<void> => {
-    const status = await statusNow(config, pool)
-    if (watch && process.stdout.isTTY && !json) process.stdout.write('\u001b[2J\u001b[H')
-    console.log(json ? JSON.stringify(status, null, watch ? 0 : 2) : statusText(status))
-  }
-  try {
+export const statusCommand = ({ json = false, watch = false, ...flags }: StatusFlags): Promise<number> =>
+  withDatabase(flags, async (pool, config) => {
+    const stop = new AbortController()
+    // No service works on the database of a `move`.
+    const service = flags.dataDir === undefined ? config : null
+    const show = async (): Promise<void> => {
+      const status = await statusNow(pool, service)
+      if (watch && process.stdout.isTTY && !json) process.stdout.write('\u001b[2J\u001b[H')
+      console.log(json ? JSON.stringify(status, null, watch ? 0 : 2) : statusText(status))
+    }
     if (watch) firstSignal().then(() => stop.abort())
     await show()
     while (watch && !stop.signal.aborted) {
@@ -56,9 +55,4 @@ export const statusCommand = async ({ json = false, watch = false }: StatusFlags
       if (!stop.signal.aborted) await show()
     }
     return exitCode.done
-  } catch (error) {
-    throw databaseProblem(error, url)
-  } finally {
-    await pool.end()
-  }
-}
+  })

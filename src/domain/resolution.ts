@@ -21,6 +21,12 @@ const fits: Readonly<Record<Resolution['kind'], readonly JobStatus[]>> = {
   fail: ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted'],
 }
 
+const kinds = ['adopt', 'absent', 'again', 'fail'] as const
+
+/** What may be done with a job that is held in `status`, as far as that alone tells. */
+export const resolutionsFor = (status: string): readonly Resolution['kind'][] =>
+  kinds.filter(kind => fits[kind].some(fitting => fitting === status))
+
 const instead: Partial<Readonly<Record<JobStatus, string>>> = {
   claimed: 'it was certainly not created, so there is nothing to look for',
   completed: 'its create was answered, and its job has ended at the provider, so it exists',

@@ -77,7 +77,8 @@ interface RouteRow {
   readonly blocked_reason: string | null
 }
 
-const readRoutes = async (pool: Pool): Promise<RouteStatus[]> => {
+/** With something to do or held, most pending first; at most 100. */
+export const readRoutes = async (pool: Pool): Promise<RouteStatus[]> => {
   const { rows } = await pool.query<RouteRow>(
     `select * from device_move.routes where pending + in_flight + retrying > 0 or held_at is not null
      order by pending + retrying desc, route_id limit 100`,

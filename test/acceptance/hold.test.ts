@@ -58,7 +58,7 @@ describe('device-move hold and release', () => {
     const process = startCli([command, '1'], { DATABASE_URL: url })
     expect(await process.ended).toBe(1)
     expect(process.stderr).toHaveLength(1)
-    expect(process.stderr[0]).toMatch(/^The route was not changed\. .*\. Check /)
+    expect(process.stderr[0]).toMatch(/^The database .*\. Check /)
     expect(process.stderr[0]).toContain(why)
     expect(process.stderr.join()).not.toContain('hunter2')
   })

@@ -261,6 +261,110 @@ describe('move FILE', () => {
     }
   })
 
+  it('says what to do about what is held in a database of its own, and goes on after that', async () => {
+    const file = join(directory, 'fleet.csv')
+    const [dataDir, out] = [join(directory, 'data'), join(directory, 'results.ndjson')]
+    await writeFile(file, csvOf(names('meter', 5)))
+    const environment = {
+      ...credentials,
+      IOT_ENDPOINT: endpoint,
+      BATCH_MAX_WAIT_MS: '200',
+      BATCH_MAX_DEVICES: '3',
+      CREATE_SETTLE_MS: '2000',
+    }
+    // A create whose answer is lost, and a List that is refused: its job is held, and its route waits for it.
+    const failNext = (body: object) =>
+      fetch(`${endpoint}/_simulator/fail-next`, { method: 'POST', body: JSON.stringify(body) })
+    await failNext({ operation: 'create', fault: { kind: 'lost-response' } })
+    await failNext({ operation: 'list', fault: { kind: 'business', code: 'iot.made.Up' }, times: 1_000 })
+    const move = async () => {
+      const cli = startCli(['move', file, '--out', out, '--data-dir', dataDir], environment)
+      return { status: await cli.ended, stderr: cli.stderr.join('\n') }
+    }
+    const run = async (...args: string[]) => {
+      const cli = startCli(args, { HTTP_PORT: '0' })
+      return { status: await cli.ended, stdout: cli.stdout.join('\n'), stderr: cli.stderr.join('\n') }
+    }
+    const first = await move()
+    expect(first.status).toBe(3)
+    expect(first.stderr).toMatch(/^ {2}unfinished +5$/m)
+    expect(first.stderr).toMatch(/^ {2}batch 1 of route 1 \(3 moves\) is held: its create had no answer/m)
+    expect(first.stderr).toContain(`device-move resolve 1 --data-dir '${dataDir}' --fail `)
+
+    const status = await run('status', '--data-dir', dataDir)
+    expect(status.stdout).toContain('batch 1 of route 1 (3 moves) is held')
+    expect(await run('hold', '1', '--data-dir', dataDir)).toMatchObject({ status: 0 })
+    expect(await run('release', '1', '--data-dir', dataDir)).toMatchObject({ status: 0 })
+    expect(await run('replay', '1', '--data-dir', dataDir)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^Job 1 has no result file/),
+    })
+    const none = join(directory, 'none')
+    expect(await run('resolve', '1', '--fail', '--data-dir', none)).toMatchObject({
+      status: 2,
+      stderr: `--data-dir ${none}: no run of move is kept there`,
+    })
+    expect(await run('resolve', '1', '--fail', '--data-dir', dataDir)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('The 3 devices of job 1 have failed for good'),
+    })
+
+    const second = await move()
+    expect(second.status).toBe(3)
+    expect(second.stderr).not.toContain('unfinished')
+    expect((await resultsIn(out)).map(({ outcome }) => outcome).sort()).toEqual([
+      ...['failed', 'failed', 'failed'],
+      ...['moved', 'moved'],
+    ])
+  })
+
+  it('says since when the provider cannot be reached, and when it answers again', async () => {
+    const database = await createTestDatabase()
+    try {
+      simulator.kill('SIGKILL')
+      await simulator.ended
+      const cli = startCli(
+        ['move', '-', '--out', '/dev/null'],
+        { ...credentials, IOT_ENDPOINT: endpoint, DATABASE_URL: database.url, BATCH_MAX_WAIT_MS: '200' },
+        csvOf(names('meter', 2)),
+      )
+      await cli.line(line => line.includes('the provider cannot be reached since 20'))
+      // Every device is in one of the counts.
+      await cli.line(line => line.includes('0/2 done · 0 moved · 0 failed · 0 rejected · 2 in flight'))
+      simulator = startCli(['simulate', '--port', new URL(endpoint).port], credentials)
+      await cli.line(line => line.includes('the provider answers again'))
+      expect(await cli.ended).toBe(0)
+      expect(cli.stderr.filter(line => line.includes('cannot be reached since'))).toHaveLength(1)
+    } finally {
+      await database.drop()
+    }
+  })
+
+  it('tells one list from another in the same database', async () => {
+    const database = await createTestDatabase()
+    try {
+      const environment = {
+        ...credentials,
+        IOT_ENDPOINT: endpoint,
+        DATABASE_URL: database.url,
+        BATCH_MAX_WAIT_MS: '200',
+      }
+      const move = async (csv: string) => {
+        const cli = startCli(['move', '-', '--out', '/dev/null'], environment, csv)
+        expect(await cli.ended).toBe(0)
+        return cli.stderr.join('\n')
+      }
+      expect(await move(csvOf(names('first', 5)))).not.toContain('other list')
+      const second = await move(csvOf(names('second', 2)))
+      expect(second).toMatch(/this database has worked on 1 other list .* only lines with the same requestId/)
+      expect(second).toMatch(/^ {2}accepted +2$/m)
+      expect(second).toMatch(/^ {2}moved +2$/m)
+      expect(second).toMatch(/^ {2}jobs +1$/m)
+    } finally {
+      await database.drop()
+    }
+  })
+
   it.each([
     ['a missing file', 'nowhere.csv', null],
     ['an empty file', 'empty.csv', ''],

@@ -1,4 +1,5 @@
 import { firstValueFrom } from 'rxjs'
+import { countStuck } from '../../src/postgres/stuck-moves'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { harnessOn } from '../support/journal-harness'
 import { all, createJourney } from '../support/journal-journey'
@@ -77,6 +78,32 @@ describe('a held job whose create is not answered', () => {
         last_error: 'timeout',
       },
     ])
+  })
+
+  it('leaves nothing to be done by itself to what waits for it, and for nothing else', async () => {
+    const stuck = () => countStuck(database.pool)
+    await journey.append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
+    const job = await journey.claimJob()
+    const other = routeTo('iot-9')
+    // Its own route's, a later request for its device on another route, and one that has nothing to do with it.
+    await journey.append(
+      { requestId: 'r2', devices: ['dev3'] },
+      { requestId: 'r3', route: other, devices: ['dev1', 'dev3', 'dev4'] },
+    )
+    const free = await journey.claimJob([job.jobId])
+    expect(free.moves.map(({ deviceName }) => deviceName)).toEqual(['dev4'])
+    await firstValueFrom(journey.drive.creating(job.jobId))
+    await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+    expect(await stuck()).toBe(0)
+    await firstValueFrom(journey.drive.hold(job, 'several listed jobs could be it'))
+    expect(await journey.at.conservation()).toMatchObject({ held: 2, pending: 3, in_flight: 1 })
+    expect(await stuck()).toBe(3)
+    await journey.at.holdRoute(job.routeId, true)
+    expect(await journey.at.conservation()).toMatchObject({ held: 3, pending: 2 })
+    expect(await stuck()).toBe(2)
+    await journey.at.holdRoute(job.routeId, false)
+    await journey.at.releaseJob(job.jobId)
+    expect(await stuck()).toBe(0)
   })
 
   it('is not needed: a batch that is refused again and again blocks them too', async () => {

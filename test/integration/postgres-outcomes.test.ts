@@ -1,6 +1,6 @@
 import { firstValueFrom } from 'rxjs'
 import { finalOutcomes } from '../../src/postgres/final-outcomes'
-import { countUnfinished, readRunSummary } from '../../src/postgres/run-summary'
+import { countOtherTopics, countUnfinished, readRunSummary } from '../../src/postgres/run-summary'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { harnessOn } from '../support/journal-harness'
 import { all, createJourney, retried, verdicts } from '../support/journal-journey'
@@ -88,15 +88,41 @@ describe('what the journal tells of a run', () => {
     await append({ requestId: 'r2', devices: ['dev3'] })
     await finish(await claimJob(), { outcome: 'failed', code: '6204' })
     await firstValueFrom(journey.at.intake.append(chunkOf(2n, [], [{}])))
-    expect(await readRunSummary(database.pool)).toEqual({
+    expect(await readRunSummary(database.pool, 'requests')).toEqual({
+      accepted: 4,
       outcomes: [
         { outcome: 'moved', code: '200', count: 2 },
         { outcome: 'failed', code: '6204', count: 1 },
         { outcome: 'rejected', code: 'invalid_json', count: 1 },
       ],
+      duplicates: 0,
+      superseded: 0,
+      unfinished: 0,
       retried: 2,
       jobs: 3,
-      devices: 5,
     })
+  })
+
+  it('sums up one list of several in a database: what it has in common with others is its duplicates', async () => {
+    await append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
+    await finish(await claimJob())
+    await firstValueFrom(journey.at.intake.append(chunkOf(5n, [], [{}])))
+    const request = { requestId: 'r1', devices: ['dev1', 'dev3'] }
+    const [more, bad] = [
+      chunkOf(0n, [request, { requestId: 'r2', devices: ['dev4'] }]),
+      chunkOf(2n, [], [{}]),
+    ]
+    for (const chunk of [more, bad])
+      await firstValueFrom(journey.at.intake.append({ ...chunk, topic: 'other' }))
+    const sum = { duplicates: 0, superseded: 0, retried: 0 }
+    const other = () => readRunSummary(database.pool, 'other')
+    const rejected = { outcome: 'rejected', code: 'invalid_json', count: 1 }
+    expect(await other()).toEqual({ ...sum, accepted: 4, outcomes: [rejected], unfinished: 3, jobs: 0 })
+    await finish(await claimJob(), { outcome: 'failed', code: '6204' })
+    const failed = { outcome: 'failed', code: '6204', count: 2 }
+    const all = { ...sum, accepted: 4, outcomes: [failed, rejected], duplicates: 1, unfinished: 0, jobs: 1 }
+    expect(await other()).toEqual(all)
+    expect(await readRunSummary(database.pool, 'requests')).toMatchObject({ accepted: 3, jobs: 1 })
+    expect(await countOtherTopics(database.pool, 'requests')).toBe(1)
   })
 })

@@ -1,11 +1,10 @@
 import { summaryText } from '../../../src/commands/print-summary'
 import { createRunCost } from '../../../src/commands/run-cost'
 
-const none = { pending: 0, in_flight: 0, retrying: 0, held: 0, failed: 0, rejected: 0, superseded: 0 }
-const counts = { ...none, accepted: 3_000, moved: 3_000, duplicate: 0, gap: 0 }
+const gap = 0
 const summaryOf = (jobs: number) => ({
   outcomes: [{ outcome: 'moved', code: '200', count: 3_000 }],
-  retried: 0,
+  ...{ accepted: 3_000, duplicates: 0, superseded: 0, unfinished: 0, retried: 0 },
   jobs,
 })
 
@@ -25,12 +24,12 @@ const workedOn = () => {
 
 describe('the summary of a run', () => {
   it('counts all of it where one start did it all', () => {
-    const rows = rowsOf(summaryText({ summary: summaryOf(2), counts, cost: workedOn().now(), seconds: 7.25 }))
+    const rows = rowsOf(summaryText({ summary: summaryOf(2), gap, cost: workedOn().now(), seconds: 7.25 }))
     expect(rows).toMatchObject({ jobs: '2', calls: '4', 'devices per call': '500', seconds: '7.3' })
   })
 
   it('says of what it counted for this start only that it is of this start', () => {
-    const rows = rowsOf(summaryText({ summary: summaryOf(3), counts, cost: workedOn().now(), seconds: 7 }))
+    const rows = rowsOf(summaryText({ summary: summaryOf(3), gap, cost: workedOn().now(), seconds: 7 }))
     expect(rows).toMatchObject({
       moved: '3,000',
       jobs: '3',
@@ -45,13 +44,13 @@ describe('the summary of a run', () => {
   it('does so too when all jobs were settled now, but one was created before', () => {
     const cost = workedOn()
     cost.observe({ kind: 'job-resumed', jobId: 2, status: 'running' })
-    const rows = rowsOf(summaryText({ summary: summaryOf(2), counts, cost: cost.now(), seconds: 7 }))
+    const rows = rowsOf(summaryText({ summary: summaryOf(2), gap, cost: cost.now(), seconds: 7 }))
     expect(rows).toHaveProperty('calls, this start', '4')
   })
 
   it('has no ratio without a call', () => {
     const cost = createRunCost().now()
-    const rows = rowsOf(summaryText({ summary: summaryOf(3), counts, cost, seconds: 1 }))
+    const rows = rowsOf(summaryText({ summary: summaryOf(3), gap, cost, seconds: 1 }))
     expect(rows).toHaveProperty('devices per call, this start', '-')
   })
 })

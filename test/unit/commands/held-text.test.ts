@@ -1,0 +1,25 @@
+import { heldText } from '../../../src/commands/held-text'
+
+const job = {
+  batchId: 7,
+  jobId: null,
+  routeId: 2,
+  moves: 3,
+  heldAt: '2026-11-24T08:00:00Z',
+  heldReason: 'why',
+}
+const commandsOf = (text: string): string[] =>
+  text.split('\n').flatMap(line => /device-move .*?(?= {2}|$)/.exec(line)?.[0] ?? [])
+
+describe('what is said of held moves', () => {
+  it('is each way that fits a job, as a command', () => {
+    const of = (status: string, dataDir: string | null) =>
+      commandsOf(heldText({ heldJobs: [{ ...job, status }], routes: [], dataDir }))
+    expect(of('claimed', null)).toEqual(['device-move resolve 7 --again', 'device-move resolve 7 --fail'])
+    expect(of('unknown', "it's here")).toEqual(
+      ['--adopt JOB_ID', '--absent', '--again', '--fail'].map(
+        flag => `device-move resolve 7 --data-dir 'it'\\''s here' ${flag}`,
+      ),
+    )
+  })
+})
