@@ -107,7 +107,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
     const sink = options.sink === undefined ? kafkaSink() : options.sink
     const metrics = createMetrics({
       conservation: database.conservation,
-      openJobs: () => service?.status().openJobs ?? { own: 0, foreign: 0 },
+      openJobs: () => service?.status().openJobs ?? null,
     })
     const log = logEvents(logger)
     const made = createService({

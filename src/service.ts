@@ -78,13 +78,14 @@ export interface Service {
 export interface ServiceStatus {
   readonly lease: LeaseState['kind']
   readonly holder: string | null
-  /** Jobs open in the account as last seen, and how many there may be. */
-  readonly openJobs: { readonly own: number; readonly foreign: number; readonly capacity: number }
+  /** Jobs open in the account as last seen, and how many there may be. null: another process drives, or none does. */
+  readonly openJobs: { readonly own: number; readonly foreign: number; readonly capacity: number } | null
   /** The provider's last answer to an operation was that it refuses the account; null when it does not. */
   readonly accountRefused: ReturnType<ProviderBook['refusal']>
   /** Why no call has succeeded for a while; null: they do, or none was made. */
   readonly provider: ProviderTrouble | null
-  readonly quota: ReturnType<RateLimiter<Operation>['inUse']>
+  /** Calls that take part of it. null: those that count are another process's. */
+  readonly quota: ReturnType<RateLimiter<Operation>['inUse']> | null
   readonly flows: Readonly<Record<FlowName, FlowHealth>>
 }
 
@@ -284,6 +285,11 @@ export const createService = (parts: ServiceParts): Service => {
       : { ...flows, drive: { state: 'retrying', problem: troubleText(trouble) } }
   }
 
+  const openJobsNow = (): ServiceStatus['openJobs'] => {
+    const open = driver.openJobs()
+    return open === null ? null : { ...open, capacity: parts.policies.quotaJobs }
+  }
+
   return {
     run$: merge(intake, leased),
     intakeDone: firstValueFrom(intakeEnded$),
@@ -291,10 +297,10 @@ export const createService = (parts: ServiceParts): Service => {
     status: () => ({
       lease: leaseState.kind,
       holder: leaseState.kind === 'standing-by' ? leaseState.holder : null,
-      openJobs: { ...driver.openJobs(), capacity: parts.policies.quotaJobs },
+      openJobs: openJobsNow(),
       accountRefused: provider.refusal(),
       provider: provider.trouble(),
-      quota: limiter.inUse(),
+      quota: leaseState.kind === 'held' ? limiter.inUse() : null,
       flows: flowsNow(),
     }),
   }

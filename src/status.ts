@@ -11,7 +11,7 @@ export interface ProcessStatus extends ServiceStatus {
 
 export interface Status {
   readonly at: string
-  /** Jobs are open, or being made or settled, with nothing wrong with them, and the provider answers. */
+  /** Jobs are open, or being made or settled, with nothing wrong with them; somebody drives, and the provider answers. */
   readonly moving: boolean
   /** Why nothing is moving, or is not moving as it could; empty when all is well, or nothing waits. */
   readonly because: readonly string[]
@@ -32,7 +32,7 @@ const ofProcess = ({ flows, source, accountRefused, openJobs }: ProcessStatus): 
     reasons.push(
       `the provider refuses the account: ${accountRefused.code} (${accountRefused.operation}); keys, clock, permissions, bill`,
     )
-  if (openJobs.own === 0 && openJobs.foreign >= openJobs.capacity)
+  if (openJobs?.own === 0 && openJobs.foreign >= openJobs.capacity)
     reasons.push(`all ${openJobs.capacity} slots are taken by jobs that are not ours`)
   return reasons
 }
@@ -67,7 +67,11 @@ export const statusOf = (
   const open = database === null ? 0 : Object.values(database.openJobs).reduce((sum, count) => sum + count, 0)
   const [held, troubled] = [database?.heldJobs.length ?? 0, database?.troubledJobs.length ?? 0]
   const isUnderWay = open > held
-  const moving = open > held + troubled && (process?.provider ?? null) === null
+  const isDriven =
+    (database?.lease.holder ?? null) !== null &&
+    process?.flows.drive.state !== 'stopped' &&
+    (process?.provider ?? null) === null
+  const moving = open > held + troubled && isDriven
   const because = [
     ...(database === null ? ['the database does not answer'] : []),
     ...(process === null ? [] : ofProcess(process)),

@@ -196,7 +196,7 @@ const runDemo = async (demo: RunDemo): Promise<void> => {
   const done = await untilSettled({
     conservation: () => readConservation(pool).catch(() => null),
     isDone: (counts: Conservation) => counts.accepted >= expected && backlogOf(counts) === 0,
-    openJobs: () => service.status().openJobs.own,
+    openJobs: () => service.status().openJobs?.own ?? 0,
     progress,
     aborted,
   })

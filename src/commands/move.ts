@@ -118,7 +118,7 @@ const moveFleet = async (
     const done = await untilSettled({
       conservation: () => readConservation(pool).catch(() => null),
       isDone,
-      openJobs: () => service.status().openJobs.own,
+      openJobs: () => service.status().openJobs?.own ?? 0,
       progress,
       aborted: () => interrupted || problem !== null,
     })

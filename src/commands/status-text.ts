@@ -71,21 +71,35 @@ const ofDatabase = ({ moves, lease, routes, openJobs, failures, unpublished }: D
   ]
 }
 
-const ofProcess = ({ openJobs, quota, flows }: ProcessStatus): string[] => {
-  const calls = Object.entries(quota.perOperation).map(([operation, used]) => `${operation} ${used}`)
+/** Only the process that drives knows them. */
+const slotsAndQuota = ({ lease, openJobs, quota }: ProcessStatus, driver: string | null): string[] => {
+  if (lease === 'standing-by')
+    return [
+      `stand-by     slots and quota are the driver's: ${driver === null ? 'none is known' : `ask ${driver}`}`,
+    ]
+  const calls = Object.entries(quota?.perOperation ?? {}).map(([operation, used]) => `${operation} ${used}`)
+  return [
+    `slots        ${openJobs === null ? 'not known yet' : `${openJobs.own} ours, ${openJobs.foreign} not ours, of ${openJobs.capacity}`}`,
+    ...(quota === null ? [] : [`quota        ${quota.shared} calls in use (${calls.join(', ')})`]),
+  ]
+}
+
+const ofProcess = (process: ProcessStatus, driver: string | null): string[] => {
+  const { flows } = process
   return [
     `flows        ${Object.entries(flows)
       .map(([flow, { state }]) => `${flow} ${state}`)
       .join(', ')}`,
-    `slots        ${openJobs.own} ours, ${openJobs.foreign} not ours, of ${openJobs.capacity}`,
-    `quota        ${quota.shared} calls in use (${calls.join(', ')})`,
+    ...slotsAndQuota(process, driver),
   ]
 }
 
 /** For people: a few lines, the routes, and why nothing is moving. */
 export const statusText = ({ database, process, because, moving }: Status): string =>
   [
-    ...(process === null ? ['service      none answers at HTTP_HOST:HTTP_PORT'] : ofProcess(process)),
+    ...(process === null
+      ? ['service      none answers at HTTP_HOST:HTTP_PORT']
+      : ofProcess(process, database?.lease.holder ?? process.holder)),
     ...(database === null ? [] : ofDatabase(database)),
     '',
     ...(because.length === 0

@@ -51,7 +51,8 @@ export interface DriverDeps {
 
 export interface Driver {
   drive(journal: DriveJournal, mayCall: () => boolean): Observable<never>
-  openJobs(): { readonly own: number; readonly foreign: number }
+  /** null: nothing is driven here, so nothing is known. */
+  openJobs(): { readonly own: number; readonly foreign: number } | null
 }
 
 export const createDriver = (deps: DriverDeps): Driver => {
@@ -117,7 +118,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
           slots = null
         }),
       ),
-    openJobs: () => ({ own: slots?.ownOpen() ?? 0, foreign: slots?.foreignOpen() ?? 0 }),
+    openJobs: () => (slots === null ? null : { own: slots.ownOpen(), foreign: slots.foreignOpen() }),
   }
 }
 

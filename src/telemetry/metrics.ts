@@ -10,7 +10,8 @@ export interface Metrics {
 export interface MetricSources {
   /** Moves by state, read when metrics are scraped; null while the database cannot be reached. */
   readonly conservation: () => Promise<object | null>
-  readonly openJobs: () => { readonly own: number; readonly foreign: number }
+  /** null: this process does not drive, and knows nothing of them. */
+  readonly openJobs: () => { readonly own: number; readonly foreign: number } | null
 }
 
 export const createMetrics = (sources: MetricSources): Metrics => {
@@ -61,13 +62,15 @@ export const createMetrics = (sources: MetricSources): Metrics => {
   })
   new Gauge({
     name: 'device_move_open_jobs',
-    help: 'Jobs open in the account, ours and other people’s as last seen.',
+    help: 'Jobs open in the account, ours and other people’s as last seen; told by the process that drives only.',
     labelNames: ['whose'],
     registers: [registry],
     collect() {
-      const { own, foreign } = sources.openJobs()
-      this.set({ whose: 'own' }, own)
-      this.set({ whose: 'foreign' }, foreign)
+      this.reset()
+      const open = sources.openJobs()
+      if (open === null) return
+      this.set({ whose: 'own' }, open.own)
+      this.set({ whose: 'foreign' }, open.foreign)
     },
   })
 

@@ -28,7 +28,7 @@ describe('polls', () => {
         for (let route = 0; route < 5; route += 1)
           appendDevices(journal, routeTo(`iot-t${route}`), `r${route}`, 100)
         start()
-        timer(3 * hour).subscribe(() => expect(made.openJobs().own).toBe(0))
+        timer(3 * hour).subscribe(() => expect(made.openJobs()?.own).toBe(0))
       },
     )
     expect(counts).toMatchObject({ moved: 400, held: 100, gap: 0 })

@@ -167,6 +167,23 @@ describe('the status', () => {
     expect(because(database(), service({ flows }))).toEqual(['restored'])
   })
 
+  it('calls nothing moving that nobody drives, or that is stopped, whatever jobs are open', () => {
+    const open = database({ openJobs: { running: 1 } }, { in_flight: 5 })
+    const stopped = { state: 'stopped', problem: 'restored' } as const
+    const flows = { intake: stopped, drive: stopped, publish: stopped }
+    expect(statusOf(at, open, null).moving).toBe(true)
+    expect(statusOf(at, open, service({ flows })).moving).toBe(false)
+    expect(statusOf(at, { ...open, lease: { holder: null, expiresInMs: null } }, null)).toMatchObject({
+      moving: false,
+      because: ['no process holds the lease: start the service'],
+    })
+  })
+
+  it('knows nothing of the slots by a process that stands by', () => {
+    const standBy = service({ lease: 'standing-by', holder: 'host/1', openJobs: null, quota: null })
+    expect(because(database({}, { pending: 1 }), standBy)).toEqual([])
+  })
+
   it('says until when re-queued moves wait', () => {
     const later = database({ nextRetryAt: '2026-11-24T09:00:00.000Z' }, { retrying: 2 })
     expect(because(later)).toEqual([

@@ -47,6 +47,16 @@ describe('metrics', () => {
     expect(names).toContain('device_move_open_jobs{whose="own"}')
   })
 
+  it('say nothing of open jobs once another process drives', async () => {
+    let drives = true
+    const metrics = createMetrics({ ...calm, openJobs: () => (drives ? { own: 2, foreign: 1 } : null) })
+    expect((await samplesOf(metrics)).get('device_move_open_jobs{whose="own"}')).toBe(2)
+    drives = false
+    const names = [...(await samplesOf(metrics)).keys()]
+    expect(names.filter(name => name.startsWith('device_move_open_jobs'))).toEqual([])
+    expect(names).toContain('device_move_moves{state="gap"}')
+  })
+
   it.each<[FlowEvent, Record<string, number>]>([
     [
       { kind: 'appended', partition: 0, moves: 5, rejections: 2 },
