@@ -43,6 +43,8 @@ export interface Job {
   readonly releases: number
   /** Instant of the intent to create, by the database's clock, ms since 1970; null before it. */
   readonly createStartedAt: number | null
+  /** Why its latest create came to nothing, or what else is wrong with it, for people; null: nothing is. */
+  readonly lastError: string | null
   /** Creates of this batch that were refused as a whole, the batches it was split from included. */
   readonly refusals: number
   /** Refused creates of all batches that were split from the same one, this one's included. */

@@ -26,7 +26,7 @@ export interface UnansweredJob {
   readonly createStartedAt: number
 }
 
-/** What has become of an unanswered create. */
+/** What has become of an unanswered create. `why` nobody can tell, for people. */
 export type Reconciliation =
   | { readonly kind: 'found'; readonly providerJobId: string }
   /** Proved: it may be sent again. */
@@ -43,7 +43,7 @@ export const undecidable = (
   return {
     kind: 'undecidable',
     allEnded,
-    why: `its create had no answer, and several listed jobs could be it: ${ids}`,
+    why: `several listed jobs could be it: ${ids}`,
   }
 }
 

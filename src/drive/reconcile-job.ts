@@ -76,7 +76,7 @@ export const createReconciliation =
     const untold = (problem: string): Reconciliation => ({
       kind: 'undecidable',
       allEnded: false,
-      why: `its create had no answer, and ${problem}: look in the console whether its job exists`,
+      why: `${problem}: look in the console whether its job exists`,
     })
 
     return defer(() => {

@@ -52,6 +52,11 @@ export interface RunJobDeps {
   readonly stop$: Observable<unknown>
 }
 
+const noAnswer = 'its create had no answer'
+/** By what its sender has stored: perhaps an answer with a code that no table knows. */
+const doubtOf = ({ lastError }: Job): string =>
+  lastError === null ? noAnswer : `${noAnswer} that tells (${lastError})`
+
 const mayBeOpen: ReadonlySet<JobStatus> = new Set(['creating', 'unknown', 'running'])
 
 export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobStep>) => {
@@ -79,9 +84,9 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
 
   /**
    * A create that may have run, stored as unanswered: its job is adopted, or proved absent and then dealt with by
-   * `absent`, or held.
+   * `absent`, or held. `doubt`: why nobody knows, for people.
    */
-  const settleUnknown = (job: Job, absent: () => Observable<JobStep>): Observable<JobStep> =>
+  const settleUnknown = (job: Job, doubt: string, absent: () => Observable<JobStep>): Observable<JobStep> =>
     // What has been found out is stored also while stopping; only the looking ends.
     reconcile(job, asyncScheduler.now() + createSettleMs).pipe(
       takeUntil(stop$),
@@ -97,18 +102,15 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
           case 'absent':
             observe({ kind: 'create-reconciled', jobId: job.jobId, as: 'absent' })
             return absent()
-          case 'undecidable':
+          case 'undecidable': {
+            const why = `${doubt}, and ${found.why}`
             if (found.allEnded)
-              return of({
-                kind: 'ended',
-                job: { ...job, providerJobId: null },
-                as: 'completed',
-                why: found.why,
-              })
-            return journal.hold(job, found.why).pipe(
-              tap(() => observe({ kind: 'job-held', jobId: job.jobId, why: found.why })),
+              return of({ kind: 'ended', job: { ...job, providerJobId: null }, as: 'completed', why })
+            return journal.hold(job, why).pipe(
+              tap(() => observe({ kind: 'job-held', jobId: job.jobId, why })),
               concatMap(() => EMPTY),
             )
+          }
         }
       }),
     )
@@ -120,10 +122,15 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
     observe({ kind: 'create-unanswered', jobId: job.jobId, why: failure.code })
     const unanswered = journal.unanswered(job.jobId, why)
     // A code that no table knows may say that something behind the gateway did not answer it: then it may run yet.
-    const absent =
-      failure.kind === 'unknown' ? () => refuse.refused(job, slot, failure, 'unknown') : sentAgain(job)
+    const [doubt, absent] =
+      failure.kind === 'unknown'
+        ? [
+            `its create was answered with ${failure.code}, which no table knows`,
+            () => refuse.refused(job, slot, failure, 'unknown'),
+          ]
+        : [noAnswer, sentAgain(job)]
     // From now, not from before the wait for the quota: the gateway may have had the call only a moment ago.
-    return unanswered.pipe(concatMap(() => settleUnknown(job, absent)))
+    return unanswered.pipe(concatMap(() => settleUnknown(job, doubt, absent)))
   }
 
   /** Seen while the create waited for the quota: others have taken what was free. It gives its slot back and waits. */
@@ -202,10 +209,10 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
         return resume(job, () =>
           journal
             .unanswered(job.jobId, 'its sender ended before the answer was stored')
-            .pipe(concatMap(() => settleUnknown(job, sentAgain(job)))),
+            .pipe(concatMap(() => settleUnknown(job, noAnswer, sentAgain(job)))),
         )
       case 'unknown':
-        return resume(job, () => defer(() => settleUnknown(job, sentAgain(job))))
+        return resume(job, () => defer(() => settleUnknown(job, doubtOf(job), sentAgain(job))))
       case 'running':
         return resume(job, () => awaitEnd(job, job.providerJobId ?? ''))
       case 'completed':

@@ -59,11 +59,11 @@ const refusalsOfFamily = async (client: PoolClient, family: bigint): Promise<num
 /** A job whole, as stored. */
 export const loadJob = async (client: PoolClient, jobId: number): Promise<Job> => {
   const { rows } = await client.query<
-    RouteRow & Omit<JobRow, 'jobId'> & Pick<Job, 'createStartedAt' | 'foundBy' | 'notOurs'>
+    RouteRow & Omit<JobRow, 'jobId'> & Pick<Job, 'createStartedAt' | 'foundBy' | 'notOurs' | 'lastError'>
   >(
     `select j.route_id as "routeId", j.from_seq as "fromSeq", j.to_seq as "toSeq", j.status,
             j.provider_job_id as "providerJobId", j.found_by as "foundBy", j.not_ours as "notOurs", j.releases,
-            j.refusals, j.family,
+            j.last_error as "lastError", j.refusals, j.family,
             (extract(epoch from j.create_started_at) * 1000)::float8 as "createStartedAt", ${routeColumns}
      from job j join route r using (route_id) where j.job_id = $1`,
     [jobId],
@@ -80,6 +80,7 @@ export const loadJob = async (client: PoolClient, jobId: number): Promise<Job> =
     notOurs: row.notOurs,
     releases: row.releases,
     createStartedAt: row.createStartedAt,
+    lastError: row.lastError,
     refusals: row.refusals,
     familyRefusals: row.family === null ? row.refusals : await refusalsOfFamily(client, row.family),
     moves: await movesOfJob(client, row),

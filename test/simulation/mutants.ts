@@ -34,7 +34,7 @@ export const mutants: readonly Mutant[] = [
     'create-again',
     'A create without an answer is sent again without looking for its job.',
     'src/drive/run-job.ts',
-    '() => settleUnknown(job, absent)',
+    '() => settleUnknown(job, doubt, absent)',
     'absent',
   ),
   mutant(

@@ -28,6 +28,7 @@ export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   notOurs: job.notOurs,
   releases: job.releases,
   createStartedAt: job.createStartedAt,
+  lastError: job.lastError,
   refusals: job.refusals,
   familyRefusals: job.family === job.jobId ? job.refusals : refusalsOfFamily(store, job.family),
   moves: job.seqs.map(seq => {

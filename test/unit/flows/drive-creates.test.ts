@@ -340,6 +340,45 @@ describe('creates', () => {
     })
   })
 
+  describe('refused with an unknown code, with a List that is refused too, are held for a reason that names the code', () => {
+    const why = (stopsAt: number | null) => {
+      const { driver, counts } = runVirtualDriver(
+        hour,
+        {
+          onCall: (operation): CallFault => {
+            if (operation === 'create') return { kind: 'unknown', code: 'iot.made.up' }
+            return operation === 'list' ? { kind: 'unknown', code: 'iot.other' } : 'ok'
+          },
+        },
+        {},
+        ({ journal, start }) => {
+          appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+          const driving = start()
+          if (stopsAt === null) return
+          timer(stopsAt).subscribe(() => {
+            driving.unsubscribe()
+            start()
+          })
+        },
+      )
+      expect(counts).toMatchObject({ held: 10, gap: 0 })
+      return driver.events.flatMap(event => (event.kind === 'job-held' ? [event.why] : []))
+    }
+    const untold = 'and List is refused: look in the console whether its job exists'
+
+    it('at once', () => {
+      expect(why(null)).toEqual([`its create was answered with iot.made.up, which no table knows, ${untold}`])
+    })
+
+    it('after a restart in between', () => {
+      expect(why(30_000)).toEqual([
+        expect.stringMatching(
+          /^its create had no answer that tells \(iot\.made\.up: .*\), and List is refused: /,
+        ),
+      ])
+    })
+  })
+
   it("without an answer, alike a stranger's job whose file cannot be read, are left to people", () => {
     const { provider, counts, driver } = runVirtualDriver(
       3 * hour,

@@ -77,6 +77,7 @@ const run = ({ shared = 2, maxDevices = 1_000, stop$ = NEVER, asked = names, ...
     status: 'interrupted',
     providerJobId: 'P',
     createStartedAt: 0,
+    lastError: null,
     refusals: 0,
     familyRefusals: 0,
     foundBy: null,
