@@ -1,28 +1,24 @@
-import { firstValueFrom } from 'rxjs'
-import { filter } from 'rxjs/operators'
 import type { Config } from '../config'
 import type { FleetFile } from '../files/open-fleet-file'
 import { plural } from '../job-troubles'
 import { startMain } from '../main'
-import { type Conservation, readConservation } from '../postgres/conservation'
 import { createPool } from '../postgres/pool'
-import { countOtherTopics, countUnfinished } from '../postgres/run-summary'
-import { countStuck } from '../postgres/stuck-moves'
+import { countOtherTopics } from '../postgres/run-summary'
 import { providerVariables } from '../wiring'
 import { configured } from './configured'
 import { databaseProblem } from './database-problem'
 import { CommandError, exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
+import { followList } from './follow-list'
 import { openFleet } from './open-fleet'
 import { startOwnDatabase } from './own-database'
-import { backlogOf, createProgress } from './progress'
+import { createProgress } from './progress'
 import { providerNews } from './provider-news'
 import { quietLogger } from './quiet-logger'
 import { reportRun } from './report-run'
 import { type ResultPlace, resultPlace } from './result-place'
 import { createRunCost } from './run-cost'
 import { stopWithin } from './stop-within'
-import { untilSettled } from './until-settled'
 import { writeResults } from './write-results'
 
 export interface MoveFlags {
@@ -54,9 +50,9 @@ const moveFleet = async (
   place: ResultPlace,
   flags: MoveFlags,
 ): Promise<number> => {
-  let interrupted = false
+  const stop = new AbortController()
   const interruption = firstSignal().then(() => {
-    interrupted = true
+    stop.abort()
     process.stderr.write('\n  stopping; start the same command again to go on\n')
   })
   const server = await database(config, flags.dataDir)
@@ -73,65 +69,41 @@ const moveFleet = async (
       http: false,
       observe: event => {
         cost.observe(event)
-        const news = providerNews(event)
+        const news = providerNews(event, config.iotEndpoint)
         if (news !== null) progress.say(news)
       },
     },
   )
   const pool = createPool(server.url, { max: 2, onError: () => undefined })
+  const explained = (error: unknown): never => {
+    throw databaseProblem(error, server.url)
+  }
   try {
     // While the database cannot be reached this waits; Ctrl-C does not.
-    const started = await Promise.race([
-      running.started.catch((error: unknown) => {
-        throw databaseProblem(error, server.url)
-      }),
-      interruption,
-    ])
+    const started = await Promise.race([running.started.catch(explained), interruption])
     if (started === undefined) {
       await stopWithin(running)
       return exitCode.interrupted
     }
     const { service } = started
-    const others = await countOtherTopics(pool, fleet.topic)
+    const others = await countOtherTopics(pool, fleet.topic).catch(explained)
     if (others > 0) progress.say(otherListsText(others))
-    let readAll = false
-    service.intakeDone.then(() => {
-      readAll = true
-    })
-    const unreadable = firstValueFrom(
-      fleet.source.health$.pipe(filter(health => health.state === 'failed')),
-      {
-        defaultValue: null,
-      },
-    )
-    let problem: string | null = null
-    unreadable.then(health => {
-      problem = health?.reason ?? null
-    })
-    // What is left then is held, or waits for what is; another list's in the same database is not its concern.
-    const isDone = async (counts: Conservation): Promise<boolean> => {
-      const backlog = backlogOf(counts)
-      if (!readAll || backlog === 0) return readAll
-      const isStuck = counts.held > 0 && counts.in_flight === 0 && backlog === (await countStuck(pool))
-      return isStuck || (await countUnfinished(pool, fleet.topic)) === 0
-    }
-    const done = await untilSettled({
-      conservation: () => readConservation(pool).catch(() => null),
-      isDone,
-      openJobs: () => service.status().openJobs?.own ?? 0,
-      progress,
-      aborted: () => interrupted || problem !== null,
-    })
+    const aborted = (): boolean => stop.signal.aborted
+    const followed = await followList({ fleet, service, pool, progress, aborted })
     progress.end()
     await stopWithin(running)
+    const done = followed.kind === 'done'
     // What is printed cannot be taken back: only a whole run prints, so that all runs together print each result once.
     const { written, bad } =
-      done || place.kind === 'file' ? await writeResults(pool, fleet.topic, place) : { written: 0, bad: 0 }
-    if (problem !== null) throw new CommandError(problem)
+      done || place.kind === 'file'
+        ? await writeResults(pool, fleet.topic, place, stop.signal)
+        : { written: 0, bad: 0 }
+    if (followed.kind === 'unreadable') throw new CommandError(followed.why)
     const seconds = (performance.now() - startedAt) / 1000
     const dataDir = config.databaseUrl === null ? flags.dataDir : null
     const topic = fleet.topic
-    const unfinished = await reportRun({ pool, topic, cost: cost.now(), seconds, dataDir, say })
+    const report = reportRun({ pool, topic, cost: cost.now(), seconds, dataDir, say })
+    const unfinished = await report.catch(explained)
     say(`  ${written} final results of this list${flags.out === undefined ? '' : ` in ${flags.out}`}\n`)
     if (!done) return exitCode.interrupted
     return bad === 0 && unfinished === 0 ? exitCode.done : exitCode.someFailed

@@ -1,11 +1,12 @@
 import { createWriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { encodeResult } from '../domain/event'
 import { finalOutcomes } from '../postgres/final-outcomes'
 import type { Pool } from '../postgres/pool'
-import { CommandError } from './exit-code'
+import { CommandError, exitCode } from './exit-code'
 import { draftOf, type ResultPlace } from './result-place'
 
 export interface WrittenResults {
@@ -15,6 +16,8 @@ export interface WrittenResults {
 }
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const readerEveryMs = 200
 
 const toStdout = (lines: AsyncIterable<string>): Promise<void> =>
   pipeline(Readable.from(lines), process.stdout, { end: false })
@@ -29,12 +32,39 @@ const toFile = async (lines: AsyncIterable<string>, path: string): Promise<void>
   }
 }
 
-const write = (lines: AsyncIterable<string>, place: ResultPlace): Promise<void> => {
+/**
+ * Resolves with a handle once `path` can be opened without waiting: where it is a FIFO, once somebody reads it. A thread
+ * that waited for that would keep the process from ending.
+ */
+const whenRead = async (path: string, signal: AbortSignal): Promise<FileHandle> => {
+  for (let said = false; ; said = true) {
+    try {
+      return await open(path, constants.O_WRONLY | constants.O_NONBLOCK)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENXIO')) throw error
+      if (!said) process.stderr.write(`  waiting until somebody reads ${path}\n`)
+      await pause(readerEveryMs, undefined, { signal }).catch(() => {
+        throw new CommandError(`Nobody reads ${path}.`, exitCode.interrupted)
+      })
+    }
+  }
+}
+
+const toStream = async (lines: AsyncIterable<string>, path: string, signal: AbortSignal): Promise<void> => {
+  const held = await whenRead(path, signal)
+  try {
+    await pipeline(Readable.from(lines), createWriteStream(path))
+  } finally {
+    await held.close()
+  }
+}
+
+const write = (lines: AsyncIterable<string>, place: ResultPlace, signal: AbortSignal): Promise<void> => {
   switch (place.kind) {
     case 'stdout':
       return toStdout(lines)
     case 'stream':
-      return pipeline(Readable.from(lines), createWriteStream(place.path))
+      return toStream(lines, place.path, signal)
     case 'file':
       return toFile(lines, place.path)
   }
@@ -49,6 +79,7 @@ export const writeResults = async (
   pool: Pool,
   topic: string,
   place: ResultPlace,
+  signal: AbortSignal,
 ): Promise<WrittenResults> => {
   let written = 0
   let bad = 0
@@ -59,7 +90,8 @@ export const writeResults = async (
       yield `${encodeResult(outcome, { cloudEvents: false }).value}\n`
     }
   }
-  await write(lines(), place).catch((error: unknown) => {
+  await write(lines(), place, signal).catch((error: unknown) => {
+    if (error instanceof CommandError) throw error
     throw new CommandError(
       `The results cannot be written: ${reasonOf(error)}. Start the same command again to have them.`,
     )

@@ -261,6 +261,30 @@ describe('move FILE', () => {
     }
   })
 
+  it('waits for whoever reads the FIFO that it writes to, or for Ctrl-C', async () => {
+    const database = await createTestDatabase()
+    const fifo = join(directory, 'fifo')
+    try {
+      await promisify(execFile)('mkfifo', [fifo])
+      const move = () =>
+        startCli(
+          ['move', '-', '--out', fifo],
+          { ...credentials, IOT_ENDPOINT: endpoint, DATABASE_URL: database.url, BATCH_MAX_WAIT_MS: '200' },
+          csvOf(names('meter', 3)),
+        )
+      const first = move()
+      await first.line(line => line.includes('waiting until somebody reads'))
+      first.kill('SIGTERM')
+      expect(await first.ended).toBe(130)
+      const second = move()
+      await second.line(line => line.includes('waiting until somebody reads'))
+      expect(await resultsIn(fifo)).toHaveLength(3)
+      expect(await second.ended).toBe(0)
+    } finally {
+      await database.drop()
+    }
+  })
+
   it('says what to do about what is held in a database of its own, and goes on after that', async () => {
     const file = join(directory, 'fleet.csv')
     const [dataDir, out] = [join(directory, 'data'), join(directory, 'results.ndjson')]
@@ -328,7 +352,7 @@ describe('move FILE', () => {
         { ...credentials, IOT_ENDPOINT: endpoint, DATABASE_URL: database.url, BATCH_MAX_WAIT_MS: '200' },
         csvOf(names('meter', 2)),
       )
-      await cli.line(line => line.includes('the provider cannot be reached since 20'))
+      await cli.line(line => line.includes(`the provider at ${endpoint} cannot be reached since 20`))
       // Every device is in one of the counts.
       await cli.line(line => line.includes('0/2 done · 0 moved · 0 failed · 0 rejected · 2 in flight'))
       simulator = startCli(['simulate', '--port', new URL(endpoint).port], credentials)

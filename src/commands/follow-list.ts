@@ -1,0 +1,53 @@
+import { firstValueFrom } from 'rxjs'
+import { filter } from 'rxjs/operators'
+import type { FleetFile } from '../files/open-fleet-file'
+import { type Conservation, readConservation } from '../postgres/conservation'
+import type { Pool } from '../postgres/pool'
+import { countUnfinished } from '../postgres/run-summary'
+import { countStuck } from '../postgres/stuck-moves'
+import type { Service } from '../service'
+import { backlogOf, type Progress } from './progress'
+import { untilSettled } from './until-settled'
+
+export interface FollowDeps {
+  readonly fleet: FleetFile
+  readonly service: Service
+  readonly pool: Pool
+  readonly progress: Progress
+  readonly aborted: () => boolean
+}
+
+/** How it ended: nothing more will happen to the list by itself, or it was aborted, or the file cannot be read on. */
+export type Followed =
+  | { readonly kind: 'done' | 'aborted' }
+  | { readonly kind: 'unreadable'; readonly why: string }
+
+/** Shows how the list is moved, until nothing more will happen to it by itself. */
+export const followList = async (deps: FollowDeps): Promise<Followed> => {
+  const { fleet, service, pool, progress } = deps
+  let readAll = false
+  service.intakeDone.then(() => {
+    readAll = true
+  })
+  let unreadable: string | null = null
+  const failed$ = fleet.source.health$.pipe(filter(({ state }) => state === 'failed'))
+  firstValueFrom(failed$, { defaultValue: null }).then(health => {
+    unreadable = health?.reason ?? null
+  })
+  // What is left then is held, or waits for what is; another list's in the same database is not its concern.
+  const isDone = async (counts: Conservation): Promise<boolean> => {
+    const backlog = backlogOf(counts)
+    if (!readAll || backlog === 0) return readAll
+    const isStuck = counts.held > 0 && counts.in_flight === 0 && backlog === (await countStuck(pool))
+    return isStuck || (await countUnfinished(pool, fleet.topic)) === 0
+  }
+  const done = await untilSettled({
+    conservation: () => readConservation(pool).catch(() => null),
+    isDone,
+    openJobs: () => service.status().openJobs?.own ?? 0,
+    progress,
+    aborted: () => deps.aborted() || unreadable !== null,
+  })
+  if (unreadable !== null) return { kind: 'unreadable', why: unreadable }
+  return { kind: done ? 'done' : 'aborted' }
+}
