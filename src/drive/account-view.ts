@@ -41,6 +41,8 @@ export interface AccountView {
    * nothing; one that is refused for the account is done again.
    */
   fresh(): Observable<void>
+  /** Whether somebody has looked lately. */
+  isFresh(): boolean
   /** The next `fresh()` looks again: a create was refused for want of a slot. */
   outdate(): void
   /**
@@ -146,11 +148,14 @@ export const createAccountView = ({
   }
   const looks$ = createSharedPoll({ look, intervalMs, again: again(), onError })
 
+  const isFresh = (): boolean => !isOutdated && asyncScheduler.now() - lookedAt <= freshMs
+
   return {
     looks$,
+    isFresh,
     fresh: () =>
       defer(() =>
-        !isOutdated && asyncScheduler.now() - lookedAt <= freshMs
+        isFresh()
           ? of(undefined)
           : looks$.pipe(
               take(1),

@@ -133,8 +133,12 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
     return unanswered.pipe(concatMap(() => settleUnknown(job, doubt, absent)))
   }
 
-  /** Seen while the create waited for the quota: others have taken what was free. It gives its slot back and waits. */
-  const isCrowded = (): boolean => slots.ownOpen() + slots.foreignOpen() > slots.capacity
+  /**
+   * While the create waited for the quota, others were seen to take what was free, or nobody has looked for so long that
+   * they may have (after a freeze, say). It gives its slot back, and starts over.
+   */
+  const mayBeCrowded = (): boolean =>
+    slots.ownOpen() + slots.foreignOpen() > slots.capacity || !view.isFresh()
 
   const create = (job: Job, slot: Slot): Observable<JobStep> =>
     defer(() => {
@@ -142,7 +146,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
       let intended = job
       let isLeaving = false
       const intent = defer(() => {
-        if (isCrowded()) return EMPTY
+        if (mayBeCrowded()) return EMPTY
         isLeaving = true
         return journal.creating(job.jobId)
       }).pipe(

@@ -475,6 +475,28 @@ describe('creates', () => {
     expect(counts).toMatchObject({ moved: 20, gap: 0 })
   })
 
+  it('that waited for long do not leave before another look at the account', () => {
+    const { provider, counts } = runVirtualDriver(
+      hour,
+      // Refused for the account, creates pause for a minute, and nothing is open that would be looked after.
+      {
+        ...onCreate(n => (n === 1 ? { kind: 'account-refused', code: 'Forbidden.RAM' } : 'ok')),
+        maxOpenJobs: 100,
+      },
+      { quotaJobs: 2 },
+      ({ journal, start }, { startForeignJob }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+        timer(30_000).subscribe(() => {
+          for (let job = 0; job < 2; job += 1) startForeignJob(routeTo('iot-foreign'), 10, 300_000)
+        })
+      },
+    )
+    expect(provider.audit.arrivals.create).toHaveLength(2)
+    expect(provider.maxOpenJobs()).toBe(2)
+    expect(counts).toMatchObject({ moved: 10, gap: 0 })
+  })
+
   it('that waited for the quota do not leave once others are seen to hold the slots', () => {
     const minute = 60_000
     const { provider, counts, driver } = runVirtualDriver(
