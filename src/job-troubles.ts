@@ -14,6 +14,8 @@ export const jobTroubleText = (job: TroubledJobStatus): string => {
   switch (kind) {
     case 'denied':
       return `${batch} is in doubt: ${lastError}; it is asked for again, and held when that has lasted ten minutes`
+    case 'no-results':
+      return `${batch} has ended, but its results cannot be had: ${lastError}; they are asked for again, at most every 5 minutes`
     case 'unanswered':
       return `${batch}: its create was not answered: ${lastError}; List is searched for its job before anything is sent again`
     case 'refused':

@@ -156,10 +156,10 @@ export interface DriveJournal {
   /** creating | unknown → claimed: certainly not created. `refused`: count it as a refusal of this batch. */
   notCreated(jobId: number, why: string, refused: boolean): Observable<void>
   /**
-   * Of a running job: the provider denies it, for `why`; null: it knows it (again). Kept as its last error. Changes nothing
-   * in a job that is not running.
+   * What is wrong with a running job (the provider denies it) or an ended one (its results cannot be had), kept as its last
+   * error; null: nothing any longer. Changes nothing in a job of another status.
    */
-  denied(jobId: number, why: string | null): Observable<void>
+  troubled(jobId: number, why: string | null): Observable<void>
   /** running → completed | interrupted. */
   ended(jobId: number, as: 'completed' | 'interrupted'): Observable<void>
   /**
@@ -182,7 +182,7 @@ export interface DriveJournal {
   hold(job: Pick<Job, 'jobId' | 'releases'>, why: string): Observable<void>
   /**
    * completed | interrupted | creating | unknown → settled, in one transaction: outcomes, re-queues, released waiters, outbox.
-   * `verdicts` covers every move of the job, once.
+   * `verdicts` covers every move of the job, once. With its results the last error of an ended job is over.
    */
   settle(
     jobId: number,

@@ -46,7 +46,18 @@ const ofDatabase = ({ moves, lease, routes, openJobs, failures, unpublished }: D
       : [
           '',
           ...table([
-            ['route', 'product', 'from', 'to', 'priority', 'pending', 'in flight', 'retrying', 'eta'],
+            [
+              'route',
+              'product',
+              'from',
+              'to',
+              'priority',
+              'pending',
+              'in flight',
+              'retrying',
+              'in held jobs',
+              'eta',
+            ],
             ...routes.map(route => [
               ...[
                 String(route.routeId),
@@ -54,7 +65,7 @@ const ofDatabase = ({ moves, lease, routes, openJobs, failures, unpublished }: D
                 route.sourceInstanceId,
                 route.targetInstanceIds.join(' '),
               ],
-              ...[route.priority, route.pending, route.inFlight, route.retrying],
+              ...[route.priority, route.pending, route.inFlight, route.retrying, route.inHeldJobs],
               etaText(route),
             ]),
           ]),

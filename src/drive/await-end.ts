@@ -78,7 +78,7 @@ export const createAwaitEnd = (
       denials = 0
       if (!isInDoubt) return of(status)
       isInDoubt = false
-      return journal.denied(jobId, null).pipe(map(() => status))
+      return journal.troubled(jobId, null).pipe(map(() => status))
     }
     const denied = (why: string): Observable<'held'> => {
       denials += 1
@@ -88,7 +88,7 @@ export const createAwaitEnd = (
       if (denials > 1) return EMPTY
       isInDoubt = true
       observe({ kind: 'job-denied', jobId, providerJobId, why })
-      return journal.denied(jobId, why).pipe(ignoreElements())
+      return journal.troubled(jobId, why).pipe(ignoreElements())
     }
 
     const ask = defer(() => calls.query(providerJobId)).pipe(

@@ -64,8 +64,16 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
       const answers: ResultsAnswer[] = []
       let rows: ReadonlyMap<string, ResultRow> = new Map()
       let pauseMs = 1_000
+      let told: string | null = null
 
-      const weigh = ({ answer, rows: found, problem }: Results): Collected | null => {
+      /** For whoever looks at the job meanwhile. Not at the first try: a file may take a moment to be written. */
+      const tell = (trouble: string): Observable<never> => {
+        if (answers.length < 2 || trouble === told) return EMPTY
+        told = trouble
+        return journal.troubled(job.jobId, trouble).pipe(ignoreElements())
+      }
+
+      const weigh = ({ answer, rows: found, problem }: Results): Observable<Collected | null> => {
         answers.push(answer)
         rows = mergeRows(rows, found)
         const missing = names.filter(name => !rows.has(name)).length
@@ -76,16 +84,17 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
         )
         const trouble = answer === 'rows' && missing > 0 ? `${missing} devices have no row` : problem
         if (trouble !== '') observe({ kind: 'result-file-problem', jobId: job.jobId, problem: trouble })
-        if (decision.kind !== 'again') return { decision, rows, why: `no results could be read: ${trouble}` }
+        if (decision.kind !== 'again')
+          return of({ decision, rows, why: `no results could be read: ${trouble}` })
         pauseMs = decision.afterMs
-        return null
+        return concat(tell(trouble), of(null))
       }
 
       return ask.pipe(
         concatMap(results =>
           concat(
             keep(job, results),
-            defer(() => [weigh(results)]),
+            defer(() => weigh(results)),
           ),
         ),
         repeat({ delay: () => timer(pauseMs).pipe(takeUntil(stop$)) }),

@@ -19,11 +19,11 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
       ),
     keepLookUps: (jobId, lookUps) => guarded(client => keepLookUps(client, jobId, lookUps)),
     keptLookUps: jobId => guarded(client => lookUpsOf(client, jobId)),
-    denied: (jobId, why) =>
+    troubled: (jobId, why) =>
       guarded(async client => {
         await client.query(
           `update job set last_error = $2
-           where job_id = $1 and status = 'running' and last_error is distinct from $2`,
+           where job_id = $1 and status in ('running', 'completed', 'interrupted') and last_error is distinct from $2`,
           [jobId, why],
         )
       }),

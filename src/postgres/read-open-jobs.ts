@@ -14,9 +14,10 @@ export interface HeldJobStatus {
 /**
  * A batch that is not held and yet does not go on as it should. `denied`: running, as far as we know, but the provider
  * does not know its job. `refused`: its creates were, with codes that no table knows. `unanswered`: its create was not.
+ * `no-results`: it has ended, and its results cannot be had.
  */
 export interface TroubledJobStatus {
-  readonly kind: 'denied' | 'refused' | 'unanswered'
+  readonly kind: 'denied' | 'refused' | 'unanswered' | 'no-results'
   readonly batchId: number
   readonly jobId: string | null
   readonly routeId: number
@@ -65,6 +66,7 @@ const heldJobOf = (row: OpenJobRow): HeldJobStatus[] =>
 
 const troubleOf = ({ status, own_refusals }: OpenJobRow): TroubledJobStatus['kind'] | null => {
   if (status === 'running') return 'denied'
+  if (status === 'completed' || status === 'interrupted') return 'no-results'
   if (status !== 'claimed' && status !== 'creating' && status !== 'unknown') return null
   if (own_refusals > 0) return 'refused'
   return status === 'unknown' ? 'unanswered' : null

@@ -14,6 +14,8 @@ export interface RouteStatus {
   readonly retrying: number
   readonly moved: number
   readonly failed: number
+  /** Bound to a job that is held. */
+  readonly inHeldJobs: number
   readonly oldestPendingAt: string | null
   readonly eta: string | null
   readonly heldAt: string | null
@@ -69,6 +71,7 @@ interface RouteRow {
   readonly retrying: bigint
   readonly moved: bigint
   readonly failed: bigint
+  readonly in_held_jobs: bigint
   readonly oldest_pending_at: Date | null
   readonly eta: Date | null
   readonly held_at: Date | null
@@ -80,7 +83,7 @@ interface RouteRow {
 /** With something to do or held, most pending first; at most 100. */
 export const readRoutes = async (pool: Pool): Promise<RouteStatus[]> => {
   const { rows } = await pool.query<RouteRow>(
-    `select * from device_move.routes where pending + in_flight + retrying > 0 or held_at is not null
+    `select * from device_move.routes where pending + in_flight + retrying + in_held_jobs > 0 or held_at is not null
      order by pending + retrying desc, route_id limit 100`,
   )
   return rows.map(row => ({
@@ -94,6 +97,7 @@ export const readRoutes = async (pool: Pool): Promise<RouteStatus[]> => {
     retrying: Number(row.retrying),
     moved: Number(row.moved),
     failed: Number(row.failed),
+    inHeldJobs: Number(row.in_held_jobs),
     oldestPendingAt: iso(row.oldest_pending_at),
     eta: iso(row.eta),
     heldAt: iso(row.held_at),

@@ -90,7 +90,8 @@ export const settleJob = async (
   const moved = verdicts.filter(verdict => verdict.outcome === 'moved').length
   await client.query(
     `update job set status = 'settled', ended_as = $2, settled_at = now(), moved = $3, failed = $4, retried = $5,
-       refusals = refusals + $6
+       refusals = refusals + $6,
+       last_error = case when status in ('completed', 'interrupted') and $2 <> 'abandoned' then null else last_error end
      where job_id = $1`,
     [
       job.jobId,

@@ -63,19 +63,24 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       const job = await claimed('dev1')
       const { drive, at } = journey
       await firstValueFrom(drive.creating(job.jobId))
-      await firstValueFrom(drive.denied(job.jobId, 'not running yet'))
+      await firstValueFrom(drive.troubled(job.jobId, 'not running yet'))
       expect(await at.lastError(job.jobId)).toBeNull()
       await firstValueFrom(drive.unanswered(job.jobId, 'timeout'))
       expect(await at.lastError(job.jobId)).toBe('timeout')
       await firstValueFrom(drive.created(job.jobId, 'P'))
       expect(await at.lastError(job.jobId)).toBeNull()
       for (const why of ['not found', 'not found', null, 'not found again']) {
-        await firstValueFrom(drive.denied(job.jobId, why))
+        await firstValueFrom(drive.troubled(job.jobId, why))
         expect(await at.lastError(job.jobId)).toBe(why)
       }
+      await firstValueFrom(drive.troubled(job.jobId, null))
       await firstValueFrom(drive.ended(job.jobId, 'completed'))
-      await firstValueFrom(drive.denied(job.jobId, null))
-      expect(await at.lastError(job.jobId)).toBe('not found again')
+      await firstValueFrom(drive.troubled(job.jobId, 'no file'))
+      expect(await at.lastError(job.jobId)).toBe('no file')
+      await firstValueFrom(drive.settle(job.jobId, verdicts(job), 'completed'))
+      expect(await at.lastError(job.jobId)).toBeNull()
+      await firstValueFrom(drive.troubled(job.jobId, 'late'))
+      expect(await at.lastError(job.jobId)).toBeNull()
     })
 
     it('hold a job whose create is answered with the JobId of another', async () => {

@@ -59,7 +59,7 @@ describe('a held job whose create is not answered', () => {
     await firstValueFrom(journey.drive.hold(job, 'several listed jobs could be it'))
     const held = [job.jobId, true, 'several listed jobs could be it']
     expect(await blocked()).toEqual([
-      [2, 1, 1, ...held, true],
+      [2, 1, 0, ...held, true],
       [3, 1, 0, ...held, true],
       [4, 1, 0, ...free, false],
     ])
@@ -123,9 +123,11 @@ describe('a held job whose create is not answered', () => {
     const free = [[null, null, null]]
     await refuse('Throttling: slower', false)
     expect(await blocked()).toEqual(free)
-    for (const _time of [1, 2]) await refuse('iot.odd: no', true)
-    const reason = 'refused 2 times with codes that no table knows, last error: iot.odd: no'
-    expect(await blocked()).toEqual([[job.jobId, true, reason]])
+    for (const times of ['1 time', '2 times']) {
+      await refuse('iot.odd: no', true)
+      const reason = `refused ${times} with codes that no table knows, last error: iot.odd: no`
+      expect(await blocked()).toEqual([[job.jobId, true, reason]])
+    }
     await journey.start(job)
     expect(await blocked()).toEqual(free)
   })

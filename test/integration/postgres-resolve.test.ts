@@ -205,7 +205,8 @@ describe('a held job is resolved', () => {
     const job = await unknown()
     expect(await resolve(job, { kind: 'absent' })).toMatchObject({ was: 'unknown', devices: 2 })
     const again = await claimJob()
-    expect(again).toEqual({ ...job, status: 'claimed', releases: 1 })
+    const lastError = 'an operator found that it does not exist at the provider'
+    expect(again).toEqual({ ...job, status: 'claimed', releases: 1, lastError })
     await finish(again)
     expect(names(await claimJob())).toEqual(['dev1'])
   })

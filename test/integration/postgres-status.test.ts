@@ -42,10 +42,15 @@ describe('the status in the database', () => {
       unpublished: 2,
       nextRetryAt: null,
     })
-    expect(status.routes.map(({ targetInstanceIds, pending }) => [targetInstanceIds, pending])).toEqual([
-      [['iot-other'], 1],
-      // In a held job, and so in flight.
-      [['iot-target'], 0],
+    const routes = status.routes.map(each => [
+      each.targetInstanceIds,
+      each.pending,
+      each.inFlight,
+      each.inHeldJobs,
+    ])
+    expect(routes).toEqual([
+      [['iot-other'], 1, 0, 0],
+      [['iot-target'], 0, 0, 1],
     ])
   })
 
@@ -72,23 +77,30 @@ describe('the status in the database', () => {
     const refused = await claimNext()
     await append(route('iot-3'))
     const unanswered = await claimNext()
+    await append(route('iot-4'))
+    const unread = await claimNext()
     expect(await troubled()).toEqual([])
 
     await start(denied)
-    await firstValueFrom(drive.denied(denied.jobId, 'not found'))
+    await firstValueFrom(drive.troubled(denied.jobId, 'not found'))
     for (const counted of [true, true, false]) {
       await firstValueFrom(drive.creating(refused.jobId))
       await firstValueFrom(drive.notCreated(refused.jobId, 'iot.odd: no', counted))
     }
     await firstValueFrom(drive.creating(unanswered.jobId))
     await firstValueFrom(drive.unanswered(unanswered.jobId, 'deadline: no answer'))
+    await start(unread)
+    await firstValueFrom(drive.ended(unread.jobId, 'interrupted'))
+    await firstValueFrom(drive.troubled(unread.jobId, 'ECONNREFUSED'))
     expect(await troubled()).toEqual([
+      ['no-results', unread.jobId, `P${unread.jobId}`, 0, 'ECONNREFUSED'],
       ['unanswered', unanswered.jobId, null, 0, 'deadline: no answer'],
       ['refused', refused.jobId, null, 2, 'iot.odd: no'],
       ['denied', denied.jobId, `P${denied.jobId}`, 0, 'not found'],
     ])
 
-    await firstValueFrom(drive.denied(denied.jobId, null))
+    await firstValueFrom(drive.troubled(denied.jobId, null))
+    await firstValueFrom(drive.troubled(unread.jobId, null))
     await firstValueFrom(drive.hold(refused, 'iot.odd: no'))
     // Throttled once, and nothing else: that passes.
     await firstValueFrom(drive.notCreated(unanswered.jobId, 'Throttling: slower', false))

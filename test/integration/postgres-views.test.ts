@@ -124,17 +124,43 @@ describe('the views', () => {
   it('routes: what each has to do and has done', async () => {
     const found = await rows(
       `select route_id, target_instance_ids[1] as target, priority, pending::integer, in_flight::integer,
-              retrying::integer, moved::integer, failed::integer, oldest_pending_at is not null as waits,
+              retrying::integer, in_held_jobs::integer as held, moved::integer, failed::integer, oldest_pending_at is not null as waits,
               eta > now() as later, held_reason
        from device_move.routes order by route_id`,
     )
     expect(found.map(row => Object.values(row))).toEqual([
-      [1, 'iot-1', 'normal', 0, 0, 1, 1, 1, false, true, null],
-      [2, 'iot-2', 'normal', 0, 1, 0, 0, 0, false, true, null],
-      [3, 'iot-3', 'normal', 0, 1, 0, 0, 0, false, true, null],
-      [4, 'iot-4', 'normal', 1, 0, 0, 0, 0, true, null, 'test'],
-      [5, 'iot-5', 'urgent', 2, 0, 0, 0, 0, true, true, null],
+      [1, 'iot-1', 'normal', 0, 0, 1, 0, 1, 1, false, true, null],
+      [2, 'iot-2', 'normal', 0, 1, 0, 0, 0, 0, false, true, null],
+      [3, 'iot-3', 'normal', 0, 0, 0, 1, 0, 0, false, null, null],
+      [4, 'iot-4', 'normal', 1, 0, 0, 0, 0, 0, true, null, 'test'],
+      [5, 'iot-5', 'urgent', 2, 0, 0, 0, 0, 0, true, true, null],
     ])
+    // The same as the states of moves, where an operator holds nothing.
+    const states = await rows(
+      `select r.route_id, r.pending, r.in_flight, r.retrying, r.in_held_jobs,
+              count(*) filter (where m.state = 'pending') as "pendingMoves",
+              count(*) filter (where m.state = 'in_flight') as "inFlightMoves",
+              count(*) filter (where m.state = 'retrying') as "retryingMoves",
+              count(*) filter (where m.state = 'held') as "heldMoves"
+       from device_move.routes r join device_move.moves m using (route_id)
+       where r.held_at is null group by 1, 2, 3, 4, 5`,
+    )
+    expect(states).toHaveLength(4)
+    for (const state of states) {
+      const [, ...counts] = Object.values(state)
+      expect(counts.slice(0, 4)).toEqual(counts.slice(4))
+    }
+  })
+
+  it('routes: what is held holds up no estimate', async () => {
+    const [{ share }] = (await rows(
+      `with backlog as (select sum(pending + in_flight + retrying) filter (where held_at is null) as moves from device_move.routes),
+            pace as (select sum(moves) / greatest(extract(epoch from max(settled_at) - min(claimed_at)), 1) as per_second
+                     from job where status = 'settled')
+       select round(extract(epoch from r.eta - now()) * pace.per_second / backlog.moves, 3)::float8 as share
+       from device_move.routes r, backlog, pace where r.route_id = 5`,
+    )) as [{ share: number }]
+    expect(share).toBe(1)
   })
 
   it('failures by code, and throughput by hour', async () => {

@@ -46,6 +46,7 @@ const settle = (
         waitsFor: null,
       })
   }
+  if (job.status === 'completed' || job.status === 'interrupted') job.lastError = null
   Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
   if (as === 'refused') job.refusals += 1
   store.unfinished.delete(job)
@@ -146,10 +147,10 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       }),
     settle: (jobId, verdicts, as) =>
       step(jobId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as)),
-    denied: (jobId, why) =>
+    troubled: (jobId, why) =>
       guarded(() => {
         const job = store.job(jobId)
-        if (job.status === 'running') job.lastError = why
+        if (['running', 'completed', 'interrupted'].includes(job.status)) job.lastError = why
       }),
     spent: (jobId, calls) =>
       guarded(() => {

@@ -95,9 +95,12 @@ describe('polls', () => {
       const first = start()
       timer(60_000).subscribe(() => {
         first.unsubscribe()
-        journal.drive(journal.store.lease.epoch).denied(1, 'not found').subscribe()
+        journal.drive(journal.store.lease.epoch).troubled(1, 'not found').subscribe()
         start()
       })
+      timer(300_000).subscribe(() =>
+        expect(journal.store.jobs[0]).toMatchObject({ status: 'running', lastError: null }),
+      )
     })
     expect(driver.journal.store.jobs[0]).toMatchObject({ status: 'settled', lastError: null })
   })

@@ -138,6 +138,67 @@ describe('the results of an ended job', () => {
     expect(provider.audit.arrivals.create).toHaveLength(2)
   })
 
+  it('that cannot be fetched are told with their job until it is settled, once a reason and not at the first try', () => {
+    const told: (string | null)[] = []
+    let reachable = false
+    const { counts, driver } = runVirtualDriver(
+      2 * hour,
+      { onFetch: () => (reachable ? 'ok' : 'unreachable') },
+      {
+        journal: real => ({
+          ...real,
+          troubled: (jobId, why) => {
+            told.push(why)
+            return real.troubled(jobId, why)
+          },
+        }),
+      },
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+        timer(hour).subscribe(() => {
+          expect(journal.store.jobs[0]).toMatchObject({ status: 'completed', lastError: told[0] })
+          reachable = true
+        })
+      },
+    )
+    const tries = driver.events.flatMap(event =>
+      event.kind === 'result-file-problem' ? [event.problem] : [],
+    )
+    expect(tries.length).toBeGreaterThan(10)
+    expect(told).toEqual([tries[0]])
+    expect(counts).toMatchObject({ moved: 10, gap: 0 })
+    expect(driver.journal.store.jobs[0]).toMatchObject({ status: 'settled', lastError: null })
+  })
+
+  it('that come at the second try trouble nobody', () => {
+    let fetches = 0
+    let told = 0
+    const onFetch = () => {
+      fetches += 1
+      return fetches === 1 ? 'unreachable' : 'ok'
+    }
+    const { counts } = runVirtualDriver(
+      hour,
+      { onFetch },
+      {
+        journal: real => ({
+          ...real,
+          troubled: (jobId, why) => {
+            told += 1
+            return real.troubled(jobId, why)
+          },
+        }),
+      },
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+      },
+    )
+    expect(counts).toMatchObject({ moved: 10 })
+    expect([fetches, told]).toEqual([2, 0])
+  })
+
   it('that cannot be fetched do not use up the calls: forty such jobs leave room for the polls of the others', () => {
     let reachable = false
     const { counts, provider } = runVirtualDriver(

@@ -49,7 +49,16 @@ const route: RouteStatus = {
     targetInstanceIds: ['to'],
     priority: 'normal',
   },
-  ...{ pending: 5, inFlight: 0, retrying: 1, moved: 0, failed: 0, oldestPendingAt: null, eta: null },
+  ...{
+    pending: 5,
+    inFlight: 0,
+    retrying: 1,
+    moved: 0,
+    failed: 0,
+    inHeldJobs: 0,
+    oldestPendingAt: null,
+    eta: null,
+  },
   ...{ heldAt: null, heldReason: null, blockedByBatch: null, blockedReason: null },
 }
 const because = (db: DatabaseStatus | null, process: ProcessStatus | null = service()) =>
@@ -100,7 +109,7 @@ describe('the status', () => {
     const batch = { batchId: 7, jobId: null, routeId: 3, moves: 100, refusals: 0 }
     const blocked = { ...route, blockedByBatch: 7, blockedReason: 'refused …' }
     const troubled = database({
-      openJobs: { claimed: 1, unknown: 1, running: 1 },
+      openJobs: { claimed: 1, unknown: 1, running: 1, completed: 1 },
       routes: [
         blocked,
         { ...blocked, routeId: 5 },
@@ -111,6 +120,7 @@ describe('the status', () => {
         { ...batch, kind: 'refused', refusals: 6, lastError: 'iot.odd: no' },
         { ...batch, batchId: 8, kind: 'denied', jobId: 'J', moves: 1, lastError: 'List does not show job J' },
         { ...batch, batchId: 9, kind: 'unanswered', lastError: 'deadline: no answer' },
+        { ...batch, batchId: 10, kind: 'no-results', jobId: 'K', lastError: 'ECONNREFUSED' },
       ],
     })
     expect(statusOf(at, troubled, null)).toMatchObject({
@@ -121,10 +131,13 @@ describe('the status', () => {
         ),
         expect.stringMatching(/^batch 8 of route 3 \(1 move\) is in doubt: List does not show job J; .*held/),
         expect.stringMatching(/^batch 9 of route 3 .*not answered: deadline: no answer; List is searched/),
+        expect.stringMatching(
+          /^batch 10 of route 3 .*has ended, .*results cannot be had: ECONNREFUSED; .*asked for again/,
+        ),
         '12 moves of routes 3, 5 wait for batch 7',
       ],
     })
-    expect(statusOf(at, { ...troubled, openJobs: { running: 4 } }, null).moving).toBe(true)
+    expect(statusOf(at, { ...troubled, openJobs: { running: 5 } }, null).moving).toBe(true)
   })
 
   it('says that the account is refused, that others have all slots, and what each flow cannot get over', () => {
