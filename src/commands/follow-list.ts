@@ -2,10 +2,12 @@ import { firstValueFrom } from 'rxjs'
 import { filter } from 'rxjs/operators'
 import type { FleetFile } from '../files/open-fleet-file'
 import { type Conservation, readConservation } from '../postgres/conservation'
+import type { OtherLists } from '../postgres/other-lists'
 import type { Pool } from '../postgres/pool'
 import { countUnfinished } from '../postgres/run-summary'
 import { countStuck } from '../postgres/stuck-moves'
 import type { Service } from '../service'
+import { without } from './other-lists'
 import { backlogOf, type Progress } from './progress'
 import { untilSettled } from './until-settled'
 
@@ -14,6 +16,8 @@ export interface FollowDeps {
   readonly service: Service
   readonly pool: Pool
   readonly progress: Progress
+  /** In the same database; what had ended of them is not shown. */
+  readonly others: OtherLists
   readonly aborted: () => boolean
 }
 
@@ -24,7 +28,7 @@ export type Followed =
 
 /** Shows how the list is moved, until nothing more will happen to it by itself. */
 export const followList = async (deps: FollowDeps): Promise<Followed> => {
-  const { fleet, service, pool, progress } = deps
+  const { fleet, service, pool, progress, others } = deps
   let readAll = false
   service.intakeDone.then(() => {
     readAll = true
@@ -42,7 +46,11 @@ export const followList = async (deps: FollowDeps): Promise<Followed> => {
     return isStuck || (await countUnfinished(pool, fleet.topic)) === 0
   }
   const done = await untilSettled({
-    conservation: () => readConservation(pool).catch(() => null),
+    conservation: () =>
+      readConservation(pool).then(
+        counts => without(counts, others),
+        () => null,
+      ),
     isDone,
     openJobs: () => service.status().openJobs?.own ?? 0,
     progress,

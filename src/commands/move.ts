@@ -1,9 +1,8 @@
 import type { Config } from '../config'
 import type { FleetFile } from '../files/open-fleet-file'
-import { plural } from '../job-troubles'
 import { startMain } from '../main'
+import { readOtherLists } from '../postgres/other-lists'
 import { createPool } from '../postgres/pool'
-import { countOtherTopics } from '../postgres/run-summary'
 import { providerVariables } from '../wiring'
 import { configured } from './configured'
 import { databaseProblem } from './database-problem'
@@ -11,6 +10,7 @@ import { CommandError, exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
 import { followList } from './follow-list'
 import { openFleet } from './open-fleet'
+import { otherListsText } from './other-lists'
 import { startOwnDatabase } from './own-database'
 import { createProgress } from './progress'
 import { providerNews } from './provider-news'
@@ -30,10 +30,6 @@ export interface MoveFlags {
 const say = (text: string): void => {
   process.stderr.write(text)
 }
-
-const otherListsText = (others: number): string =>
-  `this database has worked on ${plural(others, 'other list')} (each content of a file is one), counted below until the ` +
-  'summary: only lines with the same requestId and device are duplicates, all others are sent, moved before or not'
 
 /** DATABASE_URL, or a PostgreSQL of our own that keeps its data between runs. */
 const database = async (
@@ -86,10 +82,10 @@ const moveFleet = async (
       return exitCode.interrupted
     }
     const { service } = started
-    const others = await countOtherTopics(pool, fleet.topic).catch(explained)
-    if (others > 0) progress.say(otherListsText(others))
+    const others = await readOtherLists(pool, fleet.topic).catch(explained)
+    if (others.lists > 0) progress.say(otherListsText(others))
     const aborted = (): boolean => stop.signal.aborted
-    const followed = await followList({ fleet, service, pool, progress, aborted })
+    const followed = await followList({ fleet, service, pool, progress, others, aborted })
     progress.end()
     await stopWithin(running)
     const done = followed.kind === 'done'

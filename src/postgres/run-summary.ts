@@ -75,12 +75,3 @@ export const readRunSummary = async (pool: Pool, topic: string): Promise<RunSumm
   const accepted = ended + totals.duplicates + totals.superseded + unfinished
   return { ...totals, outcomes, unfinished, accepted }
 }
-
-/** Topics and files, besides `topic`, whose requests the database has taken in. */
-export const countOtherTopics = async (pool: Pool, topic: string): Promise<number> => {
-  const { rows } = await pool.query<{ count: number }>(
-    'select count(distinct topic)::integer as count from consumed where topic <> $1 and next_offset > 0',
-    [topic],
-  )
-  return rows[0]?.count ?? 0
-}

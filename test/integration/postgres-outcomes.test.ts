@@ -1,6 +1,7 @@
 import { firstValueFrom } from 'rxjs'
 import { finalOutcomes } from '../../src/postgres/final-outcomes'
-import { countOtherTopics, countUnfinished, readRunSummary } from '../../src/postgres/run-summary'
+import { readOtherLists } from '../../src/postgres/other-lists'
+import { countUnfinished, readRunSummary } from '../../src/postgres/run-summary'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { harnessOn } from '../support/journal-harness'
 import { all, createJourney, retried, verdicts } from '../support/journal-journey'
@@ -123,6 +124,12 @@ describe('what the journal tells of a run', () => {
     const all = { ...sum, accepted: 4, outcomes: [failed, rejected], duplicates: 1, unfinished: 0, jobs: 1 }
     expect(await other()).toEqual(all)
     expect(await readRunSummary(database.pool, 'requests')).toMatchObject({ accepted: 3, jobs: 1 })
-    expect(await countOtherTopics(database.pool, 'requests')).toBe(1)
+    const none = { moved: 0, failed: 0, rejected: 1, superseded: 0, duplicate: 0 }
+    expect(await readOtherLists(database.pool, 'requests')).toEqual({
+      lists: 1,
+      ended: { ...none, failed: 2, duplicate: 1 },
+    })
+    expect(await readOtherLists(database.pool, 'other')).toEqual({ lists: 1, ended: { ...none, moved: 2 } })
+    expect(await readOtherLists(database.pool, 'third')).toMatchObject({ lists: 2, ended: { rejected: 2 } })
   })
 })

@@ -1,0 +1,16 @@
+import { without } from '../../../src/commands/other-lists'
+
+describe('what is shown of a list in a database with others', () => {
+  it('is without what had ended of those, and adds up', () => {
+    const counts = { accepted: 21, moved: 9, failed: 2, rejected: 2, superseded: 1, duplicate: 2 }
+    const open = { pending: 1, in_flight: 2, retrying: 1, held: 1, gap: 0 }
+    const ended = { moved: 4, failed: 1, rejected: 2, superseded: 1, duplicate: 1 }
+    const own = without({ ...counts, ...open }, { lists: 1, ended })
+    expect(own).toEqual({
+      ...{ accepted: 12, moved: 5, failed: 1, rejected: 0, superseded: 0, duplicate: 1 },
+      ...open,
+    })
+    const { accepted, ...others } = own
+    expect(Object.values(others).reduce((sum, count) => sum + count, 0)).toBe(accepted)
+  })
+})
