@@ -25,8 +25,8 @@ import { type ProviderCalls, transientThrown } from './provider-calls'
 
 /** Pages of 200 looked through for jobs of ours that the first page does not show. */
 const maxPages = 5
-/** Before a create, the account must have been looked at within this time. Above the longest poll interval. */
-const freshMs = 31_000
+/** Before a create, the account must have been looked at within this time. Above the longest poll interval and a look. */
+const freshMs = 40_000
 
 export interface Look {
   /** When the List left: it proves nothing about a job whose create was answered later. */
@@ -89,6 +89,8 @@ export const createAccountView = ({
   /** Open jobs of the last look, anybody's. */
   let open = new Set<string>()
   let lookedAt = Number.NEGATIVE_INFINITY
+  /** When the latest look was begun: what it saw may have lain unread since then, in a frozen process. */
+  let seenAt = Number.NEGATIVE_INFINITY
   /** When the look before the latest ended. */
   let lookedBefore = Number.NEGATIVE_INFINITY
   let isOutdated = false
@@ -116,6 +118,7 @@ export const createAccountView = ({
         )
 
   const look = defer(() => {
+    const startedAt = asyncScheduler.now()
     const missing = new Set(tracked.keys())
     return page(null).pipe(
       expand((found, index) => {
@@ -131,6 +134,7 @@ export const createAccountView = ({
       tap(jobs => {
         lookedBefore = lookedAt
         lookedAt = asyncScheduler.now()
+        seenAt = startedAt
         isOutdated = false
         // Refused, it saw nothing: what was known to be open still counts.
         if (isRefused()) return
@@ -148,7 +152,7 @@ export const createAccountView = ({
   }
   const looks$ = createSharedPoll({ look, intervalMs, again: again(), onError })
 
-  const isFresh = (): boolean => !isOutdated && asyncScheduler.now() - lookedAt <= freshMs
+  const isFresh = (): boolean => !isOutdated && asyncScheduler.now() - seenAt <= freshMs
 
   return {
     looks$,

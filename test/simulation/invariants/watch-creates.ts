@@ -21,7 +21,7 @@ export interface WatchCreatesDeps {
  * batch at a time is before its create's answer, but for those whose job turned out to be a stranger's.
  */
 export const watchCreates = ({ plan, journal, clock, ledger, violations }: WatchCreatesDeps) => {
-  /** A look at the account is fresh for 31 s; then the create may wait for the quota. */
+  /** A look at the account is fresh for 40 s; then the create may wait for the quota. */
   const knownAfterMs = 60_000 + plan.listLagMs
 
   return (job: SimulatedJob): void => {

@@ -1,4 +1,4 @@
-import { defer, filter, map, take, throwError, timer } from 'rxjs'
+import { defer, delay, filter, map, take, throwError, timer } from 'rxjs'
 import { refusing } from '../../support/refusing'
 import type { CallFault } from '../../support/simulated-wire'
 import { appendDevices, routeTo, runVirtualDriver } from '../../support/virtual-driver'
@@ -495,6 +495,36 @@ describe('creates', () => {
     expect(provider.audit.arrivals.create).toHaveLength(2)
     expect(provider.maxOpenJobs()).toBe(2)
     expect(counts).toMatchObject({ moved: 10, gap: 0 })
+  })
+
+  it('do not lean on a look that lay unread for long, as after a freeze', () => {
+    let looks = 0
+    const { provider, counts } = runVirtualDriver(
+      hour,
+      { maxOpenJobs: 100 },
+      {
+        quotaJobs: 2,
+        api: real => ({
+          ...real,
+          list: query => {
+            looks += 1
+            return looks === 2 ? real.list(query).pipe(delay(80_000)) : real.list(query)
+          },
+        }),
+      },
+      ({ journal, start }, { startForeignJob }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+        timer(20_000).subscribe(() => {
+          for (let job = 0; job < 2; job += 1) startForeignJob(routeTo('iot-foreign'), 10, 300_000)
+        })
+        timer(82_000).subscribe(() => appendDevices(journal, routeTo('iot-b'), 'more', 10))
+      },
+    )
+    // One of ours beside them: they came on top of it.
+    expect(provider.maxOpenJobs()).toBe(3)
+    expect(provider.audit.arrivals.create[1]).toBeGreaterThan(300_000)
+    expect(counts).toMatchObject({ moved: 20, gap: 0 })
   })
 
   it('that waited for the quota do not leave once others are seen to hold the slots', () => {
