@@ -344,8 +344,11 @@ export interface Lease {
  * nothing when done again.
  */
 export interface RouteControl {
-  /** Once it has emitted, nobody claims a batch of the route. A reason given again replaces the one before. */
-  hold(routeId: number, reason: string): Observable<HoldChange | null>
+  /**
+   * Once it has emitted, nobody claims a batch of the route. A reason given again replaces the one before; null leaves it as
+   * it is.
+   */
+  hold(routeId: number, reason: string | null): Observable<HoldChange | null>
   /** Drivers look at the route again at once. */
   release(routeId: number): Observable<HoldChange | null>
 }

@@ -1,32 +1,31 @@
 import { firstValueFrom, type Observable } from 'rxjs'
-import {
-  defaultHoldReason,
-  type HoldChange,
-  holdReason,
-  holdReasonRule,
-  routeIdOf,
-} from '../domain/route-hold'
+import { type HoldChange, holdReason, holdReasonRule, routeIdOf } from '../domain/route-hold'
 import type { RouteControl } from '../ports'
 import { createRouteControl } from '../postgres/route-hold'
 import { CommandError, exitCode } from './exit-code'
 import { type DatabaseFlags, withDatabase } from './with-database'
 
+export interface HoldFlags extends DatabaseFlags {
+  readonly reason?: string
+}
+
 const usage = (text: string): never => {
   throw new CommandError(text, exitCode.usage)
 }
 
-const told = ({ routeId, heldAt, heldReason, wasHeld }: HoldChange): string => {
+/** `isGiven`: a reason was. */
+const told = ({ routeId, heldAt, heldReason, wasHeld }: HoldChange, isGiven: boolean): string => {
   if (heldAt === null) return `Route ${routeId} ${wasHeld ? 'is released' : 'was not held'}.`
   const since = heldAt.toISOString()
   return wasHeld
-    ? `Route ${routeId} was held already, since ${since}; the reason is now: ${heldReason}`
+    ? `Route ${routeId} was held already, since ${since}; the reason is ${isGiven ? 'now' : 'still'}: ${heldReason}`
     : `Route ${routeId} is held since ${since}: ${heldReason}`
 }
 
 /** Does one thing to a route, and tells what that changed. */
 const change = async (
   route: string,
-  flags: DatabaseFlags,
+  flags: HoldFlags,
   work: (routes: RouteControl, routeId: number) => Observable<HoldChange | null>,
 ): Promise<number> => {
   const routeId =
@@ -34,18 +33,15 @@ const change = async (
   return withDatabase(flags, async pool => {
     const hold = await firstValueFrom(work(createRouteControl(pool), routeId))
     if (hold === null) throw new CommandError(`There is no route ${routeId}: see device_move.routes.`)
-    console.log(told(hold))
+    console.log(told(hold, flags.reason !== undefined))
     return exitCode.done
   })
 }
 
-export interface HoldFlags extends DatabaseFlags {
-  readonly reason?: string
-}
-
 /** Stops a route. */
 export const holdCommand = (route: string, flags: HoldFlags): Promise<number> => {
-  const why = holdReason(flags.reason ?? defaultHoldReason) ?? usage(`--reason: ${holdReasonRule}`)
+  const { reason } = flags
+  const why = reason === undefined ? null : (holdReason(reason) ?? usage(`--reason: ${holdReasonRule}`))
   return change(route, flags, (routes, routeId) => routes.hold(routeId, why))
 }
 

@@ -9,6 +9,8 @@ export interface Replay extends Comparison {
   readonly ended: 'completed' | 'interrupted'
   /** Not settled, it has no outcomes yet. */
   readonly settled: boolean
+  /** Why it is held; null: it is not, or it is settled. */
+  readonly held: string | null
   readonly moves: number
   readonly files: number
   /** Why a file could not be read, one text a file. */
@@ -20,6 +22,16 @@ export interface Replay extends Comparison {
 const endingText = (ending: Ending | null): string =>
   ending === null ? 'none' : `${ending.outcome} ${ending.code}${ending.final ? '' : ', re-queued'}`
 
+/** Of a job that has no outcomes yet, what those derived are. */
+const unsettledText = ({ settled, held }: Replay): string[] => {
+  if (settled) return []
+  const state = held === null ? 'It is not settled yet' : `It is held and not settled: ${held}`
+  return [
+    state,
+    'Derived is what it would be settled with if no more came to be known than is kept of it now.',
+  ]
+}
+
 const row = (what: string, stored: string, derived: string): string =>
   `  ${what.padEnd(44)}${stored.padStart(10)}${derived.padStart(10)}`
 
@@ -29,6 +41,7 @@ export const replayText = (replay: Replay, devices: number): string => {
   const ended = `${replay.ended}${replay.settled ? '' : ', not settled'}`
   const lines = [
     `Job ${replay.jobId} (batch ${replay.batchId}), ${ended}: ${replay.moves} moves, ${replay.files} result files, ${replay.lookedUp} devices looked up`,
+    ...unsettledText(replay),
     ...unreadable.map(problem => `A file cannot be read: ${problem}`),
     row('outcome', 'stored', 'derived'),
     ...counts.map(count => row(endingText(count), String(count.stored), String(count.derived))),

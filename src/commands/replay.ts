@@ -50,6 +50,7 @@ const replay = (evidence: JobEvidence, policy: AttemptPolicy): Replay | null => 
     jobId: job.providerJobId,
     ended,
     settled: evidence.endedAs !== null,
+    held: evidence.endedAs === null ? evidence.heldReason : null,
     moves: job.moves.length,
     files: files.length,
     unreadable,

@@ -12,7 +12,7 @@ export interface HoldChange extends RouteHold {
   readonly wasHeld: boolean
 }
 
-/** Given where nobody said why. */
+/** Of a route that is held where nobody said why. */
 export const defaultHoldReason = 'held by an operator'
 
 const longest = 256

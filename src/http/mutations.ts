@@ -1,12 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { firstValueFrom } from 'rxjs'
-import {
-  defaultHoldReason,
-  holdReason,
-  holdReasonRule,
-  type RouteHold,
-  routeIdOf,
-} from '../domain/route-hold'
+import { holdReason, holdReasonRule, type RouteHold, routeIdOf } from '../domain/route-hold'
 import { type RouteControl, TransientError } from '../ports'
 import { readJsonBody } from './json-body'
 import { createTokenCheck } from './token'
@@ -55,7 +49,12 @@ export const createMutations = ({ token, routes, onChange }: MutationDeps): Muta
     return null
   }
 
-  const change = async (action: Action, id: string, reason: string, from: string | null): Promise<Reply> => {
+  const change = async (
+    action: Action,
+    id: string,
+    reason: string | null,
+    from: string | null,
+  ): Promise<Reply> => {
     const routeId = routeIdOf(id)
     if (routeId === null) return error(404, 'there is no such route')
     const control = routes()
@@ -78,7 +77,8 @@ export const createMutations = ({ token, routes, onChange }: MutationDeps): Muta
     const from = request.socket.remoteAddress ?? null
     const body = await readJsonBody(request)
     if (body.kind === 'refused') return error(body.status, body.error)
-    const given = body.fields.reason ?? defaultHoldReason
+    const given = body.fields.reason ?? null
+    if (given === null) return change(action, id, null, from)
     const reason = typeof given === 'string' ? holdReason(given) : null
     return reason === null ? error(400, holdReasonRule) : change(action, id, reason, from)
   }

@@ -16,6 +16,8 @@ export interface JobEvidence {
   readonly job: Job
   /** How it had ended; null: it is not settled. */
   readonly endedAs: 'completed' | 'interrupted' | 'refused' | null
+  /** Why it is held; null: it is not. */
+  readonly heldReason: string | null
   /** Every result file that was read, oldest first. */
   readonly files: readonly Uint8Array[]
   readonly lookUps: readonly LookUp[]
@@ -26,13 +28,14 @@ interface JobKey {
   readonly jobId: number
   readonly status: string
   readonly endedAs: JobEvidence['endedAs']
+  readonly heldReason: string | null
 }
 
 /** By the provider's JobId, else by our own number. */
 const findJob = async (client: PoolClient, id: string): Promise<JobKey | null> => {
   const by = async (column: 'provider_job_id' | 'job_id', value: string): Promise<JobKey | null> => {
     const { rows } = await client.query<JobKey>(
-      `select job_id::float8 as "jobId", status, ended_as as "endedAs" from job where ${column} = $1`,
+      `select job_id::float8 as "jobId", status, ended_as as "endedAs", held_reason as "heldReason" from job where ${column} = $1`,
       [value],
     )
     return rows[0] ?? null
@@ -67,7 +70,7 @@ export const readJobEvidence = async (pool: Pool, id: string): Promise<JobEviden
     await client.query('begin transaction isolation level repeatable read read only')
     const key = await findJob(client, id)
     if (key === null) return null
-    const { jobId, endedAs, status } = key
+    const { jobId, endedAs, status, heldReason } = key
     const outcomes = await client.query<StoredOutcome>(
       `select o.seq, o.outcome, o.final, o.code
        from job j join outcome o on o.route_id = j.route_id and o.seq between j.from_seq and j.to_seq
@@ -77,6 +80,7 @@ export const readJobEvidence = async (pool: Pool, id: string): Promise<JobEviden
     return {
       job: await loadJob(client, jobId),
       endedAs: status === 'settled' ? endedAs : null,
+      heldReason,
       files: await filesOf(client, jobId),
       lookUps: await lookUpsOf(client, jobId),
       outcomes: outcomes.rows,

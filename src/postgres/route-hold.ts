@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg'
-import type { HoldChange, RouteHold } from '../domain/route-hold'
+import { defaultHoldReason, type HoldChange, type RouteHold } from '../domain/route-hold'
 import type { RouteControl } from '../ports'
 import { lockClaims } from './epoch-guard'
 import { inTransaction } from './in-transaction'
@@ -10,7 +10,8 @@ const before = 'select held_at is not null as "wasHeld" from route where route_i
 const returning = `returning route_id as "routeId", held_at as "heldAt", held_reason as "heldReason"`
 
 const hold = `
-  update route set held_at = coalesce(held_at, now()), held_reason = $2 where route_id = $1 ${returning}`
+  update route set held_at = coalesce(held_at, now()), held_reason = coalesce($2, held_reason, $3)
+  where route_id = $1 ${returning}`
 
 const release = `update route set held_at = null, held_reason = null where route_id = $1 ${returning}`
 
@@ -33,7 +34,7 @@ export const createRouteControl = (pool: Pool): RouteControl => ({
     inTransaction(pool, async client => {
       // A claim under way may have looked before this: behind it, no later one takes anything of the route.
       await lockClaims(client)
-      return change(client, hold, routeId, [reason])
+      return change(client, hold, routeId, [reason, defaultHoldReason])
     }),
   release: routeId => inTransaction(pool, client => change(client, release, routeId)),
 })

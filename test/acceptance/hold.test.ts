@@ -37,6 +37,9 @@ describe('device-move hold and release', () => {
       ),
       err: '',
     })
+    expect((await cli('hold', '1')).out).toMatch(
+      /^Route 1 was held already, since 20\S+Z; the reason is still: target is down$/,
+    )
     expect(await cli('release', '1')).toEqual({ status: 0, out: 'Route 1 is released.', err: '' })
     expect(await cli('release', '1')).toEqual({ status: 0, out: 'Route 1 was not held.', err: '' })
   })

@@ -133,6 +133,22 @@ describe('devices that no result file tells of', () => {
     expect((JSON.parse(whole.text) as Replay).differences).toHaveLength(3)
   })
 
+  it('are shown by replay of a held job as what they would be, and that it is held', async () => {
+    const [job] = await jobs("status = 'completed' and moved > 50")
+    await client.query(
+      `update device_move_journal.job set status = 'completed', ended_as = null, settled_at = null, moved = null,
+         failed = null, retried = null, held_at = now(), held_reason = 'its file is HTML' where job_id = $1`,
+      [job?.batch_id],
+    )
+    const { text } = await replay(job?.batch_id ?? '')
+    expect(text).toMatch(/^It is held and not settled: its file is HTML$/m)
+    expect(text).toMatch(/^Derived is what it would be settled with if /m)
+    expect(JSON.parse((await replay(job?.batch_id ?? '', '--json')).text)).toMatchObject({
+      settled: false,
+      held: 'its file is HTML',
+    })
+  })
+
   it('need a job and something to derive from', async () => {
     const none = await replay('NoSuchJob')
     expect([none.status, none.problem]).toEqual([1, expect.stringContaining('There is no job NoSuchJob')])

@@ -69,9 +69,14 @@ describe('holding and releasing a route', () => {
       expect(first).toMatchObject({ wasHeld: false })
       const second = { ...first, heldReason: 'two', wasHeld: true }
       expect(await firstValueFrom(routes().hold(1, 'two'))).toEqual(second)
+      // Without a reason, the old one stays.
+      expect(await firstValueFrom(routes().hold(1, null))).toEqual(second)
       const free = { routeId: 1, heldAt: null, heldReason: null }
       expect(await firstValueFrom(routes().release(1))).toEqual({ ...free, wasHeld: true })
       expect(await firstValueFrom(routes().release(1))).toEqual({ ...free, wasHeld: false })
+      expect(await firstValueFrom(routes().hold(1, null))).toMatchObject({
+        heldReason: 'held by an operator',
+      })
     })
 
     it('lets intake append while a route is being held', async () => {
@@ -183,6 +188,13 @@ describe('holding and releasing a route', () => {
         status: 200,
         body: { heldReason: 'held by an operator' },
       })
+      await post(`${url}/api/routes/1/hold`, json('target is full'))
+      // What somebody gave stays.
+      for (const init of [{}, json(null)])
+        expect(await post(`${url}/api/routes/1/hold`, init)).toMatchObject({
+          status: 200,
+          body: { heldReason: 'target is full', wasHeld: true },
+        })
     })
 
     const big = JSON.stringify({ reason: 'x'.repeat(20_000) })
