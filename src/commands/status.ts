@@ -1,8 +1,10 @@
 /** `device-move status`: the database's word, and the running service's where it answers. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from '../config'
+import { TransientError } from '../ports'
 import type { Pool } from '../postgres/pool'
-import { readDatabaseStatus } from '../postgres/read-status'
+import { type DatabaseStatus, readDatabaseStatus } from '../postgres/read-status'
+import { asPortError } from '../postgres/transient-error'
 import { type Status, statusOf } from '../status'
 import { exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
@@ -31,11 +33,23 @@ const askService = async ({ httpHost, httpPort }: Config): Promise<Status | null
   }
 }
 
+const readIfThere = async (pool: Pool): Promise<DatabaseStatus | null> => {
+  try {
+    return await readDatabaseStatus(pool)
+  } catch (error) {
+    if (asPortError(error) instanceof TransientError) return null
+    throw error
+  }
+}
+
 /** What lies in a database, and what the service that works on it says of itself, if one can be asked. */
-const statusNow = async (pool: Pool, service: Config | null): Promise<Status> => {
+const statusNow = async (
+  read: () => Promise<DatabaseStatus | null>,
+  service: Config | null,
+): Promise<Status> => {
   const answered = service === null || service.httpPort === 0 ? null : await askService(service)
   // Another deployment's service may listen there: the database asked here has the last word on what lies in it.
-  return statusOf(new Date(), await readDatabaseStatus(pool), answered?.process ?? null)
+  return statusOf(new Date(), await read(), answered?.process ?? null)
 }
 
 export const statusCommand = ({ json = false, watch = false, ...flags }: StatusFlags): Promise<number> =>
@@ -43,16 +57,17 @@ export const statusCommand = ({ json = false, watch = false, ...flags }: StatusF
     const stop = new AbortController()
     // No service works on the database of a `move`.
     const service = flags.dataDir === undefined ? config : null
-    const show = async (): Promise<void> => {
-      const status = await statusNow(pool, service)
+    const show = async (read: () => Promise<DatabaseStatus | null>): Promise<void> => {
+      const status = await statusNow(read, service)
       if (watch && process.stdout.isTTY && !json) process.stdout.write('\u001b[2J\u001b[H')
       console.log(json ? JSON.stringify(status, null, watch ? 0 : 2) : statusText(status))
     }
     if (watch) firstSignal().then(() => stop.abort())
-    await show()
+    await show(() => readDatabaseStatus(pool))
     while (watch && !stop.signal.aborted) {
       await pause(watchEveryMs, undefined, { signal: stop.signal }).catch(() => undefined)
-      if (!stop.signal.aborted) await show()
+      // It was there before: it may come back.
+      if (!stop.signal.aborted) await show(() => readIfThere(pool))
     }
     return exitCode.done
   })

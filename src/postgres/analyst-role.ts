@@ -4,7 +4,10 @@ import { codeOf } from './transient-error'
 export const analystRole = 'device_move_analyst'
 
 const createRole = `create role ${analystRole} nologin`
-/** Views only: the tables behind them lie in another schema. */
+/**
+ * Views only: the tables behind them lie in another schema. What PostgreSQL gives to every role could be taken from all of
+ * them only, and others may live in this database: docs/analysts.md says how.
+ */
 const grants = [
   `grant usage on schema device_move to ${analystRole}`,
   `grant select on all tables in schema device_move to ${analystRole}`,

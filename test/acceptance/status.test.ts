@@ -1,8 +1,46 @@
-import { startCli } from '../support/cli-process'
+import { startCli, until } from '../support/cli-process'
+import { createTestDatabase } from '../support/database'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { describeKafka } from '../support/kafka'
+import { startTcpProxy } from '../support/tcp-proxy'
 
 jest.setTimeout(120_000)
+
+describe('status --watch', () => {
+  it('says that the database went away, and goes on watching until it is back', async () => {
+    const database = await createTestDatabase()
+    const url = new URL(database.url)
+    const link = await startTcpProxy(Number(url.port))
+    url.port = String(link.port)
+    const environment = { DATABASE_URL: url.href, HTTP_PORT: '0' }
+    expect(await startCli(['migrate'], environment).ended).toBe(0)
+    const json = startCli(['status', '--watch', '--json'], environment)
+    const text = startCli(['status', '--watch'], environment)
+    try {
+      const isAway = (line: string) => line.includes('"database":null')
+      await json.line(line => line.includes('"accepted":0'))
+      await text.line(line => line.includes('0 moved'))
+      link.refuse()
+      link.cut()
+      const away: unknown = JSON.parse(await json.line(isAway))
+      expect(away).toMatchObject({ moving: false, because: ['the database does not answer'], process: null })
+      await text.line(line => line.includes('the database does not answer'))
+      link.heal()
+      await until(
+        async () => json.stdout.findLastIndex(line => !isAway(line)) > json.stdout.findIndex(isAway),
+      )
+      json.kill('SIGINT')
+      text.kill('SIGINT')
+      expect(await Promise.all([json.ended, text.ended])).toEqual([0, 0])
+      expect([...json.stderr, ...text.stderr]).toEqual([])
+    } finally {
+      json.kill('SIGKILL')
+      text.kill('SIGKILL')
+      await link.close()
+      await database.drop()
+    }
+  })
+})
 
 describeKafka('status', () => {
   let deployment: Deployment

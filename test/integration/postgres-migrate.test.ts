@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runner } from 'node-pg-migrate'
 import { Client } from 'pg'
@@ -203,6 +204,30 @@ describe('migrate', () => {
       ])
         await expect(admin.query(denied)).rejects.toThrow('permission denied')
       await admin.query('reset role')
+    })
+
+    it('use what PostgreSQL gives to everybody, until that is revoked as the document says', async () => {
+      const document = readFileSync(join(__dirname, '../../docs/analysts.md'), 'utf8')
+      const [, closing = ''] = /```sql\n(do [\s\S]*?)```/.exec(document) ?? []
+      const openToAll = [
+        'create temporary table mine (one integer)',
+        'select lo_create(0)',
+        'select lo_creat(-1)',
+        `select lo_from_bytea(0, '')`,
+      ]
+      const asAnalyst = async (statement: string): Promise<void> => {
+        await admin.query('begin; set local role device_move_analyst')
+        try {
+          await admin.query(statement)
+        } finally {
+          await admin.query('rollback')
+        }
+      }
+      for (const statement of openToAll) await asAnalyst(statement)
+      await admin.query(closing)
+      for (const statement of [...openToAll, 'create table public.mine (one integer)'])
+        await expect(asAnalyst(statement)).rejects.toThrow('permission denied')
+      await asAnalyst('select * from device_move.conservation')
     })
 
     it('find a comment on every view and column', async () => {
