@@ -43,7 +43,8 @@ export const followList = async (deps: FollowDeps): Promise<Followed> => {
     const backlog = backlogOf(counts)
     if (!readAll || backlog === 0) return readAll
     const isStuck = counts.held > 0 && counts.in_flight === 0 && backlog === (await countStuck(pool))
-    return isStuck || (await countUnfinished(pool, fleet.topic)) === 0
+    // Counting a list's own moves reads all of them: only where the backlog may be another's.
+    return isStuck || (others.lists > 0 && (await countUnfinished(pool, fleet.topic)) === 0)
   }
   const done = await untilSettled({
     conservation: () =>
