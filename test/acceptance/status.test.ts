@@ -80,6 +80,29 @@ describeKafka('status', () => {
     )
   })
 
+  it('of a process that stands by names the one that drives, and shows no figures', async () => {
+    deployment = await createDeployment(['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0'])
+    const driver = deployment.run()
+    await driver.line(line => line.includes('"lease-held"'))
+    const standBy = deployment.run()
+    const { url } = JSON.parse(await standBy.line(line => line.includes('"listening"'))) as { url: string }
+    const answer = async (path: string) => (await fetch(`${url}${path}`)).text()
+    // Asked until it has heard of the lease.
+    await until(async () => (await answer('/api/status')).includes(`/${driver.child.pid}/`))
+    expect(JSON.parse(await answer('/api/status'))).toMatchObject({
+      process: { lease: 'standing-by', openJobs: null, quota: null },
+    })
+    const metrics = await answer('/metrics')
+    expect(metrics).toContain('device_move_moves{state="gap"} 0')
+    expect(metrics).not.toContain('device_move_open_jobs{')
+    const text = startCli(['status'], { ...deployment.environment, HTTP_PORT: new URL(url).port })
+    expect(await text.ended).toBe(0)
+    expect(text.stdout.join('\n')).toMatch(
+      new RegExp(`^stand-by +slots and quota are the driver's: ask \\S+/${driver.child.pid}/\\S+$`, 'm'),
+    )
+    expect(text.stdout.filter(line => /^(slots|quota)/.test(line))).toEqual([])
+  })
+
   it('--watch shows it again as it changes, until Ctrl-C, which is its proper end', async () => {
     deployment = await createDeployment(['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0'])
     const service = deployment.run()
