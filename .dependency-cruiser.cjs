@@ -1,7 +1,7 @@
 // The direction of design: domain <- operators, ports <- run-job <- pipeline <- main -> adapters.
 const adapters = ['kafka', 'iot', 'postgres', 'http', 'telemetry', 'embedded', 'simulator', 'intake', 'files']
 const core =
-  '^src/(domain/|operators/|drive/|(ports|pipeline|publish-outbox|flow-health|provider-health|resilient|restore-watch|service)[.]ts)'
+  '^src/(domain/|operators/|drive/|(ports|pipeline|publish-outbox|flow-health|provider-health|resilient|restore-watch|service|supervision)[.]ts)'
 /** Each vendor package lives in the one folder that wraps it. */
 const vendors = {
   kafkajs: '^src/kafka/',

@@ -3,7 +3,6 @@ import {
   catchError,
   concat,
   defer,
-  EMPTY,
   finalize,
   firstValueFrom,
   ignoreElements,
@@ -22,28 +21,27 @@ import {
 } from 'rxjs'
 import type { Observe } from './domain/flow-event'
 import { createDriver, type DriverPolicies } from './drive/driver'
-import { allStopped, createFlowBook, type FlowHealth, type FlowName, type StepName } from './flow-health'
+import { allStopped, type FlowHealth, type FlowName } from './flow-health'
 import { createRateLimiter, type RateLimiter } from './operators/rate-limit'
-import { retryWithBackoff } from './operators/retry-with-backoff'
 import { type IntakeDeps, intake$, publish$ } from './pipeline'
-import {
-  type Changes,
-  type DriveJournal,
-  type IntakeJournal,
-  type JobApi,
-  type Lease,
-  type LeaseState,
-  type Operation,
-  type Outbox,
-  type OutboxLimits,
-  type OutcomeSink,
-  type RequestSource,
-  TransientError,
+import type {
+  Changes,
+  DriveJournal,
+  IntakeJournal,
+  JobApi,
+  Lease,
+  LeaseState,
+  Operation,
+  Outbox,
+  OutboxLimits,
+  OutcomeSink,
+  RequestSource,
 } from './ports'
 import { createProviderBook, type ProviderBook, type ProviderTrouble, troubleText } from './provider-health'
 import { createPublishOutbox } from './publish-outbox'
 import { resilient } from './resilient'
 import { createRestoreWatch, RestoredDatabaseError } from './restore-watch'
+import { createSupervision } from './supervision'
 
 export interface ServiceParts {
   readonly source: RequestSource
@@ -94,13 +92,8 @@ const most: OutboxLimits = { outcomes: 10_000, bytes: 16_000_000 }
 /** The provider's sliding window, and what is added since timers may fire early, ms. */
 const windowMs = 1_000
 const marginMs = 20
-/** A flow that lasted so long starts over without a long pause, ms. */
-const wellAfterMs = 60_000
-/** Longest pauses between tries, ms: of what is back within seconds once it is there, and of the provider. */
-const serverPauseMs = 5_000
+/** Longest pause between tries of a call to the provider, ms. */
 const providerPauseMs = 30_000
-
-const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 export const createService = (parts: ServiceParts): Service => {
   const { random, changes$, sink } = parts
@@ -112,7 +105,7 @@ export const createService = (parts: ServiceParts): Service => {
   }
   const stop$ = new ReplaySubject<void>(1)
   const intakeEnded$ = new ReplaySubject<void>(1)
-  const book = createFlowBook()
+  const { book, again, supervised, running } = createSupervision({ observe, random })
   let leaseState: LeaseState = { kind: 'standing-by', holder: null }
 
   const limiter = createRateLimiter<Operation>({
@@ -123,45 +116,6 @@ export const createService = (parts: ServiceParts): Service => {
     marginMs,
     deadlineMs: parts.callTimeoutMs,
   })
-
-  const retrying = <T>(
-    flow: StepName,
-    shouldRetry: (error: unknown) => boolean,
-    maxMs: number,
-  ): MonoTypeOperatorFunction<T> => {
-    const backoff = retryWithBackoff<T>({
-      shouldRetry,
-      firstMs: 500,
-      maxMs,
-      wellAfterMs,
-      random,
-      onRetry: (error, _attempt, delayMs) => {
-        const why = describe(error)
-        const code = error instanceof TransientError ? error.code : null
-        observe({ kind: 'retrying', flow, why, delayMs, isNews: book.failed(flow, why, code) })
-      },
-    })
-    return source =>
-      source.pipe(
-        backoff,
-        tap(() => {
-          if (book.worked(flow)) observe({ kind: 'recovered', flow })
-        }),
-      )
-  }
-  const isTransient = (error: unknown): boolean => error instanceof TransientError
-  /** A passing fault is waited out where it happens, so that nothing upstream starts over. */
-  const again =
-    (flow: StepName, maxMs = serverPauseMs) =>
-    <T>() =>
-      retrying<T>(flow, isTransient, maxMs)
-  /** Anything else ends the flow, which then starts over from what the journal knows. */
-  const supervised = <T>(flow: FlowName) => retrying<T>(flow, () => true, serverPauseMs)
-  const running = (flow: FlowName): Observable<never> =>
-    defer(() => {
-      book.is(flow, 'running')
-      return EMPTY
-    })
 
   const watch =
     sink === null
