@@ -78,14 +78,14 @@ describeKafka('a service whose servers fail it', () => {
   })
 
   it('says that the provider cannot be reached and since when, stays ready, and goes on when it is back', async () => {
-    deployment = await createDeployment(quick)
+    deployment = await createDeployment(['--init-ms', '0', '--base-ms', '20000', '--per-device-ms', '0'])
     link = await startTcpProxy(Number(new URL(deployment.simulatorUrl).port))
     const service = deployment.run({ IOT_ENDPOINT: `http://127.0.0.1:${link.port}` })
-    await deployment.submit(names('before', 20))
-    await deployment.settled(20)
+    await deployment.submit(names('during', 20))
+    // From now on its end is looked for, and nothing else is called.
+    await service.line(one => one.includes('"job-created"'))
     link.refuse()
     link.cut()
-    await deployment.submit(names('during', 20))
     const line = JSON.parse(await service.line(one => one.includes('"provider-unreachable"')))
     expect(line).toMatchObject({ level: 'warn', operation: 'list', code: expect.stringMatching(/^E/) })
     const sentence = `the provider cannot be reached since ${line.since}: ${line.code} (list`
@@ -95,7 +95,7 @@ describeKafka('a service whose servers fail it', () => {
     expect(await status.ended).toBe(0)
     expect(status.stdout.join('\n')).toContain(`Not moving:\n  - drive: ${sentence}`)
     link.heal()
-    expect(await deployment.settled(40)).toMatchObject({ moved: 40, gap: 0 })
+    expect(await deployment.settled(20)).toMatchObject({ moved: 20, gap: 0 })
     await service.line(one => one.includes('"provider-answers"'))
     expect(await readiness(service)).toEqual({ status: 200, because: [] })
     expect(told(service, 'provider-unreachable')).toHaveLength(1)
