@@ -1,6 +1,8 @@
 /** How the flows get over what fails: waited out where it happens, or started over; told once, and kept in the book. */
+
 import { defer, EMPTY, type MonoTypeOperatorFunction, type Observable, tap } from 'rxjs'
 import type { Observe } from './domain/flow-event'
+import { messageOf } from './domain/message-of'
 import { createFlowBook, type FlowBook, type FlowName, type StepName } from './flow-health'
 import { retryWithBackoff } from './operators/retry-with-backoff'
 import { TransientError } from './ports'
@@ -26,7 +28,6 @@ export interface SupervisionDeps {
   readonly random: () => number
 }
 
-const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 const isTransient = (error: unknown): boolean => error instanceof TransientError
 
 export const createSupervision = ({ observe, random }: SupervisionDeps): Supervision => {
@@ -44,7 +45,7 @@ export const createSupervision = ({ observe, random }: SupervisionDeps): Supervi
       wellAfterMs,
       random,
       onRetry: (error, _attempt, delayMs) => {
-        const why = describe(error)
+        const why = messageOf(error)
         const code = error instanceof TransientError ? error.code : null
         observe({ kind: 'retrying', flow, why, delayMs, isNews: book.failed(flow, why, code) })
       },

@@ -1,3 +1,5 @@
+import { messageOf } from '../domain/message-of'
+
 /** What a command's exit status says. */
 export const exitCode = {
   done: 0,
@@ -23,5 +25,5 @@ export class CommandError extends Error {
 
 /** What went wrong was the caller's to know: its text, and the status of bad usage. */
 export const asUsage = (error: unknown): never => {
-  throw new CommandError(error instanceof Error ? error.message : String(error), exitCode.usage)
+  throw new CommandError(messageOf(error), exitCode.usage)
 }

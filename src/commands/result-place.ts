@@ -1,9 +1,11 @@
 /** Where the results of a list go: found out, and tried, before anything is sent. */
+
 import { constants, createReadStream, fstat } from 'node:fs'
 import { access, open, readlink, realpath, rm, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
+import { messageOf } from '../domain/message-of'
 import { CommandError, exitCode } from './exit-code'
 
 export type ResultPlace =
@@ -79,7 +81,6 @@ const placeAt = async (out: string, { topic, force }: PlaceOptions): Promise<Res
 export const resultPlace = async (out: string | undefined, options: PlaceOptions): Promise<ResultPlace> => {
   if (out === undefined) return { kind: 'stdout' }
   return placeAt(out, options).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new CommandError(`--out ${out}: ${why}`, exitCode.usage)
+    throw new CommandError(`--out ${out}: ${messageOf(error)}`, exitCode.usage)
   })
 }

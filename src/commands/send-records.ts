@@ -1,4 +1,5 @@
 import { catchError, concatMap, defer, EMPTY, lastValueFrom, of, throwError, toArray } from 'rxjs'
+import { messageOf } from '../domain/message-of'
 import type { FleetFile } from '../files/open-fleet-file'
 import type { KafkaOptions } from '../kafka/client'
 import { createRequestProducer } from '../kafka/submit-producer'
@@ -16,8 +17,7 @@ export interface SendRecordsOptions {
 }
 
 /** The file cannot be read to its end. */
-const unreadable = (error: unknown) =>
-  throwError(() => new CommandError(error instanceof Error ? error.message : String(error)))
+const unreadable = (error: unknown) => throwError(() => new CommandError(messageOf(error)))
 
 /**
  * Writes the records of a file to a topic, in order; a null key leaves a record out.

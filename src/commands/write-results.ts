@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { encodeResult } from '../domain/event'
+import { messageOf } from '../domain/message-of'
 import { finalOutcomes } from '../postgres/final-outcomes'
 import type { Pool } from '../postgres/pool'
 import { CommandError, exitCode } from './exit-code'
@@ -14,8 +15,6 @@ export interface WrittenResults {
   /** Failed or rejected ones among them. */
   readonly bad: number
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const readerEveryMs = 200
 
@@ -93,7 +92,7 @@ export const writeResults = async (
   await write(lines(), place, signal).catch((error: unknown) => {
     if (error instanceof CommandError) throw error
     throw new CommandError(
-      `The results cannot be written: ${reasonOf(error)}. Start the same command again to have them.`,
+      `The results cannot be written: ${messageOf(error)}. Start the same command again to have them.`,
     )
   })
   return { written, bad }

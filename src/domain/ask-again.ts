@@ -2,8 +2,9 @@ import { type BackoffPolicy, retryDelayMs } from './retry-policy'
 
 /**
  * What one try for a job's results came to. `rows`: a file that was read. `none`: the provider says that there is no
- * file. `refused`: it answers with another code. `strangers`: a file of other devices. `empty`: one without a row. `unreadable`: none that can be read. `unavailable`:
- * no answer, throttled, not permitted just now, a link that had run out, or a store that could not be reached.
+ * file. `refused`: it answers with another code. `strangers`: a file of other devices. `empty`: one without a row.
+ * `unreadable`: none that can be read. `unavailable`: no answer, throttled, not permitted just now, a link that had run out,
+ * or a store that could not be reached.
  */
 export type ResultsAnswer = 'rows' | 'none' | 'refused' | 'strangers' | 'empty' | 'unreadable' | 'unavailable'
 
@@ -55,9 +56,9 @@ const unavailableInARow = (answers: readonly ResultsAnswer[]): number =>
  * Whether to ask for a job's results again, settle it with what is known, or hold it. `random` is 0 up to 1.
  *
  * A completed job is asked once more for devices without a row. An interrupted job's file is taken as it is, and it
- * need not have one, or one with a row. An answer that no table knows is never taken for "there is no file": after a few tries the job
- * is held, unless an earlier file has told of some devices. A job that was only found is another's if the files that could
- * be read tell of other devices only; one that the create answered with is ours whatever they tell.
+ * need not have one, or one with a row. An answer that no table knows is never taken for "there is no file": after a few
+ * tries the job is held, unless an earlier file has told of some devices. A job that was only found is another's if the
+ * files that could be read tell of other devices only; one that the create answered with is ours whatever they tell.
  */
 export const decideOnResults = (so: ResultsSoFar, random: number): AskDecision => {
   const latest = so.answers.at(-1)

@@ -20,6 +20,7 @@ import type { Job } from '../domain/job'
 import { exponentialMs } from '../domain/retry-policy'
 import type { CallFailure, DriveJournal, ProviderStatus } from '../ports'
 import type { AccountView, Look } from './account-view'
+import { createHoldJob } from './hold-job'
 import type { ProviderCalls } from './provider-calls'
 
 /**
@@ -58,11 +59,7 @@ export const createAwaitEnd = (
 ): ((job: Job, providerJobId: string) => Observable<EndedJob>) => {
   const { journal, calls, view, observe, stop$ } = deps
 
-  const hold = (job: Job, why: string): Observable<'held'> =>
-    journal.hold(job, why).pipe(
-      tap(() => observe({ kind: 'job-held', jobId: job.jobId, why })),
-      map(() => 'held'),
-    )
+  const hold = createHoldJob(deps)
 
   /**
    * Its status by each look; nothing while that is not known. `wasDenied`: perhaps, by what a predecessor was told.
@@ -84,7 +81,7 @@ export const createAwaitEnd = (
       denials += 1
       // Such a job would spend a call at each look, and never end.
       askFrom = asyncScheduler.now() + exponentialMs(denials, firstDenialPauseMs)
-      if (denials >= maxDenials) return hold(job, why)
+      if (denials >= maxDenials) return hold(job, why).pipe(map(() => 'held'))
       if (denials > 1) return EMPTY
       isInDoubt = true
       observe({ kind: 'job-denied', jobId, providerJobId, why })

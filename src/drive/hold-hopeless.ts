@@ -9,7 +9,9 @@ import {
 } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
 import type { Job } from '../domain/job'
+import { messageOf } from '../domain/message-of'
 import { type DriveJournal, LeaseLostError, TransientError } from '../ports'
+import { createHoldJob } from './hold-job'
 
 /** So often in a row, and nothing says that the next time would be another. */
 const maxFailures = 10
@@ -27,16 +29,13 @@ export interface HoldHopelessDeps {
  * journal itself does not answer, for whatever reason, nothing is counted.
  */
 export const createHoldHopeless = ({ journal, observe }: HoldHopelessDeps) => {
+  const hold = createHoldJob({ journal, observe })
   const failures = new Map<number, number>()
 
-  const hold = (job: Job, error: unknown): Observable<never> => {
-    const text = (error instanceof Error ? error.message : String(error)).slice(0, maxText)
-    const why = `it could not be settled, ${maxFailures} times in a row: ${text}`
-    return journal.hold(job, why).pipe(
-      tap(() => {
-        failures.delete(job.jobId)
-        observe({ kind: 'job-held', jobId: job.jobId, why })
-      }),
+  const giveUp = (job: Job, error: unknown): Observable<never> => {
+    const text = messageOf(error).slice(0, maxText)
+    return hold(job, `it could not be settled, ${maxFailures} times in a row: ${text}`).pipe(
+      tap(() => failures.delete(job.jobId)),
       ignoreElements(),
     )
   }
@@ -48,7 +47,7 @@ export const createHoldHopeless = ({ journal, observe }: HoldHopelessDeps) => {
         const times = (failures.get(job.jobId) ?? 0) + 1
         failures.set(job.jobId, times)
         if (times < maxFailures) throw error
-        return hold(job, error)
+        return giveUp(job, error)
       }),
     )
 

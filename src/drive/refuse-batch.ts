@@ -8,6 +8,7 @@ import { refusedVerdicts } from '../domain/settlement'
 import type { JobSlots, Slot } from '../operators/slots'
 import type { CallFailure, DriveJournal } from '../ports'
 import type { AccountView } from './account-view'
+import { createHoldJob } from './hold-job'
 
 /** The batch is not to be created again before so long. It needs no slot meanwhile. */
 export interface PutOffJob {
@@ -41,6 +42,7 @@ interface Refusals {
 
 export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
   const { journal, slots, view, observe, random, policy } = deps
+  const hold = createHoldJob(deps)
   const refusals = new Map<number, Refusals>()
   let createdSoFar = 0
 
@@ -73,7 +75,7 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
     )
     observe({ kind: 'create-refused', jobId, code, next: decision.kind })
     const why = `${code}: ${message}`
-    const then = (step: Observable<void>): Observable<never> =>
+    const then = (step: Observable<unknown>): Observable<never> =>
       step.pipe(
         tap(() => slot.release()),
         ignoreElements(),
@@ -93,12 +95,7 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
       case 'hold': {
         refusals.delete(jobId)
         const reason = `refused again and again: ${why}`
-        return then(
-          journal.notCreated(jobId, why, true).pipe(
-            concatMap(() => journal.hold(job, reason)),
-            tap(() => observe({ kind: 'job-held', jobId, why: reason })),
-          ),
-        )
+        return then(journal.notCreated(jobId, why, true).pipe(concatMap(() => hold(job, reason))))
       }
       case 'fail':
         refusals.delete(jobId)

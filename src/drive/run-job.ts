@@ -29,6 +29,7 @@ import type { CallFailure, DriveJournal } from '../ports'
 import type { AccountView } from './account-view'
 import { createAwaitEnd, type EndedJob } from './await-end'
 import type { Containment } from './containment'
+import { createHoldJob } from './hold-job'
 import type { ProviderCalls } from './provider-calls'
 import { createReconciliation } from './reconcile-job'
 import { createRefuseBatch, type PutOffJob } from './refuse-batch'
@@ -64,6 +65,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
   const reconcile = createReconciliation(deps)
   const refuse = createRefuseBatch(deps)
   const awaitEnd = createAwaitEnd(deps)
+  const hold = createHoldJob(deps)
 
   const created = (
     job: Job,
@@ -106,10 +108,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
             const why = `${doubt}, and ${found.why}`
             if (found.allEnded)
               return of({ kind: 'ended', job: { ...job, providerJobId: null }, as: 'completed', why })
-            return journal.hold(job, why).pipe(
-              tap(() => observe({ kind: 'job-held', jobId: job.jobId, why })),
-              concatMap(() => EMPTY),
-            )
+            return hold(job, why).pipe(ignoreElements())
           }
         }
       }),

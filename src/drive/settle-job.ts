@@ -26,6 +26,7 @@ import { type AttemptPolicy, deriveVerdicts } from '../domain/settlement'
 import type { DriveJournal, ResultRow } from '../ports'
 import { createAskResults, type Results } from './ask-results'
 import type { EndedJob } from './await-end'
+import { createHoldJob } from './hold-job'
 import { createLookUpDevices } from './look-up-devices'
 import type { ProviderCalls } from './provider-calls'
 
@@ -48,9 +49,13 @@ interface Collected {
   readonly why: string
 }
 
-/** Emits the job's own number once it is settled, held or, being another's, let go; completes without it when stopped while waiting. */
+/**
+ * Emits the job's own number once it is settled, held or, being another's, let go; completes without it when stopped while
+ * waiting.
+ */
 export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Observable<number>) => {
   const { journal, calls, observe, random, lookUpMaxDevices, stop$ } = deps
+  const hold = createHoldJob(deps)
   const lookUp = createLookUpDevices({ ...deps, maxDevices: lookUpMaxDevices })
 
   const keep = ({ jobId }: Job, { file }: Results): Observable<never> =>
@@ -123,12 +128,6 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
         map(() => job.jobId),
       )
     })
-
-  const hold = (job: Job, why: string): Observable<number> =>
-    journal.hold(job, why).pipe(
-      tap(() => observe({ kind: 'job-held', jobId: job.jobId, why })),
-      map(() => job.jobId),
-    )
 
   /** Reconciliation goes on without the job that it had adopted. */
   const disown = ({ jobId, providerJobId }: Job): Observable<number> =>

@@ -13,6 +13,7 @@ import {
   tap,
   throwError,
 } from 'rxjs'
+import { messageOf } from '../domain/message-of'
 import type { RequestSource, SourceChunk, SourceHealth, SourceRecord } from '../ports'
 import { fileTopic, readFileChunks } from './file-chunks'
 import type { KnownFile } from './known-file'
@@ -82,7 +83,7 @@ export const createFileSource = (options: FileSourceOptions): RequestSource => {
     })
 
   const failed = (error: unknown): Observable<never> => {
-    health.next({ state: 'failed', reason: error instanceof Error ? error.message : String(error) })
+    health.next({ state: 'failed', reason: messageOf(error) })
     return throwError(() => error)
   }
 

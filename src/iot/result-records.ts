@@ -1,4 +1,5 @@
 import { parse } from 'csv-parse/sync'
+import { messageOf } from '../domain/message-of'
 import { type Fields, fieldsOf } from './answer-fields'
 import { plainText } from './scrub'
 
@@ -81,7 +82,7 @@ const readCsv = (text: string): Records => {
     if (!Array.isArray(records)) return { records: [], header }
     return records.length > maxRecords ? tooMany : { records: records.map(fieldsOf), header }
   } catch (error) {
-    return { problem: plainText(error instanceof Error ? error.message : String(error), 200) }
+    return { problem: plainText(messageOf(error), 200) }
   }
 }
 

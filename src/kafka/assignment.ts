@@ -10,6 +10,7 @@ import {
   tap,
   timer,
 } from 'rxjs'
+import { messageOf } from '../domain/message-of'
 import type { SourceHealth } from '../ports'
 import { backOffMs } from './back-off'
 import type { KafkaLog } from './kafka-log'
@@ -122,7 +123,7 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
       }),
       retry({
         delay: (error: unknown, failures) => {
-          const why = error instanceof Error ? error.message : String(error)
+          const why = messageOf(error)
           deps.health({ state: 'starting', reason: `where to read ${topic} on is not known: ${why}` })
           return timer(backOffMs(failures, deps.random))
         },

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import type { KafkaMessage } from 'kafkajs'
+import { messageOf } from '../domain/message-of'
 import { markersFor } from './unreadable-batch'
 
 /** Never retried by kafkajs: the same bytes stay unreadable. */
@@ -58,7 +59,7 @@ export const checked =
     try {
       return await decode(decoder)
     } catch (error) {
-      return markers(error instanceof Error ? error.message : String(error))
+      return markers(messageOf(error))
     }
   }
 

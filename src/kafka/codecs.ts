@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { CompressionCodecs, CompressionTypes } from 'kafkajs'
+import { messageOf } from '../domain/message-of'
 import { UnreadableBatchError } from './checked-batches'
 import { decompressLz4 } from './lz4'
 import { compressSnappy, decompressSnappy } from './snappy'
@@ -27,7 +28,7 @@ const codecOf = ({ name, compress, decompress }: Algorithm): Codec => ({
     try {
       return await decompress(compressed, maxDecompressedBytes)
     } catch (error) {
-      throw new UnreadableBatchError(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+      throw new UnreadableBatchError(`${name}: ${messageOf(error)}`)
     }
   },
 })

@@ -1,4 +1,5 @@
 import { BehaviorSubject, defer, map, type Observable, retry, timer, from as wrap } from 'rxjs'
+import { messageOf } from '../domain/message-of'
 import type { RequestSource, SourceHealth } from '../ports'
 import { backOffMs } from './back-off'
 import type { KafkaOptions } from './client'
@@ -22,8 +23,6 @@ export interface KafkaRequestSource extends RequestSource {
 
 /** A consumer that lived so long was well: the next one is tried at once. */
 const wellAfterMs = 60_000
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /**
  * Requests from a Kafka topic. Rebuilds its consumer on whatever ends it, with growing pauses, and says in `health$`
@@ -49,7 +48,7 @@ export const createRequestSource = (options: RequestSourceOptions): KafkaRequest
       map(cluster => cluster.clusterId),
       retry({
         delay: (error: unknown, failures) => {
-          report({ state: 'starting', reason: textOf(error) })
+          report({ state: 'starting', reason: messageOf(error) })
           return timer(backOffMs(failures, random))
         },
       }),
@@ -78,7 +77,7 @@ export const createRequestSource = (options: RequestSourceOptions): KafkaRequest
         retry({
           delay: error => {
             failures = Date.now() - startedAt > wellAfterMs ? 1 : failures + 1
-            report({ state: wasAssigned ? 'failed' : 'starting', reason: `${topic}: ${textOf(error)}` })
+            report({ state: wasAssigned ? 'failed' : 'starting', reason: `${topic}: ${messageOf(error)}` })
             return timer(backOffMs(failures, random))
           },
         }),

@@ -43,6 +43,15 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       await append({ requestId: 'r2', route: routeTo('iot-1'), devices: ['dev3'] })
       return job
     }
+    /** The same, after a create without an answer for which a listed job was taken. */
+    const adoptedWithMorePending = async (): Promise<Job> => {
+      const { drive } = journey
+      const job = await claimedWithMorePending()
+      await firstValueFrom(drive.creating(job.jobId))
+      await firstValueFrom(drive.unanswered(job.jobId, 'timeout'))
+      await firstValueFrom(drive.adopted(job.jobId, 'Stranger'))
+      return job
+    }
     const refuse = async (job: Job): Promise<void> => {
       await firstValueFrom(journey.drive.creating(job.jobId))
       await firstValueFrom(journey.drive.notCreated(job.jobId, 'refused', true))
@@ -148,10 +157,7 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
 
     it("looks for the later of two creates first, where the earlier had adopted another's job", async () => {
       const { drive } = journey
-      const job = await claimedWithMorePending()
-      await firstValueFrom(drive.creating(job.jobId))
-      await firstValueFrom(drive.unanswered(job.jobId, 'timeout'))
-      await firstValueFrom(drive.adopted(job.jobId, 'Stranger'))
+      const job = await adoptedWithMorePending()
       const later = await claimJob([job.jobId])
       expect(names(later)).toEqual(['dev3'])
       await firstValueFrom(drive.ended(job.jobId, 'completed'))
@@ -170,10 +176,7 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
 
     it('sends nothing more beside a create that is looked for again', async () => {
       const { drive } = journey
-      const job = await claimedWithMorePending()
-      await firstValueFrom(drive.creating(job.jobId))
-      await firstValueFrom(drive.unanswered(job.jobId, 'timeout'))
-      await firstValueFrom(drive.adopted(job.jobId, 'Stranger'))
+      const job = await adoptedWithMorePending()
       const later = await claimJob([job.jobId])
       await firstValueFrom(drive.ended(job.jobId, 'completed'))
       await firstValueFrom(drive.disowned(job.jobId))
