@@ -171,7 +171,7 @@ const runDemo = async (demo: RunDemo): Promise<void> => {
   closers.push(() => pool.end())
 
   const upAt = performance.now()
-  let expected = Number.POSITIVE_INFINITY
+  let readAll = false
   let sent = 0
   if (kafka.kind === 'running') {
     const topics = [config.kafkaRequestsTopic, config.kafkaResultsTopic, config.kafkaDeadLetterTopic]
@@ -186,16 +186,17 @@ const runDemo = async (demo: RunDemo): Promise<void> => {
       },
     })
     say(`${sent} requests sent to ${config.kafkaRequestsTopic}.`)
-    expected = sent
+    readAll = true
   } else {
     service.intakeDone.then(() => {
-      expected = 0
+      readAll = true
     })
   }
   const progress = createProgress()
   const done = await untilSettled({
+    isAllRead: () => readAll,
     conservation: () => readConservation(pool).catch(() => null),
-    isDone: (counts: Conservation) => counts.accepted >= expected && backlogOf(counts) === 0,
+    isDone: (counts: Conservation) => counts.accepted >= sent && backlogOf(counts) === 0,
     openJobs: () => service.status().openJobs?.own ?? 0,
     progress,
     aborted,

@@ -41,12 +41,13 @@ export const followList = async (deps: FollowDeps): Promise<Followed> => {
   // What is left then is held, or waits for what is; another list's in the same database is not its concern.
   const isDone = async (counts: Conservation): Promise<boolean> => {
     const backlog = backlogOf(counts)
-    if (!readAll || backlog === 0) return readAll
+    if (backlog === 0) return true
     const isStuck = counts.held > 0 && counts.in_flight === 0 && backlog === (await countStuck(pool))
     // Counting a list's own moves reads all of them: only where the backlog may be another's.
     return isStuck || (others.lists > 0 && (await countUnfinished(pool, fleet.topic)) === 0)
   }
   const done = await untilSettled({
+    isAllRead: () => readAll,
     conservation: () =>
       readConservation(pool).then(
         counts => without(counts, others),
