@@ -1,4 +1,4 @@
-import { type Resolution, resolutionsFor } from '../domain/resolution'
+import type { Resolution } from '../domain/resolution'
 import { batchText } from '../job-troubles'
 import type { HeldJobStatus } from '../postgres/read-open-jobs'
 import type { RouteStatus } from '../postgres/read-status'
@@ -24,9 +24,9 @@ const quoted = (text: string): string =>
 /** What somebody has to do before the rest of a list can end: each held job and route, why, and the commands. */
 export const heldText = ({ heldJobs, routes, dataDir }: HeldInput): string => {
   const where = dataDir === null ? '' : ` --data-dir ${quoted(dataDir)}`
-  const ofJob = ({ batchId, routeId, moves, heldReason, status }: HeldJobStatus): string[] => [
+  const ofJob = ({ batchId, routeId, moves, heldReason, resolutions }: HeldJobStatus): string[] => [
     `${batchText(batchId, routeId, moves)} is held: ${heldReason}`,
-    ...resolutionsFor(status).map(
+    ...resolutions.map(
       kind => `  device-move resolve ${batchId}${where} ${answers[kind][0].padEnd(14)}  ${answers[kind][1]}`,
     ),
   ]

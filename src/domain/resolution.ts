@@ -23,10 +23,6 @@ const fits: Readonly<Record<Resolution['kind'], readonly JobStatus[]>> = {
 
 const kinds = ['adopt', 'absent', 'again', 'fail'] as const
 
-/** What may be done with a job that is held in `status`, as far as that alone tells. */
-export const resolutionsFor = (status: string): readonly Resolution['kind'][] =>
-  kinds.filter(kind => fits[kind].some(fitting => fitting === status))
-
 const instead: Partial<Readonly<Record<JobStatus, string>>> = {
   claimed: 'it was certainly not created, so there is nothing to look for',
   completed: 'its create was answered, and its job has ended at the provider, so it exists',
@@ -44,10 +40,9 @@ export interface HeldJob extends Pick<Job, 'status' | 'foundBy' | 'notOurs'> {
 const isDoubtful = ({ status, foundBy }: HeldJob): boolean =>
   foundBy !== null && (status === 'completed' || status === 'interrupted')
 
-/** Why a resolution does not fit a job, for people; null if it does. */
-export const misfit = (job: HeldJob, resolution: Resolution): string | null => {
-  const { status, isHeld, clashesWith, notOurs } = job
-  const { kind } = resolution
+/** Why no resolution of a kind fits a job, for people; null if one may. */
+const kindMisfit = (job: HeldJob, kind: Resolution['kind']): string | null => {
+  const { status, isHeld, clashesWith } = job
   if (status === 'refused' || status === 'settled') return `it is ${status}: nothing is left to be resolved`
   if (!isHeld) return `it is ${status} and not held: the service is at work on it`
   // List shows that job as the other's, so this one would count as absent, and be sent again.
@@ -56,11 +51,22 @@ export const misfit = (job: HeldJob, resolution: Resolution): string | null => {
       `its create was answered with JobId ${clashesWith}, which another job has, so its devices may have been sent: ` +
       'look in the console for its own job, then --adopt its JobId, or --absent if there is none, or --fail'
     )
-  if (kind === 'adopt' && notOurs.includes(resolution.providerJobId))
-    return `the result file of ${resolution.providerJobId} tells of other devices only`
   if (fits[kind].includes(status) || ((kind === 'adopt' || kind === 'absent') && isDoubtful(job))) return null
   return `it is ${status}: ${instead[status] ?? `${kind} does not fit`}`
 }
+
+/** Why a resolution does not fit a job, for people; null if it does. */
+export const misfit = (job: HeldJob, resolution: Resolution): string | null => {
+  const isDisproved = resolution.kind === 'adopt' && job.notOurs.includes(resolution.providerJobId)
+  return (
+    kindMisfit(job, resolution.kind) ??
+    (isDisproved ? `the result file of ${resolution.providerJobId} tells of other devices only` : null)
+  )
+}
+
+/** What may be done with a job. */
+export const resolutionsFor = (job: HeldJob): readonly Resolution['kind'][] =>
+  kinds.filter(kind => kindMisfit(job, kind) === null)
 
 const NOT_SENT = 'Its batch was given up by an operator before it was created: the device was not sent.'
 const MAYBE_MOVED =

@@ -1,14 +1,18 @@
 import type { Pool } from 'pg'
+import type { JobStatus } from '../domain/job'
+import { type HeldJob, type Resolution, resolutionsFor } from '../domain/resolution'
 
 /** A batch that waits for somebody. */
 export interface HeldJobStatus {
   readonly batchId: number
   readonly jobId: string | null
   readonly routeId: number
-  readonly status: string
+  readonly status: JobStatus
   readonly moves: number
   readonly heldAt: string
   readonly heldReason: string
+  /** What `device-move resolve` accepts for it. */
+  readonly resolutions: readonly Resolution['kind'][]
 }
 
 /**
@@ -41,8 +45,11 @@ interface OpenJobRow {
   readonly job_id: bigint
   readonly provider_job_id: string | null
   readonly route_id: number
-  readonly status: string
+  readonly status: JobStatus
   readonly moves: number
+  readonly found_by: HeldJob['foundBy']
+  readonly not_ours: readonly string[]
+  readonly clashes_with: string | null
   readonly own_refusals: number
   readonly held_at: Date | null
   readonly held_reason: string | null
@@ -61,6 +68,13 @@ const heldJobOf = (row: OpenJobRow): HeldJobStatus[] =>
           moves: row.moves,
           heldAt: row.held_at.toISOString(),
           heldReason: row.held_reason ?? '',
+          resolutions: resolutionsFor({
+            status: row.status,
+            isHeld: true,
+            foundBy: row.found_by,
+            notOurs: row.not_ours,
+            clashesWith: row.clashes_with,
+          }),
         },
       ]
 
@@ -89,7 +103,7 @@ const troubledJobOf = (row: OpenJobRow): TroubledJobStatus[] => {
 export const readOpenJobs = async (pool: Pool): Promise<OpenJobs> => {
   const { rows } = await pool.query<OpenJobRow>(
     `select job_id, provider_job_id, route_id, status, moves, refusals - inherited_refusals as own_refusals,
-              held_at, held_reason, last_error
+              held_at, held_reason, last_error, found_by, not_ours, clashes_with
        from job where status not in ('refused', 'settled') order by job_id desc`,
   )
   const openJobs: Record<string, number> = {}

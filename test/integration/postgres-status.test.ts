@@ -37,11 +37,21 @@ describe('the status in the database', () => {
       moves: { accepted: 4, failed: 2, held: 1, pending: 1, gap: 0 },
       lease: { holder: 'host/1', expiresInMs: expect.any(Number) },
       openJobs: { claimed: 1 },
-      heldJobs: [{ batchId: held.jobId, status: 'claimed', moves: 1, heldReason: 'no file' }],
+      heldJobs: [
+        {
+          ...{ batchId: held.jobId, status: 'claimed', moves: 1, heldReason: 'no file' },
+          resolutions: ['again', 'fail'],
+        },
+      ],
       failures: [{ code: '9313', outcomes: 2, final: 2 }],
       unpublished: 2,
       nextRetryAt: null,
     })
+    await database.pool.query(
+      `update job set status = 'unknown', create_started_at = now(), clashes_with = 'P' where held_at is not null`,
+    )
+    const clashed = await readDatabaseStatus(database.pool)
+    expect(clashed.heldJobs.map(({ resolutions }) => resolutions)).toEqual([['adopt', 'absent', 'fail']])
     const routes = status.routes.map(each => [
       each.targetInstanceIds,
       each.pending,

@@ -1,6 +1,9 @@
 import { heldText } from '../../../src/commands/held-text'
+import type { HeldJobStatus } from '../../../src/postgres/read-open-jobs'
 
-const job = {
+const job: HeldJobStatus = {
+  status: 'unknown',
+  resolutions: [],
   batchId: 7,
   jobId: null,
   routeId: 2,
@@ -13,13 +16,14 @@ const commandsOf = (text: string): string[] =>
 
 describe('what is said of held moves', () => {
   it('is each way that fits a job, as a command', () => {
-    const of = (status: string, dataDir: string | null) =>
-      commandsOf(heldText({ heldJobs: [{ ...job, status }], routes: [], dataDir }))
-    expect(of('claimed', null)).toEqual(['device-move resolve 7 --again', 'device-move resolve 7 --fail'])
-    expect(of('unknown', "it's here")).toEqual(
-      ['--adopt JOB_ID', '--absent', '--again', '--fail'].map(
-        flag => `device-move resolve 7 --data-dir 'it'\\''s here' ${flag}`,
-      ),
+    const of = (resolutions: HeldJobStatus['resolutions'], dataDir: string | null) =>
+      commandsOf(heldText({ heldJobs: [{ ...job, resolutions }], routes: [], dataDir }))
+    expect(of(['again', 'fail'], null)).toEqual([
+      'device-move resolve 7 --again',
+      'device-move resolve 7 --fail',
+    ])
+    expect(of(['adopt', 'absent'], "it's here")).toEqual(
+      ['--adopt JOB_ID', '--absent'].map(flag => `device-move resolve 7 --data-dir 'it'\\''s here' ${flag}`),
     )
   })
 })

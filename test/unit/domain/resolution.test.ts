@@ -5,6 +5,7 @@ import {
   misfit,
   providerJobIdOf,
   type Resolution,
+  resolutionsFor,
 } from '../../../src/domain/resolution'
 
 const statuses: readonly JobStatus[] = [
@@ -68,6 +69,19 @@ describe('a resolution', () => {
     )
     for (const kind of ['absent', 'fail'] as const) expect(misfit(job, { kind })).toBeNull()
     expect(misfit(job, { kind: 'adopt', providerJobId: 'Q' })).toBeNull()
+  })
+
+  it('is offered only where it may fit', () => {
+    expect(resolutionsFor(held('claimed'))).toEqual(['again', 'fail'])
+    expect(resolutionsFor(held('unknown', { clashesWith: 'P' }))).toEqual(['adopt', 'absent', 'fail'])
+    expect(resolutionsFor(held('completed', { foundBy: 'list' }))).toEqual([
+      'adopt',
+      'absent',
+      'again',
+      'fail',
+    ])
+    expect(resolutionsFor(held('completed'))).toEqual(['again', 'fail'])
+    expect(resolutionsFor(held('settled'))).toEqual([])
   })
 
   it.each<[JobStatus, string, string]>([

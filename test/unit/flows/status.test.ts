@@ -94,7 +94,7 @@ describe('the status', () => {
       heldJobs: [
         {
           ...{ batchId: 7, jobId: 'J', routeId: 3, status: 'completed', moves: 1 },
-          ...{ heldAt: at.toISOString(), heldReason: 'no result file' },
+          ...{ heldAt: at.toISOString(), heldReason: 'no result file', resolutions: ['again', 'fail'] },
         },
       ],
     })
