@@ -13,6 +13,7 @@ import { runCommand } from './commands/run'
 import { addSimulatorFlags, simulateCommand } from './commands/simulate'
 import { statusCommand } from './commands/status'
 import { submitCommand } from './commands/submit'
+import { writtenOut } from './commands/written-out'
 import { EmbeddedServerError } from './embedded/embedded-server-error'
 import { packageVersion } from './package-version'
 
@@ -28,16 +29,21 @@ const program = new Command('device-move')
   .exitOverride()
 
 /**
- * The command's status becomes the process's; its errors become one text, without a stack. It ends at once: timers of
- * calls that nobody waits for any longer would keep the process for seconds.
+ * Ends the process at once: timers of calls that nobody waits for any longer would keep it for seconds. Only for a
+ * reader slower than itself it waits: what does not fit into the pipe yet would be lost.
  */
+const exit = async (status: number): Promise<never> => {
+  await Promise.all([process.stdout, process.stderr].map(writtenOut))
+  // That standard output could not be written is heard of a turn later.
+  await new Promise(setImmediate)
+  return process.exit(status)
+}
+
+/** The command's status becomes the process's; its errors become one text, without a stack. */
 const ending =
   <A extends readonly unknown[]>(command: (...args: A) => Promise<number>) =>
   async (...args: A): Promise<void> => {
-    const status = await command(...args)
-    // That standard output could not be written is heard of a turn later.
-    await new Promise(setImmediate)
-    process.exit(status)
+    await exit(await command(...args))
   }
 
 /** For commands that look into a database, or change something in it. */
@@ -165,14 +171,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const isExpected = (error: unknown): error is Error =>
   error instanceof CommandError || error instanceof EmbeddedServerError
 
-const fail = (error: unknown): void => {
+const fail = async (error: unknown): Promise<void> => {
   if (error instanceof CommanderError) {
     // Help and version end with 0; commander has already said what is wrong otherwise.
     process.exitCode = error.exitCode === 0 ? exitCode.done : exitCode.usage
     return
   }
   say(isExpected(error) ? error.message : textOf(error))
-  process.exit(error instanceof CommandError ? error.status : exitCode.failed)
+  await exit(error instanceof CommandError ? error.status : exitCode.failed)
 }
 
 program.parseAsync().catch(fail)

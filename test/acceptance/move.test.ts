@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { lstat, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { constants, lstat, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type CliProcess, startCli } from '../support/cli-process'
+import { Client } from 'pg'
+import { type CliProcess, startCli, until } from '../support/cli-process'
 import { createTestDatabase } from '../support/database'
 import { names } from '../support/deployment'
 
@@ -281,6 +282,75 @@ describe('move FILE', () => {
       expect(await resultsIn(fifo)).toHaveLength(3)
       expect(await second.ended).toBe(0)
     } finally {
+      await database.drop()
+    }
+  })
+
+  it('prints all of its results, be its reader slower than everything else it has to do', async () => {
+    const database = await createTestDatabase()
+    const client = new Client({ connectionString: database.url })
+    await client.connect()
+    const [file, out, fifo] = ['fleet.csv', 'out', 'fifo'].map(name => join(directory, name)) as [
+      ...[string, string, string],
+    ]
+    await writeFile(file, csvOf(names('meter', 1_000)))
+    await promisify(execFile)('mkfifo', [fifo])
+    const reader = await open(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
+    const writer = await open(fifo, 'w')
+    try {
+      const environment = {
+        ...credentials,
+        IOT_ENDPOINT: endpoint,
+        DATABASE_URL: database.url,
+        BATCH_MAX_WAIT_MS: '200',
+      }
+      expect(await startCli(['move', file, '--out', out], environment).ended).toBe(0)
+      const whole = await readFile(out, 'utf8')
+      const cli = startCli(['move', file], environment, null, [], writer.fd)
+      await writer.close()
+      let printed = ''
+      const read = async (most: number): Promise<boolean> => {
+        const buffer = Buffer.alloc(most)
+        const { bytesRead } = await reader.read(buffer).catch((error: NodeJS.ErrnoException) => {
+          // Nothing there yet.
+          if (error.code === 'EAGAIN') return { bytesRead: 0 }
+          throw error
+        })
+        printed += buffer.toString('utf8', 0, bytesRead)
+        return bytesRead > 0
+      }
+      // More at once than pipe and process keep would leave nothing to be lost, less would never be over.
+      const said = cli.line(line => line.includes('1000 final results of this list'))
+      let isSaid = false
+      said.finally(() => {
+        isSaid = true
+      })
+      await until(async () => {
+        await read(whole.length - printed.length > 100_000 ? 65_536 : 512)
+        return isSaid
+      }, 5)
+      await said
+      // It has said everything, and let go of its database, a look ago: nothing but its end is left.
+      let looks = 0
+      await until(async () => {
+        const { rows } = await client.query(
+          `select from pg_stat_activity where datname = current_database() and application_name like 'device-move%'`,
+        )
+        if (rows.length === 0) looks += 1
+        return looks === 2
+      })
+      const hasEnded = () => cli.child.exitCode !== null
+      await until(async () => {
+        const wasOver = hasEnded()
+        while (await read(65_536));
+        return wasOver
+      }, 5)
+      expect(printed.length).toBe(whole.length)
+      expect(printed).toBe(whole)
+      expect(await cli.ended).toBe(0)
+    } finally {
+      await reader.close()
+      await client.end()
       await database.drop()
     }
   })
