@@ -24,19 +24,24 @@ const startEcho = async (): Promise<{ server: Server; port: number; heard: Buffe
 describe('the proxy of the tests', () => {
   let echo: Awaited<ReturnType<typeof startEcho>>
   let proxy: TcpProxy
+  let clients: Socket[]
 
   beforeEach(async () => {
     echo = await startEcho()
     proxy = await startTcpProxy(echo.port)
+    clients = []
   })
 
   afterEach(async () => {
+    // One that has read the other side's end does not hear of a reset, and would stay open.
+    for (const client of clients) client.destroy()
     await proxy.close()
     echo.server.close()
   })
 
   const open = async (): Promise<Socket> => {
     const socket = connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true })
+    clients.push(socket)
     socket.on('error', () => undefined)
     await once(socket, 'connect')
     return socket
