@@ -8,6 +8,7 @@ import {
   defer,
   EMPTY,
   expand,
+  filter,
   type MonoTypeOperatorFunction,
   map,
   type Observable,
@@ -43,7 +44,7 @@ export interface AccountView {
   fresh(): Observable<void>
   /** Whether somebody has looked lately. */
   isFresh(): boolean
-  /** The next `fresh()` looks again: a create was refused for want of a slot. */
+  /** A create was refused for want of a slot: no look begun before is fresh any longer. */
   outdate(): void
   /**
    * A job of ours that holds a slot here: it is not other people's. Of one that was resumed nobody knows how long it
@@ -93,7 +94,7 @@ export const createAccountView = ({
   let seenAt = Number.NEGATIVE_INFINITY
   /** When the look before the latest ended. */
   let lookedBefore = Number.NEGATIVE_INFINITY
-  let isOutdated = false
+  let outdatedAt = Number.NEGATIVE_INFINITY
   let refusedUntil = Number.NEGATIVE_INFINITY
   const length = createLearntMean(meanJobMs)
 
@@ -135,7 +136,6 @@ export const createAccountView = ({
         lookedBefore = lookedAt
         lookedAt = asyncScheduler.now()
         seenAt = startedAt
-        isOutdated = false
         // Refused, it saw nothing: what was known to be open still counts.
         if (isRefused()) return
         open = new Set([...jobs.values()].filter(job => job.status < 2).map(job => job.providerJobId))
@@ -152,7 +152,8 @@ export const createAccountView = ({
   }
   const looks$ = createSharedPoll({ look, intervalMs, again: again(), onError })
 
-  const isFresh = (): boolean => !isOutdated && asyncScheduler.now() - seenAt <= freshMs
+  // A look under way when a create was refused may have seen the slot that somebody took since.
+  const isFresh = (): boolean => seenAt >= outdatedAt && asyncScheduler.now() - seenAt <= freshMs
 
   return {
     looks$,
@@ -162,12 +163,13 @@ export const createAccountView = ({
         isFresh()
           ? of(undefined)
           : looks$.pipe(
+              filter(isFresh),
               take(1),
               map(() => undefined),
             ),
       ),
     outdate: () => {
-      isOutdated = true
+      outdatedAt = asyncScheduler.now()
     },
     track: (providerJobId, as) => {
       tracked.set(providerJobId, { as, since: asyncScheduler.now() })

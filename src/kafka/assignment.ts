@@ -1,7 +1,8 @@
 import {
-  combineLatest,
+  concatMap,
   defer,
   EMPTY,
+  map,
   type Observable,
   retry,
   Subject,
@@ -108,11 +109,18 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
     }
   }
 
+  // The journal first: what it has taken in lies in the partition by then, while an end that was asked for earlier may lie
+  // before what a member that lost the partition has still stored.
   const look = (): Observable<unknown> =>
-    defer(() =>
-      combineLatest([deps.positions([...unplaced]).pipe(take(1)), deps.watermarks().pipe(take(1))]),
-    ).pipe(
-      tap(([positions, watermarks]) => {
+    defer(() => deps.positions([...unplaced])).pipe(
+      take(1),
+      concatMap(positions =>
+        deps.watermarks().pipe(
+          take(1),
+          map(watermarks => ({ positions, watermarks })),
+        ),
+      ),
+      tap(({ positions, watermarks }) => {
         for (const partition of [...unplaced]) {
           const marks = watermarks.get(partition)
           if (marks === undefined) throw new Error(`the broker does not know ${topic}/${partition} yet`)

@@ -1,4 +1,4 @@
-import { defer, delay, filter, map, take, throwError, timer } from 'rxjs'
+import { asyncScheduler, defer, delay, delayWhen, filter, map, take, throwError, timer } from 'rxjs'
 import { refusing } from '../../support/refusing'
 import type { CallFault } from '../../support/simulated-wire'
 import { appendDevices, routeTo, runVirtualDriver } from '../../support/virtual-driver'
@@ -471,6 +471,35 @@ describe('creates', () => {
     expect(looks.length).toBeGreaterThan(1)
     // Seen to be full, nothing is sent before they have ended.
     expect(again).toBeGreaterThan(129_000)
+    expect(more).toEqual([])
+    expect(counts).toMatchObject({ moved: 20, gap: 0 })
+  })
+
+  it('refused for want of a slot do not lean on a look that was under way then', () => {
+    const { provider, counts } = runVirtualDriver(
+      hour,
+      { jobMs: () => 60_000 },
+      // Answers are read late: what they say is of before the others came.
+      {
+        api: real => ({
+          ...real,
+          list: query =>
+            real.list(query).pipe(delayWhen(() => timer(asyncScheduler.now() < 40_000 ? 12_000 : 0))),
+        }),
+      },
+      ({ journal, start }, { startForeignJob }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+        timer(24_000).subscribe(() => appendDevices(journal, routeTo('iot-b'), 'more', 10))
+        timer(28_000).subscribe(() => {
+          for (let job = 0; job < 10; job += 1) startForeignJob(routeTo('iot-foreign'), 10, 300_000)
+        })
+      },
+    )
+    const [, refused = 0, again = 0, ...more] = provider.audit.arrivals.create
+    expect(refused).toBeGreaterThan(28_000)
+    expect(refused).toBeLessThan(31_000)
+    expect(again).toBeGreaterThan(328_000)
     expect(more).toEqual([])
     expect(counts).toMatchObject({ moved: 20, gap: 0 })
   })

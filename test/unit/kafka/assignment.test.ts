@@ -1,4 +1,4 @@
-import { defer, of, throwError } from 'rxjs'
+import { defer, map, of, throwError, timer } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
 import { type Assignment, createAssignment } from '../../../src/kafka/assignment'
 import type { Watermarks } from '../../../src/kafka/place-partition'
@@ -13,6 +13,8 @@ interface Setup {
   readonly positions: Map<number, bigint>
   readonly marks: Map<number, Watermarks>
   failures: number
+  /** How long the journal takes to answer. */
+  answerMs: number
 }
 
 const setUp = (): Setup => {
@@ -22,7 +24,7 @@ const setUp = (): Setup => {
   const partitionsOf = (topics: { partitions: number[] }[]): string =>
     topics.flatMap(topic => topic.partitions).join()
   const setup: Omit<Setup, 'assignment'> = {
-    ...{ done, healths, errors, failures: 0 },
+    ...{ done, healths, errors, failures: 0, answerMs: 0 },
     positions: new Map(),
     marks: new Map([0, 1].map(partition => [partition, { low: 10n, high: 20n }])),
   }
@@ -35,11 +37,14 @@ const setUp = (): Setup => {
     topic: 'requests',
     positions: () =>
       defer(() => {
-        if (state.failures === 0) return of(setup.positions)
+        if (state.failures === 0)
+          return state.answerMs === 0
+            ? of(setup.positions)
+            : timer(state.answerMs).pipe(map(() => setup.positions))
         state.failures -= 1
         return throwError(() => new Error('no database'))
       }),
-    watermarks: () => of(setup.marks),
+    watermarks: () => defer(() => of(new Map(setup.marks))),
     health: health => healths.push(health),
     log: (level, text) => level === 'error' && errors.push(text),
     random: () => 0,
@@ -94,6 +99,19 @@ describe('an assignment', () => {
       at(3_001, () => expect(setup.done).toEqual(['pause 0', 'resume 0']))
     })
     expect(setup.healths.at(-1)?.state).toBe('assigned')
+  })
+
+  it('takes no partition for cut short that grew, and was read by another, while the journal was asked', () => {
+    virtually(at => {
+      setup.answerMs = 2_000
+      setup.assignment.assigned([0])
+      at(1_000, () => {
+        setup.marks.set(0, { low: 10n, high: 30n })
+        setup.positions.set(0, 25n)
+      })
+      at(2_001, () => expect(setup.done).toEqual(['pause 0', 'seek 0 25', 'resume 0']))
+    })
+    expect(setup.errors).toEqual([])
   })
 
   it('keeps a partition beyond its end paused until it is long enough', () => {
