@@ -1,4 +1,4 @@
-import type { Pool } from 'pg'
+import type { Queries } from './in-snapshot'
 
 /** The view of that name: every move taken in, by where it is. */
 export interface Conservation {
@@ -16,8 +16,8 @@ export interface Conservation {
 }
 
 /** @throws while the database cannot be reached */
-export const readConservation = async (pool: Pool): Promise<Conservation> => {
-  const { rows } = await pool.query<Record<keyof Conservation, string>>(
+export const readConservation = async (from: Queries): Promise<Conservation> => {
+  const { rows } = await from.query<Record<keyof Conservation, string>>(
     'select * from device_move.conservation',
   )
   const [row] = rows

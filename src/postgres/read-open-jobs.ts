@@ -1,6 +1,6 @@
-import type { Pool } from 'pg'
 import type { JobStatus } from '../domain/job'
 import { type HeldJob, type Resolution, resolutionsFor } from '../domain/resolution'
+import type { Queries } from './in-snapshot'
 
 /** A batch that waits for somebody. */
 export interface HeldJobStatus {
@@ -100,8 +100,8 @@ const troubledJobOf = (row: OpenJobRow): TroubledJobStatus[] => {
 }
 
 /** Of every batch that is not settled, newest first. */
-export const readOpenJobs = async (pool: Pool): Promise<OpenJobs> => {
-  const { rows } = await pool.query<OpenJobRow>(
+export const readOpenJobs = async (from: Queries): Promise<OpenJobs> => {
+  const { rows } = await from.query<OpenJobRow>(
     `select job_id, provider_job_id, route_id, status, moves, refusals - inherited_refusals as own_refusals,
               held_at, held_reason, last_error, found_by, not_ours, clashes_with
        from job where status not in ('refused', 'settled') order by job_id desc`,

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import { type Conservation, readConservation } from './conservation'
+import { inSnapshot, type Queries } from './in-snapshot'
 import { type OpenJobs, readOpenJobs } from './read-open-jobs'
 
 /** A route with something to do, or that is held. Instants are ISO 8601. */
@@ -48,8 +49,8 @@ export interface DatabaseStatus extends OpenJobs {
 
 const iso = (at: Date | null): string | null => at?.toISOString() ?? null
 
-const readLease = async (pool: Pool): Promise<DatabaseStatus['lease']> => {
-  const { rows } = await pool.query<{ holder: string | null; expires_in: number | null }>(
+const readLease = async (from: Queries): Promise<DatabaseStatus['lease']> => {
+  const { rows } = await from.query<{ holder: string | null; expires_in: number | null }>(
     `select holder, case when holder is not null and expires_at > now()
        then extract(epoch from expires_at - now())::float8 * 1000 end as expires_in from lease`,
   )
@@ -81,8 +82,8 @@ interface RouteRow {
 }
 
 /** With something to do or held, most pending first; at most 100. */
-export const readRoutes = async (pool: Pool): Promise<RouteStatus[]> => {
-  const { rows } = await pool.query<RouteRow>(
+export const readRoutes = async (from: Queries): Promise<RouteStatus[]> => {
+  const { rows } = await from.query<RouteRow>(
     `select * from device_move.routes where pending + in_flight + retrying + in_held_jobs > 0 or held_at is not null
      order by pending + retrying desc, route_id limit 100`,
   )
@@ -107,8 +108,8 @@ export const readRoutes = async (pool: Pool): Promise<RouteStatus[]> => {
   }))
 }
 
-const readFailures = async (pool: Pool): Promise<CodeStatus[]> => {
-  const { rows } = await pool.query<{ code: string; outcomes: bigint; final: bigint; last_seen_at: Date }>(
+const readFailures = async (from: Queries): Promise<CodeStatus[]> => {
+  const { rows } = await from.query<{ code: string; outcomes: bigint; final: bigint; last_seen_at: Date }>(
     `select o.code, count(*) as outcomes, count(*) filter (where o.final) as final, max(j.settled_at) as last_seen_at
      from job j join outcome o on o.route_id = j.route_id and o.seq between j.from_seq and j.to_seq and o.job_id = j.job_id
      where j.settled_at > now() - interval '1 day' and j.failed + j.retried > 0 and o.outcome = 'failed'
@@ -122,25 +123,20 @@ const readFailures = async (pool: Pool): Promise<CodeStatus[]> => {
   }))
 }
 
-const readWaiting = async (pool: Pool): Promise<{ nextRetryAt: string | null; unpublished: number }> => {
-  const { rows } = await pool.query<{ due_at: Date | null; unpublished: bigint }>(
+const readWaiting = async (from: Queries): Promise<{ nextRetryAt: string | null; unpublished: number }> => {
+  const { rows } = await from.query<{ due_at: Date | null; unpublished: bigint }>(
     `select (select min(due_at) from requeue) as due_at, (select coalesce(sum(outcomes), 0) from outbox) as unpublished`,
   )
   return { nextRetryAt: iso(rows[0]?.due_at ?? null), unpublished: Number(rows[0]?.unpublished ?? 0) }
 }
 
-/** Everything `status` shows that lies in the database. */
-export const readDatabaseStatus = async (pool: Pool): Promise<DatabaseStatus> => {
-  // One after the other: they are small, and a status must not take the pool's connections.
-  const moves = await readConservation(pool)
-  const lease = await readLease(pool)
-  const routes = await readRoutes(pool)
-  return {
-    moves,
-    lease,
-    routes,
-    ...(await readOpenJobs(pool)),
-    ...(await readWaiting(pool)),
-    failures: await readFailures(pool),
-  }
-}
+/** Everything `status` shows that lies in the database, as of one moment. */
+export const readDatabaseStatus = (pool: Pool): Promise<DatabaseStatus> =>
+  inSnapshot(pool, async from => ({
+    moves: await readConservation(from),
+    lease: await readLease(from),
+    routes: await readRoutes(from),
+    ...(await readOpenJobs(from)),
+    ...(await readWaiting(from)),
+    failures: await readFailures(from),
+  }))

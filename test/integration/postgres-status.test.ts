@@ -3,6 +3,7 @@ import { readDatabaseStatus } from '../../src/postgres/read-status'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { harnessOn } from '../support/journal-harness'
 import { all, createJourney } from '../support/journal-journey'
+import { sessionsWaiting, whileLocked } from '../support/journal-locks'
 import { routeTo } from '../support/journal-requests'
 
 describe('the status in the database', () => {
@@ -62,6 +63,25 @@ describe('the status in the database', () => {
       [['iot-other'], 1, 0, 0],
       [['iot-target'], 0, 0, 1],
     ])
+  })
+
+  it('is of one moment, whatever is taken in while it is read', async () => {
+    const journey = await journeyOf()
+    await journey.append({ requestId: 'r1', devices: ['dev1'] })
+    const status = await whileLocked(
+      database.pool,
+      'lock table lease in access exclusive mode',
+      async release => {
+        const reading = readDatabaseStatus(database.pool)
+        await sessionsWaiting(database.pool, '%from lease%')
+        await journey.append({ requestId: 'r2', devices: ['dev2'] })
+        await release()
+        return reading
+      },
+    )
+    expect(status.moves.pending).toBe(1)
+    expect(status.routes.map(({ pending }) => pending)).toEqual([1])
+    expect((await readDatabaseStatus(database.pool)).moves.pending).toBe(2)
   })
 
   it('shows batches that are not held and do not go on as they should', async () => {
