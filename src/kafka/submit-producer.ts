@@ -74,23 +74,33 @@ export const createRequestProducer = (options: {
     throw new Error(`the broker does not take a request as large as that of${key}`)
   }
 
-  const write = async (some: readonly OutgoingRecord[]): Promise<void> => {
-    connected ??= await connect()
+  const write = async (some: readonly OutgoingRecord[], signal: AbortSignal): Promise<void> => {
+    if (connected === null) {
+      const made = await connect()
+      // Nobody waits for it any longer: what it wrote now would be written after the failure was told.
+      if (signal.aborted) return made.producer.disconnect()
+      connected = made
+    }
     const { producer, partitions } = connected
     records += some.length
-    for (const batch of partitionedBatches(topic, some, partitions)) await sendBatch(producer, batch, refuse)
+    for (const batch of partitionedBatches(topic, some, partitions)) {
+      if (signal.aborted) return
+      await sendBatch(producer, batch, refuse)
+    }
   }
 
   return {
     send: async some => {
       if (records + some.length > recordsOfOneProducer) await drop()
-      const written = write(some)
+      const sending = new AbortController()
+      const written = write(some, sending.signal)
       try {
         // kafkajs itself would try for ever.
         if ((await withinMs(written, limitMs)) === 'late')
           throw new Error(`no acknowledgement within ${limitMs / 1000} s`)
         await written
       } catch (error) {
+        sending.abort()
         await drop()
         throw error
       }

@@ -1,8 +1,9 @@
 import { createRequestProducer } from '../../src/kafka/submit-producer'
-import { createTopics, deleteTopics, describeKafka, uniqueTopic } from '../support/kafka'
+import { createTopics, deleteTopics, describeKafka, testBrokers, uniqueTopic } from '../support/kafka'
 import { testKafkaOptions } from '../support/kafka-source'
 import { readTopic } from '../support/read-topic'
 import { startTcpProxy } from '../support/tcp-proxy'
+import { until } from '../support/until'
 
 describeKafka('submitting requests', () => {
   let topic: string
@@ -56,6 +57,24 @@ describeKafka('submitting requests', () => {
     const record = { key: null, value: 'x', headers: {} }
     await expect(producer.send([record])).rejects.toThrow('no acknowledgement within 0.3 s')
     await producer.close()
+    await link.close()
+  })
+
+  it('writes nothing any longer of what it has given up', async () => {
+    const link = await startTcpProxy(Number(testBrokers()?.[0]?.split(':')[1]))
+    const kafka = { ...testKafkaOptions(), brokers: [`127.0.0.1:${link.port}`] }
+    const producer = createRequestProducer({ kafka, topic, giveUpMs: 300 })
+    const given = (value: string) => ({ key: 'product/device', value, headers: {} })
+    // It connects when nobody waits for it any longer.
+    link.delay(400)
+    await expect(producer.send([given('given up')])).rejects.toThrow('no acknowledgement within 0.3 s')
+    link.delay(0)
+    const patient = createRequestProducer({ kafka, topic })
+    await patient.send([given('sent')])
+    await until(async () => link.connections === 1)
+    await patient.close()
+    await producer.close()
+    expect((await readTopic(topic)).map(record => `${record.value}`)).toEqual(['sent'])
     await link.close()
   })
 })
