@@ -3,15 +3,15 @@ import type { Environment } from '../config'
 import { type Kafka, startKafka } from '../embedded/kafka'
 import { startEmbeddedPostgres } from '../embedded/postgres'
 import type { FleetFile } from '../files/open-fleet-file'
-import { ensureTopics } from '../kafka/ensure-topics'
-import { withAdmin } from '../kafka/with-admin'
 import { startMain } from '../main'
 import { packageRoot } from '../package-version'
-import { type Conservation, readConservation } from '../postgres/conservation'
+import { readConservation } from '../postgres/conservation'
+import { ifReachable } from '../postgres/if-reachable'
+import { inSnapshot } from '../postgres/in-snapshot'
 import { createPool } from '../postgres/pool'
 import { readRunSummary } from '../postgres/run-summary'
+import { isTakenIn, type PartitionEnd } from '../postgres/taken-in'
 import { createSimulator } from '../simulator/simulator'
-import { kafkaOptions } from '../wiring'
 import { configured } from './configured'
 import { exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
@@ -20,8 +20,8 @@ import { summaryText } from './print-summary'
 import { backlogOf, createProgress } from './progress'
 import { quietLogger } from './quiet-logger'
 import { createRunCost } from './run-cost'
-import { sendRecords } from './send-records'
-import { untilSettled } from './until-settled'
+import { sendDemoFleet } from './send-demo-fleet'
+import { type Look, untilSettled } from './until-settled'
 
 export interface DemoFlags {
   readonly keep?: boolean
@@ -172,42 +172,46 @@ const runDemo = async (demo: RunDemo): Promise<void> => {
 
   const upAt = performance.now()
   let readAll = false
-  let sent = 0
+  let ends: readonly PartitionEnd[] = []
   if (kafka.kind === 'running') {
-    const topics = [config.kafkaRequestsTopic, config.kafkaResultsTopic, config.kafkaDeadLetterTopic]
-    await withAdmin(kafkaOptions(config, logger), admin => ensureTopics(admin, topics, true))
-    const options = { fleet, kafka: kafkaOptions(config, logger), topic: config.kafkaRequestsTopic }
-    // As an upstream system would send it, its mistakes included.
-    await sendRecords({
-      ...options,
-      keyOf: record => `${record.position.offset}`,
-      onSent: records => {
-        sent += records
-      },
-    })
-    say(`${sent} requests sent to ${config.kafkaRequestsTopic}.`)
+    const { requests, partitions } = await sendDemoFleet(fleet, config, logger)
+    say(`${requests} requests sent to ${config.kafkaRequestsTopic}.`)
+    ends = partitions
     readAll = true
   } else {
     service.intakeDone.then(() => {
       readAll = true
     })
   }
+  const topic = kafka.kind === 'running' ? config.kafkaRequestsTopic : fleet.topic
   const progress = createProgress()
-  const done = await untilSettled({
+  const look = (isAllRead: boolean): Promise<Look> =>
+    inSnapshot(pool, async from => {
+      const counts = await readConservation(from)
+      return { counts, isDone: isAllRead && backlogOf(counts) === 0 && (await isTakenIn(from, topic, ends)) }
+    })
+  const settled = untilSettled({
     isAllRead: () => readAll,
-    conservation: () => readConservation(pool).catch(() => null),
-    isDone: (counts: Conservation) => counts.accepted >= sent && backlogOf(counts) === 0,
+    look: isAllRead => ifReachable(look(isAllRead)),
     openJobs: () => service.status().openJobs?.own ?? 0,
     progress,
     aborted,
   })
+  const done = await Promise.race([
+    settled,
+    running.failed.then(error => {
+      throw error
+    }),
+  ])
   progress.end()
   const seconds = (performance.now() - upAt) / 1000
   if (!done) return
-  const { gap } = await readConservation(pool)
-  const topic = kafka.kind === 'running' ? config.kafkaRequestsTopic : fleet.topic
+  const { summary, gap } = await inSnapshot(pool, async from => ({
+    summary: await readRunSummary(from, topic),
+    gap: (await readConservation(from)).gap,
+  }))
   say('')
-  say(summaryText({ summary: await readRunSummary(pool, topic), gap, cost: cost.now(), seconds }))
+  say(summaryText({ summary, gap, cost: cost.now(), seconds }))
   say(`  (${((performance.now() - demo.startedAt) / 1000).toFixed(1)} s with starting everything)`)
   if (demo.keepUntil === null) {
     say(`\nTo look further, keep it up with \`npm run demo -- --keep\`, and ask the database:`)

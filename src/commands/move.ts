@@ -85,7 +85,9 @@ const moveFleet = async (
     const others = await readOtherLists(pool, fleet.topic).catch(explained)
     if (others.lists > 0) progress.say(otherListsText(others))
     const aborted = (): boolean => stop.signal.aborted
-    const followed = await followList({ fleet, service, pool, progress, others, aborted })
+    const following = followList({ fleet, service, pool, progress, others, aborted }).catch(explained)
+    // What waiting cannot cure would be waited for without end.
+    const followed = await Promise.race([following, running.failed.then(explained)])
     progress.end()
     await stopWithin(running)
     const done = followed.kind === 'done'

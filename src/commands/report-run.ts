@@ -1,4 +1,5 @@
 import { readConservation } from '../postgres/conservation'
+import { inSnapshot } from '../postgres/in-snapshot'
 import type { Pool } from '../postgres/pool'
 import { readOpenJobs } from '../postgres/read-open-jobs'
 import { readRoutes } from '../postgres/read-status'
@@ -19,20 +20,19 @@ export interface ReportDeps {
 }
 
 /** Says what became of the list, and what somebody has to do for the rest of it; returns how many moves that is. */
-export const reportRun = async ({
-  pool,
-  topic,
-  cost,
-  seconds,
-  dataDir,
-  say,
-}: ReportDeps): Promise<number> => {
-  const summary = await readRunSummary(pool, topic)
-  const { gap, held } = await readConservation(pool)
+export const reportRun = async (deps: ReportDeps): Promise<number> => {
+  const { pool, topic, cost, seconds, dataDir, say } = deps
+  const { summary, gap, held } = await inSnapshot(pool, async from => {
+    const summary = await readRunSummary(from, topic)
+    const { gap, held } = await readConservation(from)
+    const isHeld = summary.unfinished > 0 && held > 0
+    return {
+      summary,
+      gap,
+      held: isHeld ? { ...(await readOpenJobs(from)), routes: await readRoutes(from) } : null,
+    }
+  })
   say(`${summaryText({ summary, gap, cost, seconds })}\n`)
-  if (summary.unfinished > 0 && held > 0) {
-    const { heldJobs } = await readOpenJobs(pool)
-    say(heldText({ heldJobs, routes: await readRoutes(pool), dataDir }))
-  }
+  if (held !== null) say(heldText({ heldJobs: held.heldJobs, routes: held.routes, dataDir }))
   return summary.unfinished
 }

@@ -1,10 +1,8 @@
 /** `device-move status`: the database's word, and the running service's where it answers. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from '../config'
-import { TransientError } from '../ports'
-import type { Pool } from '../postgres/pool'
+import { ifReachable } from '../postgres/if-reachable'
 import { type DatabaseStatus, readDatabaseStatus } from '../postgres/read-status'
-import { asPortError } from '../postgres/transient-error'
 import { type Status, statusOf } from '../status'
 import { exitCode } from './exit-code'
 import { firstSignal } from './first-signal'
@@ -33,15 +31,6 @@ const askService = async ({ httpHost, httpPort }: Config): Promise<Status | null
   }
 }
 
-const readIfThere = async (pool: Pool): Promise<DatabaseStatus | null> => {
-  try {
-    return await readDatabaseStatus(pool)
-  } catch (error) {
-    if (asPortError(error) instanceof TransientError) return null
-    throw error
-  }
-}
-
 /** What lies in a database, and what the service that works on it says of itself, if one can be asked. */
 const statusNow = async (
   read: () => Promise<DatabaseStatus | null>,
@@ -67,7 +56,7 @@ export const statusCommand = ({ json = false, watch = false, ...flags }: StatusF
     while (watch && !stop.signal.aborted) {
       await pause(watchEveryMs, undefined, { signal: stop.signal }).catch(() => undefined)
       // It was there before: it may come back.
-      if (!stop.signal.aborted) await show(() => readIfThere(pool))
+      if (!stop.signal.aborted) await show(() => ifReachable(readDatabaseStatus(pool)))
     }
     return exitCode.done
   })

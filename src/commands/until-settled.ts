@@ -2,13 +2,18 @@ import { firstValueFrom, timer } from 'rxjs'
 import type { Conservation } from '../postgres/conservation'
 import type { Progress } from './progress'
 
+/** How the work stands, all of it at one moment. */
+export interface Look {
+  readonly counts: Conservation
+  /** Nothing more will happen by itself; never, as long as not all is read. */
+  readonly isDone: boolean
+}
+
 export interface UntilSettledDeps {
   /** Whether all that is to be counted is in the journal: nothing is done before. */
   readonly isAllRead: () => boolean
-  /** null while the database cannot be reached. */
-  readonly conservation: () => Promise<Conservation | null>
-  /** Whether nothing more will happen, by counts of when all was read. */
-  readonly isDone: (counts: Conservation) => boolean | Promise<boolean>
+  /** `isAllRead`: it was so before. null while the database cannot be reached. */
+  readonly look: (isAllRead: boolean) => Promise<Look | null>
   readonly openJobs: () => number
   readonly progress: Progress
   readonly aborted: () => boolean
@@ -20,12 +25,11 @@ const lookEveryMs = 400
 export const untilSettled = async (deps: UntilSettledDeps): Promise<boolean> => {
   for (;;) {
     if (deps.aborted()) return false
-    // Asked first: counts may be older than the last of what is read while they are on their way.
-    const isAllRead = deps.isAllRead()
-    const counts = await deps.conservation()
-    if (counts !== null) {
-      deps.progress.show(counts, deps.openJobs())
-      if (isAllRead && (await deps.isDone(counts))) return true
+    // Asked first: a look may be older than the last of what is read while it is on its way.
+    const look = await deps.look(deps.isAllRead())
+    if (look !== null) {
+      deps.progress.show(look.counts, deps.openJobs())
+      if (look.isDone) return true
     }
     await firstValueFrom(timer(lookEveryMs))
   }

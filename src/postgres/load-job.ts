@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg'
 import type { BatchMove, Job, JobStatus } from '../domain/job'
+import type { Queries } from './in-snapshot'
 import { type RouteRow, routeColumns, routeOfRow } from './route-rows'
 
 /** The row of a job that steps work on. */
@@ -34,10 +35,10 @@ export const lockJob = async (client: PoolClient, jobId: number): Promise<JobRow
  * table; with `not exists` the planner, without statistics, went through all of them for each move.
  */
 export const movesOfJob = async (
-  client: PoolClient,
+  from: Queries,
   { routeId, fromSeq, toSeq }: Pick<JobRow, 'routeId' | 'fromSeq' | 'toSeq'>,
 ): Promise<BatchMove[]> => {
-  const { rows } = await client.query<BatchMove>(
+  const { rows } = await from.query<BatchMove>(
     `select m.seq, m.device_name as "deviceName", m.attempt
      from move m
      where m.route_id = $1 and m.seq between $2 and $3
@@ -48,8 +49,8 @@ export const movesOfJob = async (
   return rows
 }
 
-const refusalsOfFamily = async (client: PoolClient, family: bigint): Promise<number> => {
-  const { rows } = await client.query<{ refusals: number }>(
+const refusalsOfFamily = async (from: Queries, family: bigint): Promise<number> => {
+  const { rows } = await from.query<{ refusals: number }>(
     `select sum(refusals - inherited_refusals)::integer as refusals from job where family = $1 or job_id = $1`,
     [family],
   )
@@ -57,8 +58,8 @@ const refusalsOfFamily = async (client: PoolClient, family: bigint): Promise<num
 }
 
 /** A job whole, as stored. */
-export const loadJob = async (client: PoolClient, jobId: number): Promise<Job> => {
-  const { rows } = await client.query<
+export const loadJob = async (from: Queries, jobId: number): Promise<Job> => {
+  const { rows } = await from.query<
     RouteRow & Omit<JobRow, 'jobId'> & Pick<Job, 'createStartedAt' | 'foundBy' | 'notOurs' | 'lastError'>
   >(
     `select j.route_id as "routeId", j.from_seq as "fromSeq", j.to_seq as "toSeq", j.status,
@@ -82,7 +83,7 @@ export const loadJob = async (client: PoolClient, jobId: number): Promise<Job> =
     createStartedAt: row.createStartedAt,
     lastError: row.lastError,
     refusals: row.refusals,
-    familyRefusals: row.family === null ? row.refusals : await refusalsOfFamily(client, row.family),
-    moves: await movesOfJob(client, row),
+    familyRefusals: row.family === null ? row.refusals : await refusalsOfFamily(from, row.family),
+    moves: await movesOfJob(from, row),
   }
 }

@@ -1,9 +1,9 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import type { PoolClient } from 'pg'
 import type { Job } from '../domain/job'
 import type { LookUp } from '../domain/look-up'
 import type { Verdict } from '../domain/outcome'
+import { inSnapshot, type Queries } from './in-snapshot'
 import { loadJob } from './load-job'
 import type { Pool } from './pool'
 
@@ -32,9 +32,9 @@ interface JobKey {
 }
 
 /** By the provider's JobId, else by our own number. */
-const findJob = async (client: PoolClient, id: string): Promise<JobKey | null> => {
+const findJob = async (from: Queries, id: string): Promise<JobKey | null> => {
   const by = async (column: 'provider_job_id' | 'job_id', value: string): Promise<JobKey | null> => {
-    const { rows } = await client.query<JobKey>(
+    const { rows } = await from.query<JobKey>(
       `select job_id::float8 as "jobId", status, ended_as as "endedAs", held_reason as "heldReason" from job where ${column} = $1`,
       [value],
     )
@@ -44,8 +44,8 @@ const findJob = async (client: PoolClient, id: string): Promise<JobKey | null> =
   return found ?? (/^\d{1,15}$/.test(id) ? by('job_id', id) : null)
 }
 
-const filesOf = async (client: PoolClient, jobId: number): Promise<Uint8Array[]> => {
-  const { rows } = await client.query<{ gzipped: Buffer; earlier: Buffer[] }>(
+const filesOf = async (from: Queries, jobId: number): Promise<Uint8Array[]> => {
+  const { rows } = await from.query<{ gzipped: Buffer; earlier: Buffer[] }>(
     'select gzipped, earlier from result_file where job_id = $1',
     [jobId],
   )
@@ -54,39 +54,33 @@ const filesOf = async (client: PoolClient, jobId: number): Promise<Uint8Array[]>
   )
 }
 
-export const lookUpsOf = async (client: PoolClient, jobId: number): Promise<readonly LookUp[]> => {
+export const lookUpsOf = async (from: Queries, jobId: number): Promise<readonly LookUp[]> => {
   // Only `keepLookUps` writes the column.
-  const { rows } = await client.query<{ answers: readonly LookUp[] }>(
+  const { rows } = await from.query<{ answers: readonly LookUp[] }>(
     'select answers from look_up where job_id = $1',
     [jobId],
   )
   return rows[0]?.answers ?? []
 }
 
-/** null: there is no such job. Reads one state of the database, and changes nothing. */
-export const readJobEvidence = async (pool: Pool, id: string): Promise<JobEvidence | null> => {
-  const client = await pool.connect()
-  try {
-    await client.query('begin transaction isolation level repeatable read read only')
-    const key = await findJob(client, id)
+/** null: there is no such job. */
+export const readJobEvidence = (pool: Pool, id: string): Promise<JobEvidence | null> =>
+  inSnapshot(pool, async from => {
+    const key = await findJob(from, id)
     if (key === null) return null
     const { jobId, endedAs, status, heldReason } = key
-    const outcomes = await client.query<StoredOutcome>(
+    const outcomes = await from.query<StoredOutcome>(
       `select o.seq, o.outcome, o.final, o.code
        from job j join outcome o on o.route_id = j.route_id and o.seq between j.from_seq and j.to_seq
        where j.job_id = $1 and o.job_id = $1 order by o.seq`,
       [jobId],
     )
     return {
-      job: await loadJob(client, jobId),
+      job: await loadJob(from, jobId),
       endedAs: status === 'settled' ? endedAs : null,
       heldReason,
-      files: await filesOf(client, jobId),
-      lookUps: await lookUpsOf(client, jobId),
+      files: await filesOf(from, jobId),
+      lookUps: await lookUpsOf(from, jobId),
       outcomes: outcomes.rows,
     }
-  } finally {
-    await client.query('rollback')
-    client.release()
-  }
-}
+  })

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg'
+import type { Queries } from './in-snapshot'
 
 export interface CodeCount {
   readonly outcome: string
@@ -53,8 +53,8 @@ const selectTotals = `
   from moves`
 
 /** Moves of the requests read from `topic` that have no final outcome yet. */
-export const countUnfinished = async (pool: Pool, topic: string): Promise<number> => {
-  const { rows } = await pool.query<{ count: string }>(
+export const countUnfinished = async (from: Queries, topic: string): Promise<number> => {
+  const { rows } = await from.query<{ count: string }>(
     `select (select count(*) from move m join consumed c using (source_id)
              left join outcome o using (route_id, seq) left join left_out l using (route_id, seq)
              where c.topic = $1 and o.seq is null and l.seq is null)
@@ -66,11 +66,12 @@ export const countUnfinished = async (pool: Pool, topic: string): Promise<number
 
 type Totals = Pick<RunSummary, 'duplicates' | 'superseded' | 'retried' | 'jobs'>
 
-export const readRunSummary = async (pool: Pool, topic: string): Promise<RunSummary> => {
-  const { rows: outcomes } = await pool.query<CodeCount>(selectOutcomes, [topic])
-  const { rows } = await pool.query<Totals>(selectTotals, [topic])
+/** Of one moment only in a snapshot: it asks several times. */
+export const readRunSummary = async (from: Queries, topic: string): Promise<RunSummary> => {
+  const { rows: outcomes } = await from.query<CodeCount>(selectOutcomes, [topic])
+  const { rows } = await from.query<Totals>(selectTotals, [topic])
   const totals = rows[0] ?? { duplicates: 0, superseded: 0, retried: 0, jobs: 0 }
-  const unfinished = await countUnfinished(pool, topic)
+  const unfinished = await countUnfinished(from, topic)
   const ended = outcomes.reduce((sum, { count }) => sum + count, 0)
   const accepted = ended + totals.duplicates + totals.superseded + unfinished
   return { ...totals, outcomes, unfinished, accepted }

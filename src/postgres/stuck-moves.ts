@@ -1,4 +1,4 @@
-import type { Pool } from 'pg'
+import type { Queries } from './in-snapshot'
 
 const select = `
   with stopped as (
@@ -28,7 +28,7 @@ const select = `
  * Moves that are neither held themselves nor in a job, and yet wait for people: their route is blocked by a held job, or
  * an earlier request for their device is stuck.
  */
-export const countStuck = async (pool: Pool): Promise<number> => {
-  const { rows } = await pool.query<{ count: string }>(select)
+export const countStuck = async (from: Queries): Promise<number> => {
+  const { rows } = await from.query<{ count: string }>(select)
   return Number(rows[0]?.count ?? 0)
 }

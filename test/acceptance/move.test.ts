@@ -206,6 +206,31 @@ describe('move FILE', () => {
     await database.drop()
   })
 
+  it('ends, saying why, when its service cannot go on', async () => {
+    const database = await createTestDatabase()
+    expect(await startCli(['migrate'], { DATABASE_URL: database.url }).ended).toBe(0)
+    const client = new Client({ connectionString: database.url })
+    await client.connect()
+    try {
+      // As the server puts it where somebody may do all but this.
+      await client.query(`
+        create function device_move_journal.refused() returns trigger language plpgsql as $$
+        begin raise exception 'permission denied for table lease' using errcode = '42501'; end $$;
+        create trigger refused before update on device_move_journal.lease
+          execute function device_move_journal.refused()`)
+      const cli = startCli(
+        ['move', '-'],
+        { ...credentials, IOT_ENDPOINT: endpoint, DATABASE_URL: database.url },
+        csvOf(['meter-1']),
+      )
+      expect(await cli.ended).toBe(1)
+      expect(cli.stderr.at(-1)).toMatch(/permission denied for table lease\. Let this user/)
+    } finally {
+      await client.end()
+      await database.drop()
+    }
+  })
+
   it('needs no database of one’s own, writes to standard output, and ends with 3 when something failed', async () => {
     const csv = `${csvOf(names('meter', 20))}\nbad name,a1BwAGVexmp,iot-a,iot-b,1984000000000001\n`
     const environment = { ...credentials, IOT_ENDPOINT: endpoint, BATCH_MAX_WAIT_MS: '200' }

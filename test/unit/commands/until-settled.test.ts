@@ -1,4 +1,4 @@
-import { type UntilSettledDeps, untilSettled } from '../../../src/commands/until-settled'
+import { type Look, type UntilSettledDeps, untilSettled } from '../../../src/commands/until-settled'
 import type { Conservation } from '../../../src/postgres/conservation'
 
 const none: Conservation = {
@@ -6,10 +6,14 @@ const none: Conservation = {
   ...{ pending: 0, in_flight: 0, retrying: 0, held: 0, gap: 0 },
 }
 
+const lookAt = (counts: Conservation, isAllRead: boolean): Look => ({
+  counts,
+  isDone: isAllRead && counts.pending === 0,
+})
+
 const deps = (own: Partial<UntilSettledDeps>): UntilSettledDeps => ({
   isAllRead: () => true,
-  conservation: async () => none,
-  isDone: counts => counts.pending === 0,
+  look: async isAllRead => lookAt(none, isAllRead),
   openJobs: () => 0,
   progress: { show: () => undefined, say: () => undefined, end: () => undefined },
   aborted: () => false,
@@ -27,12 +31,12 @@ describe('waiting until a list is settled', () => {
     const settled = untilSettled(
       deps({
         isAllRead: () => isAllRead,
-        conservation: async () => {
+        look: async wasAllRead => {
           const counts = later[Math.min(looks.length, 2)] ?? none
           // Between the moment of these counts and their arrival the list is read to its end.
           isAllRead = true
           looks.push(counts.accepted)
-          return counts
+          return lookAt(counts, wasAllRead)
         },
       }),
     )
@@ -43,7 +47,7 @@ describe('waiting until a list is settled', () => {
 
   it('goes on while the counts cannot be had', async () => {
     let looks = 0
-    const settled = untilSettled(deps({ conservation: async () => (++looks < 3 ? null : none) }))
+    const settled = untilSettled(deps({ look: async () => (++looks < 3 ? null : lookAt(none, true)) }))
     await jest.advanceTimersByTimeAsync(10_000)
     expect(await settled).toBe(true)
     expect(looks).toBe(3)

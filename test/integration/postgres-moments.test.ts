@@ -1,0 +1,120 @@
+import { EMPTY, firstValueFrom } from 'rxjs'
+import { followList } from '../../src/commands/follow-list'
+import { reportRun } from '../../src/commands/report-run'
+import { createPool, type Pool } from '../../src/postgres/pool'
+import { readJobEvidence } from '../../src/postgres/read-evidence'
+import { isTakenIn } from '../../src/postgres/taken-in'
+import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
+import { harnessOn } from '../support/journal-harness'
+import { all, createJourney } from '../support/journal-journey'
+import { sessionsWaiting, whileLocked } from '../support/journal-locks'
+import { chunkOf } from '../support/journal-requests'
+
+describe('what is read of a journal in several statements', () => {
+  let database: JournalDatabase
+  /** Of whoever reads; the journal's own is used for what happens meanwhile. */
+  let pool: Pool
+  const journey = createJourney({
+    open: async options => harnessOn(database.pool, options),
+    close: async () => undefined,
+  })
+
+  beforeEach(async () => {
+    database = await createJournalDatabase()
+    pool = createPool(database.url, { max: 1, onError: () => undefined })
+    await journey.open(all)
+  })
+  afterEach(async () => {
+    await pool.end()
+    await database.drop()
+  })
+
+  /** Does `meanwhile` while `reading` waits, with a statement like `pattern`, for `table`. */
+  const between = <T>(
+    table: string,
+    pattern: string,
+    reading: () => Promise<T>,
+    meanwhile: (pid: number) => Promise<unknown>,
+  ): Promise<T> =>
+    whileLocked(database.pool, `lock table ${table} in access exclusive mode`, async release => {
+      const read = reading()
+      // Whoever waits for it is told; here it only must not be unheard of meanwhile.
+      read.catch(() => undefined)
+      const [pid = 0] = await sessionsWaiting(database.pool, pattern)
+      await meanwhile(pid)
+      await release()
+      return read
+    })
+  const endSession = (pid: number): Promise<unknown> =>
+    database.pool.query('select pg_terminate_backend($1)', [pid])
+
+  it('is of one moment: the summary of a list', async () => {
+    let said = ''
+    const report = () =>
+      reportRun({
+        ...{ pool, topic: 'requests', seconds: 1, dataDir: null },
+        cost: { calls: 0, jobsSettled: 0, devicesSettled: 0, isResumed: false },
+        say: text => {
+          said += text
+        },
+      })
+    const unfinished = await between('requeue', '%from requeue%', report, () =>
+      firstValueFrom(
+        journey.at.intake.append(
+          chunkOf(0n, [{ requestId: 'r1', devices: ['dev1', 'dev2'] }], [{ code: 'empty_value' }]),
+        ),
+      ),
+    )
+    expect(unfinished).toBe(0)
+    expect(said).toMatch(/^ {2}accepted +0$/m)
+  })
+
+  it('lets go of a session that is lost meanwhile: the evidence of a job', async () => {
+    await journey.append({ requestId: 'r1', devices: ['dev1'] })
+    const { jobId } = await journey.claimJob()
+    const evidence = between(
+      'outcome',
+      '%join outcome%',
+      () => readJobEvidence(pool, String(jobId)),
+      endSession,
+    )
+    await expect(evidence).rejects.toThrow()
+    // There is one only: it would wait for ever for the one that is lost.
+    expect(await readJobEvidence(pool, String(jobId))).toMatchObject({ job: { jobId } })
+  })
+
+  it('is looked at again when the session is lost meanwhile: whether a list has ended', async () => {
+    await journey.append({ requestId: 'r1', devices: ['dev1'] })
+    const job = await journey.claimJob()
+    await firstValueFrom(journey.drive.creating(job.jobId))
+    await firstValueFrom(journey.drive.unanswered(job.jobId, 'no answer'))
+    await firstValueFrom(journey.drive.hold(job, 'nobody knows'))
+    await journey.append({ requestId: 'r2', devices: ['dev2'] })
+    const follow = () =>
+      followList({
+        fleet: { topic: 'requests', source: { health$: EMPTY } },
+        service: { intakeDone: Promise.resolve(), status: () => ({ openJobs: null }) },
+        pool,
+        progress: { show: () => undefined, say: () => undefined, end: () => undefined },
+        others: { lists: 0, ended: { moved: 0, failed: 0, rejected: 0, superseded: 0, duplicate: 0 } },
+        aborted: () => false,
+      })
+    expect(await between('move', '%with stopped as%', follow, endSession)).toEqual({ kind: 'done' })
+  })
+
+  it('tells whether a topic is taken in up to its ends', async () => {
+    const isIn = (...highs: bigint[]): Promise<boolean> =>
+      isTakenIn(
+        pool,
+        'requests',
+        highs.map((high, partition) => ({ partition, high })),
+      )
+    expect([await isIn(0n, 0n), await isIn(0n, 1n)]).toEqual([true, false])
+    await journey.append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
+    await firstValueFrom(journey.at.intake.append(chunkOf(5n, [], [{ code: 'empty_value' }], 1)))
+    expect([await isIn(1n, 6n, 0n), await isIn(2n, 6n), await isIn(1n, 7n), await isIn(1n, 6n, 1n)]).toEqual([
+      ...[true, false, false, false],
+    ])
+    expect(await isTakenIn(pool, 'other', [{ partition: 0, high: 1n }])).toBe(false)
+  })
+})
