@@ -1,17 +1,32 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Deployment } from '../support/deployment'
 
+type Counts = Readonly<Record<string, number>>
+
 export interface Progress {
   /** Resolves when so many moves and rejections have their final outcome and it is published; false: stuck. */
   finished(expected: number): Promise<boolean>
   /** Since the start, ms. */
   readonly longestPauseMs: number
   readonly worstGap: number
-  readonly last: Readonly<Record<string, number>>
+  readonly last: Counts
   stop(): void
 }
 
 const everyMs = 250
+
+/** Both or nothing: counts with an older figure of the outbox would look finished. Null while the database is away. */
+export const lookAt = async (
+  deployment: Pick<Deployment, 'conservation' | 'unpublished'>,
+): Promise<{ readonly counts: Counts; readonly unpublished: number } | null> => {
+  try {
+    // The counts first: what had its outcome by then is in the outbox or published when that is asked.
+    return { counts: await deployment.conservation(), unpublished: await deployment.unpublished() }
+  } catch {
+    // Before the first migration, and while the database is down.
+    return null
+  }
+}
 
 /** Watches the database from the side: how long nothing happens, and that conservation holds at every moment. */
 export const watchProgress = (
@@ -20,19 +35,16 @@ export const watchProgress = (
   say: (text: string) => void,
 ): Progress => {
   let isStopped = false
-  let last: Readonly<Record<string, number>> = {}
+  let last: Counts = {}
   let [longestPauseMs, worstGap, changedAt, saidAt] = [0, 0, performance.now(), performance.now()]
   let unpublished = Number.NaN
   let before = ''
 
   const look = async (): Promise<void> => {
-    try {
-      last = await deployment.conservation()
-      unpublished = await deployment.unpublished()
-    } catch {
-      // Before the first migration, and while the database is down.
-      return
-    }
+    const seen = await lookAt(deployment)
+    if (seen === null) return
+    last = seen.counts
+    unpublished = seen.unpublished
     worstGap = Math.max(worstGap, Math.abs(last.gap ?? 0))
     const now = JSON.stringify([last, unpublished])
     if (now === before) return

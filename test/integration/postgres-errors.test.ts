@@ -41,7 +41,7 @@ describe('what the database refuses', () => {
     admin = new Client(database.url)
     await admin.connect()
     login = `login_${randomBytes(6).toString('hex')}`
-    await admin.query(`create role ${login} login password '${password}' connection limit 1`)
+    await admin.query(`create role ${login} login password '${password}'`)
   })
   afterAll(async () => {
     await admin.query(`drop role ${login}`)
@@ -70,11 +70,14 @@ describe('what the database refuses', () => {
     it('that there are too many connections: to be tried again', async () => {
       const only = new Client(urlWith({}))
       await only.connect()
+      // Only now: a session of the test before may not be quite gone yet.
+      await admin.query(`alter role ${login} connection limit 1`)
       try {
         const failure = await attempt(urlWith({}))
         expect(failure).toBeInstanceOf(TransientError)
         expect(String(failure)).toContain('too many connections')
       } finally {
+        await admin.query(`alter role ${login} connection limit -1`)
         await only.end()
       }
     })

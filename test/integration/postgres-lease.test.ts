@@ -106,7 +106,7 @@ describe('the lease', () => {
   })
 
   it('cannot be called on once it may have expired: no answer, no calls', async () => {
-    const first = contend('first', true, { leaseMs: 4_000 })
+    const first = contend('first', true, { leaseMs: 2_500 })
     const { mayCall } = await first.held
     // A renewal hangs behind this lock.
     await whileLocked(database.pool, 'lock table lease in access exclusive mode', async () => {

@@ -26,7 +26,8 @@ export const whileLocked = async <T>(
 ): Promise<T> => {
   const session = await pool.connect()
   try {
-    await session.query('begin')
+    // However long it takes: the service's sessions may be idle in a transaction for a few seconds only.
+    await session.query('begin; set local idle_in_transaction_session_timeout = 0')
     await session.query(lock)
     return await work(async () => {
       await session.query('rollback')
