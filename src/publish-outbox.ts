@@ -49,12 +49,16 @@ export const createPublishOutbox = (
         draining = true
       }),
     )
-    const look = defer(() => outbox.next(position, most)).pipe(
-      map(chunk => {
-        if (chunk !== null) return { kind: 'chunk', chunk } as const
-        return draining ? ({ kind: 'drained' } as const) : ({ kind: 'idle', wakeInMs: null } as const)
-      }),
-    )
+    const look = defer(() => {
+      // Asked first: the last may be settled, and the draining begin, while an answer without it is on its way.
+      const isLast = draining
+      return outbox.next(position, most).pipe(
+        map(chunk => {
+          if (chunk !== null) return { kind: 'chunk', chunk } as const
+          return isLast ? ({ kind: 'drained' } as const) : ({ kind: 'idle', wakeInMs: null } as const)
+        }),
+      )
+    })
     const publish = (chunk: OutboxChunk): Observable<boolean> =>
       session.publish(chunk).pipe(
         tap(() => {

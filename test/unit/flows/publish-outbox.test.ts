@@ -1,5 +1,5 @@
-import { defer, map, NEVER, type Observable, of, ReplaySubject, timer } from 'rxjs'
-import type { Outbox } from '../../../src/ports'
+import { defer, delay, map, NEVER, type Observable, of, ReplaySubject, timer } from 'rxjs'
+import type { Outbox, OutboxChunk } from '../../../src/ports'
 import { createPublishOutbox } from '../../../src/publish-outbox'
 import { RestoredDatabaseError } from '../../../src/restore-watch'
 import { sampleChunk } from '../../support/sample-outcome'
@@ -61,6 +61,37 @@ describe('a publishing session', () => {
     ['the sink has forgotten', { sink: null, database: 3n, end: 4n }],
   ])('goes on from the larger position where %s', (_, positions) => {
     expect(run(positions)).toEqual(['publishes 4', 'me remembers 4', 'drained'])
+  })
+
+  it('is not drained by an answer that was on its way when the last was settled', () => {
+    const log: string[] = []
+    let end = 0n
+    const outbox: Outbox = {
+      position: () => of({ published: 0n, end }),
+      next: position =>
+        defer(() => of(position < end ? sampleChunk(end, Number(end), 1) : null)).pipe(delay(100)),
+      published: () => of(undefined),
+    }
+    const drain$ = new ReplaySubject<void>(1)
+    const publish = createPublishOutbox({
+      ...{ outbox, changes$: NEVER, publisher: 'me', most: { outcomes: 10, bytes: 1_000 }, drain$ },
+      observe: () => undefined,
+    })
+    inVirtualTime(60_000, () => {
+      timer(50).subscribe(() => {
+        end = 1n
+        drain$.next()
+      })
+      const session = {
+        position: null,
+        publish: ({ lastId }: OutboxChunk) => {
+          log.push(`publishes ${lastId}`)
+          return of(undefined)
+        },
+      }
+      publish(session).subscribe({ complete: () => log.push('drained') })
+    })
+    expect(log).toEqual(['publishes 1', 'drained'])
   })
 
   it.each([
