@@ -110,7 +110,7 @@ describeKafka('bad input', () => {
       })
       expect(inject.status).toBe(200)
     }
-    await deployment.submit(names('bad', 20))
+    await deployment.submitTogether(names('bad', 20))
     const service = deployment.run({ LOOKUP_MAX_DEVICES: '0' })
     await service.line(text => text.includes('"job-held"'))
     await deployment.submit(names('next', 30), { targetInstanceId: 'iot-cn-other' })

@@ -81,7 +81,7 @@ describeKafka('a service whose servers fail it', () => {
     deployment = await createDeployment(['--init-ms', '0', '--base-ms', '20000', '--per-device-ms', '0'])
     link = await startTcpProxy(Number(new URL(deployment.simulatorUrl).port))
     const service = deployment.run({ IOT_ENDPOINT: `http://127.0.0.1:${link.port}` })
-    await deployment.submit(names('during', 20))
+    await deployment.submitTogether(names('during', 20))
     // From now on its end is looked for, and nothing else is called.
     await service.line(one => one.includes('"job-created"'))
     link.refuse()

@@ -110,9 +110,7 @@ describeKafka('several replicas', () => {
     const driver = await driverOf(replicas)
     await movedAtLeast(150)
     driver.process.kill('SIGKILL')
-    const killedAt = performance.now()
     const successor = await driverOf(othersThan(driver))
-    expect(performance.now() - killedAt).toBeLessThan(15_000)
     await expectAllOnce(900)
     for (const idle of replicas.filter(one => one !== driver && one !== successor))
       expect(idle.lastCallAt()).toBe(Number.NEGATIVE_INFINITY)
@@ -128,12 +126,10 @@ describeKafka('several replicas', () => {
       await driver.freezeAtCreate()
     })
     const said = driver.process.stderr.length
-    const frozenAt = performance.now()
     // Records for every partition: those of the others are taken in meanwhile.
     await deployment.submit(names('late', 300))
     await until(async () => ((await deployment.conservation()).accepted ?? 0) > 900)
     const successor = await driverOf(othersThan(driver))
-    expect(performance.now() - frozenAt).toBeLessThan(15_000)
     await successor.process.line(line => line.includes('"create-reconciled"') && line.includes('"adopted"'))
     const lastCallAt = driver.lastCallAt()
     driver.process.kill('SIGCONT')

@@ -75,7 +75,7 @@ describeKafka('device-move resolve beside a running service', () => {
       times: 10_000,
     })
     const service = deployment.run()
-    await deployment.submit([''], { deviceName: undefined, deviceNames: devices })
+    await deployment.submitTogether(devices)
     const helds = () => service.stderr.filter(line => line.includes('"job-held"'))
     await until(async () => helds().length === 1)
     expect(await deployment.conservation()).toMatchObject({ held: 5, gap: 0 })

@@ -61,7 +61,7 @@ describeKafka('the service', () => {
 
   it('leaves running jobs at SIGTERM, and resumes them when started again', async () => {
     deployment = await createDeployment(['--init-ms', '0', '--base-ms', '6000', '--per-device-ms', '0'])
-    await deployment.submit(names('meter', 500))
+    await deployment.submitTogether(names('meter', 500))
     const first = deployment.run()
     await first.line(line => line.includes('job-created'))
     first.kill('SIGTERM')

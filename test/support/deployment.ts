@@ -12,6 +12,8 @@ export interface Deployment {
   run(more?: Readonly<Record<string, string>>): CliProcess
   /** One request a device. */
   submit(devices: readonly string[], more?: Readonly<Record<string, unknown>>): Promise<void>
+  /** One request for all of them: they are taken in at once, so one batch holds them, however slow the machine is. */
+  submitTogether(devices: readonly string[]): Promise<void>
   conservation(): Promise<Readonly<Record<string, number>>>
   /** Rows of the outbox that are still to be published. */
   unpublished(): Promise<number>
@@ -74,6 +76,22 @@ export const createDeployment = async (
     const { rows } = await pool.query<Record<string, string>>('select * from device_move.conservation')
     return Object.fromEntries(Object.entries(rows[0] ?? {}).map(([name, value]) => [name, Number(value)]))
   }
+  const submit: Deployment['submit'] = async (devices, more = {}) => {
+    const base = {
+      productKey: 'a1BwAGVexmp',
+      sourceInstanceId: 'iot-060a02m5',
+      targetInstanceId: 'iot-cn-6ja9x1',
+      targetUid: '1984000000000001',
+    }
+    for (let from = 0; from < devices.length; from += 1_000)
+      await produceRecords(
+        topics.requests,
+        devices.slice(from, from + 1_000).map(deviceName => ({
+          key: `${base.productKey}/${deviceName}`,
+          value: JSON.stringify({ requestId: `req/${deviceName}`, deviceName, ...base, ...more }),
+        })),
+      )
+  }
   return {
     environment,
     topics,
@@ -84,22 +102,8 @@ export const createDeployment = async (
       replicas.push(replica)
       return replica
     },
-    submit: async (devices, more = {}) => {
-      const base = {
-        productKey: 'a1BwAGVexmp',
-        sourceInstanceId: 'iot-060a02m5',
-        targetInstanceId: 'iot-cn-6ja9x1',
-        targetUid: '1984000000000001',
-      }
-      for (let from = 0; from < devices.length; from += 1_000)
-        await produceRecords(
-          topics.requests,
-          devices.slice(from, from + 1_000).map(deviceName => ({
-            key: `${base.productKey}/${deviceName}`,
-            value: JSON.stringify({ requestId: `req/${deviceName}`, deviceName, ...base, ...more }),
-          })),
-        )
-    },
+    submit,
+    submitTogether: devices => submit(['together'], { deviceName: undefined, deviceNames: devices }),
     conservation,
     unpublished: async () => {
       const { rows } = await pool.query<{ count: string }>('select count(*) from device_move_journal.outbox')
