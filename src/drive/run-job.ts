@@ -139,6 +139,9 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
   const mayBeCrowded = (): boolean =>
     slots.ownOpen() + slots.foreignOpen() > slots.capacity || !view.isFresh()
 
+  const withdrawn = ({ jobId }: Job): Observable<never> =>
+    journal.notCreated(jobId, 'not sent, since others may have taken its slot', false).pipe(ignoreElements())
+
   const create = (job: Job, slot: Slot): Observable<JobStep> =>
     defer(() => {
       // As stored with the intent: its instant is what tells the job from older ones in the list.
@@ -152,6 +155,8 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
         tap(stored => {
           intended = stored
         }),
+        // With the database away it may have taken minutes to store.
+        concatMap(stored => (mayBeCrowded() ? withdrawn(stored) : of(stored))),
       )
       return calls.create(intent).pipe(
         // Stopped while it waits for the quota: it is not sent any more.

@@ -1,4 +1,15 @@
-import { asyncScheduler, defer, delay, delayWhen, filter, map, take, throwError, timer } from 'rxjs'
+import {
+  asyncScheduler,
+  concatMap,
+  defer,
+  delay,
+  delayWhen,
+  filter,
+  map,
+  take,
+  throwError,
+  timer,
+} from 'rxjs'
 import { refusing } from '../../support/refusing'
 import type { CallFault } from '../../support/simulated-wire'
 import { appendDevices, routeTo, runVirtualDriver } from '../../support/virtual-driver'
@@ -522,6 +533,36 @@ describe('creates', () => {
       },
     )
     expect(provider.audit.arrivals.create).toHaveLength(2)
+    expect(provider.maxOpenJobs()).toBe(2)
+    expect(counts).toMatchObject({ moved: 10, gap: 0 })
+  })
+
+  it('whose intent took long to store do not leave before another look at the account', () => {
+    let isAway = true
+    const { provider, counts } = runVirtualDriver(
+      hour,
+      { maxOpenJobs: 100 },
+      {
+        quotaJobs: 2,
+        journal: real => ({
+          ...real,
+          creating: jobId => {
+            const storing = real.creating(jobId)
+            if (!isAway) return storing
+            isAway = false
+            return timer(60_000).pipe(concatMap(() => storing))
+          },
+        }),
+      },
+      ({ journal, start }, { startForeignJob }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+        timer(30_000).subscribe(() => {
+          for (let job = 0; job < 2; job += 1) startForeignJob(routeTo('iot-foreign'), 10, 300_000)
+        })
+      },
+    )
+    expect(provider.audit.arrivals.create).toHaveLength(1)
     expect(provider.maxOpenJobs()).toBe(2)
     expect(counts).toMatchObject({ moved: 10, gap: 0 })
   })
