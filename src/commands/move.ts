@@ -45,9 +45,10 @@ const moveFleet = async (
   fleet: FleetFile,
   place: ResultPlace,
   flags: MoveFlags,
+  signal: Promise<unknown>,
 ): Promise<number> => {
   const stop = new AbortController()
-  const interruption = firstSignal().then(() => {
+  const interruption = signal.then(() => {
     stop.abort()
     process.stderr.write('\n  stopping; start the same command again to go on\n')
   })
@@ -115,9 +116,10 @@ const moveFleet = async (
 export const moveCommand = async (path: string, flags: MoveFlags): Promise<number> => {
   const config = configured(providerVariables)
   const fleet = await openFleet(path)
+  const signal = firstSignal()
   try {
     const place = await resultPlace(flags.out, { topic: fleet.topic, force: flags.force === true })
-    return await moveFleet(config, fleet, place, flags)
+    return await moveFleet(config, fleet, place, flags, signal)
   } finally {
     await fleet.close()
   }

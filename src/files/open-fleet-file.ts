@@ -74,6 +74,7 @@ export const openFleetFile = async (path: string, options: OpenOptions = {}): Pr
     const file = await identify(spooled?.path ?? path, name)
     const { chunkRecords } = options
     const source = createFileSource(chunkRecords === undefined ? file : { ...file, chunkRecords })
+    spooled?.handOver()
     return { ...file, topic: fileTopic(file.sha256), source, close }
   } catch (error) {
     await close()

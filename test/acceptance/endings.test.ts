@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startCli } from '../support/cli-process'
+import { promisify } from 'node:util'
+import { startCli, until } from '../support/cli-process'
 import { createTestDatabase, type TestDatabase } from '../support/database'
 
 jest.setTimeout(60_000)
@@ -75,6 +77,32 @@ describe('a command that cannot do its work', () => {
     const link = async (name: string, target: string): Promise<string> => {
       await symlink(target, join(directory, name))
       return join(directory, name)
+    }
+  })
+})
+
+describe('a command that is interrupted while it reads its list', () => {
+  let directory: string
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'device-move-endings-'))
+  })
+  afterEach(() => rm(directory, { recursive: true }))
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('leaves no copy of it behind: %s', async signal => {
+    const fifo = join(directory, 'fifo')
+    await promisify(execFile)('mkfifo', [fifo])
+    const cli = startCli(['submit', fifo], { KAFKA_BROKERS: '127.0.0.1:1', TMPDIR: directory })
+    const writer = await open(fifo, 'w')
+    try {
+      await writer.write(csv)
+      await until(async () =>
+        (await readdir(directory, { recursive: true })).some(name => /input$/.test(name)),
+      )
+      cli.kill(signal)
+      expect(await cli.ended).toBe(signal)
+      expect(await readdir(directory)).toEqual(['fifo'])
+    } finally {
+      await writer.close()
     }
   })
 })
