@@ -1,5 +1,4 @@
 /** How the flows get over what fails: waited out where it happens, or started over; told once, and kept in the book. */
-
 import { defer, EMPTY, type MonoTypeOperatorFunction, type Observable, tap } from 'rxjs'
 import type { Observe } from './domain/flow-event'
 import { messageOf } from './domain/message-of'

@@ -25,14 +25,11 @@ export const reportRun = async (deps: ReportDeps): Promise<number> => {
   const { summary, gap, held } = await inSnapshot(pool, async from => {
     const summary = await readRunSummary(from, topic)
     const { gap, held } = await readConservation(from)
-    const isHeld = summary.unfinished > 0 && held > 0
-    return {
-      summary,
-      gap,
-      held: isHeld ? { ...(await readOpenJobs(from)), routes: await readRoutes(from) } : null,
-    }
+    if (summary.unfinished === 0 || held === 0) return { summary, gap, held: null }
+    const { heldJobs } = await readOpenJobs(from)
+    return { summary, gap, held: { heldJobs, routes: await readRoutes(from) } }
   })
   say(`${summaryText({ summary, gap, cost, seconds })}\n`)
-  if (held !== null) say(heldText({ heldJobs: held.heldJobs, routes: held.routes, dataDir }))
+  if (held !== null) say(heldText({ ...held, dataDir }))
   return summary.unfinished
 }

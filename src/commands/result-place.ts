@@ -1,5 +1,4 @@
 /** Where the results of a list go: found out, and tried, before anything is sent. */
-
 import { constants, createReadStream, fstat } from 'node:fs'
 import { access, open, readlink, realpath, rm, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'

@@ -1,3 +1,4 @@
+import { messageOf } from '../domain/message-of'
 import type { SourceRecord } from '../ports'
 import type { KafkaLog } from './kafka-log'
 import type { OfferedChunks } from './offered-chunks'
@@ -23,7 +24,7 @@ export const offerUntilDurable = async (
     if (end.kind === 'withdrawn') return false
     log('warn', 'a chunk was not stored and is offered again', {
       ...{ topic, partition, offset: offset.toString() },
-      error: end.reason instanceof Error ? end.reason.message : String(end.reason),
+      error: messageOf(end.reason),
     })
     await offered.pause(pauseMs)
     if (!mayGoOn()) return false

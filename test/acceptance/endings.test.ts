@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { startCli, until } from '../support/cli-process'
 import { createTestDatabase, type TestDatabase } from '../support/database'
+import { makeFifo } from '../support/make-fifo'
 
 jest.setTimeout(60_000)
 
@@ -90,7 +89,7 @@ describe('a command that is interrupted while it reads its list', () => {
 
   it.each(['SIGINT', 'SIGTERM'] as const)('leaves no copy of it behind: %s', async signal => {
     const fifo = join(directory, 'fifo')
-    await promisify(execFile)('mkfifo', [fifo])
+    await makeFifo(fifo)
     const cli = startCli(['submit', fifo], { KAFKA_BROKERS: '127.0.0.1:1', TMPDIR: directory })
     const writer = await open(fifo, 'w')
     try {

@@ -1,12 +1,11 @@
-import { execFile } from 'node:child_process'
 import { constants, lstat, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { type CliProcess, startCli, until } from '../support/cli-process'
-import { createTestDatabase } from '../support/database'
+import { createTestDatabase, type TestDatabase } from '../support/database'
 import { names } from '../support/deployment'
+import { makeFifo } from '../support/make-fifo'
 
 jest.setTimeout(180_000)
 
@@ -45,6 +44,12 @@ describe('move FILE', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
+  const environmentOn = (database: TestDatabase) => ({
+    ...credentials,
+    IOT_ENDPOINT: endpoint,
+    DATABASE_URL: database.url,
+    BATCH_MAX_WAIT_MS: '200',
+  })
   const truth = async (): Promise<unknown> => (await fetch(`${endpoint}/_simulator/truth`)).json()
   const resultsIn = async (path: string): Promise<Line[]> =>
     (await readFile(path, 'utf8'))
@@ -58,11 +63,8 @@ describe('move FILE', () => {
       const [file, out] = [join(directory, 'fleet.csv'), join(directory, 'results.ndjson')]
       await writeFile(file, csvOf(names('meter', 3_000)))
       const environment = {
-        ...credentials,
-        IOT_ENDPOINT: endpoint,
-        DATABASE_URL: database.url,
+        ...environmentOn(database),
         BATCH_MAX_DEVICES: '300',
-        BATCH_MAX_WAIT_MS: '200',
         LOG_LEVEL: 'debug',
       }
       const move = () => startCli(['move', file, '--out', out], environment)
@@ -114,11 +116,8 @@ describe('move FILE', () => {
       )
       await writeFile(file, [csvOf(names('meter', 3_000)), ...bad].join('\n'))
       const environment = {
-        ...credentials,
-        IOT_ENDPOINT: endpoint,
-        DATABASE_URL: database.url,
+        ...environmentOn(database),
         BATCH_MAX_DEVICES: '300',
-        BATCH_MAX_WAIT_MS: '200',
         LOG_LEVEL: 'debug',
       }
       const moments = ['"migrated"', '"lease-held"', '"batch-claimed"', '"job-created"', '"job-settled"']
@@ -157,12 +156,7 @@ describe('move FILE', () => {
   it('ends with 3 for what is held of its own list, not of another', async () => {
     const database = await createTestDatabase()
     try {
-      const environment = {
-        ...credentials,
-        IOT_ENDPOINT: endpoint,
-        DATABASE_URL: database.url,
-        BATCH_MAX_WAIT_MS: '200',
-      }
+      const environment = environmentOn(database)
       const move = (csv: string) => startCli(['move', '-'], environment, csv).ended
       expect(await move(csvOf(names('first', 5)))).toBe(0)
       const hold = startCli(['hold', '1'], environment)
@@ -247,14 +241,9 @@ describe('move FILE', () => {
     const [real, link, fifo] = [join(directory, 'real'), join(directory, 'link'), join(directory, 'fifo')]
     try {
       await symlink('real', link)
-      await promisify(execFile)('mkfifo', [fifo])
+      await makeFifo(fifo)
       const reader = readFile(fifo, 'utf8')
-      const environment = {
-        ...credentials,
-        IOT_ENDPOINT: endpoint,
-        DATABASE_URL: database.url,
-        BATCH_MAX_WAIT_MS: '200',
-      }
+      const environment = environmentOn(database)
       const move = async (out: string, csv = csvOf(names('meter', 3)), ...more: string[]) => {
         const cli = startCli(['move', '-', '--out', out, ...more], environment, csv)
         return { status: await cli.ended, stdout: cli.stdout, stderr: cli.stderr.join('\n') }
@@ -291,13 +280,9 @@ describe('move FILE', () => {
     const database = await createTestDatabase()
     const fifo = join(directory, 'fifo')
     try {
-      await promisify(execFile)('mkfifo', [fifo])
+      await makeFifo(fifo)
       const move = () =>
-        startCli(
-          ['move', '-', '--out', fifo],
-          { ...credentials, IOT_ENDPOINT: endpoint, DATABASE_URL: database.url, BATCH_MAX_WAIT_MS: '200' },
-          csvOf(names('meter', 3)),
-        )
+        startCli(['move', '-', '--out', fifo], environmentOn(database), csvOf(names('meter', 3)))
       const first = move()
       await first.line(line => line.includes('waiting until somebody reads'))
       first.kill('SIGTERM')
@@ -319,16 +304,11 @@ describe('move FILE', () => {
       ...[string, string, string],
     ]
     await writeFile(file, csvOf(names('meter', 1_000)))
-    await promisify(execFile)('mkfifo', [fifo])
+    await makeFifo(fifo)
     const reader = await open(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
     const writer = await open(fifo, 'w')
     try {
-      const environment = {
-        ...credentials,
-        IOT_ENDPOINT: endpoint,
-        DATABASE_URL: database.url,
-        BATCH_MAX_WAIT_MS: '200',
-      }
+      const environment = environmentOn(database)
       expect(await startCli(['move', file, '--out', out], environment).ended).toBe(0)
       const whole = await readFile(out, 'utf8')
       const cli = startCli(['move', file], environment, null, [], writer.fd)
@@ -444,7 +424,7 @@ describe('move FILE', () => {
       await simulator.ended
       const cli = startCli(
         ['move', '-', '--out', '/dev/null'],
-        { ...credentials, IOT_ENDPOINT: endpoint, DATABASE_URL: database.url, BATCH_MAX_WAIT_MS: '200' },
+        environmentOn(database),
         csvOf(names('meter', 2)),
       )
       await cli.line(line => line.includes(`the provider at ${endpoint} cannot be reached since 20`))
@@ -462,12 +442,7 @@ describe('move FILE', () => {
   it('tells one list from another in the same database', async () => {
     const database = await createTestDatabase()
     try {
-      const environment = {
-        ...credentials,
-        IOT_ENDPOINT: endpoint,
-        DATABASE_URL: database.url,
-        BATCH_MAX_WAIT_MS: '200',
-      }
+      const environment = environmentOn(database)
       const move = async (csv: string) => {
         const cli = startCli(['move', '-', '--out', '/dev/null'], environment, csv)
         expect(await cli.ended).toBe(0)

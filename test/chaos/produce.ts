@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { messageOf } from '../../src/domain/message-of'
 import { createRequestProducer } from '../../src/kafka/submit-producer'
 import { type FleetRecord, isSentTwice } from './fleet'
 
@@ -36,7 +37,7 @@ export const produce = async (records: Iterable<FleetRecord>, options: ProduceOp
         sent += chunk.length
         return
       } catch (error) {
-        say(`producer: ${error instanceof Error ? error.message : String(error)}; sending again`)
+        say(`producer: ${messageOf(error)}; sending again`)
         await pause(againAfterMs)
       }
     }

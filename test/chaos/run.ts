@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { messageOf } from '../../src/domain/message-of'
 import { createRandom, hash32 } from '../../src/simulator/random'
 import { createDisturber } from './disturb'
 import { fleetRecords } from './fleet'
@@ -105,7 +106,7 @@ const main = async (): Promise<number> => {
   try {
     options = readOptions(process.argv.slice(2))
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}\n`)
+    process.stderr.write(`${messageOf(error)}\n${usage}\n`)
     return 2
   }
   const logs = options.logs ?? (await mkdtemp(join(tmpdir(), 'device-move-chaos-')))

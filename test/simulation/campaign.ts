@@ -1,6 +1,7 @@
 /** Command line of the simulation: campaigns over seeds, one seed looked at, and the check that it finds defects. */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { messageOf } from '../../src/domain/message-of'
 import { type FaultKind, faultKinds } from './faults'
 import { describeHunt, hunt, huntAll } from './hunt'
 import { mutantOf, mutants } from './mutants'
@@ -131,7 +132,7 @@ export const main = (args: string[]): void => {
   run(args).then(
     code => process.exit(code),
     (error: unknown) => {
-      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+      process.stderr.write(`${messageOf(error)}\n`)
       process.exit(2)
     },
   )

@@ -1,5 +1,6 @@
 /** A publisher as a process of its own, to be killed and frozen: publishes what is in the outbox, and ends. */
 import { lastValueFrom, of } from 'rxjs'
+import { messageOf } from '../../src/domain/message-of'
 import { createOutcomeSink } from '../../src/kafka/outcome-sink'
 import { publish$ } from '../../src/pipeline'
 import { createOutbox } from '../../src/postgres/outbox'
@@ -38,7 +39,7 @@ const run = async ({
 run(JSON.parse(process.argv[2] ?? '{}') as PublisherOptions).then(
   () => process.exit(0),
   (error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`${messageOf(error)}\n`)
     process.exit(1)
   },
 )
