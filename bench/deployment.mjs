@@ -9,10 +9,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 const require = createRequire(import.meta.url)
-const { startEmbeddedPostgres } = require('../dist/embedded/postgres.js')
-const { startKafka } = require('../dist/embedded/kafka.js')
-const { createRequestProducer } = require('../dist/kafka/submit-producer.js')
-const { createPool } = require('../dist/postgres/pool.js')
+const { startEmbeddedPostgres } = require('../dist/tools/embedded/postgres.js')
+const { startKafka } = require('../dist/tools/embedded/kafka.js')
+const { createRequestProducer } = require('../dist/kafka/publisher/request-producer.js')
+const { createPool } = require('../dist/postgres/session/session.js')
 const { Kafka, logLevel } = require('kafkajs')
 
 const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url))

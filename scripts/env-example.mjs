@@ -2,5 +2,5 @@
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
-const { exampleEnvironment } = createRequire(import.meta.url)('../dist/config.js')
+const { exampleEnvironment } = createRequire(import.meta.url)('../dist/app/config.js')
 writeFileSync(new URL('../.env.example', import.meta.url), exampleEnvironment())

@@ -1,4 +1,6 @@
-import { type Config, type Environment, loadConfig, processEnvironment } from '../config'
+import { type Config, type Environment, loadConfig, processEnvironment, secretsOf } from '../app/config'
+import { createRedact } from '../domain/redact'
+import { createLogger, type Logger } from '../telemetry/logger'
 import { CommandError, exitCode } from './exit-code'
 
 /** The configuration, or the end of the command with all its problems at once. */
@@ -8,3 +10,10 @@ export const configured = (required: readonly (keyof Config)[], overrides: Envir
   const lines = loaded.problems.map(problem => `  ${problem}`)
   throw new CommandError(`The configuration is not usable:\n${lines.join('\n')}`, exitCode.usage)
 }
+
+/** Takes this process's secrets out of whatever it is about to say. */
+export const redact = createRedact(secretsOf(processEnvironment()))
+
+/** For commands whose progress people watch: errors only, unless LOG_LEVEL asks for something else. */
+export const quietLogger = ({ logLevel }: Config): Logger =>
+  createLogger(logLevel === 'info' ? 'error' : logLevel, redact)

@@ -1,4 +1,4 @@
-import { messageOf } from '../domain/message-of'
+import { messageOf } from '../domain/error-text'
 
 /** What a command's exit status says. */
 export const exitCode = {

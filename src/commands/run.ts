@@ -1,13 +1,10 @@
-import { startMain } from '../main'
+import { startMain } from '../app/main'
+import { providerVariables } from '../app/wiring'
 import { createLogger } from '../telemetry/logger'
-import { providerVariables } from '../wiring'
-import { configured } from './configured'
-import { knownDatabaseProblem } from './database-problem'
+import { configured, redact } from './configured'
 import { exitCode } from './exit-code'
-import { firstSignal } from './first-signal'
-import { listenProblem } from './listen-problem'
-import { redact } from './redact'
-import { stopWithin } from './stop-within'
+import { knownDatabaseProblem, listenProblem } from './problems'
+import { firstSignal, stopWithin } from './process-end'
 
 export const runCommand = async ({ migrate }: { readonly migrate: boolean }): Promise<number> => {
   const config = configured(['kafkaBrokers', 'databaseUrl', ...providerVariables])

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { processEnvironment } from '../config'
-import { optionFlags } from '../simulator/option-flags'
-import { parseSimulatorOptions } from '../simulator/options'
-import { createSimulator } from '../simulator/simulator'
+import { processEnvironment } from '../app/config'
+import { optionFlags, parseSimulatorOptions } from '../tools/simulator/options'
+import { createSimulator } from '../tools/simulator/simulator'
 import { CommandError, exitCode } from './exit-code'
-import { firstSignal } from './first-signal'
-import { listenProblem } from './listen-problem'
+import { listenProblem } from './problems'
+import { firstSignal } from './process-end'
 
 /** One flag an option of the simulator's table, so that the two cannot differ. */
 export const addSimulatorFlags = (command: Command): Command => {

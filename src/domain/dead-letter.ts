@@ -1,5 +1,5 @@
-import { outcomeKey } from './event'
 import type { Outcome } from './outcome'
+import { outcomeKey } from './result-event'
 
 /** A record of the dead-letter topic, ready to be written. */
 export interface DeadLetterRecord {

@@ -28,3 +28,26 @@ export const pollIntervalMs = ({ meanJobMs, oldestOpenAgeMs, slots }: PollPace):
   if (meanJobMs !== null) return clamp(shareOf(meanJobMs))
   return clamp(Math.min(shareOf(Math.max(FIRST_GUESS_MS, ageMs)), Math.max(FIRST_LOOK_MS, ageMs * AGE_SHARE)))
 }
+
+/** A mean that is followed while it is used. */
+export interface LearntMean {
+  /** null: nothing is known yet. */
+  meanMs(): number | null
+  learn(ms: number): void
+}
+
+/** Newer values count more, so that a change of pace is followed within about so many of them. */
+const memory = 10
+
+/** `known`: what was learnt before; null if nothing was. The first few values count in full. */
+export const createLearntMean = (known: number | null): LearntMean => {
+  let mean = known
+  let count = 0
+  return {
+    meanMs: () => mean,
+    learn: ms => {
+      count = Math.min(memory, count + 1)
+      mean = mean === null ? ms : mean + (ms - mean) / count
+    },
+  }
+}

@@ -1,3 +1,4 @@
+import type { BatchMove } from './job'
 import { type BackoffPolicy, retryDelayMs } from './retry-policy'
 
 /**
@@ -96,3 +97,42 @@ const patienceWith = (refusal: Refusal, { maxRefusals }: RefusalPolicy): number 
 
 const canHalve = (refusal: Refusal, policy: RefusalPolicy): boolean =>
   refusal.devices >= 2 && !refusal.concernsRoute && refusal.familyRefusals + 1 < policy.splitBudget
+
+export interface HalvedBatch {
+  readonly first: readonly BatchMove[]
+  /** From the first name that is not in `first` on. Its moves in `behind` are not part of its job. */
+  readonly second: readonly BatchMove[]
+  /** Later moves of devices that `first` sends: they wait for it, since a device is in one job at a time. */
+  readonly behind: ReadonlyMap<bigint, bigint>
+}
+
+/** Cuts a batch so that each side has half of its devices. Throws when there is only one. */
+export const halveBatch = (moves: readonly BatchMove[]): HalvedBatch => {
+  const names = [...new Set(moves.map(move => move.deviceName))]
+  const firstOfSecond = names[Math.ceil(names.length / 2)]
+  if (firstOfSecond === undefined) throw new Error('a batch of one device cannot be halved')
+  const cut = moves.findIndex(move => move.deviceName === firstOfSecond)
+  const first = moves.slice(0, cut)
+  const rest = moves.slice(cut)
+  const lastOf = new Map(first.map(move => [move.deviceName, move.seq]))
+  const behind = new Map<bigint, bigint>()
+  for (const { seq, deviceName } of rest) {
+    const before = lastOf.get(deviceName)
+    if (before !== undefined) behind.set(seq, before)
+  }
+  return { first, second: rest.filter(move => !behind.has(move.seq)), behind }
+}
+
+/**
+ * Codes that speak of what all moves of a route share: its product, instances, account or permissions (error codes
+ * of the provider's documentation, page 87387). Sending fewer devices cannot cure them.
+ */
+const routeCodes: readonly RegExp[] = [
+  /^iot\.prod\./i,
+  /^iot\.system\./i,
+  /^iot\.sre\./i,
+  /^iot\.common\.\w*deny$/i,
+]
+
+/** False for device codes and for codes in no table: there halving a batch may find the culprit. */
+export const concernsRoute = (code: string): boolean => routeCodes.some(pattern => pattern.test(code))

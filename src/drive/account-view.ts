@@ -17,11 +17,10 @@ import {
   take,
   tap,
 } from 'rxjs'
-import { createLearntMean } from '../domain/learnt-mean'
-import { pollIntervalMs } from '../domain/poll-interval'
+import { createLearntMean, pollIntervalMs } from '../domain/poll-interval'
 import { createSharedPoll } from '../operators/shared-poll'
-import type { JobSlots } from '../operators/slots'
-import type { ListedJob, ListPage } from '../ports'
+import type { SlotSemaphore } from '../operators/slot-semaphore'
+import type { ListedJob, ListPage } from '../ports/job-api'
 import { type ProviderCalls, transientThrown } from './provider-calls'
 
 /** Pages of 200 looked through for jobs of ours that the first page does not show. */
@@ -59,7 +58,7 @@ export interface AccountView {
 
 export interface AccountViewDeps {
   readonly calls: ProviderCalls
-  readonly slots: JobSlots
+  readonly slots: SlotSemaphore
   readonly capacity: number
   /** Mean of earlier jobs; null if there are none. */
   readonly meanJobMs: number | null

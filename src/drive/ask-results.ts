@@ -2,7 +2,8 @@
 import { asyncScheduler, concatMap, defer, map, type Observable, of } from 'rxjs'
 import type { ResultsAnswer } from '../domain/ask-again'
 import { deviceNamesOf, type Job } from '../domain/job'
-import type { CallFailure, DriveJournal, FetchedResults, ResultFile, ResultRow } from '../ports'
+import type { CallFailure, FetchedResults, ResultRow } from '../ports/job-api'
+import type { DriveJournal, ResultFile } from '../ports/journal'
 import type { ProviderCalls } from './provider-calls'
 
 /** A link is documented to be valid for 10 minutes; so old it is not tried any more. */

@@ -7,7 +7,7 @@ import {
   timer,
 } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
-import { LeaseLostError } from '../ports'
+import { LeaseLostError } from '../ports/errors'
 
 /** One thing that goes wrong stops only itself: what it had in hand rests, and is taken up again as unfinished. */
 export type Containment = <T>() => MonoTypeOperatorFunction<T>

@@ -13,6 +13,7 @@ import {
   mergeMap,
   type Observable,
   of,
+  ReplaySubject,
   repeat,
   take,
   takeUntil,
@@ -23,9 +24,40 @@ import type { Observe } from '../domain/flow-event'
 import type { Job } from '../domain/job'
 import { type Fate, fatesOf, type LookUp, openJobOf, type Whereabouts } from '../domain/look-up'
 import { type BackoffPolicy, retryDelayMs } from '../domain/retry-policy'
-import type { CallFailure, CallResult, DriveJournal } from '../ports'
-import { createPatience, type Patience } from './look-up-patience'
+import type { CallFailure, CallResult } from '../ports/job-api'
+import type { DriveJournal } from '../ports/journal'
 import type { ProviderCalls } from './provider-calls'
+
+/** After so many answers in a row that no table knows nobody expects a better one. */
+const maxUseless = 3
+/** Refusals of the account pass, if a minute apart; but perhaps it may not look up at all. */
+const maxRefusals = 8
+
+export interface Patience {
+  weigh(result: CallResult<unknown>): void
+  isLost(): boolean
+  /** Emits (and replays) once when it is lost. */
+  readonly lost$: Observable<void>
+}
+
+/** Whether it makes sense to look up further devices of a job. */
+export const createPatience = (): Patience => {
+  const lost$ = new ReplaySubject<void>(1)
+  let [useless, refusals, isLost] = [0, 0, false]
+  return {
+    weigh: result => {
+      if (result.ok) [useless, refusals] = [0, 0]
+      else if (result.kind === 'account-refused') refusals += 1
+      else if (result.kind === 'unknown' || result.kind === 'slots-full') useless += 1
+      else if (result.kind === 'batch-refused') useless = 0
+      if (isLost || (useless < maxUseless && refusals < maxRefusals)) return
+      isLost = true
+      lost$.next()
+    },
+    isLost: () => isLost,
+    lost$,
+  }
+}
 
 /** Under way at once: the quota sets the pace, and a few hide the time an answer takes. */
 const atOnce = 4

@@ -4,22 +4,20 @@
  */
 import { asyncScheduler, concatMap, defer, type Observable, of, Subject, takeUntil, tap } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
-import type { Job } from '../domain/job'
-import { deviceNamesOf } from '../domain/job'
+import { deviceNamesOf, type Job } from '../domain/job'
 import type { Whereabouts } from '../domain/look-up'
 import type { RateLimiter } from '../operators/rate-limit'
-import {
-  type CallResult,
-  type FailureKind,
-  type FetchedResults,
-  type JobApi,
-  LeaseLostError,
-  type ListedJob,
-  type ListPage,
-  type ListQuery,
-  type Operation,
-  TransientError,
-} from '../ports'
+import { LeaseLostError, TransientError } from '../ports/errors'
+import type {
+  CallResult,
+  FailureKind,
+  FetchedResults,
+  JobApi,
+  ListedJob,
+  ListPage,
+  ListQuery,
+  Operation,
+} from '../ports/job-api'
 
 /** The provider asks for less: everyone waits so long. */
 const throttlePauseMs = 1_000

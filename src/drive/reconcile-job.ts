@@ -3,21 +3,108 @@ import {
   asyncScheduler,
   concatMap,
   defer,
+  EMPTY,
+  expand,
   filter,
+  from,
   type MonoTypeOperatorFunction,
   map,
   type Observable,
   of,
+  reduce,
   repeat,
   take,
   timer,
+  toArray,
 } from 'rxjs'
+import type { ResultsAnswer } from '../domain/ask-again'
 import { deviceNamesOf, type Job } from '../domain/job'
-import { findCandidates, type Reconciliation, undecidable } from '../domain/reconcile'
-import type { DriveJournal, ListedJob } from '../ports'
-import { createListProduct, type Listing } from './list-product'
-import type { ProviderCalls } from './provider-calls'
-import { createTellApart } from './tell-apart'
+import {
+  type CandidateFile,
+  decideByFiles,
+  findCandidates,
+  type Reconciliation,
+  undecidable,
+} from '../domain/reconcile'
+import type { CallResult, ListedJob, ListPage } from '../ports/job-api'
+import type { DriveJournal } from '../ports/journal'
+import { createAskResults } from './ask-results'
+import { type ProviderCalls, transientThrown } from './provider-calls'
+
+// Every job of one product, as far as List can be believed.
+
+/** Of 200 jobs. No product has so many jobs: such a List does not come to an end. */
+const maxPages = 500
+
+export type Listing =
+  | { readonly kind: 'jobs'; readonly jobs: readonly ListedJob[] }
+  /** For good, as far as anybody can tell. */
+  | { readonly kind: 'refused' }
+  /** It leads back to a page that was read already, or goes on and on: what it does not show proves nothing. */
+  | { readonly kind: 'endless' }
+
+const endless = 'endless'
+type Found = CallResult<ListPage> | typeof endless
+
+const nothing: Listing = { kind: 'jobs', jobs: [] }
+
+const added = (all: Listing, found: Found): Listing => {
+  if (all.kind !== 'jobs') return all
+  if (found === endless) return { kind: 'endless' }
+  return found.ok ? { kind: 'jobs', jobs: [...all.jobs, ...found.value.jobs] } : { kind: 'refused' }
+}
+
+/** `again` repeats what failed with `TransientError`, after a pause. */
+export const createListProduct =
+  (calls: Pick<ProviderCalls, 'list'>, again: <T>() => MonoTypeOperatorFunction<T>) =>
+  (productKey: string): Observable<Listing> =>
+    defer(() => {
+      const followed = new Set<string>()
+      const page = (nextToken?: string): Observable<Found> =>
+        calls
+          .list({ productKey, ...(nextToken === undefined ? {} : { nextToken }) })
+          .pipe(concatMap(transientThrown), again())
+      const after = (found: Found): Observable<Found> => {
+        if (found === endless || !found.ok || found.value.nextToken === null) return EMPTY
+        const { nextToken } = found.value
+        if (followed.has(nextToken) || followed.size + 1 === maxPages) return of(endless)
+        followed.add(nextToken)
+        return page(nextToken)
+      }
+      return page().pipe(expand(after), reduce(added, nothing))
+    })
+
+// Which of several listed jobs is ours: once they have ended, their result files name the devices.
+
+export interface TellApartDeps {
+  readonly journal: Pick<DriveJournal, 'spent'>
+  readonly calls: Pick<ProviderCalls, 'detail' | 'fetchResults'>
+}
+
+const tells: Readonly<Record<ResultsAnswer, CandidateFile['tells']>> = {
+  rows: 'ours',
+  strangers: 'strangers',
+  unavailable: 'not-yet',
+  none: 'untold',
+  empty: 'untold',
+  refused: 'untold',
+  unreadable: 'untold',
+}
+
+/** `candidates` have ended. Emits once; null: ask again. */
+export const createTellApart =
+  ({ journal, calls }: TellApartDeps) =>
+  (job: Job, candidates: readonly ListedJob[]): Observable<Reconciliation | null> =>
+    from(candidates).pipe(
+      concatMap(({ providerJobId }) =>
+        createAskResults(calls, journal, job, providerJobId).pipe(
+          take(1),
+          map(({ answer }): CandidateFile => ({ providerJobId, tells: tells[answer] })),
+        ),
+      ),
+      toArray(),
+      map(decideByFiles),
+    )
 
 /** Between two looks: at several jobs that could be it, or at a List that did not come to an end. */
 const lookEveryMs = 30_000

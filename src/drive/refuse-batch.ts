@@ -2,11 +2,11 @@
 import { concat, concatMap, ignoreElements, type Observable, of, tap } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
 import { deviceNamesOf, type Job } from '../domain/job'
-import { decideOnRefusal, type RefusalKind, type RefusalPolicy } from '../domain/refusal'
-import { concernsRoute } from '../domain/route-codes'
+import { concernsRoute, decideOnRefusal, type RefusalKind, type RefusalPolicy } from '../domain/refusal'
 import { refusedVerdicts } from '../domain/settlement'
-import type { JobSlots, Slot } from '../operators/slots'
-import type { CallFailure, DriveJournal } from '../ports'
+import type { Slot, SlotSemaphore } from '../operators/slot-semaphore'
+import type { CallFailure } from '../ports/job-api'
+import type { DriveJournal } from '../ports/journal'
 import type { AccountView } from './account-view'
 import { createHoldJob } from './hold-job'
 
@@ -19,7 +19,7 @@ export interface PutOffJob {
 
 export interface RefuseBatchDeps {
   readonly journal: DriveJournal
-  readonly slots: JobSlots
+  readonly slots: SlotSemaphore
   readonly view: AccountView
   readonly observe: Observe
   readonly random: () => number

@@ -21,11 +21,11 @@ import {
   tap,
 } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
-import { deviceNamesOf, type Job, type JobStatus } from '../domain/job'
-import { clashReason } from '../domain/job-steps'
+import { clashReason, deviceNamesOf, type Job, type JobStatus } from '../domain/job'
 import type { RefusalPolicy } from '../domain/refusal'
-import type { JobSlots, Slot } from '../operators/slots'
-import type { CallFailure, DriveJournal } from '../ports'
+import type { Slot, SlotSemaphore } from '../operators/slot-semaphore'
+import type { CallFailure } from '../ports/job-api'
+import type { DriveJournal } from '../ports/journal'
 import type { AccountView } from './account-view'
 import { createAwaitEnd, type EndedJob } from './await-end'
 import type { Containment } from './containment'
@@ -35,12 +35,12 @@ import { createReconciliation } from './reconcile-job'
 import { createRefuseBatch, type PutOffJob } from './refuse-batch'
 
 /** What a slot hands on. Nothing: the batch may be claimed again at once. */
-export type JobStep = EndedJob | PutOffJob
+export type SlotResult = EndedJob | PutOffJob
 
 export interface RunJobDeps {
   readonly journal: DriveJournal
   readonly calls: ProviderCalls
-  readonly slots: JobSlots
+  readonly slots: SlotSemaphore
   readonly view: AccountView
   readonly contained: Containment
   readonly observe: Observe
@@ -60,7 +60,7 @@ const doubtOf = ({ lastError }: Job): string =>
 
 const mayBeOpen: ReadonlySet<JobStatus> = new Set(['creating', 'unknown', 'running'])
 
-export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobStep>) => {
+export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotResult>) => {
   const { journal, slots, view, calls, contained, observe, createSettleMs, stop$ } = deps
   const reconcile = createReconciliation(deps)
   const refuse = createRefuseBatch(deps)
@@ -88,11 +88,15 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
    * A create that may have run, stored as unanswered: its job is adopted, or proved absent and then dealt with by
    * `absent`, or held. `doubt`: why nobody knows, for people.
    */
-  const settleUnknown = (job: Job, doubt: string, absent: () => Observable<JobStep>): Observable<JobStep> =>
+  const settleUnknown = (
+    job: Job,
+    doubt: string,
+    absent: () => Observable<SlotResult>,
+  ): Observable<SlotResult> =>
     // What has been found out is stored also while stopping; only the looking ends.
     reconcile(job, asyncScheduler.now() + createSettleMs).pipe(
       takeUntil(stop$),
-      concatMap((found): Observable<JobStep> => {
+      concatMap((found): Observable<SlotResult> => {
         switch (found.kind) {
           case 'found':
             observe({ kind: 'create-reconciled', jobId: job.jobId, as: 'adopted' })
@@ -116,7 +120,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
   const sentAgain = (job: Job) => (): Observable<never> =>
     journal.notCreated(job.jobId, 'no job of it is listed', false).pipe(concatMap(() => EMPTY))
 
-  const notAnswered = (job: Job, slot: Slot, failure: CallFailure): Observable<JobStep> => {
+  const notAnswered = (job: Job, slot: Slot, failure: CallFailure): Observable<SlotResult> => {
     const why = `${failure.code}: ${failure.message}`
     observe({ kind: 'create-unanswered', jobId: job.jobId, why: failure.code })
     const unanswered = journal.unanswered(job.jobId, why)
@@ -142,7 +146,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
   const withdrawn = ({ jobId }: Job): Observable<never> =>
     journal.notCreated(jobId, 'not sent, since others may have taken its slot', false).pipe(ignoreElements())
 
-  const create = (job: Job, slot: Slot): Observable<JobStep> =>
+  const create = (job: Job, slot: Slot): Observable<SlotResult> =>
     defer(() => {
       // As stored with the intent: its instant is what tells the job from older ones in the list.
       let intended = job
@@ -162,7 +166,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
         // Stopped while it waits for the quota: it is not sent any more.
         takeUntil(stop$.pipe(filter(() => !isLeaving))),
         concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
-        concatMap((result): Observable<JobStep> => {
+        concatMap((result): Observable<SlotResult> => {
           if (result.ok) {
             const { providerJobId } = result.value
             return created(intended, providerJobId, journal.created(job.jobId, providerJobId))
@@ -182,7 +186,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
     return slot
   }
   /** Releases the slot in the end, or keeps it until the batch is taken up again. */
-  const holding = (job: Job, slot: Slot, work: Observable<JobStep>): Observable<JobStep> =>
+  const holding = (job: Job, slot: Slot, work: Observable<SlotResult>): Observable<SlotResult> =>
     work.pipe(
       tap({ error: () => kept.set(job.jobId, slot) }),
       contained(),
@@ -194,14 +198,14 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<JobSte
   /** Looks on while it waits: other people's jobs may hold every slot, and nobody else would see them end. */
   const enter = defer(() => merge(slots.enter(), view.looks$.pipe(ignoreElements())).pipe(take(1)))
 
-  const start = (job: Job): Observable<JobStep> =>
+  const start = (job: Job): Observable<SlotResult> =>
     view.fresh().pipe(
       concatMap(() => enter),
       takeUntil(stop$),
       concatMap(slot => holding(job, slot, create(job, slot))),
     )
 
-  const resume = (job: Job, work: (slot: Slot) => Observable<JobStep>): Observable<JobStep> =>
+  const resume = (job: Job, work: (slot: Slot) => Observable<SlotResult>): Observable<SlotResult> =>
     defer(() => {
       const slot = takeKept(job) ?? slots.adopt()
       observe({ kind: 'job-resumed', jobId: job.jobId, status: job.status })

@@ -1,7 +1,86 @@
-import { type CsvColumns, csvColumns } from './csv-header'
-import { csvCells, csvRequest } from './csv-row'
-import type { KnownFile } from './known-file'
+import { parse } from 'csv-parse/sync'
+import type { KnownFile } from './file-format'
 import { type Line, readLines } from './read-lines'
+
+const fieldNames = [
+  'requestId',
+  'deviceName',
+  'deviceNames',
+  'productKey',
+  'sourceInstanceId',
+  'targetInstanceId',
+  'targetInstanceIds',
+  'strategy',
+  'targetUid',
+  'targetAliyunId',
+  'priority',
+  'requestedAt',
+] as const
+
+export type CsvField = (typeof fieldNames)[number]
+
+/** The field of each column; null for a column nobody knows. */
+export type CsvColumns = readonly (CsvField | null)[]
+
+/** Of each group at least one column is needed. */
+const required: readonly (readonly CsvField[])[] = [
+  ['deviceName', 'deviceNames'],
+  ['productKey'],
+  ['sourceInstanceId'],
+  ['targetInstanceId', 'targetInstanceIds'],
+]
+
+const isField = (name: string): name is CsvField => fieldNames.some(field => field === name)
+
+/** Columns of a header row. Throws one error that names everything missing or given twice. */
+export const csvColumns = (header: readonly string[], name: string): CsvColumns => {
+  const columns = header.map(cell => cell.trim()).map(name => (isField(name) ? name : null))
+  const problems = required
+    .filter(group => !group.some(field => columns.includes(field)))
+    .map(group => `no column ${group.join(' or ')}`)
+  const repeated = columns.filter((field, index) => field !== null && columns.indexOf(field) !== index)
+  problems.push(...[...new Set(repeated)].map(field => `column ${field} more than once`))
+  if (problems.length === 0) return columns
+  const hint = header.length === 1 ? '; cells are separated by commas' : ''
+  throw new Error(`${name}: the header row has ${problems.join(', ')}${hint}`)
+}
+
+/** Cells of one row; why not, for a row that is not CSV. */
+export type CsvCells = { readonly cells: readonly string[] } | { readonly problem: string }
+
+/**
+ * Cells of one line. A row is a line: so a quote left open spoils its own row only, and not the rest of the file.
+ */
+export const csvCells = (line: string): CsvCells => {
+  if (!line.includes('"')) return { cells: line.split(',') }
+  try {
+    const rows: string[][] = parse(line, { relax_column_count: true })
+    return { cells: rows[0] ?? [] }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const open = code === 'CSV_QUOTE_NOT_CLOSED'
+    return { problem: open ? 'a quote is not closed on its line' : 'a quote stands inside a cell' }
+  }
+}
+
+const cellValue = (field: string, cell: string): unknown => {
+  if (field === 'targetInstanceIds' || field === 'deviceNames') return cell.split('|')
+  if (field === 'strategy' && /^\d{1,9}$/.test(cell)) return Number(cell)
+  return cell
+}
+
+/** A row as the request it asks for, nothing checked: an empty cell is a field that is not there. */
+export const csvRequest = (
+  columns: CsvColumns,
+  cells: readonly string[],
+): Readonly<Record<string, unknown>> => {
+  const request: Record<string, unknown> = {}
+  columns.forEach((field, index) => {
+    const cell = cells[index] ?? ''
+    if (field !== null && cell !== '') request[field] = cellValue(field, cell)
+  })
+  return request
+}
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 

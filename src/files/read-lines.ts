@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import type { KnownFile } from './known-file'
+import type { KnownFile } from './file-format'
 
 /** A line without its line break (LF or CRLF). */
 export interface Line {
@@ -62,5 +62,15 @@ export async function* readLines(file: KnownFile): AsyncGenerator<readonly Line[
     throw new Error(
       `${file.name} was changed while it was read: ${file.bytes} bytes at the start, now ${bytesRead}`,
     )
+  }
+}
+
+const isBlank = (bytes: Buffer): boolean =>
+  bytes.every(byte => byte === 0x20 || byte === 0x09 || byte === 0x0d)
+
+/** The records of an NDJSON file: every line that is not blank, as it is. */
+export async function* readNdjson(file: KnownFile): AsyncGenerator<readonly Line[]> {
+  for await (const lines of readLines(file)) {
+    yield lines.filter(line => !isBlank(line.bytes))
   }
 }

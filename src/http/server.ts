@@ -1,8 +1,44 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { answer, answerJson } from './answer'
-import { createHostHeaderCheck } from './host-header'
 import type { Mutations } from './mutations'
+
+export const answer = (
+  response: ServerResponse,
+  status: number,
+  contentType: string,
+  body: string,
+  headers: OutgoingHttpHeaders = {},
+): void => {
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...headers,
+  })
+  response.end(body)
+}
+
+export const answerJson = (
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+  headers: OutgoingHttpHeaders = {},
+): void => answer(response, status, 'application/json; charset=utf-8', `${JSON.stringify(value)}\n`, headers)
+
+const loopbackName = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i
+const loopbackAddress = /^(127\.|::1$|::ffff:127\.)/
+
+/**
+ * Says whether a request's Host header is one that is meant here. On this machine's own address only its own names are:
+ * a web page whose name was made to stand for 127.0.0.1 sends that name, and is not to read what the browser's user
+ * may. A request without the header comes from no browser. On other addresses every name may be right.
+ * @param address the one listened on, as the socket has it
+ */
+export const createHostHeaderCheck =
+  (address: string) =>
+  (host: string | undefined): boolean =>
+    host === undefined || !loopbackAddress.test(address) || loopbackName.test(host)
 
 /** Able to work, or why not. */
 export interface HttpReadiness {

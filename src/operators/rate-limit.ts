@@ -1,6 +1,5 @@
 import { finalize, mergeMap, type Observable, tap, timer } from 'rxjs'
-import { createPump } from './pump'
-import { createWaitingLine, type WaitingLine } from './waiting-line'
+import { createPump, createWaitQueue, type WaitQueue } from './wait-queue'
 
 export interface RateLimiterOptions<Op extends string> {
   /** Calls of all operations together in any window; 0: no such cap. */
@@ -82,7 +81,7 @@ export const createRateLimiter = <Op extends string>(options: RateLimiterOptions
   const pump = createPump(() =>
     priority.some(op => lines[op].admitFirst(() => (mayStart(op) ? take(op) : null))),
   )
-  const lines: Record<Op, WaitingLine<Token>> = byOperation(() => createWaitingLine<Token>(pump))
+  const lines: Record<Op, WaitQueue<Token>> = byOperation(() => createWaitQueue<Token>(pump))
 
   const take = (op: Op): Token => {
     let ended = false

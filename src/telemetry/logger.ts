@@ -1,4 +1,6 @@
-import pino, { type Logger } from 'pino'
+import type { Logger } from 'pino'
+import pino from 'pino'
+import type { FlowEvent, Observe } from '../domain/flow-event'
 import type { Redact } from '../domain/redact'
 
 export type { Logger }
@@ -24,3 +26,52 @@ export const createLogger = (level: string, redact: Redact): Logger =>
     },
     pino.destination({ dest: 2, sync: true }),
   )
+
+type Level = 'debug' | 'info' | 'warn' | 'error'
+
+/** One line of the table an event: how loud it is. What people must act on is `error`. */
+const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
+  appended: 'debug',
+  'lease-held': 'info',
+  'standing-by': 'info',
+  'batch-claimed': 'debug',
+  'job-resumed': 'info',
+  'call-ended': 'debug',
+  'provider-unreachable': 'warn',
+  'provider-throttles': 'warn',
+  'provider-answers': 'info',
+  'create-refused': 'warn',
+  'create-unanswered': 'warn',
+  'create-reconciled': 'info',
+  'job-disowned': 'warn',
+  'job-created': 'info',
+  'job-denied': 'warn',
+  'job-known-again': 'info',
+  'job-ended': 'debug',
+  'result-file-problem': 'warn',
+  'devices-looked-up': 'info',
+  'job-settled': 'info',
+  'job-held': 'error',
+  'account-refused': 'error',
+  published: 'debug',
+  retrying: 'warn',
+  recovered: 'info',
+  'database-restored': 'error',
+  'restore-accepted': 'info',
+  defect: 'error',
+}
+
+const printable = (value: unknown): unknown => (typeof value === 'bigint' ? value.toString() : value)
+
+/** Each flow event as one log line: its kind is the text, its fields are the fields. */
+export const logEvents =
+  (logger: Logger): Observe =>
+  event => {
+    const { kind, ...fields } = event
+    // One line a problem, not one a try.
+    const level = event.kind === 'retrying' && !event.isNews ? 'debug' : levels[kind]
+    const entry = Object.fromEntries(
+      Object.entries(fields).map(([name, value]) => [name === 'error' ? 'err' : name, printable(value)]),
+    )
+    logger[level](entry, kind)
+  }

@@ -1,4 +1,4 @@
-import { createPool, type Pool } from '../../src/postgres/pool'
+import { createPool, type Pool } from '../../src/postgres/session/session'
 import { type CliProcess, until } from '../support/cli-process'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { sessionsWaiting, whileLocked } from '../support/journal-locks'

@@ -1,4 +1,4 @@
-import { createRandom, happens, hash32 } from '../../src/simulator/random'
+import { createRandom, happens, hash32 } from '../../src/tools/simulator/random'
 
 /** One device of one request, as it was asked for. */
 export interface Asked {

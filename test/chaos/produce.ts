@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { messageOf } from '../../src/domain/message-of'
-import { createRequestProducer } from '../../src/kafka/submit-producer'
+import { messageOf } from '../../src/domain/error-text'
+import { createRequestProducer } from '../../src/kafka/publisher/request-producer'
 import { type FleetRecord, isSentTwice } from './fleet'
 
 export interface ProduceOptions {

@@ -1,4 +1,4 @@
-import type { Random } from '../../src/simulator/random'
+import type { Random } from '../../src/tools/simulator/random'
 
 export type LinkName = 'kafka' | 'postgres' | 'simulator'
 

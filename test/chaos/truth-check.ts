@@ -1,4 +1,4 @@
-import type { DeviceRecord } from '../../src/simulator/device-truth'
+import type { DeviceRecord } from '../../src/tools/simulator/device-truth'
 import type { ResultsCheck } from './results-check'
 
 export interface TruthSummary {

@@ -1,6 +1,6 @@
 import { defer, first, firstValueFrom, map, type Observable, repeat, timer } from 'rxjs'
 import type { RouteFields } from '../../src/domain/route'
-import type { CallResult, JobApi, ListedJob, Operation } from '../../src/ports'
+import type { CallResult, JobApi, ListedJob, Operation } from '../../src/ports/job-api'
 
 export type ApiFault = 'throttle' | 'lose-answer' | 'lose-request' | 'batch' | 'account' | 'new-code'
 export type FetchFault = 'expired' | 'unreachable' | 'unreadable'

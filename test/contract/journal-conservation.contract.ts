@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { firstValueFrom } from 'rxjs'
 import type { Job } from '../../src/domain/job'
 import type { Outcome, Verdict } from '../../src/domain/outcome'
-import type { DriveJournal } from '../../src/ports'
+import type { DriveJournal } from '../../src/ports/journal'
 import type { JournalHarness, JournalUnderTest } from '../support/journal-harness'
 import { chunkOf, routeTo } from '../support/journal-requests'
 

@@ -1,7 +1,7 @@
 import { firstValueFrom } from 'rxjs'
 import type { Job } from '../../src/domain/job'
 import type { LookUp } from '../../src/domain/look-up'
-import { LeaseLostError } from '../../src/ports'
+import { LeaseLostError } from '../../src/ports/errors'
 import type { JournalUnderTest } from '../support/journal-harness'
 import { all, createJourney, retried, verdicts } from '../support/journal-journey'
 

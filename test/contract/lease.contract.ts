@@ -1,5 +1,5 @@
 import { filter, firstValueFrom, ReplaySubject, type Subscription } from 'rxjs'
-import type { Lease, LeaseState } from '../../src/ports'
+import type { Lease, LeaseState } from '../../src/ports/lease'
 
 export interface LeaseHarness {
   /** A replica that wants the lease of this harness. */

@@ -1,5 +1,5 @@
 import { defer } from 'rxjs'
-import { createLease } from '../../src/postgres/lease'
+import { createLease } from '../../src/postgres/lease/postgres-lease'
 import { createSimulatedLease, type LeaseRow } from '../simulation/ports/simulated-lease'
 import { createFakeLease, createFakeLeaseTable } from '../support/fake-lease'
 import { createJournalDatabase } from '../support/journal-database'

@@ -1,6 +1,6 @@
 import Iot, * as sdk from '@alicloud/iot20180120'
 import { Config } from '@alicloud/openapi-client'
-import { createSimulator, type Simulator } from '../../src/simulator/simulator'
+import { createSimulator, type Simulator } from '../../src/tools/simulator/simulator'
 
 const names = Array.from({ length: 30 }, (_, i) => `meter@${i}:a.b_c-`)
 const keys = { accessKeyId: 'simulator', accessKeySecret: 'simulator-secret' }

@@ -1,5 +1,6 @@
 import { firstValueFrom, lastValueFrom, type Subscription } from 'rxjs'
-import { type OutcomeSink, type SinkSession, TransientError } from '../../src/ports'
+import { TransientError } from '../../src/ports/errors'
+import type { OutcomeSink, SinkSession } from '../../src/ports/outcome-sink'
 import { sampleChunk } from '../support/sample-outcome'
 
 export interface OutcomeSinkHarness {

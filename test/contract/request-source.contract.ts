@@ -1,5 +1,5 @@
 import { firstValueFrom, of, tap } from 'rxjs'
-import type { RequestSource, SourceChunk } from '../../src/ports'
+import type { RequestSource, SourceChunk } from '../../src/ports/request-source'
 import { healthOf, readSource, type SourceReader, textsOf } from '../support/source-reader'
 
 export interface ContractRecord {

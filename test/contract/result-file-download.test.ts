@@ -1,8 +1,8 @@
 import type { RequestListener } from 'node:http'
 import { createGzip, gzipSync } from 'node:zlib'
 import { firstValueFrom, toArray } from 'rxjs'
-import { createHostCheck } from '../../src/iot/allowed-host'
-import { type FetchFileOptions, fetchResultFile } from '../../src/iot/fetch-result-file'
+import { createHostCheck } from '../../src/iot/results/allowed-host'
+import { type FetchFileOptions, fetchResultFile } from '../../src/iot/results/fetch-result-file'
 import { type RawServer, startRawServer } from '../support/raw-server'
 
 const check = createHostCheck(['127.0.0.1'])

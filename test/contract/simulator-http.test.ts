@@ -2,10 +2,10 @@ import { gzipSync } from 'node:zlib'
 import Iot, * as sdk from '@alicloud/iot20180120'
 import OpenApi, { Config, OpenApiRequest, Params } from '@alicloud/openapi-client'
 import { RuntimeOptions } from '@alicloud/tea-util'
-import type { Audit } from '../../src/simulator/audit'
-import type { Fault } from '../../src/simulator/faults'
-import type { SimulatorOptions } from '../../src/simulator/options'
-import { createSimulator, type Simulator } from '../../src/simulator/simulator'
+import type { Audit } from '../../src/tools/simulator/audit'
+import type { Fault } from '../../src/tools/simulator/faults'
+import type { SimulatorOptions } from '../../src/tools/simulator/options'
+import { createSimulator, type Simulator } from '../../src/tools/simulator/simulator'
 
 /** What a caller sees beside the operations: files, broken connections, and the endpoints for benches. */
 describe('the simulator over HTTP', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { firstValueFrom, toArray } from 'rxjs'
-import type { CallResult, JobApi } from '../../src/ports'
+import type { CallResult, JobApi } from '../../src/ports/job-api'
 import { anyAnswer, type ProviderAnswer } from '../support/fuzz/any-answer'
 import { check } from '../support/fuzz/check'
 import { fuzz } from '../support/fuzz/run-cases'

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Client } from 'pg'
-import { variables } from '../../src/config-table'
-import { migrate } from '../../src/postgres/migrate'
+import { variables } from '../../src/app/config-table'
+import { migrate } from '../../src/postgres/session/migrations'
 import { createTestDatabase } from '../support/database'
 
 const root = join(__dirname, '../..')

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
-import { startEmbeddedPostgres } from '../../src/embedded/postgres'
+import { startEmbeddedPostgres } from '../../src/tools/embedded/postgres'
 import { createTestDatabase } from '../support/database'
 import {
   createTopics,

@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findJava } from '../../src/embedded/find-java'
+import { findJava } from '../../src/tools/embedded/kafka-jars'
 
 describe('finding Java', () => {
   let place: string

@@ -1,6 +1,6 @@
 import { CompressionCodecs, CompressionTypes, Partitioners } from 'kafkajs'
-import { createKafka } from '../../src/kafka/client'
-import { registerCodecs } from '../../src/kafka/codecs'
+import { createKafka } from '../../src/kafka/kafka-client'
+import { registerCodecs } from '../../src/kafka/kafkajs-patches/codecs'
 import { fromJavaClient } from '../support/compressed-fixtures'
 import { createTopics, deleteTopics, describeKafka, uniqueTopic } from '../support/kafka'
 import { testKafkaOptions, testSource } from '../support/kafka-source'

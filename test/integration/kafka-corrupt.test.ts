@@ -1,5 +1,5 @@
-import type { KafkaOptions } from '../../src/kafka/client'
-import { createRequestSource } from '../../src/kafka/request-source'
+import { createRequestSource } from '../../src/kafka/consumer/kafka-request-source'
+import type { KafkaOptions } from '../../src/kafka/kafka-client'
 import { createTopics, describeKafka, produceRecords, uniqueTopic } from '../support/kafka'
 import { type RestartableKafka, startRestartableKafka } from '../support/restartable-kafka'
 import { healthOf, readSource, textsOf } from '../support/source-reader'

@@ -1,4 +1,4 @@
-import { createRequestProducer } from '../../src/kafka/submit-producer'
+import { createRequestProducer } from '../../src/kafka/publisher/request-producer'
 import { createTopics, deleteTopics, describeKafka, testBrokers, uniqueTopic } from '../support/kafka'
 import { testKafkaOptions } from '../support/kafka-source'
 import { readTopic } from '../support/read-topic'

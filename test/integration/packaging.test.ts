@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { exampleEnvironment } from '../../src/config'
-import { variables } from '../../src/config-table'
+import { exampleEnvironment } from '../../src/app/config'
+import { variables } from '../../src/app/config-table'
 
 const root = join(__dirname, '../..')
 const read = (name: string): string => readFileSync(join(root, name), 'utf8')

@@ -33,7 +33,7 @@ describe('what is left when a process that runs servers ends', () => {
     place = await mkdtemp(join(tmpdir(), 'parent watch '))
     watched = join(place, 'watched directory')
     await mkdir(join(watched, 'data'), { recursive: true })
-    const { code } = await transformFile(join(__dirname, '../../src/embedded/parent-watch.ts'), {
+    const { code } = await transformFile(join(__dirname, '../../src/tools/embedded/parent-watch.ts'), {
       swcrc: false,
       jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
       module: { type: 'commonjs' },

@@ -1,5 +1,5 @@
 import { firstValueFrom } from 'rxjs'
-import { countStuck } from '../../src/postgres/stuck-moves'
+import { countStuck } from '../../src/postgres/status/run-summary'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { harnessOn } from '../support/journal-harness'
 import { all, createJourney } from '../support/journal-journey'

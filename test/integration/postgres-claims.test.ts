@@ -1,6 +1,6 @@
 import { firstValueFrom } from 'rxjs'
 import type { Job } from '../../src/domain/job'
-import { LeaseLostError } from '../../src/ports'
+import { LeaseLostError } from '../../src/ports/errors'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { harnessOn } from '../support/journal-harness'
 import { all, createJourney, verdicts } from '../support/journal-journey'

@@ -1,6 +1,6 @@
 import { firstValueFrom } from 'rxjs'
-import { TransientError } from '../../src/ports'
-import { createIntakeJournal } from '../../src/postgres/intake-journal'
+import { TransientError } from '../../src/ports/errors'
+import { createIntakeJournal } from '../../src/postgres/intake/intake-journal'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { readConservation, recountFromViews } from '../support/journal-harness'
 import { sessionsWaiting, whileLocked } from '../support/journal-locks'

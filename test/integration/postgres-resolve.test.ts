@@ -1,7 +1,7 @@
 import { firstValueFrom } from 'rxjs'
 import type { Job } from '../../src/domain/job'
 import type { Resolution } from '../../src/domain/resolution'
-import { type Resolved, resolveJob } from '../../src/postgres/resolve-job'
+import { type Resolved, resolveJob } from '../../src/postgres/job/resolve-job'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { harnessOn } from '../support/journal-harness'
 import { all, createJourney, names } from '../support/journal-journey'

@@ -1,4 +1,4 @@
-import { createPool } from '../../src/postgres/pool'
+import { createPool } from '../../src/postgres/session/session'
 import { createTestDatabase, type TestDatabase } from '../support/database'
 
 describe('a session of ours', () => {

@@ -1,5 +1,5 @@
 import { firstValueFrom } from 'rxjs'
-import { readDatabaseStatus } from '../../src/postgres/read-status'
+import { readDatabaseStatus } from '../../src/postgres/status/read-status'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { harnessOn } from '../support/journal-harness'
 import { all, createJourney } from '../support/journal-journey'

@@ -1,5 +1,5 @@
 /** The provider of a run: the simulated one with the seed's faults, every job in the ledger, its promises watched. */
-import type { CallFailure, Operation } from '../../src/ports'
+import type { CallFailure, Operation } from '../../src/ports/job-api'
 import type { JobEnd, SimulatedJob } from '../support/simulated-jobs'
 import { createSimulatedProvider, type SimulatedProvider } from '../support/simulated-provider'
 import type { CallFault } from '../support/simulated-wire'

@@ -1,7 +1,7 @@
 /** Command line of the simulation: campaigns over seeds, one seed looked at, and the check that it finds defects. */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { messageOf } from '../../src/domain/message-of'
+import { messageOf } from '../../src/domain/error-text'
 import { type FaultKind, faultKinds } from './faults'
 import { describeHunt, hunt, huntAll } from './hunt'
 import { mutantOf, mutants } from './mutants'

@@ -19,7 +19,7 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'offset-early',
     'An offset is committed before its records are in the journal.',
-    'src/pipeline.ts',
+    'src/flows/intake.ts',
     'concatMap(part => journal.append(part)),',
     'tap(() => chunk.done()), concatMap(part => journal.append(part)),',
   ),
@@ -145,7 +145,7 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'settles-twice',
     'Settling is not idempotent: done again after a lost answer it is done twice.',
-    'src/domain/job-steps.ts',
+    'src/domain/job.ts',
     "settle: { from: ['completed', 'interrupted', 'unknown'], taken: ['settled'] }",
     "settle: { from: ['completed', 'interrupted', 'unknown', 'settled'], taken: [] }",
   ),
@@ -180,21 +180,21 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'half-lost',
     'Of a batch that is halved one device is in neither half.',
-    'src/domain/halve-batch.ts',
+    'src/domain/refusal.ts',
     'const rest = moves.slice(cut)',
     'const rest = moves.slice(cut + 1)',
   ),
   mutant(
     'position-early',
     'The publishing position is remembered before the transaction, not after it.',
-    'src/publish-outbox.ts',
+    'src/flows/publish.ts',
     'session.publish(chunk).pipe(',
     'outbox.published(publisher, chunk.lastId).pipe(concatMap(() => session.publish(chunk)),',
   ),
   mutant(
     'position-forgotten',
     "The sink's own word of how far it has published is not heeded.",
-    'src/publish-outbox.ts',
+    'src/flows/publish.ts',
     'largerOf(session.position, published)',
     'published',
   ),

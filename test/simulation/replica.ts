@@ -1,11 +1,14 @@
 /** One process of the service: the real one, on ports that reach the simulated world. */
 
+import { createService, type Service } from '../../src/app/service'
 import type { FlowEvent } from '../../src/domain/flow-event'
 import { defaultRefusalPolicy } from '../../src/domain/refusal'
-import { journalChunks } from '../../src/intake/journal-chunks'
-import { createRecordParser } from '../../src/intake/parse-record'
-import type { DriveJournal, JobApi, Lease, OutcomeSink, RequestSource } from '../../src/ports'
-import { createService, type Service } from '../../src/service'
+import type { JobApi } from '../../src/ports/job-api'
+import type { DriveJournal } from '../../src/ports/journal'
+import type { Lease } from '../../src/ports/lease'
+import type { OutcomeSink } from '../../src/ports/outcome-sink'
+import type { RequestSource } from '../../src/ports/request-source'
+import { createRecordParser, journalChunks } from '../../src/requests/parse-record'
 import type { FakeJournal } from '../support/fake-journal'
 import type { Clock, Owner } from './clock'
 import type { Plan } from './plan'

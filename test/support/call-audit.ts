@@ -1,5 +1,5 @@
 import { asyncScheduler } from 'rxjs'
-import type { Operation } from '../../src/ports'
+import type { Operation } from '../../src/ports/job-api'
 
 const SECOND_MS = 1_000
 

@@ -1,6 +1,6 @@
 import { merge, timer } from 'rxjs'
 import { map, share } from 'rxjs/operators'
-import type { Changes, DriveJournal, IntakeJournal, Outbox } from '../../src/ports'
+import type { Changes, DriveJournal, IntakeJournal, Outbox } from '../../src/ports/journal'
 import type { ClaimOptions } from './fake-journal/claim'
 import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'

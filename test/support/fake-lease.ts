@@ -1,5 +1,5 @@
 import { asyncScheduler, Observable, Subject, Subscription, startWith, timer } from 'rxjs'
-import type { Lease, LeaseState } from '../../src/ports'
+import type { Lease, LeaseState } from '../../src/ports/lease'
 
 /** What several replicas share: who drives, and until when. */
 export interface FakeLeaseTable {

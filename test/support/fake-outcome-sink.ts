@@ -1,6 +1,8 @@
 import { defer, map, Observable, of, timer } from 'rxjs'
 import type { Outcome } from '../../src/domain/outcome'
-import { type OutboxChunk, type OutcomeSink, type SinkSession, TransientError } from '../../src/ports'
+import { TransientError } from '../../src/ports/errors'
+import type { OutboxChunk } from '../../src/ports/journal'
+import type { OutcomeSink, SinkSession } from '../../src/ports/outcome-sink'
 
 export interface FakeOutcomeSink {
   readonly sink: OutcomeSink

@@ -1,5 +1,5 @@
 import { BehaviorSubject, defer, Observable, of, retry, type Subscription, timer } from 'rxjs'
-import type { RequestSource, SourceHealth, SourceRecord } from '../../src/ports'
+import type { RequestSource, SourceHealth, SourceRecord } from '../../src/ports/request-source'
 
 export interface FakeRecord {
   readonly key?: Uint8Array | null

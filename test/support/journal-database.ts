@@ -1,7 +1,6 @@
 /** A migrated database with a pool on it, for one suite. */
-
-import { migrate } from '../../src/postgres/migrate'
-import { createPool, type Pool, type PoolOptions } from '../../src/postgres/pool'
+import { migrate } from '../../src/postgres/session/migrations'
+import { createPool, type Pool, type PoolOptions } from '../../src/postgres/session/session'
 import { createTestDatabase } from './database'
 
 export interface JournalDatabase {

@@ -2,7 +2,7 @@
 import { firstValueFrom } from 'rxjs'
 import type { Job } from '../../src/domain/job'
 import type { Outcome, Verdict } from '../../src/domain/outcome'
-import type { AppendReceipt, Claim, DriveJournal } from '../../src/ports'
+import type { AppendReceipt, Claim, DriveJournal } from '../../src/ports/journal'
 import type { HarnessOptions, JournalHarness, JournalUnderTest } from './journal-harness'
 import { chunkOf, type RequestSpec } from './journal-requests'
 

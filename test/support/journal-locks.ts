@@ -1,5 +1,5 @@
 /** Makes sessions of the journal wait for each other at a known point. */
-import type { Pool } from '../../src/postgres/pool'
+import type { Pool } from '../../src/postgres/session/session'
 import { until } from './until'
 
 /** Resolves once so many sessions wait for a lock with a statement like `pattern`; gives their process ids. */

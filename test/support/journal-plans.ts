@@ -1,6 +1,6 @@
 /** Watches how the server carries out the journal's own statements. */
 import type { Client } from 'pg'
-import { createPool, type Pool } from '../../src/postgres/pool'
+import { createPool, type Pool } from '../../src/postgres/session/session'
 
 interface PlanNode {
   readonly 'Node Type': string

@@ -2,7 +2,7 @@
 import { rejectionOutcomeId } from '../../src/domain/outcome'
 import type { MoveRequest, Rejection } from '../../src/domain/request'
 import type { RouteFields } from '../../src/domain/route'
-import type { JournalChunk } from '../../src/ports'
+import type { JournalChunk } from '../../src/ports/journal'
 
 export const routeTo = (target: string, more: Partial<RouteFields> = {}): RouteFields => ({
   productKey: 'a1Product',

@@ -1,9 +1,9 @@
-import type { EncodeOutcome } from '../../src/kafka/outcome-records'
 import {
   createOutcomeSink,
   type KafkaOutcomeSink,
   type OutcomeSinkOptions,
-} from '../../src/kafka/outcome-sink'
+} from '../../src/kafka/publisher/kafka-outcome-sink'
+import type { EncodeOutcome } from '../../src/kafka/publisher/outcome-records'
 import { testKafkaOptions } from './kafka-source'
 
 /** Small and plain: what the domain makes of an outcome is tested there. */

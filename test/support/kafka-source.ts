@@ -1,6 +1,6 @@
-import type { KafkaOptions } from '../../src/kafka/client'
-import { createRequestSource, type KafkaRequestSource } from '../../src/kafka/request-source'
-import { withAdmin } from '../../src/kafka/with-admin'
+import { withAdmin } from '../../src/kafka/admin'
+import { createRequestSource, type KafkaRequestSource } from '../../src/kafka/consumer/kafka-request-source'
+import type { KafkaOptions } from '../../src/kafka/kafka-client'
 import { testBrokers } from './kafka'
 
 export interface LogLine {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Kafka, logLevel, type Message, Partitioners } from 'kafkajs'
-import { ensureTopics } from '../../src/kafka/ensure-topics'
+import { ensureTopics } from '../../src/kafka/admin'
 
 /** The run's brokers, or null where the Kafka suites are left out. */
 export const testBrokers = (): string[] | null => process.env.TEST_KAFKA_BROKERS?.split(',') ?? null

@@ -1,7 +1,7 @@
 import { Partitioners } from 'kafkajs'
 import { firstValueFrom } from 'rxjs'
-import { createKafka, type KafkaOptions } from '../../src/kafka/client'
-import type { Outbox, OutboxLimits } from '../../src/ports'
+import { createKafka, type KafkaOptions } from '../../src/kafka/kafka-client'
+import type { Outbox, OutboxLimits } from '../../src/ports/journal'
 import { encodeForTest } from './kafka-sink'
 
 export interface PlainPublisherOptions {

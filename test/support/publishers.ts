@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import type { OutboxLimits } from '../../src/ports'
+import type { OutboxLimits } from '../../src/ports/journal'
 import type { SinkTopics } from './kafka-sink'
 import type { TcpProxy } from './tcp-proxy'
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { RouteFields } from '../../src/domain/route'
-import { createJobApi } from '../../src/iot/create-job-api'
+import { createJobApi } from '../../src/iot/client/provider-job-api'
 
 export const rawRoute: RouteFields = {
   productKey: 'a1BwAGVexmp',

@@ -1,5 +1,5 @@
 import { map, timer } from 'rxjs'
-import type { FailureKind, JobApi } from '../../src/ports'
+import type { FailureKind, JobApi } from '../../src/ports/job-api'
 
 /** The provider, but it refuses each batch that holds `deviceName` as a whole. */
 export const refusing = (api: JobApi, deviceName: string, kind: FailureKind, code: string): JobApi => ({

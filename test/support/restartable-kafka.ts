@@ -1,10 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { withFreePorts } from '../../src/embedded/free-port'
-import { javaTools, prepareBroker, runBroker } from '../../src/embedded/kafka-java'
-import { brokerSettings } from '../../src/embedded/kafka-properties'
-import { createParentWatch } from '../../src/embedded/parent-watch'
+import { withFreePorts } from '../../src/tools/embedded/free-port'
+import { brokerSettings, javaTools, prepareBroker, runBroker } from '../../src/tools/embedded/kafka-java'
+import { createParentWatch } from '../../src/tools/embedded/parent-watch'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy'
 
 export interface RestartableKafka {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
-import { startEmbeddedPostgres } from '../../src/embedded/postgres'
+import { startEmbeddedPostgres } from '../../src/tools/embedded/postgres'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy'
 
 export interface RestartablePostgres {

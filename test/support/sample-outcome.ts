@@ -1,5 +1,5 @@
 import type { Outcome } from '../../src/domain/outcome'
-import type { OutboxChunk } from '../../src/ports'
+import type { OutboxChunk } from '../../src/ports/journal'
 
 /** A moved device, the `n`-th of its topic; `more` changes fields. */
 export const sampleOutcome = (n: number, more: Partial<Outcome> = {}): Outcome => ({

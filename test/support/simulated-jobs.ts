@@ -1,7 +1,7 @@
 import { asyncScheduler, Subscription, timer } from 'rxjs'
 import type { Whereabouts } from '../../src/domain/look-up'
 import type { RouteFields } from '../../src/domain/route'
-import type { ListedJob, ListPage, ListQuery, ResultRow } from '../../src/ports'
+import type { ListedJob, ListPage, ListQuery, ResultRow } from '../../src/ports/job-api'
 
 export interface SimulatedJob {
   readonly providerJobId: string

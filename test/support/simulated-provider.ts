@@ -1,6 +1,13 @@
 import { asyncScheduler, defer, delayWhen, map, timer } from 'rxjs'
 import type { RouteFields } from '../../src/domain/route'
-import type { CallFailure, CallResult, FetchedResults, JobApi, Operation, ResultRow } from '../../src/ports'
+import type {
+  CallFailure,
+  CallResult,
+  FetchedResults,
+  JobApi,
+  Operation,
+  ResultRow,
+} from '../../src/ports/job-api'
 import type { CallAudit } from './call-audit'
 import { createSimulatedJobs, type DeviceResult, type JobEnd, type SimulatedJob } from './simulated-jobs'
 import { type CallFault, createSimulatedWire, FULL, failure } from './simulated-wire'

@@ -1,5 +1,5 @@
 import { AsyncSubject, defer, map, type Observable, race, Subscription, timer } from 'rxjs'
-import type { CallFailure, CallResult, FailureKind, Operation } from '../../src/ports'
+import type { CallFailure, CallResult, FailureKind, Operation } from '../../src/ports/job-api'
 import { type CallAudit, createCallAudit } from './call-audit'
 
 export type CallFault =

@@ -1,5 +1,5 @@
 import { filter, firstValueFrom, of, type Subscription, take, throwError } from 'rxjs'
-import type { RequestSource, SourceChunk, SourceHealth, SourceRecord } from '../../src/ports'
+import type { RequestSource, SourceChunk, SourceHealth, SourceRecord } from '../../src/ports/request-source'
 
 export interface SourceReader {
   /** The next chunk, in the order of arrival. Its records count as read once it was `done` or `readTo`. */

@@ -1,5 +1,5 @@
-import { startKafka } from '../../src/embedded/kafka'
-import { startEmbeddedPostgres } from '../../src/embedded/postgres'
+import { startKafka } from '../../src/tools/embedded/kafka'
+import { startEmbeddedPostgres } from '../../src/tools/embedded/postgres'
 import { keepSharedServers } from './shared-servers'
 
 const splitBrokers = (text: string | undefined): string[] =>

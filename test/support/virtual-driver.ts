@@ -1,13 +1,15 @@
 /** The drive flow on in-memory ports in virtual time: hours of it in a moment, with every call on record. */
 import { type MonoTypeOperatorFunction, type Observable, ReplaySubject, type Subscription } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
+import { createDriver, type Driver } from '../../src/app/driver'
 import type { FlowEvent } from '../../src/domain/flow-event'
 import { defaultRefusalPolicy } from '../../src/domain/refusal'
 import type { RouteFields } from '../../src/domain/route'
-import { createDriver, type Driver } from '../../src/drive/driver'
 import { createRateLimiter } from '../../src/operators/rate-limit'
 import { retryWithBackoff } from '../../src/operators/retry-with-backoff'
-import { type DriveJournal, type JobApi, type Operation, TransientError } from '../../src/ports'
+import { TransientError } from '../../src/ports/errors'
+import type { JobApi, Operation } from '../../src/ports/job-api'
+import type { DriveJournal } from '../../src/ports/journal'
 import { createFakeJournal, type FakeJournal } from './fake-journal'
 import {
   createSimulatedProvider,

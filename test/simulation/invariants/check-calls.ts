@@ -1,4 +1,4 @@
-import type { Operation } from '../../../src/ports'
+import type { Operation } from '../../../src/ports/job-api'
 import type { World } from '../world'
 
 const perOperation: readonly (readonly [Operation, number])[] = [

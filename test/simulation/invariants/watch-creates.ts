@@ -1,4 +1,4 @@
-import { lookAlikeKey } from '../../../src/domain/look-alike'
+import { lookAlikeKey } from '../../../src/domain/reconcile'
 import type { FakeJournal } from '../../support/fake-journal'
 import type { SimulatedJob } from '../../support/simulated-jobs'
 import type { Clock } from '../clock'

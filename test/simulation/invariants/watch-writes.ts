@@ -1,5 +1,5 @@
 import { Observable, tap } from 'rxjs'
-import type { DriveJournal } from '../../../src/ports'
+import type { DriveJournal } from '../../../src/ports/journal'
 import type { LeaseRow } from '../ports/simulated-lease'
 import type { Violations } from '../violations'
 

@@ -1,6 +1,7 @@
 /** The journal as one process reaches it: over a network that fails before a transaction or loses its answer. */
 import { asyncScheduler, defer, map, merge, type Observable, timer } from 'rxjs'
-import { type Changes, TransientError } from '../../../src/ports'
+import { TransientError } from '../../../src/ports/errors'
+import type { Changes } from '../../../src/ports/journal'
 import type { FakeJournal } from '../../support/fake-journal'
 import type { Owner } from '../clock'
 import type { Draw } from '../draw'

@@ -1,6 +1,6 @@
 /** The provider as one process reaches it. The wire's own faults are the provider's; here is who called, and when. */
 import { map, Observable } from 'rxjs'
-import type { CallResult, FetchedResults, JobApi, Operation } from '../../../src/ports'
+import type { CallResult, FetchedResults, JobApi, Operation } from '../../../src/ports/job-api'
 import type { Clock, Owner } from '../clock'
 import type { Draw } from '../draw'
 import type { Faults } from '../faults'

@@ -3,7 +3,7 @@
  * other, so for a while two of them may read one partition; a member that is silent for too long is put out.
  */
 import { BehaviorSubject, of } from 'rxjs'
-import type { RequestSource, SourceHealth, SourceRecord } from '../../../src/ports'
+import type { RequestSource, SourceHealth, SourceRecord } from '../../../src/ports/request-source'
 import type { Clock, Owner } from '../clock'
 import type { Draw } from '../draw'
 import { createReader, endOf, type Member, type Partition } from './topic-reader'

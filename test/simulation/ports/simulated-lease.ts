@@ -1,6 +1,6 @@
 /** The lease in virtual time, kept as the PostgreSQL adapter keeps it: a row that expires, renewals, an epoch. */
 import { asyncScheduler, Observable, of } from 'rxjs'
-import type { Lease, LeaseState } from '../../../src/ports'
+import type { Lease, LeaseState } from '../../../src/ports/lease'
 
 export interface LeaseRow {
   epoch: bigint

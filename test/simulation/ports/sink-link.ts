@@ -1,6 +1,7 @@
 /** The results topic as one process reaches it. */
 import { defer, Observable } from 'rxjs'
-import { type OutcomeSink, type SinkSession, TransientError } from '../../../src/ports'
+import { TransientError } from '../../../src/ports/errors'
+import type { OutcomeSink, SinkSession } from '../../../src/ports/outcome-sink'
 import type { Clock, Owner } from '../clock'
 import type { Faults } from '../faults'
 import type { Network } from '../network'

@@ -1,6 +1,11 @@
 /** One member of the topic's group: it reads the partitions dealt to it, from where the journal says. */
 import { type BehaviorSubject, defer, Observable, retry, timer } from 'rxjs'
-import type { RequestSource, SourceChunk, SourceHealth, SourceRecord } from '../../../src/ports'
+import type {
+  RequestSource,
+  SourceChunk,
+  SourceHealth,
+  SourceRecord,
+} from '../../../src/ports/request-source'
 import type { Clock, Owner } from '../clock'
 
 export interface Partition {

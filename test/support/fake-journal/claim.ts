@@ -2,7 +2,7 @@ import { asyncScheduler } from 'rxjs'
 import { type CandidateRoute, chooseRoute } from '../../../src/domain/choose-route'
 import { applyClaimRules, type OtherMove, type OtherState } from '../../../src/domain/claim-rules'
 import type { Job } from '../../../src/domain/job'
-import type { Claim } from '../../../src/ports'
+import type { Claim } from '../../../src/ports/journal'
 import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
 
 export interface ClaimOptions {

@@ -1,9 +1,9 @@
 import { asyncScheduler } from 'rxjs'
-import { checkVerdicts } from '../../../src/domain/check-verdicts'
-import { halveBatch } from '../../../src/domain/halve-batch'
-import { clashReason, type JobStep, takesStep } from '../../../src/domain/job-steps'
+import { canTransition, clashReason, type JobTransition } from '../../../src/domain/job'
 import type { Verdict } from '../../../src/domain/outcome'
-import type { DriveJournal } from '../../../src/ports'
+import { halveBatch } from '../../../src/domain/refusal'
+import { checkVerdicts } from '../../../src/domain/settlement'
+import type { DriveJournal } from '../../../src/ports/journal'
 import { type ClaimOptions, claim, insertJob, jobAsStored, releaseWaiting } from './claim'
 import type { Store, StoredJob } from './store'
 
@@ -72,16 +72,16 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       store.checkEpoch(epoch)
       return work()
     })
-  const step = (jobId: number, name: JobStep, take: (job: StoredJob) => void) =>
+  const step = (jobId: number, name: JobTransition, take: (job: StoredJob) => void) =>
     guarded(() => {
       const job = store.job(jobId)
-      if (takesStep(jobId, job.status, name)) take(job)
+      if (canTransition(jobId, job.status, name)) take(job)
     })
 
   const bind = (jobId: number, providerJobId: string, foundBy: StoredJob['foundBy']) =>
     guarded((): 'stored' | 'clash' => {
       const job = store.job(jobId)
-      if (!takesStep(jobId, job.status, 'created')) {
+      if (!canTransition(jobId, job.status, 'created')) {
         if (job.providerJobId !== providerJobId) throw new Error(`job ${jobId} is ${job.providerJobId}`)
         return 'stored'
       }
@@ -100,7 +100,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
     creating: jobId =>
       guarded(() => {
         const job = store.job(jobId)
-        if (takesStep(jobId, job.status, 'creating'))
+        if (canTransition(jobId, job.status, 'creating'))
           Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now(), lookUps: [] })
         return jobAsStored(store, job)
       }),

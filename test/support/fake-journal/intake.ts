@@ -1,7 +1,6 @@
 import { asyncScheduler } from 'rxjs'
-import { firstRejections } from '../../../src/domain/first-of-request'
-import type { Rejection } from '../../../src/domain/request'
-import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../../src/ports'
+import { firstRejections, type Rejection } from '../../../src/domain/request'
+import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../../src/ports/journal'
 import type { Store } from './store'
 
 /** A repeat of a rejected request is the same request; without a device its content tells. */

@@ -1,6 +1,5 @@
-import type { Outcome } from '../../../src/domain/outcome'
-import { outcomeOfMove, outcomeOfRejection } from '../../../src/domain/settled-outcome'
-import type { Outbox, OutboxChunk, OutboxLimits } from '../../../src/ports'
+import { type Outcome, outcomeOfMove, outcomeOfRejection } from '../../../src/domain/outcome'
+import type { Outbox, OutboxChunk, OutboxLimits } from '../../../src/ports/journal'
 import type { OutboxRow, Store } from './store'
 
 const outcomesOf = (store: Store, row: OutboxRow): Outcome[] => {

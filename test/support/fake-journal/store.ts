@@ -1,10 +1,11 @@
 import { asyncScheduler, defer, map, type Observable, of, Subject, timer } from 'rxjs'
 import type { JobStatus } from '../../../src/domain/job'
-import { lookAlikeKey } from '../../../src/domain/look-alike'
 import type { LookUp } from '../../../src/domain/look-up'
+import { lookAlikeKey } from '../../../src/domain/reconcile'
 import type { Rejection, SourcePosition } from '../../../src/domain/request'
 import { type RouteFields, routeKey } from '../../../src/domain/route'
-import { LeaseLostError, type ResultFile } from '../../../src/ports'
+import { LeaseLostError } from '../../../src/ports/errors'
+import type { ResultFile } from '../../../src/ports/journal'
 
 export interface LoggedMove {
   readonly accepted: bigint

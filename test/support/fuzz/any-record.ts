@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { SourceRecord } from '../../../src/ports'
+import type { SourceRecord } from '../../../src/ports/request-source'
 import { anyJsonText, anyText, asBytes, damaged } from './json-text'
 
 const good: Readonly<Record<string, string>> = {

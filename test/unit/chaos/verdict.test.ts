@@ -1,4 +1,4 @@
-import { createRandom } from '../../../src/simulator/random'
+import { createRandom } from '../../../src/tools/simulator/random'
 import { type Asked, fleetRecords } from '../../chaos/fleet'
 import { createResultsCheck, type Result } from '../../chaos/results-check'
 import { planDisturbances } from '../../chaos/schedule'

@@ -1,5 +1,5 @@
-import { heldText } from '../../../src/commands/held-text'
-import type { HeldJobStatus } from '../../../src/postgres/read-open-jobs'
+import { heldText } from '../../../src/commands/move/report-run'
+import type { HeldJobStatus } from '../../../src/postgres/status/read-open-jobs'
 
 const job: HeldJobStatus = {
   status: 'unknown',

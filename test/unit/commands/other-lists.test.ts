@@ -1,4 +1,4 @@
-import { without } from '../../../src/commands/other-lists'
+import { without } from '../../../src/commands/move/follow-list'
 
 describe('what is shown of a list in a database with others', () => {
   it('is without what had ended of those, and adds up', () => {

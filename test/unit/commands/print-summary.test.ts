@@ -1,5 +1,5 @@
-import { summaryText } from '../../../src/commands/print-summary'
-import { createRunCost } from '../../../src/commands/run-cost'
+import { createRunCost } from '../../../src/commands/move/progress'
+import { summaryText } from '../../../src/commands/move/report-run'
 
 const gap = 0
 const summaryOf = (jobs: number) => ({

@@ -1,5 +1,5 @@
-import { statusText } from '../../../src/commands/status-text'
-import type { ProcessStatus, Status } from '../../../src/status'
+import { statusText } from '../../../src/commands/operate/show-status'
+import type { ProcessStatus, Status } from '../../../src/health/status'
 
 const perOperation = { create: 1, detail: 0, query: 0, list: 1, provisioning: 0 }
 const flow = (state: 'running' | 'standing-by') => ({ state, problem: null })

@@ -1,5 +1,5 @@
-import { stopWithin } from '../../../src/commands/stop-within'
-import type { Running } from '../../../src/main'
+import type { Running } from '../../../src/app/main'
+import { stopWithin } from '../../../src/commands/process-end'
 
 const never = new Promise<never>(() => undefined)
 const running = (stop: Running['stop']): Running => ({ started: never, failed: never, stop })

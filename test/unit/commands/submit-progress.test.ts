@@ -1,5 +1,5 @@
-import { createSubmitProgress } from '../../../src/commands/submit-progress'
-import { createRecordParser } from '../../../src/intake/parse-record'
+import { createSubmitProgress } from '../../../src/commands/submit/submit'
+import { createRecordParser } from '../../../src/requests/parse-record'
 
 const requestAt = (line: number, requestId: string | undefined) => {
   const request = {

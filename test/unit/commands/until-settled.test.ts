@@ -1,5 +1,5 @@
-import { type Look, type UntilSettledDeps, untilSettled } from '../../../src/commands/until-settled'
-import type { Conservation } from '../../../src/postgres/conservation'
+import { type Look, type UntilSettledDeps, untilSettled } from '../../../src/commands/move/follow-list'
+import type { Conservation } from '../../../src/postgres/status/conservation'
 
 const none: Conservation = {
   ...{ accepted: 0, moved: 0, failed: 0, rejected: 0, superseded: 0, duplicate: 0 },

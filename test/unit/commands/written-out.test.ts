@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import { writtenOut } from '../../../src/commands/written-out'
+import { writtenOut } from '../../../src/commands/process-end'
 
 /** What is written stays with it until somebody takes it, piece by piece. */
 const createSlow = () => {

@@ -1,5 +1,5 @@
-import { loadConfig, secretsOf } from '../../../src/config'
-import { variables } from '../../../src/config-table'
+import { loadConfig, secretsOf } from '../../../src/app/config'
+import { variables } from '../../../src/app/config-table'
 
 const problemsOf = (environment: Record<string, string>, required: Parameters<typeof loadConfig>[1] = []) => {
   const loaded = loadConfig(environment, required)

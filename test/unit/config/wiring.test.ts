@@ -1,6 +1,6 @@
 import pino from 'pino'
-import { type Config, loadConfig } from '../../../src/config'
-import { defaultTarget, kafkaOptions, outcomeSinkOptions, policies, quota } from '../../../src/wiring'
+import { type Config, loadConfig } from '../../../src/app/config'
+import { defaultTarget, kafkaOptions, outcomeSinkOptions, policies, quota } from '../../../src/app/wiring'
 import { sampleOutcome } from '../../support/sample-outcome'
 
 const logger = pino({ level: 'silent' })

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { classifyDeviceCode } from '../../../src/domain/device-codes'
+import { classifyDeviceCode } from '../../../src/domain/device-results'
 
 describe('codes of result rows', () => {
   it.each([

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { halveBatch } from '../../../src/domain/halve-batch'
+import { halveBatch } from '../../../src/domain/refusal'
 
 const batchOf = (names: readonly string[]) =>
   names.map((deviceName, index) => ({ seq: BigInt(index + 1), deviceName, attempt: 1 }))

@@ -1,4 +1,4 @@
-import { createLearntMean } from '../../../src/domain/learnt-mean'
+import { createLearntMean } from '../../../src/domain/poll-interval'
 
 describe('createLearntMean', () => {
   it('starts with what is known, or with the first value', () => {

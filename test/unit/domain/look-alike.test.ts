@@ -1,4 +1,4 @@
-import { lookAlikeKey } from '../../../src/domain/look-alike'
+import { lookAlikeKey } from '../../../src/domain/reconcile'
 
 const route = {
   productKey: 'a1Product',

@@ -1,4 +1,4 @@
-import { mergeRows } from '../../../src/domain/merge-rows'
+import { mergeRows } from '../../../src/domain/device-results'
 
 const rows = (codes: Readonly<Record<string, string>>) =>
   new Map(Object.entries(codes).map(([name, code]) => [name, { code, message: null }]))

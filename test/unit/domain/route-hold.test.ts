@@ -1,4 +1,4 @@
-import { holdReason, routeIdOf } from '../../../src/domain/route-hold'
+import { holdReason, routeIdOf } from '../../../src/domain/route'
 
 describe('a hold', () => {
   it.each([

@@ -1,5 +1,4 @@
-import { csvColumns } from '../../../src/files/csv-header'
-import { csvCells, csvRequest } from '../../../src/files/csv-row'
+import { csvCells, csvColumns, csvRequest } from '../../../src/files/read-csv'
 
 const header = ['deviceName', 'productKey', 'sourceInstanceId', 'targetInstanceId']
 

@@ -1,8 +1,8 @@
 import { appendFileSync } from 'node:fs'
 import { firstValueFrom, of, Subject } from 'rxjs'
 import { createFileSource } from '../../../src/files/file-source'
-import { sha256OfFile } from '../../../src/files/sha256-of-file'
-import type { SourceChunk } from '../../../src/ports'
+import { sha256OfFile } from '../../../src/files/fleet-file'
+import type { SourceChunk } from '../../../src/ports/request-source'
 import { removeTemporaryFiles, temporaryFile } from './temporary-file'
 
 const lines = (count: number): string =>

@@ -1,5 +1,5 @@
 import { timer } from 'rxjs'
-import type { DriveJournal } from '../../../src/ports'
+import type { DriveJournal } from '../../../src/ports/journal'
 import type { JobEnd } from '../../support/simulated-jobs'
 import type { SimulatedProviderOptions } from '../../support/simulated-provider'
 import type { CallFault } from '../../support/simulated-wire'

@@ -1,5 +1,5 @@
 import { asyncScheduler, defer, map, throwError, timer } from 'rxjs'
-import type { JobApi } from '../../../src/ports'
+import type { JobApi } from '../../../src/ports/job-api'
 import { appendDevices, routeTo, runVirtualDriver } from '../../support/virtual-driver'
 
 const hour = 3_600_000

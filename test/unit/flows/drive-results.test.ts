@@ -1,5 +1,5 @@
 import { defer, type Observable, throwError, timer } from 'rxjs'
-import type { DriveJournal } from '../../../src/ports'
+import type { DriveJournal } from '../../../src/ports/journal'
 import type { CallFault } from '../../support/simulated-wire'
 import { appendDevices, routeTo, runVirtualDriver } from '../../support/virtual-driver'
 

@@ -1,4 +1,4 @@
-import { createFlowBook } from '../../../src/flow-health'
+import { createFlowBook } from '../../../src/health/flow-health'
 
 describe('what each flow is doing', () => {
   it('is retrying while a step fails, and running again once one has worked', () => {

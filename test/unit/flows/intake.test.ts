@@ -1,7 +1,8 @@
 import { map, NEVER, type Observable, of, Subject, throwError, timer } from 'rxjs'
 import type { FlowEvent } from '../../../src/domain/flow-event'
-import { intake$ } from '../../../src/pipeline'
-import type { AppendReceipt, IntakeJournal, JournalChunk, SourceChunk } from '../../../src/ports'
+import { intake$ } from '../../../src/flows/intake'
+import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../../src/ports/journal'
+import type { SourceChunk } from '../../../src/ports/request-source'
 import { inVirtualTime } from '../../support/virtual-driver'
 
 type Append = (chunk: JournalChunk) => Observable<AppendReceipt>

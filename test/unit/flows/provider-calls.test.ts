@@ -1,7 +1,8 @@
 import { asyncScheduler, defer, delay, of } from 'rxjs'
 import { createProviderCalls } from '../../../src/drive/provider-calls'
 import { createRateLimiter } from '../../../src/operators/rate-limit'
-import { type CallResult, type JobApi, LeaseLostError, type Operation } from '../../../src/ports'
+import { LeaseLostError } from '../../../src/ports/errors'
+import type { CallResult, JobApi, Operation } from '../../../src/ports/job-api'
 import { createSimulatedProvider } from '../../support/simulated-provider'
 import { inVirtualTime } from '../../support/virtual-driver'
 

@@ -1,6 +1,6 @@
 import { asyncScheduler } from 'rxjs'
 import type { FlowEvent } from '../../../src/domain/flow-event'
-import { createProviderBook, type ProviderBook, troubleText } from '../../../src/provider-health'
+import { createProviderBook, type ProviderBook, troubleText } from '../../../src/health/provider-health'
 import { at, virtually } from '../operators/virtual-time'
 
 const call = (result: string, code: string | null, operation = 'list'): FlowEvent => ({

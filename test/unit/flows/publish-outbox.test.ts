@@ -1,7 +1,7 @@
 import { defer, delay, map, NEVER, type Observable, of, ReplaySubject, timer } from 'rxjs'
-import type { Outbox, OutboxChunk } from '../../../src/ports'
-import { createPublishOutbox } from '../../../src/publish-outbox'
-import { RestoredDatabaseError } from '../../../src/restore-watch'
+import { RestoredDatabaseError } from '../../../src/domain/published-position'
+import { createPublishOutbox } from '../../../src/flows/publish'
+import type { Outbox, OutboxChunk } from '../../../src/ports/journal'
 import { sampleChunk } from '../../support/sample-outcome'
 import { inVirtualTime } from '../../support/virtual-driver'
 

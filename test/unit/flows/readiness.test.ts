@@ -1,7 +1,7 @@
-import type { FlowHealth, FlowName } from '../../../src/flow-health'
-import type { ProviderTrouble } from '../../../src/provider-health'
-import { readinessOf } from '../../../src/readiness'
-import type { ServiceStatus } from '../../../src/service'
+import type { ServiceStatus } from '../../../src/app/service'
+import type { FlowHealth, FlowName } from '../../../src/health/flow-health'
+import type { ProviderTrouble } from '../../../src/health/provider-health'
+import { readinessOf } from '../../../src/health/readiness'
 
 const well: FlowHealth = { state: 'running', problem: null }
 const idle = { create: 0, detail: 0, query: 0, list: 0, provisioning: 0 }

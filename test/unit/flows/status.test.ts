@@ -1,5 +1,5 @@
-import type { DatabaseStatus, RouteStatus } from '../../../src/postgres/read-status'
-import { type ProcessStatus, statusOf } from '../../../src/status'
+import { type ProcessStatus, statusOf } from '../../../src/health/status'
+import type { DatabaseStatus, RouteStatus } from '../../../src/postgres/status/read-status'
 
 const at = new Date('2026-11-24T08:00:00Z')
 const well = { state: 'running', problem: null } as const

@@ -1,4 +1,4 @@
-import { createHostHeaderCheck } from '../../../src/http/host-header'
+import { createHostHeaderCheck } from '../../../src/http/server'
 
 describe('the Host header', () => {
   it.each(['localhost:8080', 'LOCALHOST', '127.0.0.1:8080', '127.8.9.1', '[::1]:8080', undefined])(

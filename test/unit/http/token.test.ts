@@ -1,4 +1,4 @@
-import { createTokenCheck } from '../../../src/http/token'
+import { createTokenCheck } from '../../../src/http/mutations'
 
 const token = 'k7Q-right-token_0123456789'
 

@@ -1,4 +1,4 @@
-import { createHostCheck } from '../../../src/iot/allowed-host'
+import { createHostCheck } from '../../../src/iot/results/allowed-host'
 
 const check = createHostCheck(['*.aliyuncs.com', 'files.example.org', '127.0.0.1', '[::1]'])
 const allowed = (url: string) => 'url' in check(url)

@@ -1,5 +1,5 @@
-import { createFailureClassifier, defaultSlotsFullCodes } from '../../../src/iot/classify-failure'
-import { createScrub } from '../../../src/iot/scrub'
+import { createScrub } from '../../../src/iot/client/answer-fields'
+import { createFailureClassifier, defaultSlotsFullCodes } from '../../../src/iot/client/failure-codes'
 
 const classify = createFailureClassifier(createScrub(['LTAI5tKEYID', 's3cret/+key']), defaultSlotsFullCodes)
 

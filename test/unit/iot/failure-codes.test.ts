@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { kindOfCode } from '../../../src/iot/failure-codes'
+import { kindOfCode } from '../../../src/iot/client/failure-codes'
 
 describe('the table of failure codes', () => {
   it.each([

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { parseResultFile } from '../../../src/iot/parse-result-file'
+import { parseResultFile } from '../../../src/iot/results/parse-result-file'
 
 const sent = ['meter-1', 'meter-2', 'meter-3']
 const parse = (text: string | Uint8Array, names: readonly string[] = sent) =>

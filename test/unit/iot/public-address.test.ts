@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { whyNotPublic } from '../../../src/iot/public-address'
+import { whyNotPublic } from '../../../src/iot/results/allowed-host'
 
 describe('addresses of the public Internet', () => {
   it.each([

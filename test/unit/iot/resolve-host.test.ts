@@ -1,4 +1,4 @@
-import { resolveHost } from '../../../src/iot/resolve-host'
+import { resolveHost } from '../../../src/iot/results/allowed-host'
 
 const outside = { address: '47.110.177.1', family: 4 }
 const inside = { address: '10.1.2.3', family: 4 }

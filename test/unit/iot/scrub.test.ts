@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { createScrub, plainText } from '../../../src/iot/scrub'
+import { createScrub, plainText } from '../../../src/iot/client/answer-fields'
 
 describe('scrubbing', () => {
   const scrub = createScrub(['LTAI5tKEYID', 's3cret/+key', ''])

@@ -1,8 +1,8 @@
 import { defer, map, of, throwError, timer } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
-import { type Assignment, createAssignment } from '../../../src/kafka/assignment'
-import type { Watermarks } from '../../../src/kafka/place-partition'
-import type { SourceHealth } from '../../../src/ports'
+import type { Watermarks } from '../../../src/kafka/admin'
+import { type Assignment, createAssignment } from '../../../src/kafka/consumer/assignment'
+import type { SourceHealth } from '../../../src/ports/request-source'
 
 interface Setup {
   readonly assignment: Assignment

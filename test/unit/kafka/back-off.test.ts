@@ -1,4 +1,4 @@
-import { backOffMs } from '../../../src/kafka/back-off'
+import { backOffMs } from '../../../src/kafka/kafka-client'
 
 describe('the pause before Kafka is tried again', () => {
   it('doubles, and never keeps us away for long once it is back', () => {

@@ -1,9 +1,12 @@
 import { gunzipSync } from 'node:zlib'
 import { CompressionCodecs, CompressionTypes } from 'kafkajs'
-import { registerCodecs } from '../../../src/kafka/codecs'
-import { decompressLz4 } from '../../../src/kafka/lz4'
-import { compressSnappy, decompressSnappy } from '../../../src/kafka/snappy'
-import { decompressZstd } from '../../../src/kafka/zstd'
+import {
+  compressSnappy,
+  decompressSnappy,
+  decompressZstd,
+  registerCodecs,
+} from '../../../src/kafka/kafkajs-patches/codecs'
+import { decompressLz4 } from '../../../src/kafka/kafkajs-patches/lz4'
 import { framesOfPlain, fromJavaClient, plain } from '../../support/compressed-fixtures'
 
 const mebibyte = 1024 * 1024

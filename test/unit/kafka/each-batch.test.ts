@@ -1,7 +1,7 @@
 import type { EachBatchPayload, KafkaMessage } from 'kafkajs'
-import { createEachBatch } from '../../../src/kafka/each-batch'
-import { createOfferedChunks } from '../../../src/kafka/offered-chunks'
-import type { SourceChunk } from '../../../src/ports'
+import { createEachBatch } from '../../../src/kafka/consumer/each-batch'
+import { createOfferedChunks } from '../../../src/kafka/consumer/offered-chunks'
+import type { SourceChunk } from '../../../src/ports/request-source'
 
 const message = (offset: number): KafkaMessage => ({
   ...{

@@ -1,5 +1,5 @@
 import { logLevel } from 'kafkajs'
-import { type KafkaLogLevel, logCreatorOf } from '../../../src/kafka/kafka-log'
+import { type KafkaLogLevel, logCreatorOf } from '../../../src/kafka/kafka-client'
 
 /** A line of kafkajs as ours. */
 const lineOf = (level: logLevel, namespace: string, message: string, more: object = {}) => {

@@ -1,6 +1,10 @@
 import { Partitioners, type PartitionMetadata } from 'kafkajs'
-import { partitionOfKey } from '../../../src/kafka/murmur2'
-import { type OutgoingRecord, partitionedBatches, recordBytes } from '../../../src/kafka/partitioned-batches'
+import {
+  type OutgoingRecord,
+  partitionedBatches,
+  partitionOfKey,
+  recordBytes,
+} from '../../../src/kafka/publisher/partitioned-batches'
 
 const record = (key: string | null, bytes = 10): OutgoingRecord => ({
   key,

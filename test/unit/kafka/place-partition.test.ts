@@ -1,4 +1,4 @@
-import { placeOf } from '../../../src/kafka/place-partition'
+import { placeOf } from '../../../src/kafka/admin'
 
 describe('where a partition is read on', () => {
   const marks = { low: 10n, high: 20n }

@@ -1,5 +1,5 @@
 import type { KafkaMessage } from 'kafkajs'
-import { chunkEnd, sourceRecordOf } from '../../../src/kafka/source-record'
+import { chunkEnd, sourceRecordOf } from '../../../src/kafka/consumer/each-batch'
 
 const message = (more: Partial<Pick<KafkaMessage, 'value' | 'headers'>> = {}): KafkaMessage => ({
   key: null,

@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module'
 import type { KafkaMessage } from 'kafkajs'
-import { checked } from '../../../src/kafka/checked-batches'
-import { registerCodecs } from '../../../src/kafka/codecs'
-import { untilUnreadable } from '../../../src/kafka/unreadable-batch'
+import { checked, untilUnreadable } from '../../../src/kafka/kafkajs-patches/checked-batches'
+import { registerCodecs } from '../../../src/kafka/kafkajs-patches/codecs'
 
 const load = createRequire(__filename)
 const Decoder: new (bytes: Buffer) => Parameters<ReturnType<typeof checked>>[0] = load(

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { type Consumer, type InstrumentationEvent, Kafka, logLevel } from 'kafkajs'
-import { UnreadableBatchError } from '../../../src/kafka/checked-batches'
-import { watchLife } from '../../../src/kafka/watch-life'
+import { watchLife } from '../../../src/kafka/consumer/consumer-life'
+import { UnreadableBatchError } from '../../../src/kafka/kafkajs-patches/checked-batches'
 
 /** The events of a real consumer, which connects to nothing. */
 const { events } = new Kafka({ brokers: ['127.0.0.1:1'], logLevel: logLevel.NOTHING }).consumer({

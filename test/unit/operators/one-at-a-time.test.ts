@@ -1,11 +1,11 @@
 import { defer, EMPTY, mergeMap, NEVER, of, range, Subject, throwError } from 'rxjs'
-import { createTurnstile } from '../../../src/operators/one-at-a-time'
+import { createMutex } from '../../../src/operators/mutex'
 import { record, virtually } from './virtual-time'
 
 describe('createTurnstile', () => {
   it('runs one source after the other, in the order of subscription', () => {
     virtually(({ cold, expectObservable, expectSubscriptions }) => {
-      const turnstile = createTurnstile()
+      const turnstile = createMutex()
       // biome-ignore-start format: columns
       const first = cold('     --a--|')
       const second = cold('         -b|')
@@ -22,7 +22,7 @@ describe('createTurnstile', () => {
   })
 
   it('moves on after an error, which reaches its own subscriber only', () => {
-    const turnstile = createTurnstile()
+    const turnstile = createMutex()
     const first$ = new Subject<string>()
     const failed = record(first$.pipe(turnstile))
     const next = record(of('next').pipe(turnstile))
@@ -33,7 +33,7 @@ describe('createTurnstile', () => {
   })
 
   it('moves on when the one under way is unsubscribed', () => {
-    const turnstile = createTurnstile()
+    const turnstile = createMutex()
     const first = record(NEVER.pipe(turnstile))
     const next = record(of('next').pipe(turnstile))
     first.stop()
@@ -41,7 +41,7 @@ describe('createTurnstile', () => {
   })
 
   it('passes over one that was unsubscribed while waiting, without subscribing to it', () => {
-    const turnstile = createTurnstile()
+    const turnstile = createMutex()
     const first$ = new Subject<void>()
     let subscribed = 0
     first$.pipe(turnstile).subscribe()
@@ -60,14 +60,14 @@ describe('createTurnstile', () => {
   })
 
   it('is not left closed by a source that ends while it is being subscribed', () => {
-    const turnstile = createTurnstile()
+    const turnstile = createMutex()
     record(throwError(() => 'at once').pipe(turnstile))
     record(EMPTY.pipe(turnstile))
     expect(record(of('next').pipe(turnstile)).seen).toHaveLength(2)
   })
 
   it('stays flat with 20,000 waiting sources that end at once', () => {
-    const turnstile = createTurnstile()
+    const turnstile = createMutex()
     const first$ = new Subject<number>()
     let done = 0
     first$.pipe(turnstile).subscribe()

@@ -1,4 +1,4 @@
-import { createPump } from '../../../src/operators/pump'
+import { createPump } from '../../../src/operators/wait-queue'
 
 describe('createPump', () => {
   it('repeats the step until it says false', () => {

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import type { Subscription } from 'rxjs'
-import { createJobSlots, type JobSlots, type Slot } from '../../../src/operators/slots'
+import { createSlotSemaphore, type Slot, type SlotSemaphore } from '../../../src/operators/slot-semaphore'
 
 /** Enters and keeps what it gets. */
-const enter = (slots: JobSlots): { slot: Slot | null; completed: boolean; stop(): void } => {
+const enter = (slots: SlotSemaphore): { slot: Slot | null; completed: boolean; stop(): void } => {
   const state = { slot: null as Slot | null, completed: false, stop: () => subscription.unsubscribe() }
   const subscription: Subscription = slots.enter().subscribe({
     next: slot => {
@@ -23,7 +23,7 @@ interface Waiting {
 
 /** Many who enter, leave and release; keeps its own books to compare with. */
 const createCrowd = (capacity: number) => {
-  const slots = createJobSlots({ capacity })
+  const slots = createSlotSemaphore({ capacity })
   let waiting: readonly Waiting[] = []
   let held: readonly Slot[] = []
   let foreign = 0
@@ -69,7 +69,7 @@ const createCrowd = (capacity: number) => {
 
 describe('createJobSlots', () => {
   it('lets in as many as fit, and completes each', () => {
-    const slots = createJobSlots({ capacity: 2 })
+    const slots = createSlotSemaphore({ capacity: 2 })
     const entered = [enter(slots), enter(slots), enter(slots)]
     expect(entered.map(({ slot, completed }) => [slot !== null, completed])).toEqual([
       [true, true],
@@ -81,7 +81,7 @@ describe('createJobSlots', () => {
   })
 
   it('lets the next in when a slot is released, first come first served', () => {
-    const slots = createJobSlots({ capacity: 1 })
+    const slots = createSlotSemaphore({ capacity: 1 })
     const [first, second, third] = [enter(slots), enter(slots), enter(slots)]
     first.slot?.release()
     expect(second.slot).not.toBeNull()
@@ -91,7 +91,7 @@ describe('createJobSlots', () => {
   })
 
   it('releases a slot once, however often it is told', () => {
-    const slots = createJobSlots({ capacity: 1 })
+    const slots = createSlotSemaphore({ capacity: 1 })
     const first = enter(slots)
     first.slot?.release()
     const second = enter(slots)
@@ -102,7 +102,7 @@ describe('createJobSlots', () => {
   })
 
   it('forgets one that leaves while waiting', () => {
-    const slots = createJobSlots({ capacity: 1 })
+    const slots = createSlotSemaphore({ capacity: 1 })
     const [first, second, third] = [enter(slots), enter(slots), enter(slots)]
     second.stop()
     expect(slots.waiting()).toBe(1)
@@ -112,7 +112,7 @@ describe('createJobSlots', () => {
   })
 
   it('leaves the slot with a subscriber that unsubscribes after having got it', () => {
-    const slots = createJobSlots({ capacity: 1 })
+    const slots = createSlotSemaphore({ capacity: 1 })
     const first = enter(slots)
     first.stop()
     expect(slots.ownOpen()).toBe(1)
@@ -121,7 +121,7 @@ describe('createJobSlots', () => {
   })
 
   it('counts other people’s jobs, and lets in as they end', () => {
-    const slots = createJobSlots({ capacity: 3 })
+    const slots = createSlotSemaphore({ capacity: 3 })
     slots.foreign(3)
     const waiting = enter(slots)
     expect(waiting.slot).toBeNull()
@@ -131,7 +131,7 @@ describe('createJobSlots', () => {
   })
 
   it('only stops new jobs when others open more than fit', () => {
-    const slots = createJobSlots({ capacity: 2 })
+    const slots = createSlotSemaphore({ capacity: 2 })
     const open = enter(slots)
     slots.foreign(7)
     expect(slots.ownOpen()).toBe(1)
@@ -143,7 +143,7 @@ describe('createJobSlots', () => {
   })
 
   it('adopts jobs that are open already, above the capacity too', () => {
-    const slots = createJobSlots({ capacity: 2 })
+    const slots = createSlotSemaphore({ capacity: 2 })
     const adopted = [slots.adopt(), slots.adopt(), slots.adopt()]
     const waiting = enter(slots)
     expect(slots.ownOpen()).toBe(3)
@@ -154,7 +154,7 @@ describe('createJobSlots', () => {
   })
 
   it('stays flat when 20,000 jobs that end at once queue for one slot', () => {
-    const slots = createJobSlots({ capacity: 1 })
+    const slots = createSlotSemaphore({ capacity: 1 })
     const first = enter(slots)
     let done = 0
     for (let i = 0; i < 20_000; i += 1)

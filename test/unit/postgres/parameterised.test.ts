@@ -10,26 +10,22 @@ const folder = join(__dirname, '../../../src/postgres')
  * architecture check sees to that.
  */
 const constants: Readonly<Record<string, readonly string[]>> = {
-  'analyst-role.ts': ['analystRole'],
-  'append-due.ts': ['maxMoves'],
-  'append-moves.ts': ['movesPerAcceptance'],
-  'candidate-routes.ts': ["lookAlike('b', 'r')"],
-  'claim.ts': ["lookAlike('br', 'r')"],
-  'final-outcomes.ts': ['moveOutcomeColumns', 'rejectionColumns', 'pageSize'],
-  'lease-rows.ts': ['newExpiry'],
-  'load-job.ts': ['routeColumns'],
-  'look-alike.ts': ['a', 'b'],
-  'migrate.ts': ['table'],
-  'outbox.ts': ['outcomeBytes', 'moveOutcomeColumns', 'rejectionColumns', 'maxRows'],
-  'other-moves.ts': ['name', 'value'],
-  'read-evidence.ts': ['column'],
-  'read-outcomes.ts': ['routeColumns'],
-  'rejected-before.ts': ['indexed'],
-  'route-hold.ts': ['returning'],
+  'claim/claim-range.ts': ['name', 'value'],
+  'claim/claim.ts': ["lookAlike('b', 'r')", "lookAlike('br', 'r')", 'a', 'b'],
+  'claim/waiting-moves.ts': ['maxMoves'],
+  'intake/append-moves.ts': ['movesPerAcceptance', 'indexed'],
+  'job/evidence.ts': ['column'],
+  'job/load-job.ts': ['routeColumns'],
+  'job/route-hold.ts': ['returning'],
+  'lease/lease-rows.ts': ['newExpiry'],
+  'outbox/final-outcomes.ts': ['moveOutcomeColumns', 'rejectionColumns', 'pageSize'],
+  'outbox/outbox.ts': ['outcomeBytes', 'moveOutcomeColumns', 'rejectionColumns', 'maxRows'],
+  'outbox/read-outcomes.ts': ['routeColumns'],
   'route-rows.ts': ['routeColumns'],
+  'session/migrations.ts': ['analystRole', 'table'],
 }
 
-const files = readdirSync(folder).filter(name => name.endsWith('.ts'))
+const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
 const sourceOf = (name: string): ts.SourceFile =>
   ts.createSourceFile(name, readFileSync(join(folder, name), 'utf8'), ts.ScriptTarget.Latest, true)
 

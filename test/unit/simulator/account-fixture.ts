@@ -1,15 +1,17 @@
-import { type Account, createAccount } from '../../../src/simulator/account'
-import type { Result } from '../../../src/simulator/answer'
-import type { JobFate } from '../../../src/simulator/job-fate'
-import type { Operation } from '../../../src/simulator/operation-names'
-import type { OperationHandler } from '../../../src/simulator/operations/call-context'
-import { createOperation } from '../../../src/simulator/operations/create'
-import { deleteOperation } from '../../../src/simulator/operations/delete'
-import { detailOperation } from '../../../src/simulator/operations/detail'
-import { listOperation } from '../../../src/simulator/operations/list'
-import { provisioningOperation } from '../../../src/simulator/operations/provisioning'
-import { queryOperation } from '../../../src/simulator/operations/query'
-import { type SimulatorOptions, withDefaults } from '../../../src/simulator/options'
+import { type Account, createAccount } from '../../../src/tools/simulator/account'
+import type { Result } from '../../../src/tools/simulator/answer'
+import type { Operation } from '../../../src/tools/simulator/call'
+import type { JobFate } from '../../../src/tools/simulator/job-fate'
+import type { OperationHandler } from '../../../src/tools/simulator/operations/call-context'
+import { createOperation } from '../../../src/tools/simulator/operations/create'
+import {
+  deleteOperation,
+  detailOperation,
+  listOperation,
+  provisioningOperation,
+  queryOperation,
+} from '../../../src/tools/simulator/operations/read-jobs'
+import { type SimulatorOptions, withDefaults } from '../../../src/tools/simulator/options'
 
 export type Call = (operation: Operation, params: Record<string, string>, fate?: Partial<JobFate>) => Result
 

@@ -1,4 +1,4 @@
-import { createFileLinks } from '../../../src/simulator/file-links'
+import { createFileLinks } from '../../../src/tools/simulator/result-file'
 
 describe('links to result files', () => {
   const links = createFileLinks('secret', 600_000)

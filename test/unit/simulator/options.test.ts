@@ -1,5 +1,4 @@
-import { optionFlags } from '../../../src/simulator/option-flags'
-import { parseSimulatorOptions, withDefaults } from '../../../src/simulator/options'
+import { optionFlags, parseSimulatorOptions, withDefaults } from '../../../src/tools/simulator/options'
 
 describe('the options of the simulator', () => {
   it('are the defaults when nothing is given', () => {

@@ -1,4 +1,4 @@
-import { createQuotaWindow } from '../../../src/simulator/quota-window'
+import { createQuotaWindow } from '../../../src/tools/simulator/quota-window'
 
 const caps = { create: 2, query: 10, list: 5, detail: 5, delete: 2, provisioning: 50 }
 

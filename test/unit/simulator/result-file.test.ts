@@ -1,4 +1,4 @@
-import { type FileFormat, renderResultFile } from '../../../src/simulator/result-file'
+import { type FileFormat, renderResultFile } from '../../../src/tools/simulator/result-file'
 
 const rows = [
   { deviceName: 'meter-1', code: '200', message: 'success' },

@@ -1,7 +1,7 @@
-import { createFaults } from '../../../src/simulator/faults'
-import { drawFate } from '../../../src/simulator/job-fate'
-import { type SimulatorOptions, withDefaults } from '../../../src/simulator/options'
-import { chance, createRandom, logNormal } from '../../../src/simulator/random'
+import { createFaults } from '../../../src/tools/simulator/faults'
+import { drawFate } from '../../../src/tools/simulator/job-fate'
+import { type SimulatorOptions, withDefaults } from '../../../src/tools/simulator/options'
+import { chance, createRandom, logNormal } from '../../../src/tools/simulator/random'
 
 const many = Array.from({ length: 2_000 }, (_, i) => i)
 const shareOf = (hits: readonly boolean[]) => hits.filter(Boolean).length / hits.length

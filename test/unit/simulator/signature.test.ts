@@ -1,4 +1,4 @@
-import { createSignatureCheck } from '../../../src/simulator/signature'
+import { createSignatureCheck } from '../../../src/tools/simulator/signature'
 import { type CallSpec, signedV2, signedV3 } from './signed-call'
 
 const at = Date.parse('2026-11-24T08:00:00Z')

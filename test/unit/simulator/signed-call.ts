@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
-import { parsePairs } from '../../../src/simulator/params'
-import type { ReceivedCall } from '../../../src/simulator/signature-claim'
+import { parsePairs } from '../../../src/tools/simulator/call'
+import type { ReceivedCall } from '../../../src/tools/simulator/signature'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 

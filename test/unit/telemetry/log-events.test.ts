@@ -1,6 +1,6 @@
 import pino from 'pino'
 import type { FlowEvent } from '../../../src/domain/flow-event'
-import { logEvents } from '../../../src/telemetry/log-events'
+import { logEvents } from '../../../src/telemetry/logger'
 
 /** The lines that events become. */
 const linesOf = (...events: readonly FlowEvent[]): Record<string, unknown>[] => {

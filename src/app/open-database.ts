@@ -1,0 +1,106 @@
+/** Waits for PostgreSQL, brings its schema up to date, and makes the journal's adapters on it. */
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import { TransientError } from '../ports/errors'
+import type { RouteControl } from '../ports/journal'
+import { createIntakeJournal } from '../postgres/intake/intake-journal'
+import { createDriveJournal } from '../postgres/job/drive-journal'
+import { createRouteControl } from '../postgres/job/route-hold'
+import { createLease } from '../postgres/lease/postgres-lease'
+import { createOutbox } from '../postgres/outbox/outbox'
+import { createAnswers } from '../postgres/session/answers'
+import { createChanges } from '../postgres/session/changes'
+import { migrate } from '../postgres/session/migrations'
+import { createPool, holderName, type Pool, sessionNameOf } from '../postgres/session/session'
+import { type Conservation, readConservation } from '../postgres/status/conservation'
+import { type DatabaseStatus, readDatabaseStatus } from '../postgres/status/read-status'
+import type { Logger } from '../telemetry/logger'
+import type { Config } from './config'
+import type { ServiceParts } from './service'
+
+/** Connections: a few partitions appending, the driver's steps, the publisher. */
+const poolSize = 12
+const leaseMs = 10_000
+const renewEveryMs = 3_000
+const quotaWindowMs = 1_000
+const retryEveryMs = 2_000
+
+export interface Database {
+  readonly parts: Pick<ServiceParts, 'intakeJournal' | 'driveJournal' | 'outbox' | 'changes$' | 'lease'>
+  readonly routes: RouteControl
+  /** null: the database cannot be reached, or gives no sign of life within 3 s. */
+  readonly conservation: () => Promise<Conservation | null>
+  /** null: the same. */
+  readonly status: () => Promise<DatabaseStatus | null>
+  /** Whether it gives a sign of life within 3 s. */
+  readonly answers: () => Promise<boolean>
+  readonly close: () => Promise<void>
+}
+
+export interface OpenOptions {
+  readonly migrate: boolean
+  readonly logger: Logger
+  readonly isStopping: () => boolean
+}
+
+/** Repeats `step` while the database is out of reach; says so once. */
+const whenReachable = async <T>(step: () => Promise<T>, { logger, isStopping }: OpenOptions): Promise<T> => {
+  let said = false
+  for (;;) {
+    try {
+      return await step()
+    } catch (error) {
+      if (!(error instanceof TransientError) || isStopping()) throw error
+      if (!said) logger.warn({ reason: error.message }, 'waiting for the database')
+      said = true
+      await pause(retryEveryMs)
+    }
+  }
+}
+
+export const openDatabase = async (config: Config, options: OpenOptions): Promise<Database> => {
+  const { logger } = options
+  const url = config.databaseUrl ?? ''
+  if (options.migrate) {
+    const { applied, advice } = await whenReachable(
+      () => migrate(url, { log: text => logger.debug(text) }),
+      options,
+    )
+    if (applied.length > 0) logger.info({ applied }, 'migrated')
+    if (advice.length > 0)
+      logger.warn({ statements: advice }, 'an administrator of the database still has to run these')
+  }
+  const holder = holderName(hostname(), process.pid, randomBytes(6).toString('hex'))
+  const name = sessionNameOf(holder)
+  const pool = createPool(url, {
+    name,
+    max: poolSize,
+    onError: error => logger.warn({ reason: error.message }, 'a database connection was lost'),
+  })
+  const answers = createAnswers(pool)
+  /** For reports, which nobody waits for as long as for a statement: no answer is one of theirs. */
+  const reported =
+    <T>(read: (from: Pool) => Promise<T>) =>
+    async (): Promise<T | null> =>
+      (await answers()) ? read(pool).catch(() => null) : null
+  const { batchMaxDevices, batchMaxWaitMs } = config
+  const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs })
+  return {
+    parts: {
+      intakeJournal: createIntakeJournal(pool),
+      driveJournal: epoch => createDriveJournal(pool, epoch, { batchMaxDevices, batchMaxWaitMs }),
+      outbox: createOutbox(pool),
+      changes$: createChanges(url, { name }),
+      lease,
+    },
+    routes: createRouteControl(pool),
+    conservation: reported(readConservation),
+    status: reported(readDatabaseStatus),
+    answers,
+    close: async () => {
+      await lease.closed()
+      await pool.end()
+    },
+  }
+}

@@ -1,0 +1,92 @@
+/** From configuration to the options of each adapter and flow: nothing is decided here. */
+
+import { encodeDeadLetter } from '../domain/dead-letter'
+import { defaultRefusalPolicy } from '../domain/refusal'
+import { encodeResult } from '../domain/result-event'
+import { createJobApi } from '../iot/client/provider-job-api'
+import type { KafkaOptions } from '../kafka/kafka-client'
+import type { OutcomeSinkOptions } from '../kafka/publisher/kafka-outcome-sink'
+import type { JobApi } from '../ports/job-api'
+import type { DefaultTarget } from '../requests/make-request'
+import type { Logger } from '../telemetry/logger'
+import type { Config } from './config'
+import type { DriverPolicies } from './driver'
+import type { ServiceParts } from './service'
+
+/** After an unforeseen error a batch rests so long, ms. */
+const restMs = 5_000
+/** Fifty full batches, at about 200 bytes a move. */
+const maxEndedMoves = 500_000
+
+/** Variables that a command which calls the provider cannot do without. */
+export const providerVariables = ['accessKeyId', 'accessKeySecret'] as const
+
+export const kafkaOptions = (config: Config, logger: Logger): KafkaOptions => {
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: username, kafkaSaslPassword: password } = config
+  return {
+    brokers: config.kafkaBrokers ?? [],
+    clientId: config.kafkaClientId,
+    ssl: config.kafkaSsl,
+    sasl:
+      mechanism !== null && username !== null && password !== null
+        ? { mechanism, username, password }
+        : undefined,
+    log: (level, text, fields) => logger[level](fields, text),
+  }
+}
+
+export const outcomeSinkOptions = (config: Config, logger: Logger): OutcomeSinkOptions => ({
+  kafka: kafkaOptions(config, logger),
+  transactionalId: config.kafkaTransactionalId,
+  resultsTopic: config.kafkaResultsTopic,
+  deadLetterTopic: config.kafkaDeadLetterTopic,
+  createTopics: config.kafkaCreateTopics,
+  encode: outcome => ({
+    result: encodeResult(outcome, { cloudEvents: config.resultsCloudEvents }),
+    deadLetter: encodeDeadLetter(outcome),
+  }),
+})
+
+/** The provider, for as long as `maySend` allows. */
+export const jobApi =
+  (config: Config) =>
+  (maySend: () => boolean): JobApi =>
+    createJobApi({
+      maySend,
+      accessKeyId: config.accessKeyId ?? '',
+      accessKeySecret: config.accessKeySecret ?? '',
+      ...(config.securityToken === null ? {} : { securityToken: config.securityToken }),
+      endpoint: config.iotEndpoint,
+      callTimeoutMs: config.callTimeoutMs,
+      resultFileHosts: config.resultFileHosts,
+    })
+
+export const defaultTarget = (config: Config): DefaultTarget => ({
+  defaultTargetUid: config.targetUid,
+  defaultTargetAliyunId: config.targetAliyunId,
+})
+
+export const quota = (config: Config): ServiceParts['quota'] => ({
+  shared: config.quotaQps,
+  perOperation: {
+    create: config.quotaQpsCreate,
+    query: config.quotaQpsQuery,
+    detail: config.quotaQpsDetail,
+    list: config.quotaQpsList,
+    provisioning: config.quotaQpsProvisioning,
+  },
+})
+
+export const policies = (config: Config): DriverPolicies => ({
+  quotaJobs: config.quotaJobs,
+  createSettleMs: config.createSettleMs,
+  attempts: {
+    maxAttempts: config.retryMaxAttempts,
+    backoffMs: config.retryBackoffMs,
+    backoffMaxMs: config.retryBackoffMaxMs,
+  },
+  refusals: defaultRefusalPolicy,
+  lookUpMaxDevices: config.lookupMaxDevices,
+  restMs,
+  maxEndedMoves,
+})

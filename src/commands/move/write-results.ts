@@ -1,0 +1,180 @@
+import { constants, createReadStream, createWriteStream, fstat } from 'node:fs'
+import { access, type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { messageOf } from '../../domain/error-text'
+import { encodeResult } from '../../domain/result-event'
+import { finalOutcomes } from '../../postgres/outbox/final-outcomes'
+import type { Pool } from '../../postgres/session/session'
+import { CommandError, exitCode } from '../exit-code'
+
+// Where the results of a list go: found out, and tried, before anything is sent.
+
+export type ResultPlace =
+  | { readonly kind: 'stdout' }
+  /** A device or a FIFO. What is written to it, or printed, cannot be taken back. */
+  | { readonly kind: 'stream'; readonly path: string }
+  /** A regular file, or nothing yet; all symbolic links are followed. It is replaced as a whole. */
+  | { readonly kind: 'file'; readonly path: string }
+
+export interface PlaceOptions {
+  /** Of the list: `file:<sha256>`. */
+  readonly topic: string
+  /** Replace a file whatever it holds. */
+  readonly force: boolean
+}
+
+/** What a file is written to before it takes its place. */
+export const draftOf = (path: string): string => `${path}.${process.pid}.part`
+
+const nullIfAbsent = (error: NodeJS.ErrnoException): null => {
+  if (error.code === 'ENOENT') return null
+  throw error
+}
+
+/** The path behind all symbolic links, whether there is something at it or not. */
+const behindLinks = async (path: string): Promise<string> => {
+  const real = await realpath(path).catch(nullIfAbsent)
+  if (real !== null) return real
+  const directory = await realpath(dirname(path))
+  // What is no link cannot be read as one.
+  const target = await readlink(path).catch(() => null)
+  return target === null ? path : behindLinks(resolve(directory, target))
+}
+
+/** Only an attempt tells whether a file can be made there. */
+const tryToWrite = async (path: string): Promise<void> => {
+  const file = await open(draftOf(path), 'w')
+  await file.close()
+  await rm(draftOf(path))
+}
+
+/** Every line is a result of the list: to write them anew loses nothing. */
+const holdsOnly = async (path: string, topic: string): Promise<boolean> => {
+  const source = `"topic":${JSON.stringify(topic)}`
+  for await (const line of createInterface({ input: createReadStream(path) }))
+    if (!line.includes(source)) return false
+  return true
+}
+
+const placeAt = async (out: string, { topic, force }: PlaceOptions): Promise<ResultPlace> => {
+  if (out === '') throw new Error('it is empty; without --out results go to standard output')
+  const found = await stat(out).catch(nullIfAbsent)
+  if (found?.isDirectory() === true) throw new Error('it is a directory')
+  // /dev/stdout may be a socket, which cannot be opened, or a file that others have written to.
+  const stdout = await promisify(fstat)(1).catch(() => null)
+  if (found !== null && found.dev === stdout?.dev && found.ino === stdout.ino) return { kind: 'stdout' }
+  if (found?.isSocket() === true) throw new Error('it is a socket')
+  if (found !== null && !found.isFile()) {
+    await access(out, constants.W_OK)
+    return { kind: 'stream', path: out }
+  }
+  const path = await behindLinks(resolve(out))
+  await tryToWrite(path)
+  if (found !== null && !force && !(await holdsOnly(path, topic)))
+    throw new Error(
+      'it is there, and holds something else than results of this list (another list, or another version of it): ' +
+        'give another path, or --force to replace it',
+    )
+  return { kind: 'file', path }
+}
+
+/** The place that `--out` names; ends the command with what is wrong with it. Changes nothing. */
+export const resultPlace = async (out: string | undefined, options: PlaceOptions): Promise<ResultPlace> => {
+  if (out === undefined) return { kind: 'stdout' }
+  return placeAt(out, options).catch((error: unknown) => {
+    throw new CommandError(`--out ${out}: ${messageOf(error)}`, exitCode.usage)
+  })
+}
+
+export interface WrittenResults {
+  readonly written: number
+  /** Failed or rejected ones among them. */
+  readonly bad: number
+}
+
+const readerEveryMs = 200
+
+const toStdout = (lines: AsyncIterable<string>): Promise<void> =>
+  pipeline(Readable.from(lines), process.stdout, { end: false })
+
+const toFile = async (lines: AsyncIterable<string>, path: string): Promise<void> => {
+  const draft = draftOf(path)
+  try {
+    await pipeline(Readable.from(lines), createWriteStream(draft))
+    await rename(draft, path)
+  } finally {
+    await rm(draft, { force: true })
+  }
+}
+
+/**
+ * Resolves with a handle once `path` can be opened without waiting: where it is a FIFO, once somebody reads it. A thread
+ * that waited for that would keep the process from ending.
+ */
+const whenRead = async (path: string, signal: AbortSignal): Promise<FileHandle> => {
+  for (let said = false; ; said = true) {
+    try {
+      return await open(path, constants.O_WRONLY | constants.O_NONBLOCK)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENXIO')) throw error
+      if (!said) process.stderr.write(`  waiting until somebody reads ${path}\n`)
+      await pause(readerEveryMs, undefined, { signal }).catch(() => {
+        throw new CommandError(`Nobody reads ${path}.`, exitCode.interrupted)
+      })
+    }
+  }
+}
+
+const toStream = async (lines: AsyncIterable<string>, path: string, signal: AbortSignal): Promise<void> => {
+  const held = await whenRead(path, signal)
+  try {
+    await pipeline(Readable.from(lines), createWriteStream(path))
+  } finally {
+    await held.close()
+  }
+}
+
+const write = (lines: AsyncIterable<string>, place: ResultPlace, signal: AbortSignal): Promise<void> => {
+  switch (place.kind) {
+    case 'stdout':
+      return toStdout(lines)
+    case 'stream':
+      return toStream(lines, place.path, signal)
+    case 'file':
+      return toFile(lines, place.path)
+  }
+}
+
+/**
+ * All final outcomes of the run `topic` as NDJSON, from the journal: so the file is whole and each device stands in
+ * it once, however often the run was interrupted. A file appears at once, when it is complete.
+ * @throws CommandError when they cannot be written; they stay in the journal
+ */
+export const writeResults = async (
+  pool: Pool,
+  topic: string,
+  place: ResultPlace,
+  signal: AbortSignal,
+): Promise<WrittenResults> => {
+  let written = 0
+  let bad = 0
+  async function* lines(): AsyncGenerator<string> {
+    for await (const outcome of finalOutcomes(pool, topic)) {
+      written += 1
+      if (outcome.outcome !== 'moved') bad += 1
+      yield `${encodeResult(outcome, { cloudEvents: false }).value}\n`
+    }
+  }
+  await write(lines(), place, signal).catch((error: unknown) => {
+    if (error instanceof CommandError) throw error
+    throw new CommandError(
+      `The results cannot be written: ${messageOf(error)}. Start the same command again to have them.`,
+    )
+  })
+  return { written, bad }
+}

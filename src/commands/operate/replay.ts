@@ -1,0 +1,138 @@
+import { policies } from '../../app/wiring'
+import { type Comparison, compareOutcomes, type Ending } from '../../domain/compare-outcomes'
+import { classifyDeviceCode, mergeRows } from '../../domain/device-results'
+import { deviceNamesOf } from '../../domain/job'
+import { fatesOf, openJobOf } from '../../domain/look-up'
+import { type AttemptPolicy, type DeviceResult, deriveVerdicts } from '../../domain/settlement'
+import { parseResultFile } from '../../iot/results/parse-result-file'
+import { type JobEvidence, readJobEvidence } from '../../postgres/job/evidence'
+import { type DatabaseFlags, withDatabase } from '../database'
+import { CommandError, exitCode } from '../exit-code'
+
+/** A job's outcomes derived again, beside those stored. */
+export interface Replay extends Comparison {
+  /** Our own number. */
+  readonly batchId: number
+  /** The provider's. */
+  readonly jobId: string | null
+  readonly ended: 'completed' | 'interrupted'
+  /** Not settled, it has no outcomes yet. */
+  readonly settled: boolean
+  /** Why it is held; null: it is not, or it is settled. */
+  readonly held: string | null
+  readonly moves: number
+  readonly files: number
+  /** Why a file could not be read, one text a file. */
+  readonly unreadable: readonly string[]
+  /** Devices looked up. */
+  readonly lookedUp: number
+}
+
+const endingText = (ending: Ending | null): string =>
+  ending === null ? 'none' : `${ending.outcome} ${ending.code}${ending.final ? '' : ', re-queued'}`
+
+/** Of a job that has no outcomes yet, what those derived are. */
+const unsettledText = ({ settled, held }: Replay): string[] => {
+  if (settled) return []
+  const state = held === null ? 'It is not settled yet' : `It is held and not settled: ${held}`
+  return [
+    state,
+    'Derived is what it would be settled with if no more came to be known than is kept of it now.',
+  ]
+}
+
+const row = (what: string, stored: string, derived: string): string =>
+  `  ${what.padEnd(44)}${stored.padStart(10)}${derived.padStart(10)}`
+
+/** For people: how many moves ended how, and the first `devices` that would end otherwise. */
+export const replayText = (replay: Replay, devices: number): string => {
+  const { counts, differences, unreadable } = replay
+  const ended = `${replay.ended}${replay.settled ? '' : ', not settled'}`
+  const lines = [
+    `Job ${replay.jobId} (batch ${replay.batchId}), ${ended}: ${replay.moves} moves, ${replay.files} result files, ${replay.lookedUp} devices looked up`,
+    ...unsettledText(replay),
+    ...unreadable.map(problem => `A file cannot be read: ${problem}`),
+    row('outcome', 'stored', 'derived'),
+    ...counts.map(count => row(endingText(count), String(count.stored), String(count.derived))),
+  ]
+  if (differences.length === 0) return [...lines, 'Nothing differs.'].join('\n')
+  return [
+    ...lines,
+    `${differences.length} differ:`,
+    ...differences
+      .slice(0, devices)
+      .map(
+        ({ deviceName, attempt, stored, derived }) =>
+          `  ${deviceName} (attempt ${attempt}): ${endingText(stored)} → ${endingText(derived)}`,
+      ),
+    ...(differences.length > devices ? [`  and ${differences.length - devices} more (--devices)`] : []),
+  ].join('\n')
+}
+
+export interface ReplayFlags extends DatabaseFlags {
+  readonly devices: string
+  readonly json?: boolean
+}
+
+const endOf = ({ job, endedAs }: JobEvidence): 'completed' | 'interrupted' | null => {
+  const end = endedAs ?? job.status
+  return end === 'completed' || end === 'interrupted' ? end : null
+}
+
+/** What the settlement does, on what is kept of it. */
+const replay = (evidence: JobEvidence, policy: AttemptPolicy): Replay | null => {
+  const { job, files, lookUps } = evidence
+  const ended = endOf(evidence)
+  if (ended === null || (files.length === 0 && lookUps.length === 0)) return null
+  const names = deviceNamesOf(job)
+  const unreadable: string[] = []
+  let rows: ReadonlyMap<string, DeviceResult> = new Map()
+  for (const file of files) {
+    const parsed = parseResultFile(file, names)
+    if ('problem' in parsed) unreadable.push(parsed.problem)
+    else rows = mergeRows(rows, parsed.rows)
+  }
+  const { verdicts } = deriveVerdicts({
+    moves: job.moves,
+    rows,
+    fates: fatesOf(lookUps, openJobOf(job)),
+    ended,
+    policy,
+    classify: classifyDeviceCode,
+    // It only decides how long re-queued moves wait, which is not compared.
+    random: () => 0,
+  })
+  const comparison: Comparison = compareOutcomes(job.moves, evidence.outcomes, verdicts)
+  return {
+    batchId: job.jobId,
+    jobId: job.providerJobId,
+    ended,
+    settled: evidence.endedAs !== null,
+    held: evidence.endedAs === null ? evidence.heldReason : null,
+    moves: job.moves.length,
+    files: files.length,
+    unreadable,
+    lookedUp: lookUps.length,
+    ...comparison,
+  }
+}
+
+const wholeNumber = (text: string): number => {
+  if (!/^\d{1,9}$/.test(text))
+    throw new CommandError(`--devices ${text}: must be a whole number`, exitCode.usage)
+  return Number(text)
+}
+
+/** Derives a job's outcomes again, without a call, and says what would differ. Changes nothing. */
+export const replayCommand = async (id: string, flags: ReplayFlags): Promise<number> => {
+  const shown = wholeNumber(flags.devices)
+  const replayed = await withDatabase(flags, async (pool, config) => {
+    const evidence = await readJobEvidence(pool, id)
+    if (evidence === null) throw new CommandError(`There is no job ${id}: see device_move.jobs.`)
+    return replay(evidence, policies(config).attempts)
+  })
+  if (replayed === null)
+    throw new CommandError(`Job ${id} has no result file to derive outcomes from, nor any look-up.`)
+  console.log(flags.json ? JSON.stringify(replayed) : replayText(replayed, shown))
+  return replayed.differences.length === 0 ? exitCode.done : exitCode.someFailed
+}

@@ -1,0 +1,66 @@
+import { firstValueFrom } from 'rxjs'
+import { providerJobIdOf, type Resolution } from '../../domain/resolution'
+import { type Resolved, resolveJob } from '../../postgres/job/resolve-job'
+import { type DatabaseFlags, withDatabase } from '../database'
+import { CommandError, exitCode } from '../exit-code'
+
+export interface ResolveFlags extends DatabaseFlags {
+  readonly adopt?: string
+  readonly absent?: boolean
+  readonly again?: boolean
+  readonly fail?: boolean
+}
+
+const usage = (text: string): never => {
+  throw new CommandError(text, exitCode.usage)
+}
+
+const resolutionOf = ({ adopt, absent, again, fail }: ResolveFlags): Resolution => {
+  const given: Resolution[] = []
+  if (adopt !== undefined)
+    given.push({
+      kind: 'adopt',
+      providerJobId: providerJobIdOf(adopt) ?? usage(`--adopt: ${JSON.stringify(adopt)} is no JobId`),
+    })
+  if (absent === true) given.push({ kind: 'absent' })
+  if (again === true) given.push({ kind: 'again' })
+  if (fail === true) given.push({ kind: 'fail' })
+  const [only, ...more] = given
+  return only === undefined || more.length > 0
+    ? usage('Say what is to be done with the job: one of --adopt, --absent, --again and --fail.')
+    : only
+}
+
+const told = (
+  jobId: number,
+  resolution: Resolution,
+  { was, devices }: Extract<Resolved, { kind: 'resolved' }>,
+): string => {
+  switch (resolution.kind) {
+    case 'adopt':
+      return `Job ${jobId} goes on as ${resolution.providerJobId} of the provider: its end is awaited (${devices} devices).`
+    case 'absent':
+      return `Job ${jobId} is created again: its ${devices} devices are sent again. If it exists after all, they move twice.`
+    case 'again':
+      return `Job ${jobId} is released as ${was}: the step it was held at is tried once more.`
+    case 'fail':
+      return was === 'claimed'
+        ? `The ${devices} devices of job ${jobId} have failed for good, code not-moved: they were not sent.`
+        : `The ${devices} devices of job ${jobId} have failed for good, code unknown: they may have moved. ` +
+            'Later requests for them are sent now.'
+  }
+}
+
+/** Settles or releases one held job, beside a running service or without one. */
+export const resolveCommand = async (job: string, flags: ResolveFlags): Promise<number> => {
+  const jobId = /^[1-9]\d{0,14}$/.test(job)
+    ? Number(job)
+    : usage(`${JSON.stringify(job)} is no job: give its batch_id, a whole number`)
+  const resolution = resolutionOf(flags)
+  return withDatabase(flags, async pool => {
+    const resolved = await firstValueFrom(resolveJob(pool, jobId, resolution))
+    if (resolved.kind === 'refused') throw new CommandError(resolved.why)
+    console.log(told(jobId, resolution, resolved))
+    return exitCode.done
+  })
+}

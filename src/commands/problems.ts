@@ -1,0 +1,110 @@
+import { isNativeError } from 'node:util/types'
+import type { Config } from '../app/config'
+import { TransientError } from '../ports/errors'
+import { NewerDatabaseError } from '../postgres/session/migrations'
+import { asPortError } from '../postgres/session/transaction'
+import { CommandError, exitCode } from './exit-code'
+
+/** What to do about it, by SQLSTATE or by the system's own code. */
+const cures: readonly (readonly [RegExp, string])[] = [
+  [/^(28P01|28000)$/, 'Check the user and the password in DATABASE_URL, and what pg_hba.conf lets in.'],
+  [/^3D000$/, 'Create the database first, or correct its name in DATABASE_URL.'],
+  [/^42501$/, 'Let this user create schemas in the database, or migrate as its owner.'],
+  [
+    /^(42P01|42703|3F000)$/,
+    'Run `device-move migrate`: its schema was not made, or is older than this release.',
+  ],
+  [
+    /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_|ERR_TLS_)/,
+    'Give the server’s certificate authority as sslrootcert in DATABASE_URL.',
+  ],
+  [/^(ENOENT|EACCES|EISDIR)$/, 'Correct the file named in DATABASE_URL.'],
+]
+const reachIt = 'Check that PostgreSQL runs there, and host and port in DATABASE_URL.'
+const passwordMissing = /password must be a (non-empty )?string/
+
+const adviceFor = (error: Error): string | null => {
+  if (error instanceof TransientError) return reachIt
+  if (error instanceof NewerDatabaseError) return 'Run the newer release.'
+  const code = 'code' in error ? String(error.code) : ''
+  const [, cure] = cures.find(([codes]) => codes.test(code)) ?? []
+  return cure ?? (passwordMissing.test(error.message) ? 'Give a password in DATABASE_URL.' : null)
+}
+
+/** `host:port/name`, without the login. */
+const placeOf = (url: string): string => {
+  const { host, pathname } = new URL(url)
+  return `${host}${pathname}`
+}
+
+const usageCodes = /^(ENOENT|EACCES|EISDIR|ERR_INVALID_URL)$/
+
+/** What went wrong with the database at `url` (valid as a URL), for people: one sentence, and what to do. */
+export const databaseProblem = (error: unknown, url: string): CommandError => {
+  const asked = asPortError(error)
+  const known = isNativeError(asked) ? asked : new Error(String(asked))
+  const advice = adviceFor(known)
+  const text = `The database ${placeOf(url)} cannot be used: ${known.message.replace(/[.\s]+$/, '')}.`
+  const code = 'code' in known ? String(known.code) : ''
+  return new CommandError(
+    advice === null ? text : `${text} ${advice}`,
+    usageCodes.test(code) ? exitCode.usage : exitCode.failed,
+  )
+}
+
+/** The same for what an operator can cure; null for an error that nobody foresaw. */
+export const knownDatabaseProblem = (error: unknown, url: string): CommandError | null =>
+  isNativeError(error) && adviceFor(error) !== null ? databaseProblem(error, url) : null
+
+/** What to do about it, by the client's names and texts. */
+const kafkaCures: readonly (readonly [RegExp, string])[] = [
+  [/sasl/i, 'Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.'],
+  [/ssl|tls|certificate/i, 'Check KAFKA_SSL, and the certificate of the broker.'],
+  [/not authorized/i, 'Let this user have the topic, on the broker.'],
+  [
+    /connection|closed|ECONN|ENOTFOUND|EAI_AGAIN|timed? ?out|acknowledgement/i,
+    'Check that a broker runs there and can be reached, and KAFKA_BROKERS.',
+  ],
+]
+
+/** What went wrong with the brokers of `config`, for people: one sentence, and what to do. */
+export const kafkaProblem = (error: unknown, { kafkaBrokers }: Config): CommandError => {
+  const [name, message] = isNativeError(error) ? [error.name, error.message] : ['', String(error)]
+  const [, cure = ''] = kafkaCures.find(([form]) => form.test(`${name} ${message}`)) ?? []
+  const brokers = (kafkaBrokers ?? []).join(',')
+  return new CommandError(
+    `Kafka at ${brokers} cannot be used: ${message.replace(/[.\s]+$/, '')}. ${cure}`.trim(),
+  )
+}
+
+const noSuchHost = 'there is no such host'
+
+/** What the system's codes mean when an address cannot be listened on. */
+const meanings: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process listens there',
+  EADDRNOTAVAIL: 'it is no address of this machine',
+  EACCES: 'this user may not listen there',
+  ENOTFOUND: noSuchHost,
+  EAI_AGAIN: noSuchHost,
+}
+
+/**
+ * Why an address cannot be listened on, in one sentence; null for any other error.
+ * @param settings what says where to listen
+ */
+export const listenProblem = (error: unknown, settings: string): CommandError | null => {
+  if (!isNativeError(error) || !('code' in error && 'syscall' in error)) return null
+  const { code, syscall } = error
+  const why = meanings[String(code)]
+  if (why === undefined || (syscall !== 'listen' && syscall !== 'getaddrinfo')) return null
+  const {
+    hostname,
+    address = hostname,
+    port,
+  } = error as { hostname?: string; address?: string; port?: number }
+  const place = port === undefined ? address : `${address}:${port}`
+  return new CommandError(
+    `Cannot listen on ${place}: ${why}. Change ${settings}.`,
+    code === 'EADDRINUSE' ? exitCode.failed : exitCode.usage,
+  )
+}

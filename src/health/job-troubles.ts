@@ -1,0 +1,36 @@
+/** What is wrong with batches that are not held, what is done about it, and what people can do, as sentences. */
+import type { TroubledJobStatus } from '../postgres/status/read-open-jobs'
+import type { RouteStatus } from '../postgres/status/read-status'
+
+export const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`
+
+export const batchText = (batchId: number, routeId: number, moves: number): string =>
+  `batch ${batchId} of route ${routeId} (${plural(moves, 'move')})`
+
+export const jobTroubleText = (job: TroubledJobStatus): string => {
+  const { kind, batchId, routeId, moves, refusals, lastError } = job
+  const batch = batchText(batchId, routeId, moves)
+  switch (kind) {
+    case 'denied':
+      return `${batch} is in doubt: ${lastError}; it is asked for again, and held when that has lasted ten minutes`
+    case 'no-results':
+      return `${batch} has ended, but its results cannot be had: ${lastError}; they are asked for again, at most every 5 minutes`
+    case 'unanswered':
+      return `${batch}: its create was not answered: ${lastError}; List is searched for its job before anything is sent again`
+    case 'refused':
+      return `${batch} was refused ${plural(refusals, 'time')} with codes that no table knows, last error: ${lastError}; it is tried again at most every 5 minutes: see what the code means and cure that, or lower QUOTA_JOBS if it is a limit on open jobs`
+  }
+}
+
+/** One sentence a batch that others wait for. */
+export const blockedTexts = (routes: readonly RouteStatus[]): string[] => {
+  const waiting = new Map<number, RouteStatus[]>()
+  for (const route of routes)
+    if (route.blockedByBatch !== null && route.pending + route.retrying > 0)
+      waiting.set(route.blockedByBatch, [...(waiting.get(route.blockedByBatch) ?? []), route])
+  return Array.from(waiting, ([batchId, blocked]) => {
+    const moves = blocked.reduce((sum, { pending, retrying }) => sum + pending + retrying, 0)
+    const ids = blocked.map(({ routeId }) => routeId).join(', ')
+    return `${plural(moves, 'move')} of route${blocked.length === 1 ? '' : 's'} ${ids} wait for batch ${batchId}`
+  })
+}

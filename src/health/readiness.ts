@@ -1,0 +1,32 @@
+/** Able to take requests in and to let outcomes out, or why not: what `/readyz` says. */
+
+import type { ServiceStatus } from '../app/service'
+import type { SourceHealth } from '../ports/request-source'
+import { troubleText } from './provider-health'
+
+export interface Readiness extends ServiceStatus {
+  readonly ready: boolean
+  /** What has to change before it is ready, and that the provider does not answer, which changes nothing in that. */
+  readonly because: readonly string[]
+  /** Of the requests topic. */
+  readonly source: SourceHealth
+  /** Whether the database answers. */
+  readonly database: boolean
+}
+
+/**
+ * The provider may be away for a while without another process being able to do better, and requests are taken in all the
+ * while: drive's troubles do not count, but are told.
+ */
+export const readinessOf = (status: ServiceStatus, source: SourceHealth, database: boolean): Readiness => {
+  const { intake, publish } = status.flows
+  const because: string[] = []
+  if (!database) because.push('the database does not answer')
+  if (source.state !== 'assigned' && source.state !== 'standing-by' && intake.state !== 'stopped')
+    because.push(source.reason ?? 'partitions of the requests topic are not assigned yet')
+  for (const { state, problem } of [intake, publish])
+    if (problem !== null && state !== 'standing-by' && !because.includes(problem)) because.push(problem)
+  const ready = because.length === 0
+  if (status.provider !== null) because.push(troubleText(status.provider))
+  return { ready, because, source, database, ...status }
+}

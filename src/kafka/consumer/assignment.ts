@@ -1,0 +1,178 @@
+import {
+  concatMap,
+  defer,
+  EMPTY,
+  map,
+  type Observable,
+  retry,
+  Subject,
+  switchMap,
+  take,
+  tap,
+  timer,
+} from 'rxjs'
+import { messageOf } from '../../domain/error-text'
+import type { SourceHealth } from '../../ports/request-source'
+import { placeOf, type Watermarks } from '../admin'
+import { backOffMs, type KafkaLog } from '../kafka-client'
+
+/** What of a kafkajs consumer is needed here. */
+export interface Placeable {
+  pause(topics: { topic: string; partitions: number[] }[]): void
+  resume(topics: { topic: string; partitions: number[] }[]): void
+  seek(to: { topic: string; partition: number; offset: string }): void
+}
+
+export interface AssignmentDeps {
+  readonly consumer: Placeable
+  readonly topic: string
+  readonly positions: (partitions: readonly number[]) => Observable<ReadonlyMap<number, bigint>>
+  readonly watermarks: () => Observable<ReadonlyMap<number, Watermarks>>
+  readonly health: (health: SourceHealth) => void
+  readonly log: KafkaLog
+  readonly random: () => number
+}
+
+export interface Assignment {
+  /** Call it synchronously when kafkajs has joined: nothing may be fetched before the journal was asked. */
+  assigned(partitions: readonly number[]): void
+  /** kafkajs is about to jump: stop the partition and ask the journal again. */
+  outOfRange(partition: number): void
+  /** The partition is paused and stays so until its first record lies behind `offset`. */
+  unreadable(partition: number, offset: bigint, reason: string): void
+  stop(): void
+}
+
+const recheckEveryMs = 10_000
+
+interface Hold {
+  readonly reason: string
+  /** Of an unreadable batch; null if the position lies beyond the end. */
+  readonly unreadableAt: bigint | null
+}
+
+/** Keeps every assigned partition paused until it stands where the journal says, or for as long as it must not be read. */
+export const createAssignment = (deps: AssignmentDeps): Assignment => {
+  const { consumer, topic, log } = deps
+  let partitions: readonly number[] = []
+  /** Paused, and to be placed at the next look. */
+  const unplaced = new Set<number>()
+  const held = new Map<number, Hold>()
+  const look$ = new Subject<void>()
+
+  const pause = (some: readonly number[]): void => {
+    if (some.length > 0) consumer.pause([{ topic, partitions: [...some] }])
+  }
+
+  const report = (): void => {
+    const reasons = [...held.values()].map(hold => hold.reason)
+    if (reasons.length > 0) deps.health({ state: 'failed', reason: reasons.join('; ') })
+    else deps.health({ state: partitions.length > 0 ? 'assigned' : 'standing-by', reason: null })
+  }
+
+  const hold = (partition: number, why: Hold): void => {
+    if (held.get(partition)?.reason !== why.reason) log('error', why.reason, { topic, partition })
+    held.set(partition, why)
+  }
+
+  const readOn = (partition: number, from: bigint | null): void => {
+    held.delete(partition)
+    if (from !== null) consumer.seek({ topic, partition, offset: from.toString() })
+    consumer.resume([{ topic, partitions: [partition] }])
+  }
+
+  const place = (partition: number, position: bigint | undefined, marks: Watermarks): void => {
+    const unreadableAt = held.get(partition)?.unreadableAt ?? null
+    if (unreadableAt !== null && marks.low <= unreadableAt && (position ?? 0n) <= unreadableAt) return
+    const to = placeOf(position, marks)
+    switch (to.kind) {
+      case 'as-committed':
+        readOn(partition, null)
+        break
+      case 'at':
+        readOn(partition, to.offset)
+        break
+      case 'after-gap':
+        log('error', `${to.missing} records were deleted from ${topic}/${partition} before they were read`, {
+          ...{ topic, partition, offset: to.offset.toString() },
+        })
+        readOn(partition, to.offset)
+        break
+      case 'beyond-end':
+        hold(partition, {
+          reason:
+            `${topic}/${partition} is not read: the journal stands at offset ${position}, ` +
+            `but the partition ends at ${marks.high} (topic made anew, or another database restored)`,
+          unreadableAt: null,
+        })
+    }
+  }
+
+  // The journal first: what it has taken in lies in the partition by then, while an end that was asked for earlier may lie
+  // before what a member that lost the partition has still stored.
+  const look = (): Observable<unknown> =>
+    defer(() => deps.positions([...unplaced])).pipe(
+      take(1),
+      concatMap(positions =>
+        deps.watermarks().pipe(
+          take(1),
+          map(watermarks => ({ positions, watermarks })),
+        ),
+      ),
+      tap(({ positions, watermarks }) => {
+        for (const partition of [...unplaced]) {
+          const marks = watermarks.get(partition)
+          if (marks === undefined) throw new Error(`the broker does not know ${topic}/${partition} yet`)
+          place(partition, positions.get(partition), marks)
+          unplaced.delete(partition)
+        }
+        report()
+      }),
+      retry({
+        delay: (error: unknown, failures) => {
+          const why = messageOf(error)
+          deps.health({ state: 'starting', reason: `where to read ${topic} on is not known: ${why}` })
+          return timer(backOffMs(failures, deps.random))
+        },
+      }),
+    )
+
+  // A newer look covers whatever an older one was about.
+  const looking = look$.pipe(switchMap(() => (unplaced.size === 0 ? EMPTY : look()))).subscribe()
+  const rechecking = setInterval(() => {
+    if (held.size === 0 || unplaced.size > 0) return
+    for (const partition of held.keys()) unplaced.add(partition)
+    look$.next()
+  }, recheckEveryMs)
+
+  return {
+    assigned: now => {
+      partitions = [...now]
+      held.clear()
+      unplaced.clear()
+      for (const partition of now) unplaced.add(partition)
+      pause(now)
+      if (now.length === 0) report()
+      look$.next()
+    },
+    outOfRange: partition => {
+      if (!partitions.includes(partition)) return
+      pause([partition])
+      unplaced.add(partition)
+      look$.next()
+    },
+    unreadable: (partition, offset, reason) => {
+      hold(partition, {
+        reason:
+          `${topic}/${partition} is not read on: the record batch at offset ${offset} cannot be read ` +
+          `(${reason}); delete the records up to it, or have it produced again`,
+        unreadableAt: offset,
+      })
+      report()
+    },
+    stop: () => {
+      looking.unsubscribe()
+      clearInterval(rechecking)
+    },
+  }
+}

@@ -1,0 +1,197 @@
+import type { Consumer } from 'kafkajs'
+import { defer, map, Observable, from as wrap } from 'rxjs'
+import type { SourceChunk, SourceHealth } from '../../ports/request-source'
+import { ensureTopics, partitionCounts, withAdmin } from '../admin'
+import { createKafka, isOffsetOutOfRange, type KafkaLog, type KafkaOptions, withinMs } from '../kafka-client'
+import { createAssignment } from './assignment'
+import { createEachBatch } from './each-batch'
+import { createOfferedChunks } from './offered-chunks'
+
+/** A healthy broker answers a fetch within 0.1 s, so so long a silence is worth telling. */
+const silentAfterMs = 10_000
+/** And so long a one is worth a new consumer. */
+const lostAfterMs = 60_000
+/** A join may wait for the slowest member, up to the rebalance timeout of 60 s. */
+const joiningMs = 150_000
+const lookEveryMs = 2_000
+
+/** The error at the bottom: kafkajs wraps several times. */
+const causeOf = (error: Error): Error => (error.cause instanceof Error ? causeOf(error.cause) : error)
+
+/** For people: what ended the consumer. */
+const crashText = (error: Error): string => {
+  const cause = causeOf(error)
+  const isUndecodable = cause.name === 'UnreadableBatchError' || cause instanceof RangeError
+  return isUndecodable ? `what was fetched cannot be decoded: ${cause.message}` : cause.message
+}
+
+export interface LifeSigns {
+  /** The broker has not answered for 10 s; null: it does again. */
+  readonly silent: (reason: string | null) => void
+  /** Told once: crashed, or silent for too long. */
+  readonly ended: (error: Error) => void
+}
+
+/**
+ * Reports that a consumer has crashed or gone silent. kafkajs can do both without anybody noticing: `run()` has
+ * resolved long ago (traps 9 and 15).
+ */
+export const watchLife = (
+  consumer: Pick<Consumer, 'events' | 'on'>,
+  { silent, ended }: LifeSigns,
+): { readonly alive: () => void; stop(): void } => {
+  const { CRASH, FETCH, GROUP_JOIN, HEARTBEAT, REBALANCING } = consumer.events
+  let seenAt = Date.now()
+  let isAssigned = false
+  let isJoining = false
+  let isSilent = false
+  const alive = (): void => {
+    seenAt = Date.now()
+    if (isSilent) silent(null)
+    isSilent = false
+  }
+  const removers = [
+    consumer.on(FETCH, alive),
+    consumer.on(HEARTBEAT, alive),
+    consumer.on(GROUP_JOIN, () => {
+      isAssigned = true
+      isJoining = false
+      alive()
+    }),
+    consumer.on(REBALANCING, () => {
+      isJoining = true
+      alive()
+    }),
+    consumer.on(CRASH, ({ payload }) => ended(new Error(crashText(payload.error), { cause: payload.error }))),
+  ]
+  const looking = setInterval(() => {
+    if (!isAssigned) return
+    const forMs = Date.now() - seenAt
+    const limitMs = isJoining ? joiningMs : lostAfterMs
+    if (forMs > limitMs) ended(new Error(`no sign of life from Kafka for ${limitMs / 1_000} s`))
+    else if (forMs > silentAfterMs && !isJoining && !isSilent) {
+      isSilent = true
+      silent(`no sign of life from Kafka for ${silentAfterMs / 1_000} s`)
+    }
+  }, lookEveryMs)
+  return {
+    alive,
+    stop: () => {
+      clearInterval(looking)
+      for (const remove of removers) remove()
+    },
+  }
+}
+
+export interface ConsumerLifeDeps {
+  readonly kafka: KafkaOptions
+  readonly groupId: string
+  readonly topic: string
+  readonly createTopics: boolean
+  readonly positions: (
+    topic: string,
+    partitions: readonly number[],
+  ) => Observable<ReadonlyMap<number, bigint>>
+  readonly health: (health: SourceHealth) => void
+  readonly random: () => number
+  /** Settles when an earlier consumer has left. */
+  readonly before: Promise<unknown>
+  /** Told of the promise that settles when this consumer has left, or was given up. */
+  readonly closing: (closed: Promise<unknown>) => void
+}
+
+/**
+ * Nobody reads the partitions of a member that was killed, or that joined and lost its connection, before its session
+ * is over; while it is missed, nobody can join either. A frozen one loses its partitions, and gets some when it wakes.
+ */
+const sessionTimeoutMs = 10_000
+const heartbeatIntervalMs = 3_000
+const closeWithinMs = 5_000
+
+const consumerOf = (kafka: KafkaOptions, groupId: string): Consumer =>
+  createKafka(kafka).consumer({
+    groupId,
+    allowAutoTopicCreation: false,
+    sessionTimeout: sessionTimeoutMs,
+    heartbeatInterval: heartbeatIntervalMs,
+    rebalanceTimeout: 60_000,
+    maxWaitTimeInMs: 100,
+    minBytes: 1,
+    maxBytesPerPartition: 512 * 1024,
+    maxBytes: 8 * 1024 * 1024,
+    metadataMaxAge: 60_000,
+    // Restarting is ours: kafkajs does it for some causes only, and says nothing of it (trap 9).
+    retry: { initialRetryTime: 200, maxRetryTime: 3_000, retries: 8, restartOnFailure: async () => false },
+  })
+
+/**
+ * One kafkajs consumer from its join to its end, as chunks. Errors on whatever ends it; never completes.
+ * Unsubscribing fails what is outstanding and leaves the group, within 5 s.
+ */
+export const consumerLife = (deps: ConsumerLifeDeps): Observable<SourceChunk> =>
+  new Observable(subscriber => {
+    const { topic } = deps
+    const offered = createOfferedChunks(chunk => subscriber.next(chunk))
+    const log: KafkaLog = (level, text, fields) => {
+      deps.kafka.log(level, text, fields)
+      // Before kafkajs resets the partition to its beginning: the log may be another one now.
+      if (isOffsetOutOfRange(text.replace(/^kafka: /, '')) && typeof fields.partition === 'number') {
+        assignment.outOfRange(fields.partition)
+      }
+    }
+    const consumer = consumerOf({ ...deps.kafka, log }, deps.groupId)
+    let placed: SourceHealth = { state: 'starting', reason: null }
+    const watch = watchLife(consumer, {
+      silent: reason => deps.health(reason === null ? placed : { state: 'failed', reason }),
+      ended: error => subscriber.error(error),
+    })
+    const assignment = createAssignment({
+      ...{ consumer, topic, log: deps.kafka.log, random: deps.random },
+      health: next => {
+        placed = next
+        deps.health(next)
+      },
+      positions: partitions => deps.positions(topic, partitions),
+      watermarks: () =>
+        defer(() => wrap(withAdmin(deps.kafka, admin => admin.fetchTopicOffsets(topic)))).pipe(
+          map(all => new Map(all.map(at => [at.partition, { low: BigInt(at.low), high: BigInt(at.high) }]))),
+        ),
+    })
+    const eachBatch = createEachBatch({
+      ...{ offered, log: deps.kafka.log, heartbeatEveryMs: heartbeatIntervalMs / 2, alive: watch.alive },
+      unreadable: (partition, offset, reason) => assignment.unreadable(partition, offset, reason),
+    })
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      if (!subscriber.closed) assignment.assigned(payload.memberAssignment[topic] ?? [])
+    })
+
+    const start = async (): Promise<void> => {
+      await deps.before
+      const partitions = await withAdmin(deps.kafka, async admin => {
+        await ensureTopics(admin, [topic], deps.createTopics)
+        return (await partitionCounts(admin, [topic])).get(topic) ?? 0
+      })
+      if (subscriber.closed) return
+      await consumer.connect()
+      // Never from the end: it would skip what was written before the first commit (trap 3).
+      await consumer.subscribe({ topics: [topic], fromBeginning: true })
+      if (subscriber.closed) return
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        // With room for partitions added later.
+        partitionsConsumedConcurrently: Math.max(64, partitions * 2),
+        eachBatch,
+      })
+    }
+    const started = start().catch((error: unknown) => subscriber.error(error))
+
+    return () => {
+      offered.withdraw()
+      assignment.stop()
+      watch.stop()
+      // Stopping a consumer that is still joining would leave it in the group for good: wait for the join first.
+      const closed = started.then(() => consumer.stop()).then(() => consumer.disconnect())
+      deps.closing(withinMs(closed, closeWithinMs))
+    }
+  })

@@ -1,0 +1,48 @@
+import type { Outcome } from '../../domain/outcome'
+import type { OutgoingRecord } from './partitioned-batches'
+
+/** What one outcome is written as; pure, made by the domain. */
+export type EncodeOutcome = (outcome: Outcome) => {
+  readonly result: OutgoingRecord
+  readonly deadLetter: OutgoingRecord | null
+}
+
+/** A record that still knows its outcome. */
+export interface OutcomeRecord extends OutgoingRecord {
+  readonly outcome: Outcome
+}
+
+export const outcomeRecords = (
+  outcomes: readonly Outcome[],
+  encode: EncodeOutcome,
+): { readonly results: readonly OutcomeRecord[]; readonly deadLetters: readonly OutcomeRecord[] } => {
+  const results: OutcomeRecord[] = []
+  const deadLetters: OutcomeRecord[] = []
+  for (const outcome of outcomes) {
+    const { result, deadLetter } = encode(outcome)
+    results.push({ ...result, outcome })
+    if (deadLetter !== null) deadLetters.push({ ...deadLetter, outcome })
+  }
+  return { results, deadLetters }
+}
+
+const shortHeaderBytes = 256
+
+/**
+ * In place of a record larger than the broker takes: says so, and what the outcome was. Key and short headers stay,
+ * so that it is routed and recognised like any other.
+ */
+export const tooLargeStub = ({ key, headers, outcome }: OutcomeRecord): OutgoingRecord => ({
+  key,
+  headers: Object.fromEntries(
+    Object.entries(headers).filter(([, value]) => value.length <= shortHeaderBytes),
+  ),
+  value: JSON.stringify({
+    id: outcome.id,
+    error: 'record_too_large',
+    requestId: outcome.requestId.slice(0, shortHeaderBytes),
+    outcome: outcome.outcome,
+    final: outcome.final,
+    code: outcome.code,
+  }),
+})

@@ -1,0 +1,169 @@
+import type { PoolClient } from 'pg'
+import {
+  applyClaimRules,
+  type ClaimDecision,
+  type ClaimedMove,
+  type OtherMove,
+} from '../../domain/claim-rules'
+import { releaseWaitingFor, setWaiting } from './waiting-moves'
+
+/** Positions of one route's log. */
+export interface ClaimRange {
+  readonly routeId: number
+  readonly fromSeq: bigint
+  readonly toSeq: bigint
+}
+
+/**
+ * Other acceptances of the devices of a range: those unfinished or in flight, and those of the same request. Every
+ * row of a device is looked at, once however often the range names it; what became of a row is looked up only where
+ * it matters. A row whose move stands elsewhere (left out to wait, or ended but not for good) has no state. Of this
+ * route ($1), $2 to $3 is the range.
+ *
+ * The materialised steps and the `offset 0` keep the planner from turning the look-ups round: without statistics it
+ * went through whole routes for each device, for minutes. The `in` is one hash table, whatever joins are allowed.
+ */
+export const otherMovesQuery = `
+  with batch as materialized (
+    select device_name, request_id from move where route_id = $1 and seq between $2 and $3
+  ), names as materialized (
+    select distinct device_name from batch
+  ), unsettled as materialized (
+    select route_id, from_seq, to_seq from job where status not in ('refused', 'settled')
+  ), found as materialized (
+    select o.*, o.seq > k.claimed as is_pending,
+           (o.device_name, o.request_id) in (select b.device_name, b.request_id from batch b) as is_asked
+    from names n
+    cross join lateral (
+      select m.route_id, m.seq, m.device_name, m.accepted, m.request_id, m.attempt
+      from move m where m.device_name = n.device_name offset 0
+    ) o
+    join route_claims k using (route_id)
+    where not (o.route_id = $1 and o.seq between $2 and $3)
+  ), relevant as materialized (
+    select * from found f
+    where f.is_pending or f.is_asked
+       or exists (select from unsettled u
+                  where u.route_id = f.route_id and f.seq between u.from_seq and u.to_seq offset 0)
+  ), others as materialized (
+    select f.route_id, f.device_name, f.accepted, f.request_id, f.attempt, f.is_asked, null::bigint as waits_for,
+           case
+             when l.reason is not null then
+               case l.reason when 'duplicate' then 'duplicate' when 'superseded' then 'finished' end
+             when e.final is not null then case when e.final then 'finished' end
+             when f.is_pending then 'unfinished'
+             else 'in-flight'
+           end as state
+    from relevant f
+    left join left_out l on l.route_id = f.route_id and l.seq = f.seq
+    left join outcome e on e.route_id = f.route_id and e.seq = f.seq
+    union all
+    select q.route_id, q.device_name, q.accepted, q.request_id, q.attempt, false,
+           case when q.route_id = $1 then q.waits_for end, 'unfinished'
+    from names n
+    cross join lateral (
+      select w.route_id, w.device_name, w.accepted, w.request_id, w.attempt, w.waits_for
+      from requeue w where w.device_name = n.device_name offset 0
+    ) q
+  )
+  select o.device_name as "deviceName", o.accepted, o.request_id as "requestId", o.attempt, o.state,
+         o.waits_for as "waitsFor"
+  from others o
+  where (o.state in ('unfinished', 'in-flight') or (o.state is not null and o.is_asked))
+    and (select product_key from route r where r.route_id = o.route_id)
+        = (select product_key from route where route_id = $1)`
+
+/** 10,000 look-ups by index take a few dozen ms; a join over the whole log, which the planner may prefer, seconds. */
+const planner = (value: 'on' | 'off'): string =>
+  ['enable_hashjoin', 'enable_mergejoin', 'enable_seqscan']
+    .map(name => `set local ${name} = ${value}`)
+    .join('; ')
+
+export const forceIndexes = planner('off')
+export const plannersChoice = planner('on')
+
+export const otherMoves = async (client: PoolClient, range: ClaimRange): Promise<OtherMove[]> => {
+  await client.query(forceIndexes)
+  const { rows } = await client.query<OtherMove>(otherMovesQuery, [range.routeId, range.fromSeq, range.toSeq])
+  await client.query(plannersChoice)
+  return rows
+}
+
+interface RangeMove extends ClaimedMove {
+  readonly seq: bigint
+}
+
+interface Decided<K extends ClaimDecision['kind']> {
+  readonly move: RangeMove
+  readonly decision: Extract<ClaimDecision, { readonly kind: K }>
+}
+
+const movesOfRange = async (client: PoolClient, range: ClaimRange): Promise<RangeMove[]> => {
+  const { rows } = await client.query<RangeMove>(
+    `select seq, accepted, device_name as "deviceName", request_id as "requestId", attempt
+     from move where route_id = $1 and seq between $2 and $3 order by seq`,
+    [range.routeId, range.fromSeq, range.toSeq],
+  )
+  return rows
+}
+
+const leaveOutDuplicates = async (
+  client: PoolClient,
+  routeId: number,
+  moves: readonly RangeMove[],
+): Promise<void> => {
+  if (moves.length === 0) return
+  await client.query(
+    `insert into left_out (route_id, seq, reason) select $1, seq, 'duplicate' from unnest($2::bigint[]) as t (seq)`,
+    [routeId, moves.map(move => move.seq)],
+  )
+  await releaseWaitingFor(
+    client,
+    moves.map(move => move.accepted),
+  )
+}
+
+const insertJob = async (
+  client: PoolClient,
+  range: ClaimRange,
+  moves: readonly RangeMove[],
+): Promise<number> => {
+  const devices = new Set(moves.map(move => move.deviceName)).size
+  const { rows } = await client.query<{ jobId: number }>(
+    `insert into job (route_id, from_seq, to_seq, moves, devices) values ($1, $2, $3, $4, $5)
+     returning job_id::float8 as "jobId"`,
+    [range.routeId, range.fromSeq, range.toSeq, moves.length, devices],
+  )
+  const [row] = rows
+  if (row === undefined) throw new Error('no job was stored')
+  return row.jobId
+}
+
+/**
+ * Claims a range under the claim rules: leaves out repeats and those that must wait, binds the rest to a new job.
+ * Returns its number, or null when nothing of the range is to be sent. Needs the claim lock.
+ */
+export const claimRange = async (client: PoolClient, range: ClaimRange): Promise<number | null> => {
+  const moves = await movesOfRange(client, range)
+  const decisions = applyClaimRules(moves, await otherMoves(client, range))
+  const all = <K extends ClaimDecision['kind']>(kind: K): Decided<K>[] =>
+    moves.flatMap((move, index) => {
+      const decision = decisions[index]
+      return decision?.kind === kind ? [{ move, decision } as Decided<K>] : []
+    })
+  const duplicates = all('duplicate').map(({ move }) => move)
+  const waiting = all('wait')
+  await setWaiting(client, {
+    routeId: range.routeId,
+    seqs: waiting.map(({ move }) => move.seq),
+    waitsFor: waiting.map(({ decision }) => decision.waitsFor),
+  })
+  await leaveOutDuplicates(client, range.routeId, duplicates)
+  await client.query(
+    `update route_claims
+     set claimed = $2, claimed_again = claimed_again + $3, duplicates = duplicates + $4 where route_id = $1`,
+    [range.routeId, range.toSeq, moves.filter(move => move.attempt > 1).length, duplicates.length],
+  )
+  const sent = all('send').map(({ move }) => move)
+  return sent.length > 0 ? insertJob(client, range, sent) : null
+}

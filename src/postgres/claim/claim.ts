@@ -1,0 +1,117 @@
+import type { PoolClient } from 'pg'
+import { type CandidateRoute, chooseRoute } from '../../domain/choose-route'
+import type { Claim } from '../../ports/journal'
+import { loadJob } from '../job/load-job'
+import { lockClaims } from '../lease/epoch-guard'
+import { claimRange } from './claim-range'
+import { appendDue } from './waiting-moves'
+
+/** `lookAlikeKey` of the domain as a condition on two rows of `route`, named by their aliases. */
+export const lookAlike = (a: string, b: string): string => `
+  ${a}.product_key = ${b}.product_key and ${a}.source_instance_id = ${b}.source_instance_id
+  and ${a}.strategy = ${b}.strategy
+  and ${a}.target_instance_ids @> ${b}.target_instance_ids and ${a}.target_instance_ids <@ ${b}.target_instance_ids`
+
+export interface Candidate extends CandidateRoute {
+  readonly claimed: bigint
+  readonly nowMs: number
+}
+
+// The lateral limit keeps the planner from joining the whole log: one look-up a route, however many there are.
+const select = `
+  with creating as materialized (
+    select b.* from job j join route b using (route_id)
+    where j.status not in ('refused', 'settled')
+      and (j.status in ('creating', 'unknown') or j.status = 'claimed' and j.held_at is null)
+  )
+  select r.route_id as "routeId", r.priority, k.claimed, least(i.appended - k.claimed, 2147483647)::integer as pending,
+         (extract(epoch from oldest.appended_at) * 1000)::float8 as "oldestAt",
+         (extract(epoch from statement_timestamp()) * 1000)::float8 as "nowMs"
+  from route r
+  join route_intake i using (route_id)
+  join route_claims k using (route_id)
+  cross join lateral (
+    select m.appended_at from move m where m.route_id = r.route_id and m.seq = k.claimed + 1 limit 1
+  ) oldest
+  where i.appended > k.claimed and r.held_at is null
+    and not exists (select from creating b where ${lookAlike('b', 'r')})`
+
+/** Routes with moves to claim: not held, and without a create, of theirs or a look-alike's, yet to be answered. */
+export const candidateRoutes = async (client: PoolClient): Promise<readonly Candidate[]> =>
+  (await client.query<Candidate>(select)).rows
+
+export interface ClaimOptions {
+  /** Most moves of a batch. */
+  readonly batchMaxDevices: number
+  /** How long the oldest move of a route waits for a fuller batch. */
+  readonly batchMaxWaitMs: number
+}
+
+/** Ranges in a row of which nothing was to be sent, before the transaction ends: it must not go on for ever. */
+const maxEmptyRanges = 32
+
+/**
+ * Of routes that look alike in the provider's List, one create is under way at a time: of two without an answer, one
+ * could be taken for the other. So of their batches that are yet to be created only the first is offered, and none beside
+ * one in hand. A held one that was certainly not created stops nobody. Jobs that may be open come before all of those: a
+ * new driver has to count them before it creates anything. But one whose adopted job was another's may have become
+ * unknown beside a later create: of two without an answer the later one is looked for first, so that the earlier one
+ * never takes its job.
+ */
+const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<number | null> => {
+  const { rows } = await client.query<{ jobId: number }>(
+    `select j.job_id::float8 as "jobId" from job j join route r using (route_id)
+     where j.status not in ('refused', 'settled') and j.held_at is null and j.job_id <> all ($1::bigint[])
+       and not (j.status = 'claimed' and exists (
+         select from job b join route br on br.route_id = b.route_id
+         where b.status not in ('refused', 'settled')
+           and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.held_at is null
+                and (b.job_id < j.job_id or b.job_id = any ($1::bigint[])))
+           and ${lookAlike('br', 'r')}))
+       and not (j.status = 'unknown' and exists (
+         select from job b join route br on br.route_id = b.route_id
+         where b.status not in ('refused', 'settled') and b.job_id > j.job_id
+           and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id = any ($1::bigint[]))
+           and ${lookAlike('br', 'r')}))
+     order by j.status = 'claimed', j.job_id limit 1`,
+    [inHand],
+  )
+  return rows[0]?.jobId ?? null
+}
+
+const nextDueInMs = async (client: PoolClient): Promise<number | null> => {
+  const { rows } = await client.query<{ ms: number | null }>(
+    `select (extract(epoch from min(due_at) - statement_timestamp()) * 1000)::float8 as ms
+     from requeue where due_at is not null`,
+  )
+  return rows[0]?.ms ?? null
+}
+
+const idle = async (client: PoolClient, readyInMs: number | null): Promise<Claim> => {
+  const waits = [readyInMs, await nextDueInMs(client)].filter(wait => wait !== null)
+  return { kind: 'idle', wakeInMs: waits.length > 0 ? Math.max(0, Math.ceil(Math.min(...waits))) : null }
+}
+
+/** The claim of one transaction: an unfinished job, or the next batch of the best ready route, or neither. */
+export const claim = async (
+  client: PoolClient,
+  inHand: readonly number[],
+  { batchMaxDevices, batchMaxWaitMs }: ClaimOptions,
+): Promise<Claim> => {
+  // First the lock: a claim whose answer was lost may still be under way, and its job is to be found here.
+  await lockClaims(client)
+  const unfinished = await unfinishedJob(client, inHand)
+  if (unfinished !== null) return { kind: 'job', job: await loadJob(client, unfinished) }
+  for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
+    await appendDue(client)
+    const candidates = await candidateRoutes(client)
+    const nowMs = candidates[0]?.nowMs ?? 0
+    const choice = chooseRoute(candidates, { batchMaxDevices, batchMaxWaitMs, nowMs })
+    if (choice.kind === 'none') return idle(client, choice.readyInMs)
+    const { routeId, claimed, pending } = choice.route
+    const toSeq = claimed + BigInt(Math.min(pending, batchMaxDevices))
+    const jobId = await claimRange(client, { routeId, fromSeq: claimed + 1n, toSeq })
+    if (jobId !== null) return { kind: 'job', job: await loadJob(client, jobId) }
+  }
+  return { kind: 'idle', wakeInMs: 0 }
+}

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto'
+import type { PoolClient } from 'pg'
+import type { MoveRequest } from '../../domain/request'
+import { type RouteFields, routeKey } from '../../domain/route'
+import { routeIds } from '../route-rows'
+
+/**
+ * Arrays as PostgreSQL array literals, for parameters of tens of thousands of elements: several times cheaper than
+ * the driver's own way, which looks at the type of every element.
+ */
+
+export const numberArray = (values: readonly (number | bigint | null)[]): string =>
+  `{${values.map(value => value ?? 'NULL').join(',')}}`
+
+const special = /["\\]/
+const escaped = (text: string): string => (special.test(text) ? text.replace(/["\\]/g, '\\$&') : text)
+
+/** Every text quoted, so that commas, braces, spaces and the word NULL are only text. */
+export const textArray = (values: readonly (string | null)[]): string =>
+  `{${values.map(value => (value === null ? 'NULL' : `"${escaped(value)}"`)).join(',')}}`
+
+/** A move that is about to be appended. */
+export interface NewMove {
+  readonly requestId: string
+  readonly productKey: string
+  readonly deviceName: string
+}
+
+/** What the index `rejection_repeat` holds of a rejection with a device. */
+const repeatKey = ({ requestId, productKey, deviceName }: NewMove): string =>
+  createHash('md5').update(`${requestId}\u001f${productKey}\u001f${deviceName}`).digest('hex')
+
+const indexed = `md5(request_id || chr(31) || coalesce(product_key, '') || chr(31) ||
+  coalesce(device_name, chr(30) || content, chr(30) || source_id || '/' || source_offset || '/' || ordinal))`
+
+const query = `select ${indexed} as key from rejection where ${indexed} = any($1::text[])`
+
+/** Those whose request and device have been rejected: they repeat that. By their places in the list. */
+export const rejectedBefore = async (
+  client: PoolClient,
+  moves: readonly NewMove[],
+): Promise<ReadonlySet<number>> => {
+  const { rowCount } = await client.query('select from rejection limit 1')
+  if (rowCount === 0) return new Set()
+  const keys = moves.map(repeatKey)
+  // Without statistics the planner goes through the whole table: several times as long.
+  await client.query('set local enable_seqscan = off')
+  const { rows } = await client.query<{ key: string }>(query, [`{${keys.join(',')}}`])
+  await client.query('set local enable_seqscan = on')
+  const rejected = new Set(rows.map(({ key }) => key))
+  return new Set(keys.flatMap((key, index) => (rejected.has(key) ? [index] : [])))
+}
+
+/** Ids of routes already seen, by key. Routes are never deleted. */
+export type KnownRoutes = Map<string, number>
+
+/** Moves one acceptance number covers; also the most moves of one statement. */
+const movesPerAcceptance = 32_768
+
+const insertMoves = `
+  insert into move (route_id, seq, attempt, source_id, source_offset, accepted, requested_at, appended_at, device_name,
+                    request_id, traceparent, recorded_at)
+  select route_id, seq, 1, $1, source_offset, $2::bigint * ${movesPerAcceptance} + n - 1,
+         to_timestamp(requested_at / 1000.0), now(), device_name, request_id, traceparent,
+         to_timestamp(recorded_at / 1000.0)
+  from unnest($3::integer[], $4::bigint[], $5::bigint[], $6::float8[], $7::text[], $8::text[], $9::text[],
+              $10::float8[])
+    with ordinality as t (route_id, seq, source_offset, requested_at, device_name, request_id, traceparent, recorded_at, n)`
+
+/** null where it is `requestedAt`, as it is for most. */
+const recordedAtMs = ({ recordedAt, requestedAt }: MoveRequest): number | null =>
+  recordedAt.getTime() === requestedAt.getTime() ? null : recordedAt.getTime()
+
+const resolveRoutes = async (
+  client: PoolClient,
+  requests: readonly MoveRequest[],
+  known: KnownRoutes,
+): Promise<{ readonly ids: ReadonlyMap<MoveRequest, number>; readonly added: KnownRoutes }> => {
+  const keys = new Map(requests.map(request => [request, routeKey(request.route)]))
+  const unknown = new Map<string, RouteFields>()
+  for (const [request, key] of keys) if (!known.has(key)) unknown.set(key, request.route)
+  const added = unknown.size > 0 ? await routeIds(client, unknown) : new Map<string, number>()
+  const ids = new Map<MoveRequest, number>()
+  for (const [request, key] of keys) {
+    const id = known.get(key) ?? added.get(key)
+    if (id === undefined) throw new Error(`route ${key} was not stored`)
+    ids.set(request, id)
+  }
+  return { ids, added }
+}
+
+/** Locks the routes' intake rows in id order and gives how far each is written. */
+const lockAppended = async (client: PoolClient, ids: readonly number[]): Promise<Map<number, bigint>> => {
+  const { rows } = await client.query<{ route_id: number; appended: bigint }>(
+    'select route_id, appended from route_intake where route_id = any($1) order by route_id for update',
+    [ids],
+  )
+  return new Map(rows.map(row => [row.route_id, row.appended]))
+}
+
+export interface Appended {
+  readonly moves: number
+  /** Moves left out: their request and device had been rejected before. */
+  readonly repeats: number
+  /** Routes met for the first time: to be remembered once the transaction is committed. */
+  readonly added: KnownRoutes
+}
+
+/** Appends one move per device name to the logs of their routes. */
+export const appendMoves = async (
+  client: PoolClient,
+  sourceId: number,
+  requests: readonly MoveRequest[],
+  known: KnownRoutes,
+): Promise<Appended> => {
+  const { ids, added } = await resolveRoutes(client, requests, known)
+  const all = requests.flatMap(request =>
+    request.deviceNames.map(deviceName => ({ request, deviceName, routeId: ids.get(request) ?? 0 })),
+  )
+  const repeats = await rejectedBefore(
+    client,
+    all.map(({ request, deviceName }) => ({
+      requestId: request.requestId,
+      productKey: request.route.productKey,
+      deviceName,
+    })),
+  )
+  const places = repeats.size === 0 ? all : all.filter((_, index) => !repeats.has(index))
+  const appended = await lockAppended(client, [...new Set(ids.values())])
+  const counts = new Map<number, number>()
+  const nextSeq = (routeId: number): bigint => {
+    const count = (counts.get(routeId) ?? 0) + 1
+    counts.set(routeId, count)
+    return (appended.get(routeId) ?? 0n) + BigInt(count)
+  }
+  for (let at = 0; at < places.length; at += movesPerAcceptance) {
+    const part = places.slice(at, at + movesPerAcceptance)
+    const { rows } = await client.query<{ acceptance: bigint }>(`select nextval('acceptance') as acceptance`)
+    await client.query(insertMoves, [
+      sourceId,
+      rows[0]?.acceptance,
+      numberArray(part.map(place => place.routeId)),
+      numberArray(part.map(place => nextSeq(place.routeId))),
+      numberArray(part.map(place => place.request.position.offset)),
+      numberArray(part.map(place => place.request.requestedAt.getTime())),
+      textArray(part.map(place => place.deviceName)),
+      textArray(part.map(place => place.request.requestId)),
+      textArray(part.map(place => place.request.traceparent)),
+      numberArray(part.map(place => recordedAtMs(place.request))),
+    ])
+  }
+  await client.query(
+    `update route_intake i set appended = i.appended + t.moves, accepted = i.accepted + t.moves
+     from unnest($1::integer[], $2::bigint[]) as t (route_id, moves) where i.route_id = t.route_id`,
+    [[...counts.keys()], [...counts.values()]],
+  )
+  return { moves: places.length, repeats: repeats.size, added }
+}

@@ -1,0 +1,182 @@
+import type { PoolClient } from 'pg'
+import type { Observable } from 'rxjs'
+import { type BatchMove, canTransition, clashReason, type Job, type JobTransition } from '../../domain/job'
+import { halveBatch } from '../../domain/refusal'
+import type { DriveJournal } from '../../ports/journal'
+import { setWaiting } from '../claim/waiting-moves'
+import type { Guarded } from '../lease/epoch-guard'
+import { codeOf } from '../session/transaction'
+import { dropEvidence, dropLookUps } from './evidence'
+import { type JobRow, loadJob, lockJob, movesOfJob } from './load-job'
+import { settleJob } from './store-settlement'
+
+const uniqueViolation = '23505'
+
+/**
+ * → running, under the provider's JobId. False, with nothing done, if another job has that JobId:
+ * also if it takes it at this very moment.
+ */
+export const bindProviderJob = async (
+  client: PoolClient,
+  jobId: number,
+  providerJobId: string,
+  foundBy: Job['foundBy'],
+): Promise<boolean> => {
+  await client.query('savepoint bind')
+  try {
+    await client.query(
+      `update job set status = 'running', provider_job_id = $2, found_by = $3, clashes_with = null, created_at = now(),
+                      finished_at = null, last_error = null where job_id = $1`,
+      [jobId, providerJobId, foundBy],
+    )
+    return true
+  } catch (error) {
+    if (codeOf(error) !== uniqueViolation) throw error
+    await client.query('rollback to savepoint bind')
+    return false
+  }
+}
+
+const insertHalf = async (
+  client: PoolClient,
+  job: JobRow,
+  range: readonly [bigint, bigint],
+  moves: readonly BatchMove[],
+): Promise<void> => {
+  const devices = new Set(moves.map(move => move.deviceName)).size
+  await client.query(
+    `insert into job (route_id, from_seq, to_seq, moves, devices, refusals, inherited_refusals, split_from, family)
+     values ($1, $2, $3, $4, $5, $6, $6, $7, $8)`,
+    [job.routeId, ...range, moves.length, devices, job.refusals + 1, job.jobId, job.family ?? job.jobId],
+  )
+}
+
+/** Two claimed jobs over the two parts of a job's range, in place of it. */
+export const splitJob = async (client: PoolClient, job: JobRow, why: string): Promise<void> => {
+  const { first, second, behind } = halveBatch(await movesOfJob(client, job))
+  const cut = second[0]?.seq ?? job.toSeq
+  const { rows } = await client.query<{ seq: bigint; accepted: bigint }>(
+    'select seq, accepted from move where route_id = $1 and seq = any($2::bigint[])',
+    [job.routeId, [...behind.values()]],
+  )
+  const acceptedAt = new Map(rows.map(row => [row.seq, row.accepted]))
+  await setWaiting(client, {
+    routeId: job.routeId,
+    seqs: [...behind.keys()],
+    waitsFor: [...behind.values()].map(seq => acceptedAt.get(seq) ?? 0n),
+  })
+  await insertHalf(client, job, [job.fromSeq, cut - 1n], first)
+  await insertHalf(client, job, [cut, job.toSeq], second)
+  await client.query(
+    `update job set status = 'refused', ended_as = 'refused', refusals = refusals + 1, last_error = $2 where job_id = $1`,
+    [job.jobId, why],
+  )
+}
+
+type Steps = Pick<
+  DriveJournal,
+  | 'creating'
+  | 'created'
+  | 'adopted'
+  | 'unanswered'
+  | 'notCreated'
+  | 'ended'
+  | 'disowned'
+  | 'split'
+  | 'settle'
+  | 'hold'
+>
+
+/** The steps of a job's lifecycle. One taken before changes nothing; one that does not fit the job's state throws. */
+export const createJobSteps = (guarded: Guarded): Steps => {
+  const step = (
+    jobId: number,
+    name: JobTransition,
+    take: (client: PoolClient, job: JobRow) => Promise<unknown>,
+  ): Observable<void> =>
+    guarded(async client => {
+      const job = await lockJob(client, jobId)
+      if (canTransition(jobId, job.status, name)) await take(client, job)
+    })
+
+  const bind = (
+    jobId: number,
+    providerJobId: string,
+    foundBy: Job['foundBy'],
+  ): Observable<'stored' | 'clash'> =>
+    guarded(async client => {
+      const job = await lockJob(client, jobId)
+      if (!canTransition(jobId, job.status, 'created')) {
+        if (job.providerJobId !== providerJobId) throw new Error(`job ${jobId} is ${job.providerJobId}`)
+        return 'stored'
+      }
+      if (await bindProviderJob(client, jobId, providerJobId, foundBy)) return 'stored'
+      await client.query(
+        `update job set status = 'unknown', clashes_with = $3, held_at = coalesce(held_at, now()),
+                        held_reason = coalesce(held_reason, $2) where job_id = $1`,
+        [jobId, clashReason(providerJobId), providerJobId],
+      )
+      return 'clash'
+    })
+
+  return {
+    creating: jobId =>
+      guarded(async client => {
+        const { status } = await lockJob(client, jobId)
+        if (canTransition(jobId, status, 'creating')) {
+          await dropLookUps(client, jobId)
+          await client.query(
+            `update job set status = 'creating', create_started_at = clock_timestamp(), clashes_with = null
+             where job_id = $1`,
+            [jobId],
+          )
+        }
+        return loadJob(client, jobId)
+      }),
+    created: (jobId, providerJobId) => bind(jobId, providerJobId, null),
+    adopted: (jobId, providerJobId) => bind(jobId, providerJobId, 'list'),
+    unanswered: (jobId, why) =>
+      step(jobId, 'unanswered', client =>
+        client.query(`update job set status = 'unknown', last_error = $2 where job_id = $1`, [jobId, why]),
+      ),
+    notCreated: (jobId, why, refused) =>
+      step(jobId, 'notCreated', client =>
+        client.query(
+          `update job set status = 'claimed', create_started_at = null, last_error = $2, refusals = refusals + $3
+           where job_id = $1`,
+          [jobId, why, refused ? 1 : 0],
+        ),
+      ),
+    ended: (jobId, as) =>
+      step(jobId, 'ended', client =>
+        client.query('update job set status = $2, finished_at = now() where job_id = $1', [jobId, as]),
+      ),
+    disowned: jobId =>
+      step(jobId, 'disowned', async client => {
+        await dropEvidence(client, jobId)
+        await client.query(
+          `update job set status = 'unknown', not_ours = array_append(not_ours, provider_job_id), provider_job_id = null,
+                          found_by = null, created_at = null, finished_at = null,
+                          last_error = 'the job that was taken for it is another''s: ' || provider_job_id
+           where job_id = $1`,
+          [jobId],
+        )
+      }),
+    split: (jobId, why) => step(jobId, 'split', (client, job) => splitJob(client, job, why)),
+    settle: (jobId, verdicts, as) =>
+      step(jobId, as === 'refused' ? 'refuse' : 'settle', (client, job) =>
+        settleJob(client, job, verdicts, as),
+      ),
+    hold: ({ jobId, releases }, why) =>
+      guarded(async client => {
+        const job = await lockJob(client, jobId)
+        if (job.releases !== releases) return
+        if (job.status === 'refused' || job.status === 'settled')
+          throw new Error(`job ${jobId} is ${job.status}: hold does not fit`)
+        await client.query(
+          'update job set held_at = now(), held_reason = $2 where job_id = $1 and held_at is null',
+          [jobId, why],
+        )
+      }),
+  }
+}

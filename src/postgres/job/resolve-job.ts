@@ -1,0 +1,80 @@
+import type { Pool, PoolClient } from 'pg'
+import type { Observable } from 'rxjs'
+import type { JobStatus } from '../../domain/job'
+import { givenUp, type HeldJob, misfit, type Resolution } from '../../domain/resolution'
+import { inTransaction } from '../session/transaction'
+import { dropEvidence } from './evidence'
+import { bindProviderJob } from './job-transitions'
+import { lockJob, movesOfJob } from './load-job'
+import { settleJob } from './store-settlement'
+
+export type Resolved =
+  /** `was`: the status it was held in. */
+  | { readonly kind: 'resolved'; readonly was: JobStatus; readonly devices: number }
+  /** There is no such job, or the resolution does not fit it. Nothing was changed. */
+  | { readonly kind: 'refused'; readonly why: string }
+
+const refused = (jobId: number, why: string): Resolved => ({ kind: 'refused', why: `Job ${jobId}: ${why}.` })
+
+const release = async (client: PoolClient, jobId: number): Promise<void> => {
+  await client.query(
+    'update job set held_at = null, held_reason = null, releases = releases + 1 where job_id = $1',
+    [jobId],
+  )
+  await client.query(`select pg_notify('device_move', '')`)
+}
+
+const adopt = async (client: PoolClient, jobId: number, providerJobId: string): Promise<string | null> => {
+  if (await bindProviderJob(client, jobId, providerJobId, 'operator')) {
+    await dropEvidence(client, jobId)
+    return null
+  }
+  const { rows } = await client.query<{ owner: number }>(
+    'select job_id::float8 as owner from job where provider_job_id = $1',
+    [providerJobId],
+  )
+  return `JobId ${providerJobId} is already that of job ${rows[0]?.owner}`
+}
+
+const setAbsent = `
+  update job set status = 'claimed', create_started_at = null, provider_job_id = null, found_by = null, clashes_with = null,
+                 created_at = null, finished_at = null,
+                 last_error = 'an operator found that it does not exist at the provider'
+  where job_id = $1`
+
+const giveUp = async (client: PoolClient, jobId: number): Promise<void> => {
+  const job = await lockJob(client, jobId)
+  const { status } = job
+  const as = status === 'completed' || status === 'interrupted' ? status : 'abandoned'
+  await settleJob(client, job, givenUp(status, await movesOfJob(client, job)), as)
+}
+
+const resolve = async (client: PoolClient, jobId: number, resolution: Resolution): Promise<Resolved> => {
+  const { rows } = await client.query<HeldJob & { readonly devices: number }>(
+    `select status, found_by as "foundBy", not_ours as "notOurs", clashes_with as "clashesWith",
+            held_at is not null as "isHeld", devices
+     from job where job_id = $1 for no key update`,
+    [jobId],
+  )
+  const [job] = rows
+  if (job === undefined) return refused(jobId, 'there is none, see batch_id in device_move.jobs')
+  const why = misfit(job, resolution)
+  if (why !== null) return refused(jobId, why)
+  if (resolution.kind === 'adopt') {
+    const clash = await adopt(client, jobId, resolution.providerJobId)
+    if (clash !== null) return refused(jobId, clash)
+  } else if (resolution.kind === 'absent') {
+    await dropEvidence(client, jobId)
+    await client.query(setAbsent, [jobId])
+  }
+  await release(client, jobId)
+  if (resolution.kind === 'fail') await giveUp(client, jobId)
+  return { kind: 'resolved', was: job.status, devices: job.devices }
+}
+
+/**
+ * Settles or releases one held job. Any process may do it: no lease guards it, but no driver touches a held job, whose
+ * hold is the last step of whoever had it in hand. The row is locked, so a claim sees it before or after.
+ */
+export const resolveJob = (pool: Pool, jobId: number, resolution: Resolution): Observable<Resolved> =>
+  inTransaction(pool, client => resolve(client, jobId, resolution))

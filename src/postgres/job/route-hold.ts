@@ -1,0 +1,40 @@
+import type { Pool, PoolClient } from 'pg'
+import { defaultHoldReason, type HoldChange, type RouteHold } from '../../domain/route'
+import type { RouteControl } from '../../ports/journal'
+import { lockClaims } from '../lease/epoch-guard'
+import { inTransaction } from '../session/transaction'
+
+// Not `for update`, which would make intake wait: its rows refer to this one.
+const before = 'select held_at is not null as "wasHeld" from route where route_id = $1 for no key update'
+
+const returning = `returning route_id as "routeId", held_at as "heldAt", held_reason as "heldReason"`
+
+const hold = `
+  update route set held_at = coalesce(held_at, now()), held_reason = coalesce($2, held_reason, $3)
+  where route_id = $1 ${returning}`
+
+const release = `update route set held_at = null, held_reason = null where route_id = $1 ${returning}`
+
+/** The route as it is now; null: there is none. Every driver is told, so that it looks for work at once. */
+const change = async (
+  client: PoolClient,
+  statement: string,
+  routeId: number,
+  more: readonly unknown[] = [],
+): Promise<HoldChange | null> => {
+  const [was] = (await client.query<Pick<HoldChange, 'wasHeld'>>(before, [routeId])).rows
+  const [hold] = (await client.query<RouteHold>(statement, [routeId, ...more])).rows
+  await client.query(`select pg_notify('device_move', '')`)
+  return was === undefined || hold === undefined ? null : { ...hold, ...was }
+}
+
+/** Any process may do it: it needs no lease, and holds across take-overs. */
+export const createRouteControl = (pool: Pool): RouteControl => ({
+  hold: (routeId, reason) =>
+    inTransaction(pool, async client => {
+      // A claim under way may have looked before this: behind it, no later one takes anything of the route.
+      await lockClaims(client)
+      return change(client, hold, routeId, [reason, defaultHoldReason])
+    }),
+  release: routeId => inTransaction(pool, client => change(client, release, routeId)),
+})

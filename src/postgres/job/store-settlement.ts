@@ -1,0 +1,109 @@
+import type { PoolClient } from 'pg'
+import type { Verdict } from '../../domain/outcome'
+import { checkVerdicts } from '../../domain/settlement'
+import { releaseWaitingForJob } from '../claim/waiting-moves'
+import { lockClaims } from '../lease/epoch-guard'
+import { outboxOfJob } from '../outbox/outbox'
+import type { JobRow } from './load-job'
+
+const seqsOfJob = async (client: PoolClient, job: JobRow): Promise<bigint[]> => {
+  const { rows } = await client.query<{ seq: bigint }>(
+    'select seq from left_out where route_id = $1 and seq between $2 and $3',
+    [job.routeId, job.fromSeq, job.toSeq],
+  )
+  const leftOut = new Set(rows.map(row => row.seq))
+  const seqs: bigint[] = []
+  for (let seq = job.fromSeq; seq <= job.toSeq; seq += 1n) if (!leftOut.has(seq)) seqs.push(seq)
+  return seqs
+}
+
+// The common case needs nothing but the range: all moved, with one code.
+const insertMoved = `
+  insert into outcome (route_id, seq, job_id, final, outcome, code)
+  select $1, s.seq, $4, true, 'moved', $5
+  from generate_series($2::bigint, $3::bigint) as s (seq)
+  where not exists (select from left_out l where l.route_id = $1 and l.seq between $2 and $3 and l.seq = s.seq)
+    and not exists (select from unnest($6::bigint[]) as x (seq) where x.seq = s.seq)`
+
+const insertOthers = `
+  insert into outcome (route_id, seq, job_id, final, outcome, code, message)
+  select $1, seq, $2, final, outcome, code, message
+  from unnest($3::bigint[], $4::boolean[], $5::text[], $6::text[], $7::text[]) as t (seq, final, outcome, code, message)`
+
+// With the range given: by the positions alone the planner may go through the whole log of the route.
+const insertRequeued = `
+  insert into requeue (route_id, attempt, source_id, source_offset, accepted, requested_at, device_name, request_id,
+                       traceparent, recorded_at, due_at)
+  select m.route_id, m.attempt + 1, m.source_id, m.source_offset, m.accepted, m.requested_at, m.device_name, m.request_id,
+         m.traceparent, m.recorded_at, now() + t.retry_in_ms * interval '1 millisecond'
+  from unnest($4::bigint[], $5::float8[]) as t (seq, retry_in_ms)
+  join move m on m.route_id = $1 and m.seq between $2 and $3 and m.seq = t.seq`
+
+const insertOutcomes = async (
+  client: PoolClient,
+  job: JobRow,
+  verdicts: readonly Verdict[],
+): Promise<void> => {
+  const common = verdicts.find(({ outcome, message }) => outcome === 'moved' && message === null)
+  const others = verdicts.filter(
+    ({ outcome, code, message }) => outcome !== 'moved' || message !== null || code !== common?.code,
+  )
+  if (common !== undefined)
+    await client.query(insertMoved, [
+      job.routeId,
+      job.fromSeq,
+      job.toSeq,
+      job.jobId,
+      common.code,
+      others.map(verdict => verdict.seq),
+    ])
+  if (others.length > 0)
+    await client.query(insertOthers, [
+      job.routeId,
+      job.jobId,
+      others.map(verdict => verdict.seq),
+      others.map(verdict => verdict.final),
+      others.map(verdict => verdict.outcome),
+      others.map(verdict => verdict.code),
+      others.map(verdict => verdict.message),
+    ])
+}
+
+/** Stores how every move of a job ended, with all that follows from it. */
+export const settleJob = async (
+  client: PoolClient,
+  job: JobRow,
+  verdicts: readonly Verdict[],
+  as: 'completed' | 'interrupted' | 'refused' | 'abandoned',
+): Promise<void> => {
+  checkVerdicts(job.jobId, await seqsOfJob(client, job), verdicts)
+  await insertOutcomes(client, job, verdicts)
+  const retried = verdicts.filter(verdict => !verdict.final)
+  if (retried.length > 0)
+    await client.query(insertRequeued, [
+      job.routeId,
+      job.fromSeq,
+      job.toSeq,
+      retried.map(verdict => verdict.seq),
+      retried.map(verdict => verdict.retryInMs),
+    ])
+  const moved = verdicts.filter(verdict => verdict.outcome === 'moved').length
+  await client.query(
+    `update job set status = 'settled', ended_as = $2, settled_at = now(), moved = $3, failed = $4, retried = $5,
+       refusals = refusals + $6,
+       last_error = case when status in ('completed', 'interrupted') and $2 <> 'abandoned' then null else last_error end
+     where job_id = $1`,
+    [
+      job.jobId,
+      as,
+      moved,
+      verdicts.length - moved - retried.length,
+      retried.length,
+      as === 'refused' ? 1 : 0,
+    ],
+  )
+  await lockClaims(client)
+  await releaseWaitingForJob(client, job)
+  await client.query(`select pg_notify('device_move', '')`)
+  await outboxOfJob(client, job.jobId, verdicts.length)
+}

@@ -1,0 +1,90 @@
+import { Client } from 'pg'
+import { sessionConfig, sessionNameOf } from '../session/session'
+
+export type Acquired =
+  | { readonly kind: 'acquired'; readonly epoch: bigint }
+  /** `expiresInMs`: unless it is renewed or given back before. */
+  | { readonly kind: 'taken'; readonly holder: string | null; readonly expiresInMs: number }
+
+interface LeaseRow {
+  readonly epoch: bigint
+  readonly holder: string | null
+  readonly expires_in_ms: number
+}
+
+const newExpiry = `clock_timestamp() + $2 * interval '1 millisecond'`
+
+// PostgreSQL before 17 cannot subtract from an infinite time.
+const selectLease = `
+  select epoch, holder, case when expires_at <= now() then 0
+    else (extract(epoch from expires_at - now()) * 1000)::float8 end as expires_in_ms
+  from lease`
+
+// A frozen holder's sessions keep their locks: end them. By name, since a list of them (the column `holder_backends`,
+// not used any longer) would lack those opened since it was written.
+const endSessions = `
+  select pg_terminate_backend(pid) from pg_stat_activity
+  where application_name = $1 and datname = current_database() and pid <> pg_backend_pid()`
+
+/**
+ * Takes the lease if it has expired. Changing the epoch waits for transactions of the old holder; none of them
+ * begins afterwards.
+ */
+export const tryAcquire = async (client: Client, holder: string, leaseMs: number): Promise<Acquired> => {
+  const { rows } = await client.query<LeaseRow>(selectLease)
+  const [lease] = rows
+  if (lease === undefined) throw new Error('the lease has no row: run `device-move migrate`')
+  if (lease.expires_in_ms > 0)
+    return { kind: 'taken', holder: lease.holder, expiresInMs: lease.expires_in_ms }
+  // Not permitted, perhaps: then their own time limits end them.
+  if (lease.holder !== null && lease.holder !== holder)
+    await client.query(endSessions, [sessionNameOf(lease.holder)]).catch(() => undefined)
+  const { rows: taken } = await client.query<{ epoch: bigint }>(
+    `update lease set epoch = epoch + 1, expires_at = ${newExpiry}, holder = $3
+     where epoch = $1 and expires_at <= now() returning epoch`,
+    [lease.epoch, leaseMs, holder],
+  )
+  const epoch = taken[0]?.epoch
+  return epoch === undefined
+    ? { kind: 'taken', holder: null, expiresInMs: leaseMs }
+    : { kind: 'acquired', epoch }
+}
+
+/** Puts the end of the lease off. Touches no key, so it waits for no transaction. False: it is another's. */
+export const renew = async (client: Client, epoch: bigint, leaseMs: number): Promise<boolean> => {
+  const { rowCount } = await client.query(`update lease set expires_at = ${newExpiry} where epoch = $1`, [
+    epoch,
+    leaseMs,
+  ])
+  return rowCount === 1
+}
+
+/** Lets the next one take it at once, and leave this one's sessions alone. */
+export const release = async (client: Client, epoch: bigint): Promise<void> => {
+  await client.query(`update lease set expires_at = '-infinity', holder = null where epoch = $1`, [epoch])
+}
+
+/**
+ * A connection for the lease alone: a busy pool must not starve it. Each answer may take `timeoutMs`, after that
+ * the connection is given up. The server gives up before: else a statement nobody waits for any longer could still
+ * get its lock, and take the lease for a process that does not know.
+ */
+export const connect = async (url: string, holder: string, timeoutMs: number): Promise<Client> => {
+  const client = new Client({
+    ...sessionConfig(url, {
+      name: sessionNameOf(holder),
+      statementMs: Math.ceil(timeoutMs * 0.8),
+      answerMs: timeoutMs,
+    }),
+    connectionTimeoutMillis: timeoutMs,
+  })
+  // Its next query fails, and that is where it is dealt with.
+  client.on('error', () => undefined)
+  await client.connect()
+  return client
+}
+
+/** Closes it, whatever state it is in, without waiting for a server that may never answer. */
+export const close = async (client: Client | null): Promise<void> => {
+  client?.end().catch(() => undefined)
+}

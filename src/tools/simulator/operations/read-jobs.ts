@@ -1,0 +1,164 @@
+import { failure, type Result } from '../answer'
+import type { Params } from '../call'
+import { type SimulatedJob, statusAt } from '../job-book'
+import type { OperationHandler } from './call-context'
+
+const REGION = 'cn-shanghai'
+
+/** A job as Query shows it; the inner key of the targets really is in lower case. */
+export const queryFields = (job: SimulatedJob, accountUid: string, asOf: number) => ({
+  GmtCreate: job.createdAt,
+  JobId: job.jobId,
+  ProductKey: job.productKey,
+  SourceInstanceId: job.sourceInstanceId,
+  SourceUid: accountUid,
+  Status: statusAt(job, asOf),
+  Strategy: job.strategy,
+  TargetInstanceConfigs: {
+    targetInstanceConfigs: job.targetInstanceIds.map(id => ({ TargetInstanceId: id })),
+  },
+  TargetUid: job.targetUid,
+  Total: job.total,
+})
+
+/** As List shows it: with names and regions of the instances besides. */
+export const listFields = (job: SimulatedJob, accountUid: string, asOf: number) => ({
+  ...queryFields(job, accountUid, asOf),
+  SourceInstanceName: job.sourceInstanceId,
+  SourceRegion: REGION,
+  TargetInstanceConfigs: {
+    targetInstanceConfigs: job.targetInstanceIds.map(id => ({
+      TargetInstanceId: id,
+      TargetInstanceName: id,
+      TargetRegion: REGION,
+    })),
+  },
+})
+
+/** Made up: the code for an unknown job is not documented. */
+export const jobNotFound = (): Result =>
+  failure('iot.distribute.JobNotFound', 'The distribution job does not exist.')
+
+export const region = REGION
+
+const MAX_PAGE = 200
+const MAX_OFFSET = 10_000
+
+const invalidPage = (message: string): Result => failure('iot.common.InvalidPageParams', message)
+
+/** The page goes on below the job of this number; null: unreadable. */
+const readToken = (token: string): number | null => {
+  const number = Number(
+    Buffer.from(token, 'base64url')
+      .toString('utf8')
+      .replace(/^below:/, ''),
+  )
+  return Number.isInteger(number) && number > 0 ? number : null
+}
+
+const tokenBelow = (number: number) => Buffer.from(`below:${number}`).toString('base64url')
+
+const matching = (jobs: readonly SimulatedJob[], params: Params, asOf: number): SimulatedJob[] => {
+  const wants = (name: string, value: string) => {
+    const wanted = params.get(name) ?? ''
+    return wanted === '' || wanted === value
+  }
+  return jobs.filter(
+    job =>
+      job.createdAt <= asOf &&
+      wants('ProductKey', job.productKey) &&
+      wants('TargetUid', job.targetUid) &&
+      wants('JobId', job.jobId) &&
+      wants('Status', String(statusAt(job, asOf))),
+  )
+}
+
+/** Newest first. NextToken wins over CurrentPage; deep offsets are refused without it. */
+export const listOperation: OperationHandler = (account, { params, at }) => {
+  const asOf = at - account.options.listLagMs
+  const size = Number(params.get('PageSize') ?? '')
+  const page = Number(params.get('CurrentPage') ?? '1')
+  const token = params.get('NextToken') ?? ''
+  if (!Number.isInteger(size) || size < 1 || size > MAX_PAGE) return invalidPage('PageSize must be 1 to 200.')
+  if (!Number.isInteger(page) || page < 1) return invalidPage('CurrentPage must be 1 or more.')
+  const below = token === '' ? Number.POSITIVE_INFINITY : readToken(token)
+  if (below === null) return invalidPage('NextToken is not valid.')
+  const skip = token === '' ? size * (page - 1) : 0
+  if (skip > MAX_OFFSET) return invalidPage('The offset exceeds 10000: use NextToken.')
+  const jobs = matching(account.book.all(), params, asOf)
+  const rest = jobs.filter(job => job.number < below).slice(skip)
+  const items = rest.slice(0, size)
+  const last = items.at(-1)
+  return {
+    ok: true,
+    fields: {
+      Data: {
+        Total: jobs.length,
+        NextToken: last !== undefined && rest.length > size ? tokenBelow(last.number) : '',
+        JobInfo: { items: items.map(job => listFields(job, account.options.accountUid, asOf)) },
+      },
+    },
+  }
+}
+
+export const queryOperation: OperationHandler = (account, { params, at }) => {
+  const job = account.book.find(params.get('JobId') ?? '')
+  if (job === undefined) return jobNotFound()
+  return { ok: true, fields: { Data: queryFields(job, account.options.accountUid, at) } }
+}
+
+/**
+ * A freshly signed URL of the result file. What the provider answers for a job without one is not documented: here
+ * it succeeds and names no file. The code is made up.
+ */
+export const detailOperation: OperationHandler = (account, { params, at, origin }) => {
+  const job = account.book.find(params.get('JobId') ?? '')
+  if (job === undefined) return jobNotFound()
+  if (statusAt(job, at) < 2)
+    return failure('iot.distribute.JobNotFinished', 'The distribution job is not finished.')
+  if (!job.fate.hasFile) return { ok: true, fields: {} }
+  return { ok: true, fields: { File: account.links.make(origin, job.jobId, at) } }
+}
+
+/** Removes an ended job from the list. Of an open one nothing is documented; it is refused, with a made-up code. */
+export const deleteOperation: OperationHandler = (account, { params, at }) => {
+  const job = account.book.find(params.get('JobId') ?? '')
+  if (job === undefined) return jobNotFound()
+  if (statusAt(job, at) < 2)
+    return failure('iot.distribute.JobNotFinished', 'The distribution job is not finished.')
+  account.book.remove(job.jobId)
+  return { ok: true, fields: {} }
+}
+
+/**
+ * Where one device is, and when the job that brought it there was created and ended; never moved: where it is said
+ * to be, now. A device that no create ever named is unknown here.
+ */
+export const provisioningOperation: OperationHandler = (account, { params, at }) => {
+  const productKey = params.get('ProductKey') ?? ''
+  const deviceName = params.get('DeviceName') ?? ''
+  if (productKey === '') return failure('iot.prod.NullProductKey', 'The ProductKey is empty.')
+  if (deviceName === '') return failure('iot.device.NullDeviceName', 'The DeviceName is empty.')
+  const device = account.truth.find(productKey, deviceName)
+  if (device === null || !account.deviceExists(deviceName))
+    return failure('iot.device.NotExistedDevice', 'The device does not exist.')
+  const last = device.moves.at(-1)
+  return {
+    ok: true,
+    fields: {
+      // Of all operations this one alone documents a code for success.
+      Code: 'success',
+      Data: {
+        AliyunUid: account.options.accountUid,
+        DeviceName: deviceName,
+        ProductKey: productKey,
+        GmtCreate: Math.floor(account.book.find(last?.jobId ?? '')?.createdAt ?? last?.at ?? at),
+        GmtModified: Math.floor(last?.at ?? at),
+        SourceIotInstanceId: last?.from ?? device.instanceId,
+        SourceRegion: region,
+        TargetIotInstanceId: device.instanceId,
+        TargetRegion: region,
+      },
+    },
+  }
+}
