@@ -6,7 +6,14 @@ import { type BackoffPolicy, retryDelayMs } from './retry-policy'
  * `unreadable`: none that can be read. `unavailable`: no answer, throttled, not permitted just now, a link that had run out,
  * or a store that could not be reached.
  */
-export type ResultsAnswer = 'rows' | 'none' | 'refused' | 'strangers' | 'empty' | 'unreadable' | 'unavailable'
+export type ResultsAnswer =
+  | 'rows'
+  | 'none'
+  | 'refused'
+  | 'wrong-devices'
+  | 'empty'
+  | 'unreadable'
+  | 'unavailable'
 
 export interface ResultsSoFar {
   /** List gave its JobId: until a file tells of its devices, it may be another's. */
@@ -39,8 +46,8 @@ type Answers = Readonly<Record<ResultsSoFar['ended'], readonly ResultsAnswer[]>>
 /** Says that the job did nothing: a completed one has done something. */
 const nothing: Answers = { completed: ['none'], interrupted: ['none', 'empty'] }
 const doubtful: Answers = {
-  completed: ['refused', 'strangers', 'unreadable', 'empty'],
-  interrupted: ['refused', 'strangers', 'unreadable'],
+  completed: ['refused', 'wrong-devices', 'unreadable', 'empty'],
+  interrupted: ['refused', 'wrong-devices', 'unreadable'],
 }
 /** So many files, or words that there is none, are enough: a file is not yet whole, perhaps, when the job ends. */
 const maxFiles = 2
@@ -63,7 +70,7 @@ const unavailableInARow = (answers: readonly ResultsAnswer[]): number =>
 export const decideOnResults = (so: ResultsSoFar, random: number): AskDecision => {
   const latest = so.answers.at(-1)
   const again = (afterMs: number): AskDecision => ({ kind: 'again', afterMs })
-  const isOthers = so.isFound && so.reported === 0 && so.answers.includes('strangers')
+  const isOthers = so.isFound && so.reported === 0 && so.answers.includes('wrong-devices')
   const decided = (kind: 'settle' | 'hold'): AskDecision => ({ kind: isOthers ? 'not-ours' : kind })
   const settle = decided('settle')
   if (so.missing === 0) return settle

@@ -5,7 +5,7 @@
 
 /** A move of the range. */
 export interface ClaimedMove {
-  readonly accepted: bigint
+  readonly acceptedOrder: bigint
   readonly deviceName: string
   readonly requestId: string
   /** 1-based. Above 1 it has been sent before. */
@@ -46,7 +46,7 @@ const byDevice = <M extends ClaimedMove>(moves: readonly M[]): Map<string, M[]> 
 }
 
 const byAcceptance = (a: ClaimedMove, b: ClaimedMove): number =>
-  a.accepted < b.accepted ? -1 : a.accepted > b.accepted ? 1 : 0
+  a.acceptedOrder < b.acceptedOrder ? -1 : a.acceptedOrder > b.acceptedOrder ? 1 : 0
 
 /** Sent at least once: of a set of repeats this one survives, whatever its order. */
 const hasStarted = ({ state, attempt }: OtherMove): boolean =>
@@ -62,15 +62,15 @@ const repeatsAmong = (
 ): ((move: ClaimedMove) => boolean) => {
   const started = new Set<string>()
   const earliest = new Map<string, bigint>()
-  const note = ({ requestId, accepted }: ClaimedMove, isStarted: boolean): void => {
+  const note = ({ requestId, acceptedOrder }: ClaimedMove, isStarted: boolean): void => {
     if (isStarted) started.add(requestId)
     const known = earliest.get(requestId)
-    if (known === undefined || accepted < known) earliest.set(requestId, accepted)
+    if (known === undefined || acceptedOrder < known) earliest.set(requestId, acceptedOrder)
   }
   for (const other of others) note(other, hasStarted(other))
   for (const move of moves) note(move, move.attempt > 1)
-  return ({ attempt, requestId, accepted }) =>
-    attempt === 1 && (started.has(requestId) || (earliest.get(requestId) ?? accepted) < accepted)
+  return ({ attempt, requestId, acceptedOrder }) =>
+    attempt === 1 && (started.has(requestId) || (earliest.get(requestId) ?? acceptedOrder) < acceptedOrder)
 }
 
 /**
@@ -85,17 +85,17 @@ const queueBehind = (
   const inFlight = others.find(({ state }) => state === 'in-flight') ?? null
   const unfinished = others.filter(({ state }) => state === 'unfinished').sort(byAcceptance)
   let next = 0
-  let predecessor: Pick<OtherMove, 'accepted' | 'waitsFor'> | null = null
-  return ({ accepted }, behind) => {
+  let predecessor: Pick<OtherMove, 'acceptedOrder' | 'waitsFor'> | null = null
+  return ({ acceptedOrder }, behind) => {
     let other = unfinished[next]
-    while (other !== undefined && other.accepted < accepted) {
-      if (predecessor === null || predecessor.accepted < other.accepted) predecessor = other
+    while (other !== undefined && other.acceptedOrder < acceptedOrder) {
+      if (predecessor === null || predecessor.acceptedOrder < other.acceptedOrder) predecessor = other
       next += 1
       other = unfinished[next]
     }
     const waitsFor: bigint | null =
-      predecessor?.waitsFor ?? predecessor?.accepted ?? inFlight?.accepted ?? behind
-    if (waitsFor !== null) predecessor = { accepted, waitsFor }
+      predecessor?.waitsFor ?? predecessor?.acceptedOrder ?? inFlight?.acceptedOrder ?? behind
+    if (waitsFor !== null) predecessor = { acceptedOrder, waitsFor }
     return waitsFor
   }
 }
@@ -109,16 +109,16 @@ const decide = (moves: readonly ClaimedMove[], others: readonly OtherMove[]): Ma
   const isRepeat = repeatsAmong(moves, others)
   const waitsBehind = queueBehind(others)
   const places = new Map(moves.map((move, place) => [move, place]))
-  let last: { readonly accepted: bigint; readonly place: number } | null = null
+  let last: { readonly acceptedOrder: bigint; readonly place: number } | null = null
   for (const move of [...moves].sort(byAcceptance)) {
     if (isRepeat(move)) {
-      decisions.set(move.accepted, duplicate)
+      decisions.set(move.acceptedOrder, duplicate)
       continue
     }
     const place = places.get(move) ?? 0
-    const waitsFor = waitsBehind(move, last !== null && place < last.place ? last.accepted : null)
-    if (waitsFor === null) last = { accepted: move.accepted, place }
-    decisions.set(move.accepted, waitsFor === null ? send : { kind: 'wait', waitsFor })
+    const waitsFor = waitsBehind(move, last !== null && place < last.place ? last.acceptedOrder : null)
+    if (waitsFor === null) last = { acceptedOrder: move.acceptedOrder, place }
+    decisions.set(move.acceptedOrder, waitsFor === null ? send : { kind: 'wait', waitsFor })
   }
   return decisions
 }
@@ -139,8 +139,10 @@ export const applyClaimRules = (
     const otherMoves = othersOf.get(deviceName)
     // The common case, 10,000 times a batch.
     if (otherMoves === undefined && moves.length === 1 && only !== undefined)
-      decisions.set(only.accepted, send)
-    else for (const [accepted, decision] of decide(moves, otherMoves ?? [])) decisions.set(accepted, decision)
+      decisions.set(only.acceptedOrder, send)
+    else
+      for (const [acceptedOrder, decision] of decide(moves, otherMoves ?? []))
+        decisions.set(acceptedOrder, decision)
   }
-  return range.map(move => decisions.get(move.accepted) ?? send)
+  return range.map(move => decisions.get(move.acceptedOrder) ?? send)
 }

@@ -12,11 +12,11 @@ export type FlowEvent =
   | { readonly kind: 'standing-by'; readonly holder: string | null }
   | {
       readonly kind: 'batch-claimed'
-      readonly jobId: number
+      readonly batchId: number
       readonly routeId: number
       readonly moves: number
     }
-  | { readonly kind: 'job-resumed'; readonly jobId: number; readonly status: string }
+  | { readonly kind: 'job-resumed'; readonly batchId: number; readonly status: string }
   | {
       readonly kind: 'call-ended'
       readonly operation: string
@@ -38,49 +38,54 @@ export type FlowEvent =
       readonly after: 'unreachable' | 'throttled'
       readonly since: string
     }
-  | { readonly kind: 'create-refused'; readonly jobId: number; readonly code: string; readonly next: string }
-  | { readonly kind: 'create-unanswered'; readonly jobId: number; readonly why: string }
-  | { readonly kind: 'create-reconciled'; readonly jobId: number; readonly as: 'adopted' | 'absent' }
+  | {
+      readonly kind: 'create-refused'
+      readonly batchId: number
+      readonly code: string
+      readonly next: string
+    }
+  | { readonly kind: 'create-unanswered'; readonly batchId: number; readonly why: string }
+  | { readonly kind: 'create-reconciled'; readonly batchId: number; readonly as: 'adopted' | 'absent' }
   /** The listed job that was adopted is another's: its result file tells of other devices only. */
-  | { readonly kind: 'job-disowned'; readonly jobId: number; readonly providerJobId: string }
+  | { readonly kind: 'job-unadopted'; readonly batchId: number; readonly providerJobId: string }
   | {
       readonly kind: 'job-created'
-      readonly jobId: number
+      readonly batchId: number
       readonly providerJobId: string
       readonly devices: number
     }
   /** The provider does not know a job that is taken to run there; told at the first time. */
   | {
       readonly kind: 'job-denied'
-      readonly jobId: number
+      readonly batchId: number
       readonly providerJobId: string
       readonly why: string
     }
   /** It knows it again. */
-  | { readonly kind: 'job-known-again'; readonly jobId: number; readonly providerJobId: string }
+  | { readonly kind: 'job-known-again'; readonly batchId: number; readonly providerJobId: string }
   | {
       readonly kind: 'job-ended'
-      readonly jobId: number
+      readonly batchId: number
       readonly as: 'completed' | 'interrupted'
       readonly tookMs: number
     }
-  | { readonly kind: 'result-file-problem'; readonly jobId: number; readonly problem: string }
+  | { readonly kind: 'result-file-problem'; readonly batchId: number; readonly problem: string }
   /** Devices that the job's file does not tell of; `untold` ones were not looked up or cannot be told. */
   | {
       readonly kind: 'devices-looked-up'
-      readonly jobId: number
+      readonly batchId: number
       readonly moved: number
       readonly elsewhere: number
       readonly untold: number
     }
   | {
       readonly kind: 'job-settled'
-      readonly jobId: number
+      readonly batchId: number
       readonly moved: number
       readonly failed: number
       readonly retried: number
     }
-  | { readonly kind: 'job-held'; readonly jobId: number; readonly why: string }
+  | { readonly kind: 'job-held'; readonly batchId: number; readonly why: string }
   | {
       readonly kind: 'account-refused'
       readonly operation: string

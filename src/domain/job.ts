@@ -27,7 +27,7 @@ export interface BatchMove {
 /** A batch bound to a job: a range of one route's log without the positions left out. */
 export interface Job {
   /** Our own number; the provider's is `providerJobId`. */
-  readonly jobId: number
+  readonly batchId: number
   readonly routeId: number
   readonly route: RouteFields
   readonly status: JobStatus
@@ -48,7 +48,7 @@ export interface Job {
   /** Creates of this batch that were refused as a whole, the batches it was split from included. */
   readonly refusals: number
   /** Refused creates of all batches that were split from the same one, this one's included. */
-  readonly familyRefusals: number
+  readonly splitRootRefusals: number
   /** In the order of the route's log. The same device may stand twice: it is sent once, both get its outcome. */
   readonly moves: readonly BatchMove[]
 }
@@ -61,8 +61,8 @@ export type JobTransition =
   | 'created'
   | 'unanswered'
   | 'notCreated'
-  | 'ended'
-  | 'disowned'
+  | 'markEnded'
+  | 'unadopted'
   | 'split'
   | 'settle'
   | 'refuse'
@@ -73,13 +73,13 @@ interface Fit {
   readonly taken: readonly JobStatus[]
 }
 
-const fits: Readonly<Record<JobTransition, Fit>> = {
+const transitions: Readonly<Record<JobTransition, Fit>> = {
   creating: { from: ['claimed'], taken: ['creating'] },
   created: { from: ['creating', 'unknown'], taken: ['running', 'completed', 'interrupted', 'settled'] },
   unanswered: { from: ['creating'], taken: ['unknown'] },
   notCreated: { from: ['creating', 'unknown'], taken: ['claimed'] },
-  ended: { from: ['running'], taken: ['completed', 'interrupted', 'settled'] },
-  disowned: { from: ['completed', 'interrupted'], taken: ['unknown'] },
+  markEnded: { from: ['running'], taken: ['completed', 'interrupted', 'settled'] },
+  unadopted: { from: ['completed', 'interrupted'], taken: ['unknown'] },
   split: { from: ['claimed', 'creating', 'unknown'], taken: ['refused'] },
   // From unknown: which job it was nobody knows, but looking up has told of every device.
   settle: { from: ['completed', 'interrupted', 'unknown'], taken: ['settled'] },
@@ -94,8 +94,8 @@ export const clashReason = (providerJobId: string): string =>
  * Whether a job in `status` is to take `step` (true) or has taken it before (false).
  * Throws when neither fits: a defect of the caller.
  */
-export const canTransition = (jobId: number, status: JobStatus, step: JobTransition): boolean => {
-  if (fits[step].from.includes(status)) return true
-  if (fits[step].taken.includes(status)) return false
-  throw new Error(`job ${jobId} is ${status}: ${step} does not fit`)
+export const canTransition = (batchId: number, status: JobStatus, step: JobTransition): boolean => {
+  if (transitions[step].from.includes(status)) return true
+  if (transitions[step].taken.includes(status)) return false
+  throw new Error(`job ${batchId} is ${status}: ${step} does not fit`)
 }

@@ -33,8 +33,8 @@ export interface OpenJob {
   readonly createStartedAt: number
 }
 
-export const openJobOf = ({ jobId, route, createStartedAt }: Job): OpenJob => {
-  if (createStartedAt === null) throw new Error(`job ${jobId} was never to be created`)
+export const openJobOf = ({ batchId, route, createStartedAt }: Job): OpenJob => {
+  if (createStartedAt === null) throw new Error(`job ${batchId} was never to be created`)
   return { route, createStartedAt }
 }
 

@@ -99,14 +99,14 @@ export const findCandidates = <L extends ListedLike>(
 export interface CandidateFile {
   readonly providerJobId: string
   /** `ours`: of devices of the batch. `not-yet`: it cannot be had just now. `untold`: there is none that can be read. */
-  readonly tells: 'ours' | 'strangers' | 'not-yet' | 'untold'
+  readonly tells: 'ours' | 'wrong-devices' | 'not-yet' | 'untold'
 }
 
 /** Which of several candidates it is, by what their result files name; null: ask again. */
 export const decideByFiles = (files: readonly CandidateFile[]): Reconciliation | null => {
   const [ours, ...more] = files.filter(file => file.tells === 'ours')
   if (ours !== undefined && more.length === 0) return { kind: 'found', providerJobId: ours.providerJobId }
-  if (files.every(file => file.tells === 'strangers')) return { kind: 'absent' }
+  if (files.every(file => file.tells === 'wrong-devices')) return { kind: 'absent' }
   if (ours === undefined && files.some(file => file.tells === 'not-yet')) return null
   return undecidable(files, true)
 }

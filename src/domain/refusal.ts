@@ -44,7 +44,7 @@ export interface Refusal {
    * too. `refusals` alone cannot bound the halving: no batch has more than 14 ancestors, but 10,000 bad devices
    * would cost 20,000 creates.
    */
-  readonly familyRefusals: number
+  readonly splitRootRefusals: number
   /** Distinct devices in the batch. */
   readonly devices: number
   /** Another batch was created since this one was first refused: the account can create, so it is this batch. */
@@ -66,7 +66,7 @@ export type RefusalDecision =
   | { readonly kind: 'wait-for-account' }
 
 /**
- * What to do with a batch whose create was refused as a whole. `random` is 0 up to 1. A code that no table knows may
+ * What to do with a batch whose create was refused as a whole. `random` is 0 up to 1. an unrecognised code may
  * stand for a limit of the account, so it fails nothing: the batch is sent again while no other one is created
  * either, and halved once others are; what cannot be halved is for a human.
  */
@@ -96,7 +96,7 @@ const patienceWith = (refusal: Refusal, { maxRefusals }: RefusalPolicy): number 
 }
 
 const canHalve = (refusal: Refusal, policy: RefusalPolicy): boolean =>
-  refusal.devices >= 2 && !refusal.concernsRoute && refusal.familyRefusals + 1 < policy.splitBudget
+  refusal.devices >= 2 && !refusal.concernsRoute && refusal.splitRootRefusals + 1 < policy.splitBudget
 
 export interface HalvedBatch {
   readonly first: readonly BatchMove[]

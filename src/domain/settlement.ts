@@ -116,15 +116,19 @@ export const refusedVerdicts = (
 ): readonly Verdict[] => moves.map(move => failedFor(move, code, message, null))
 
 /** Throws unless `verdicts` covers every position of the job, once: anything else would lose or double a move. */
-export const checkVerdicts = (jobId: number, seqs: readonly bigint[], verdicts: readonly Verdict[]): void => {
+export const checkVerdicts = (
+  batchId: number,
+  seqs: readonly bigint[],
+  verdicts: readonly Verdict[],
+): void => {
   const open = new Set(seqs)
   for (const { seq, outcome, final, retryInMs } of verdicts) {
     if (!open.delete(seq))
-      throw new Error(`job ${jobId}: verdict for position ${seq}, which is not open in it`)
+      throw new Error(`job ${batchId}: verdict for position ${seq}, which is not open in it`)
     if (!final && outcome === 'moved')
-      throw new Error(`job ${jobId}: position ${seq} moved, but not for good`)
+      throw new Error(`job ${batchId}: position ${seq} moved, but not for good`)
     if (final !== (retryInMs === null))
-      throw new Error(`job ${jobId}: position ${seq} needs a delay or an end`)
+      throw new Error(`job ${batchId}: position ${seq} needs a delay or an end`)
   }
-  if (open.size > 0) throw new Error(`job ${jobId}: ${open.size} of ${seqs.length} moves without a verdict`)
+  if (open.size > 0) throw new Error(`job ${batchId}: ${open.size} of ${seqs.length} moves without a verdict`)
 }

@@ -37,7 +37,7 @@ export interface Look {
 export interface AccountView {
   readonly looks$: Observable<Look>
   /**
-   * Emits once somebody has looked lately. A List that is refused with a code no table knows counts as a look that saw
+   * Emits once somebody has looked lately. A List that is refused with an unrecognised code counts as a look that saw
    * nothing; one that is refused for the account is done again.
    */
   fresh(): Observable<void>

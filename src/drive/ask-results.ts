@@ -49,8 +49,8 @@ const ofFetched = (fetched: FetchedResults): Results => {
       return without('unavailable', 'the link to the result file has expired')
     case 'unreachable':
       return without('unavailable', fetched.message)
-    case 'strangers':
-      return without('strangers', 'the file tells of other devices only', fetched.file)
+    case 'wrong-devices':
+      return without('wrong-devices', 'the file tells of other devices only', fetched.file)
     case 'empty':
       return without('empty', 'the file has no rows', fetched.file)
     case 'unreadable':
@@ -61,7 +61,7 @@ const ofFetched = (fetched: FetchedResults): Results => {
 /** Each subscription is one try. A link that is still good is used again: it costs a call. */
 export const createAskResults = (
   calls: Pick<ProviderCalls, 'detail' | 'fetchResults'>,
-  journal: Pick<DriveJournal, 'spent'>,
+  journal: Pick<DriveJournal, 'addCalls'>,
   job: Job,
   providerJobId: string,
 ): Observable<Results> => {
@@ -77,7 +77,7 @@ export const createAskResults = (
     )
 
   const askLink = defer(() => calls.detail(providerJobId)).pipe(
-    concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
+    concatMap(result => journal.addCalls(job.batchId, 1).pipe(map(() => result))),
     concatMap(result => {
       if (!result.ok) return of(ofFailure(result))
       const { url } = result.value

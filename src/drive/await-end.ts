@@ -66,17 +66,17 @@ export const createAwaitEnd = (
    * Its status by each look; nothing while that is not known. `wasDenied`: perhaps, by what a predecessor was told.
    */
   const createStatusOf = (job: Job, providerJobId: string, wasDenied: boolean) => {
-    const { jobId } = job
+    const { batchId } = job
     let denials = 0
     let isInDoubt = wasDenied
     let askFrom = Number.NEGATIVE_INFINITY
 
     const known = (status: ProviderStatus): Observable<ProviderStatus> => {
-      if (denials > 0) observe({ kind: 'job-known-again', jobId, providerJobId })
+      if (denials > 0) observe({ kind: 'job-known-again', batchId, providerJobId })
       denials = 0
       if (!isInDoubt) return of(status)
       isInDoubt = false
-      return journal.troubled(jobId, null).pipe(map(() => status))
+      return journal.setLastError(batchId, null).pipe(map(() => status))
     }
     const denied = (why: string): Observable<'held'> => {
       denials += 1
@@ -85,12 +85,12 @@ export const createAwaitEnd = (
       if (denials >= maxDenials) return hold(job, why).pipe(map(() => 'held'))
       if (denials > 1) return EMPTY
       isInDoubt = true
-      observe({ kind: 'job-denied', jobId, providerJobId, why })
-      return journal.troubled(jobId, why).pipe(ignoreElements())
+      observe({ kind: 'job-denied', batchId, providerJobId, why })
+      return journal.setLastError(batchId, why).pipe(ignoreElements())
     }
 
     const ask = defer(() => calls.query(providerJobId)).pipe(
-      concatMap(result => journal.spent(jobId, 1).pipe(map(() => result))),
+      concatMap(result => journal.addCalls(batchId, 1).pipe(map(() => result))),
       concatMap((result): Observable<ProviderStatus | 'held'> => {
         if (result.ok) return known(result.value.status)
         const { message, code } = result
@@ -107,7 +107,7 @@ export const createAwaitEnd = (
   }
 
   const storeEnd = (job: Job, as: EndedJob['as']): Observable<EndedJob> =>
-    journal.ended(job.jobId, as).pipe(map(() => ({ kind: 'ended', job, as })))
+    journal.markEnded(job.batchId, as).pipe(map(() => ({ kind: 'ended', job, as })))
 
   return (job, providerJobId) =>
     defer(() => {
@@ -128,7 +128,7 @@ export const createAwaitEnd = (
         ),
         tap(({ as }) => {
           view.ended(providerJobId)
-          observe({ kind: 'job-ended', jobId: job.jobId, as, tookMs: asyncScheduler.now() - since })
+          observe({ kind: 'job-ended', batchId: job.batchId, as, tookMs: asyncScheduler.now() - since })
         }),
         finalize(() => view.untrack(providerJobId)),
       )

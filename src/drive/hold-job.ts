@@ -24,8 +24,8 @@ export const createHoldJob =
   ({ journal, observe }: HoldJobDeps) =>
   (job: Job, why: string): Observable<number> =>
     journal.hold(job, why).pipe(
-      tap(() => observe({ kind: 'job-held', jobId: job.jobId, why })),
-      map(() => job.jobId),
+      tap(() => observe({ kind: 'job-held', batchId: job.batchId, why })),
+      map(() => job.batchId),
     )
 
 /** So often in a row, and nothing says that the next time would be another. */
@@ -50,7 +50,7 @@ export const createHoldHopeless = ({ journal, observe }: HoldHopelessDeps) => {
   const giveUp = (job: Job, error: unknown): Observable<never> => {
     const text = messageOf(error).slice(0, maxText)
     return hold(job, `it could not be settled, ${maxFailures} times in a row: ${text}`).pipe(
-      tap(() => failures.delete(job.jobId)),
+      tap(() => failures.delete(job.batchId)),
       ignoreElements(),
     )
   }
@@ -59,8 +59,8 @@ export const createHoldHopeless = ({ journal, observe }: HoldHopelessDeps) => {
     // A sign of life, and nothing else: an error of the whole database fails this too.
     journal.ownJobs([]).pipe(
       concatMap(() => {
-        const times = (failures.get(job.jobId) ?? 0) + 1
-        failures.set(job.jobId, times)
+        const times = (failures.get(job.batchId) ?? 0) + 1
+        failures.set(job.batchId, times)
         if (times < maxFailures) throw error
         return giveUp(job, error)
       }),
@@ -69,7 +69,7 @@ export const createHoldHopeless = ({ journal, observe }: HoldHopelessDeps) => {
   return <T>(job: Job): MonoTypeOperatorFunction<T> =>
     work =>
       defer(() => work).pipe(
-        tap({ complete: () => failures.delete(job.jobId) }),
+        tap({ complete: () => failures.delete(job.batchId) }),
         catchError((error: unknown) => {
           if (error instanceof LeaseLostError || error instanceof TransientError) throw error
           return weigh(job, error)

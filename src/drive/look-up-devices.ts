@@ -28,7 +28,7 @@ import type { CallFailure, CallResult } from '../ports/job-api'
 import type { DriveJournal } from '../ports/journal'
 import type { ProviderCalls } from './provider-calls'
 
-/** After so many answers in a row that no table knows nobody expects a better one. */
+/** After so many answers in a row with unrecognised codes nobody expects a better one. */
 const maxUseless = 3
 /** Refusals of the account pass, if a minute apart; but perhaps it may not look up at all. */
 const maxRefusals = 8
@@ -70,7 +70,7 @@ const freshForMs = 3_600_000
 const backoff: BackoffPolicy = { backoffMs: 1_000, backoffMaxMs: 300_000 }
 
 export interface LookUpDevicesDeps {
-  readonly journal: Pick<DriveJournal, 'spent' | 'keepLookUps' | 'keptLookUps'>
+  readonly journal: Pick<DriveJournal, 'addCalls' | 'keepLookUps' | 'keptLookUps'>
   readonly calls: Pick<ProviderCalls, 'provisioning'>
   readonly observe: Observe
   readonly random: () => number
@@ -99,7 +99,7 @@ export const createLookUpDevices = (
     }
     // Completes without a value when called off.
     return defer(() => calls.provisioning(job.route.productKey, deviceName, off$)).pipe(
-      concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
+      concatMap(result => journal.addCalls(job.batchId, 1).pipe(map(() => result))),
       tap(result => patience.weigh(result)),
       map((result): LookUp | null => {
         tries += 1
@@ -120,7 +120,7 @@ export const createLookUpDevices = (
     const answers = kept.filter(known => wanted.has(known.deviceName) && isFresh(known))
     for (const { deviceName } of answers) wanted.delete(deviceName)
     const patience = createPatience()
-    const keep = defer(() => journal.keepLookUps(job.jobId, [...answers])).pipe(ignoreElements())
+    const keep = defer(() => journal.keepLookUps(job.batchId, [...answers])).pipe(ignoreElements())
 
     const noted = (answer: LookUp): Observable<never> => {
       answers.push(answer)
@@ -130,7 +130,7 @@ export const createLookUpDevices = (
     const conclusion = defer(() => {
       if (wanted.size > 0 && !patience.isLost()) return EMPTY
       const fates = fatesOf(answers, openJobOf(job))
-      observe({ kind: 'devices-looked-up', jobId: job.jobId, ...countsOf(deviceNames, fates) })
+      observe({ kind: 'devices-looked-up', batchId: job.batchId, ...countsOf(deviceNames, fates) })
       return of(fates)
     })
     return concat(
@@ -147,7 +147,7 @@ export const createLookUpDevices = (
     defer(() =>
       deviceNames.length === 0 || maxDevices === 0
         ? of(new Map<string, Fate>())
-        : journal.keptLookUps(job.jobId).pipe(concatMap(kept => lookUpAll(job, deviceNames, kept))),
+        : journal.keptLookUps(job.batchId).pipe(concatMap(kept => lookUpAll(job, deviceNames, kept))),
     )
 }
 

@@ -77,13 +77,13 @@ export const createListProduct =
 // Which of several listed jobs is ours: once they have ended, their result files name the devices.
 
 export interface TellApartDeps {
-  readonly journal: Pick<DriveJournal, 'spent'>
+  readonly journal: Pick<DriveJournal, 'addCalls'>
   readonly calls: Pick<ProviderCalls, 'detail' | 'fetchResults'>
 }
 
 const tells: Readonly<Record<ResultsAnswer, CandidateFile['tells']>> = {
   rows: 'ours',
-  strangers: 'strangers',
+  'wrong-devices': 'wrong-devices',
   unavailable: 'not-yet',
   none: 'untold',
   empty: 'untold',

@@ -13,7 +13,7 @@ import { createHoldJob } from './hold-job'
 /** The batch is not to be created again before so long. It needs no slot meanwhile. */
 export interface PutOffJob {
   readonly kind: 'put-off'
-  readonly jobId: number
+  readonly batchId: number
   readonly forMs: number
 }
 
@@ -30,7 +30,7 @@ export interface RefuseBatch {
   /** Frees the slot. Costs no device an attempt unless the batch is refused for good. */
   refused(job: Job, slot: Slot, failure: CallFailure, kind: RefusalKind): Observable<PutOffJob>
   /** A batch was created. */
-  created(jobId: number): void
+  created(batchId: number): void
 }
 
 interface Refusals {
@@ -53,17 +53,17 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
     { code, message }: CallFailure,
     kind: RefusalKind,
   ): Observable<PutOffJob> => {
-    const { jobId, moves } = job
-    const before = refusals.get(jobId)
+    const { batchId, moves } = job
+    const before = refusals.get(batchId)
     const inARow = (before?.inARow ?? 0) + 1
     const createdBefore = before?.createdBefore ?? createdSoFar
-    refusals.set(jobId, { inARow, createdBefore })
+    refusals.set(batchId, { inARow, createdBefore })
     const decision = decideOnRefusal(
       {
         kind,
         concernsRoute: concernsRoute(code),
         refusals: job.refusals,
-        familyRefusals: job.familyRefusals,
+        splitRootRefusals: job.splitRootRefusals,
         inARow,
         devices: deviceNamesOf(job).length,
         othersCreated: createdSoFar > createdBefore,
@@ -73,7 +73,7 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
       policy,
       random(),
     )
-    observe({ kind: 'create-refused', jobId, code, next: decision.kind })
+    observe({ kind: 'create-refused', batchId, code, next: decision.kind })
     const why = `${code}: ${message}`
     const then = (step: Observable<unknown>): Observable<never> =>
       step.pipe(
@@ -84,26 +84,28 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
       case 'again':
         if (kind === 'slots-full') view.outdate()
         return concat<[never, PutOffJob]>(
-          then(journal.notCreated(jobId, why, decision.counted)),
-          of({ kind: 'put-off', jobId, forMs: decision.afterMs }),
+          then(journal.notCreated(batchId, why, decision.counted)),
+          of({ kind: 'put-off', batchId, forMs: decision.afterMs }),
         )
       case 'wait-for-account':
-        return then(journal.notCreated(jobId, why, false))
+        return then(journal.notCreated(batchId, why, false))
       case 'split':
-        refusals.delete(jobId)
-        return then(journal.split(jobId, why))
+        refusals.delete(batchId)
+        return then(journal.split(batchId, why))
       case 'hold': {
-        refusals.delete(jobId)
+        refusals.delete(batchId)
         const reason = `refused again and again: ${why}`
-        return then(journal.notCreated(jobId, why, true).pipe(concatMap(() => hold(job, reason))))
+        return then(journal.notCreated(batchId, why, true).pipe(concatMap(() => hold(job, reason))))
       }
       case 'fail':
-        refusals.delete(jobId)
+        refusals.delete(batchId)
         return then(
           journal
-            .settle(jobId, refusedVerdicts(moves, code, message), 'refused')
+            .settle(batchId, refusedVerdicts(moves, code, message), 'refused')
             .pipe(
-              tap(() => observe({ kind: 'job-settled', jobId, moved: 0, failed: moves.length, retried: 0 })),
+              tap(() =>
+                observe({ kind: 'job-settled', batchId, moved: 0, failed: moves.length, retried: 0 }),
+              ),
             ),
         )
     }
@@ -111,9 +113,9 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
 
   return {
     refused,
-    created: jobId => {
+    created: batchId => {
       createdSoFar += 1
-      refusals.delete(jobId)
+      refusals.delete(batchId)
     },
   }
 }

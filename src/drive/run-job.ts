@@ -54,7 +54,7 @@ export interface RunJobDeps {
 }
 
 const noAnswer = 'its create had no answer'
-/** By what its sender has stored: perhaps an answer with a code that no table knows. */
+/** By what its sender has stored: perhaps an answer with an unrecognised code. */
 const doubtOf = ({ lastError }: Job): string =>
   lastError === null ? noAnswer : `${noAnswer} that tells (${lastError})`
 
@@ -74,12 +74,17 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
   ): Observable<EndedJob> =>
     binding.pipe(
       concatMap(stored => {
-        refuse.created(job.jobId)
+        refuse.created(job.batchId)
         if (stored === 'clash') {
-          observe({ kind: 'job-held', jobId: job.jobId, why: clashReason(providerJobId) })
+          observe({ kind: 'job-held', batchId: job.batchId, why: clashReason(providerJobId) })
           return EMPTY
         }
-        observe({ kind: 'job-created', jobId: job.jobId, providerJobId, devices: deviceNamesOf(job).length })
+        observe({
+          kind: 'job-created',
+          batchId: job.batchId,
+          providerJobId,
+          devices: deviceNamesOf(job).length,
+        })
         return awaitEnd(job, providerJobId)
       }),
     )
@@ -99,14 +104,14 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
       concatMap((found): Observable<SlotResult> => {
         switch (found.kind) {
           case 'found':
-            observe({ kind: 'create-reconciled', jobId: job.jobId, as: 'adopted' })
+            observe({ kind: 'create-reconciled', batchId: job.batchId, as: 'adopted' })
             return created(
               { ...job, foundBy: 'list' },
               found.providerJobId,
-              journal.adopted(job.jobId, found.providerJobId),
+              journal.adopted(job.batchId, found.providerJobId),
             )
           case 'absent':
-            observe({ kind: 'create-reconciled', jobId: job.jobId, as: 'absent' })
+            observe({ kind: 'create-reconciled', batchId: job.batchId, as: 'absent' })
             return absent()
           case 'undecidable': {
             const why = `${doubt}, and ${found.why}`
@@ -118,17 +123,17 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
       }),
     )
   const sentAgain = (job: Job) => (): Observable<never> =>
-    journal.notCreated(job.jobId, 'no job of it is listed', false).pipe(concatMap(() => EMPTY))
+    journal.notCreated(job.batchId, 'no job of it is listed', false).pipe(concatMap(() => EMPTY))
 
   const notAnswered = (job: Job, slot: Slot, failure: CallFailure): Observable<SlotResult> => {
     const why = `${failure.code}: ${failure.message}`
-    observe({ kind: 'create-unanswered', jobId: job.jobId, why: failure.code })
-    const unanswered = journal.unanswered(job.jobId, why)
-    // A code that no table knows may say that something behind the gateway did not answer it: then it may run yet.
+    observe({ kind: 'create-unanswered', batchId: job.batchId, why: failure.code })
+    const unanswered = journal.unanswered(job.batchId, why)
+    // an unrecognised code may say that something behind the gateway did not answer it: then it may run yet.
     const [doubt, absent] =
       failure.kind === 'unknown'
         ? [
-            `its create was answered with ${failure.code}, which no table knows`,
+            `its create was answered with the unrecognised code ${failure.code}`,
             () => refuse.refused(job, slot, failure, 'unknown'),
           ]
         : [noAnswer, sentAgain(job)]
@@ -143,8 +148,10 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
   const mayBeCrowded = (): boolean =>
     slots.ownOpen() + slots.foreignOpen() > slots.capacity || !view.isFresh()
 
-  const withdrawn = ({ jobId }: Job): Observable<never> =>
-    journal.notCreated(jobId, 'not sent, since others may have taken its slot', false).pipe(ignoreElements())
+  const withdrawn = ({ batchId }: Job): Observable<never> =>
+    journal
+      .notCreated(batchId, 'not sent, since others may have taken its slot', false)
+      .pipe(ignoreElements())
 
   const create = (job: Job, slot: Slot): Observable<SlotResult> =>
     defer(() => {
@@ -154,7 +161,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
       const intent = defer(() => {
         if (mayBeCrowded()) return EMPTY
         isLeaving = true
-        return journal.creating(job.jobId)
+        return journal.creating(job.batchId)
       }).pipe(
         tap(stored => {
           intended = stored
@@ -165,11 +172,11 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
       return calls.create(intent).pipe(
         // Stopped while it waits for the quota: it is not sent any more.
         takeUntil(stop$.pipe(filter(() => !isLeaving))),
-        concatMap(result => journal.spent(job.jobId, 1).pipe(map(() => result))),
+        concatMap(result => journal.addCalls(job.batchId, 1).pipe(map(() => result))),
         concatMap((result): Observable<SlotResult> => {
           if (result.ok) {
             const { providerJobId } = result.value
-            return created(intended, providerJobId, journal.created(job.jobId, providerJobId))
+            return created(intended, providerJobId, journal.created(job.batchId, providerJobId))
           }
           if (result.kind === 'unanswered' || result.kind === 'unknown')
             return notAnswered(intended, slot, result)
@@ -180,18 +187,18 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
 
   /** Slots of batches that rest after an unforeseen error, or wait to be taken up again: their jobs may be open. */
   const kept = new Map<number, Slot>()
-  const takeKept = ({ jobId }: Job): Slot | undefined => {
-    const slot = kept.get(jobId)
-    kept.delete(jobId)
+  const takeKept = ({ batchId }: Job): Slot | undefined => {
+    const slot = kept.get(batchId)
+    kept.delete(batchId)
     return slot
   }
   /** Releases the slot in the end, or keeps it until the batch is taken up again. */
   const holding = (job: Job, slot: Slot, work: Observable<SlotResult>): Observable<SlotResult> =>
     work.pipe(
-      tap({ error: () => kept.set(job.jobId, slot) }),
+      tap({ error: () => kept.set(job.batchId, slot) }),
       contained(),
       finalize(() => {
-        if (kept.get(job.jobId) !== slot) slot.release()
+        if (kept.get(job.batchId) !== slot) slot.release()
       }),
     )
 
@@ -208,7 +215,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
   const resume = (job: Job, work: (slot: Slot) => Observable<SlotResult>): Observable<SlotResult> =>
     defer(() => {
       const slot = takeKept(job) ?? slots.adopt()
-      observe({ kind: 'job-resumed', jobId: job.jobId, status: job.status })
+      observe({ kind: 'job-resumed', batchId: job.batchId, status: job.status })
       return holding(job, slot, work(slot))
     })
 
@@ -220,7 +227,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
       case 'creating':
         return resume(job, () =>
           journal
-            .unanswered(job.jobId, 'its sender ended before the answer was stored')
+            .unanswered(job.batchId, 'its sender ended before the answer was stored')
             .pipe(concatMap(() => settleUnknown(job, noAnswer, sentAgain(job)))),
         )
       case 'unknown':
@@ -232,7 +239,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
         return of({ kind: 'ended', job, as: job.status })
       case 'refused':
       case 'settled':
-        throw new Error(`job ${job.jobId} is ${job.status}: there is nothing to run`)
+        throw new Error(`job ${job.batchId} is ${job.status}: there is nothing to run`)
     }
   }
 }

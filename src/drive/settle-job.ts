@@ -58,8 +58,8 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
   const hold = createHoldJob(deps)
   const lookUp = createLookUpDevices({ ...deps, maxDevices: lookUpMaxDevices })
 
-  const keep = ({ jobId }: Job, { file }: Results): Observable<never> =>
-    file === null ? EMPTY : journal.keepResultFile(jobId, file).pipe(ignoreElements())
+  const keep = ({ batchId }: Job, { file }: Results): Observable<never> =>
+    file === null ? EMPTY : journal.keepResultFile(batchId, file).pipe(ignoreElements())
 
   /** Asks until it is decided what to do, adding up what the files say. */
   const collect = ({ job, as }: EndedJob, providerJobId: string): Observable<Collected> =>
@@ -75,7 +75,7 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
       const tell = (trouble: string): Observable<never> => {
         if (answers.length < 2 || trouble === told) return EMPTY
         told = trouble
-        return journal.troubled(job.jobId, trouble).pipe(ignoreElements())
+        return journal.setLastError(job.batchId, trouble).pipe(ignoreElements())
       }
 
       const weigh = ({ answer, rows: found, problem }: Results): Observable<Collected | null> => {
@@ -88,7 +88,7 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
           random(),
         )
         const trouble = answer === 'rows' && missing > 0 ? `${missing} devices have no row` : problem
-        if (trouble !== '') observe({ kind: 'result-file-problem', jobId: job.jobId, problem: trouble })
+        if (trouble !== '') observe({ kind: 'result-file-problem', batchId: job.batchId, problem: trouble })
         if (decision.kind !== 'again')
           return of({ decision, rows, why: `no results could be read: ${trouble}` })
         pauseMs = decision.afterMs
@@ -123,17 +123,17 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
         classify: classifyDeviceCode,
         random,
       })
-      return journal.settle(job.jobId, verdicts, as).pipe(
-        tap(() => observe({ kind: 'job-settled', jobId: job.jobId, ...counts(verdicts) })),
-        map(() => job.jobId),
+      return journal.settle(job.batchId, verdicts, as).pipe(
+        tap(() => observe({ kind: 'job-settled', batchId: job.batchId, ...counts(verdicts) })),
+        map(() => job.batchId),
       )
     })
 
   /** Reconciliation goes on without the job that it had adopted. */
-  const disown = ({ jobId, providerJobId }: Job): Observable<number> =>
-    journal.disowned(jobId).pipe(
-      tap(() => observe({ kind: 'job-disowned', jobId, providerJobId: providerJobId ?? '' })),
-      map(() => jobId),
+  const disown = ({ batchId, providerJobId }: Job): Observable<number> =>
+    journal.unadopted(batchId).pipe(
+      tap(() => observe({ kind: 'job-unadopted', batchId, providerJobId: providerJobId ?? '' })),
+      map(() => batchId),
     )
 
   return ended => {

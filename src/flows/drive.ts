@@ -61,16 +61,21 @@ export const drive$ = (deps: DriveDeps): Observable<never> => {
     ).pipe(
       map(({ job }) => job),
       tap(job => {
-        inHand.add(job.jobId)
-        observe({ kind: 'batch-claimed', jobId: job.jobId, routeId: job.routeId, moves: job.moves.length })
+        inHand.add(job.batchId)
+        observe({
+          kind: 'batch-claimed',
+          batchId: job.batchId,
+          routeId: job.routeId,
+          moves: job.moves.length,
+        })
       }),
       takeUntil(stop$),
     ),
   )
 
-  const letGo = (jobId: number): Observable<never> =>
+  const letGo = (batchId: number): Observable<never> =>
     defer(() => {
-      inHand.delete(jobId)
+      inHand.delete(batchId)
       letGo$.next()
       return EMPTY
     })
@@ -87,7 +92,7 @@ export const drive$ = (deps: DriveDeps): Observable<never> => {
           }),
         ),
         // What is handed on stays in hand until it is through, downstream, where it holds no slot.
-        defer(() => (handedOn ? EMPTY : letGo(job.jobId))),
+        defer(() => (handedOn ? EMPTY : letGo(job.batchId))),
       )
     }),
     // Never at once: a repeat without a pause would pile up on the stack.
@@ -108,8 +113,8 @@ export const drive$ = (deps: DriveDeps): Observable<never> => {
     })
   const afterSlot = (step: SlotResult): Observable<never> =>
     step.kind === 'ended'
-      ? concat(settled(step), letGo(step.job.jobId))
-      : concat(timer(step.forMs).pipe(takeUntil(stop$), ignoreElements()), letGo(step.jobId))
+      ? concat(settled(step), letGo(step.job.batchId))
+      : concat(timer(step.forMs).pipe(takeUntil(stop$), ignoreElements()), letGo(step.batchId))
 
   return range(0, slots).pipe(
     mergeMap(() => slotLoop),

@@ -18,7 +18,7 @@ export const jobTroubleText = (job: TroubledJobStatus): string => {
     case 'unanswered':
       return `${batch}: its create was not answered: ${lastError}; List is searched for its job before anything is sent again`
     case 'refused':
-      return `${batch} was refused ${plural(refusals, 'time')} with codes that no table knows, last error: ${lastError}; it is tried again at most every 5 minutes: see what the code means and cure that, or lower QUOTA_JOBS if it is a limit on open jobs`
+      return `${batch} was refused ${plural(refusals, 'time')} with unrecognised codes, last error: ${lastError}; it is tried again at most every 5 minutes: see what the code means and cure that, or lower QUOTA_JOBS if it is a limit on open jobs`
   }
 }
 

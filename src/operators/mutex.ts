@@ -5,7 +5,7 @@ import { createPump, createWaitQueue } from './wait-queue'
 export type Mutex = <T>(source: Observable<T>) => Observable<T>
 
 /**
- * One at a time: sources subscribed through the turnstile run one after the other, in the order of subscription.
+ * One at a time: sources subscribed through the mutex run one after the other, in the order of subscription.
  * The next goes as soon as the one under way completes, fails or is unsubscribed. An error reaches the source's
  * own subscriber only.
  */

@@ -12,7 +12,7 @@ export type Operation = 'create' | 'detail' | 'query' | 'list' | 'provisioning'
  * `not-sent`: never reached the provider, certainly.
  * `unanswered`: may have run (for reads: just do it again).
  * `batch-refused`: permanent for this batch. `account-refused`: permanent for the whole account.
- * `unknown`: a code no table knows: neither permanent nor harmless.
+ * `unknown`: an unrecognised code: neither permanent nor harmless.
  */
 export type FailureKind = RefusalKind | 'unanswered'
 export interface CallFailure {
@@ -47,7 +47,7 @@ export type FetchedResults =
   /** Worth fetching again: the connection broke, 5xx. */
   | { readonly kind: 'unreachable'; readonly message: string }
   /** A result file of other devices than those sent. */
-  | { readonly kind: 'strangers'; readonly file: ResultFile }
+  | { readonly kind: 'wrong-devices'; readonly file: ResultFile }
   /** A result file without a single row. */
   | { readonly kind: 'empty'; readonly file: ResultFile }
   /** There, but no result file we can read (HTML, truncated, too large, host not allowed). */

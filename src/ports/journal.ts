@@ -61,54 +61,54 @@ export interface DriveJournal {
    * claimed → creating: the intent, before the call leaves. Emits the job as stored. Look-ups kept before are dropped:
    * they tell nothing of what this create does.
    */
-  creating(jobId: number): Observable<Job>
+  creating(batchId: number): Observable<Job>
   /**
    * creating | unknown → running, without a last error: `stored`. `clash`: another job has that JobId, so nobody knows what was created. The
    * job is then `unknown` and held, and is never sent again by itself.
    */
-  created(jobId: number, providerJobId: string): Observable<'stored' | 'clash'>
+  created(batchId: number, providerJobId: string): Observable<'stored' | 'clash'>
   /** As `created`, of a job that List shows: until its result file tells of its devices, it may be another's. */
-  adopted(jobId: number, providerJobId: string): Observable<'stored' | 'clash'>
+  adopted(batchId: number, providerJobId: string): Observable<'stored' | 'clash'>
   /** creating → unknown: no answer, the job may exist. */
-  unanswered(jobId: number, why: string): Observable<void>
+  unanswered(batchId: number, why: string): Observable<void>
   /** creating | unknown → claimed: certainly not created. `refused`: count it as a refusal of this batch. */
-  notCreated(jobId: number, why: string, refused: boolean): Observable<void>
+  notCreated(batchId: number, why: string, refused: boolean): Observable<void>
   /**
    * What is wrong with a running job (the provider denies it) or an ended one (its results cannot be had), kept as its last
    * error; null: nothing any longer. Changes nothing in a job of another status.
    */
-  troubled(jobId: number, why: string | null): Observable<void>
+  setLastError(batchId: number, why: string | null): Observable<void>
   /** running → completed | interrupted. */
-  ended(jobId: number, as: 'completed' | 'interrupted'): Observable<void>
+  markEnded(batchId: number, as: 'completed' | 'interrupted'): Observable<void>
   /**
    * completed | interrupted → unknown: the job it had adopted is another's (`notOurs` from now on). What was kept of that
    * one is dropped.
    */
-  disowned(jobId: number): Observable<void>
+  unadopted(batchId: number): Observable<void>
   /** creating | unknown | claimed → refused, then halves it: two claimed jobs. Only with two devices or more. */
-  split(jobId: number, why: string): Observable<void>
+  split(batchId: number, why: string): Observable<void>
   /** Keeps the raw file with its job, compressed, beside those read before; the same content once. */
-  keepResultFile(jobId: number, file: ResultFile): Observable<void>
+  keepResultFile(batchId: number, file: ResultFile): Observable<void>
   /** Keeps what was answered about single devices with their job, in place of earlier answers. */
-  keepLookUps(jobId: number, lookUps: readonly LookUp[]): Observable<void>
+  keepLookUps(batchId: number, lookUps: readonly LookUp[]): Observable<void>
   /** What is kept so; empty when nothing is. */
-  keptLookUps(jobId: number): Observable<readonly LookUp[]>
+  keptLookUps(batchId: number): Observable<readonly LookUp[]>
   /**
    * Stops one job for a human, with the reason; the others go on. Does nothing to a job that an operator has let go
    * since it was claimed: then it was held before, and only the answer was lost.
    */
-  hold(job: Pick<Job, 'jobId' | 'releases'>, why: string): Observable<void>
+  hold(job: Pick<Job, 'batchId' | 'releases'>, why: string): Observable<void>
   /**
    * completed | interrupted | creating | unknown → settled, in one transaction: outcomes, re-queues, released waiters, outbox.
    * `verdicts` covers every move of the job, once. With its results the last error of an ended job is over.
    */
   settle(
-    jobId: number,
+    batchId: number,
     verdicts: readonly Verdict[],
     as: 'completed' | 'interrupted' | 'refused',
   ): Observable<void>
   /** Counts calls spent on a job. */
-  spent(jobId: number, calls: number): Observable<void>
+  addCalls(batchId: number, calls: number): Observable<void>
   /** Which of the provider's job ids are ours. */
   ownJobs(providerJobIds: readonly string[]): Observable<ReadonlySet<string>>
   /** Mean time from create to end of the newest 50 jobs, ms; null before the first. */

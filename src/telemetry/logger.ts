@@ -43,7 +43,7 @@ const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
   'create-refused': 'warn',
   'create-unanswered': 'warn',
   'create-reconciled': 'info',
-  'job-disowned': 'warn',
+  'job-unadopted': 'warn',
   'job-created': 'info',
   'job-denied': 'warn',
   'job-known-again': 'info',

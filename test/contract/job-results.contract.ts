@@ -41,7 +41,7 @@ export const describeJobResults = (name: string, start: () => Promise<JobApiHarn
       const some = await firstValueFrom(harness.api.fetchResults(url, ['meter@0004', 'stranger']))
       expect(some.kind === 'rows' && [...some.rows.keys()]).toEqual(['meter@0004'])
       const none = await firstValueFrom(harness.api.fetchResults(url, ['stranger']))
-      expect(none).toMatchObject({ kind: 'strangers', file: { body: expect.any(Uint8Array) } })
+      expect(none).toMatchObject({ kind: 'wrong-devices', file: { body: expect.any(Uint8Array) } })
     })
 
     it.each(['expired', 'unreachable', 'unreadable'] as const)(

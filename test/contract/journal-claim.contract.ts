@@ -38,12 +38,12 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
         refusals: 0,
       })
       expect(await claimJob()).toEqual(job)
-      expect(await claim([job.jobId])).toEqual({ kind: 'idle', wakeInMs: null })
+      expect(await claim([job.batchId])).toEqual({ kind: 'idle', wakeInMs: null })
       await start(job)
       expect(await claimJob()).toMatchObject({
-        jobId: job.jobId,
+        batchId: job.batchId,
         status: 'running',
-        providerJobId: `P${job.jobId}`,
+        providerJobId: `P${job.batchId}`,
       })
     })
 
@@ -51,10 +51,10 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
       await append({ requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1'] })
       const waiting = await claimJob()
       await append({ requestId: 'r2', route: routeTo('iot-2'), devices: ['dev2'] })
-      const unanswered = await claimJob([waiting.jobId])
-      await firstValueFrom(journey.drive.creating(unanswered.jobId))
-      expect((await claimJob()).jobId).toBe(unanswered.jobId)
-      expect((await claimJob([unanswered.jobId])).jobId).toBe(waiting.jobId)
+      const unanswered = await claimJob([waiting.batchId])
+      await firstValueFrom(journey.drive.creating(unanswered.batchId))
+      expect((await claimJob()).batchId).toBe(unanswered.batchId)
+      expect((await claimJob([unanswered.batchId])).batchId).toBe(waiting.batchId)
     })
 
     it('takes urgent routes first, and none that is held or has an unanswered create', async () => {
@@ -64,15 +64,15 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
       )
       const urgent = await claimJob()
       expect(names(urgent)).toEqual(['dev2'])
-      await firstValueFrom(journey.drive.creating(urgent.jobId))
+      await firstValueFrom(journey.drive.creating(urgent.batchId))
       await append({ requestId: 'r3', route: urgent.route, devices: ['dev3'] })
-      const normal = await claimJob([urgent.jobId])
+      const normal = await claimJob([urgent.batchId])
       expect(names(normal)).toEqual(['dev1'])
-      const inHand = [urgent.jobId, normal.jobId]
+      const inHand = [urgent.batchId, normal.batchId]
       expect(await claim(inHand)).toEqual({ kind: 'idle', wakeInMs: null })
-      await firstValueFrom(journey.drive.unanswered(urgent.jobId, 'timeout'))
+      await firstValueFrom(journey.drive.unanswered(urgent.batchId, 'timeout'))
       expect(await claim(inHand)).toEqual({ kind: 'idle', wakeInMs: null })
-      await firstValueFrom(journey.drive.created(urgent.jobId, 'P'))
+      await firstValueFrom(journey.drive.created(urgent.batchId, 'P'))
       await journey.at.holdRoute(urgent.routeId, true)
       expect(await claim(inHand)).toEqual({ kind: 'idle', wakeInMs: null })
       expect(await journey.at.conservation()).toMatchObject({ held: 1, in_flight: 2 })
@@ -107,15 +107,15 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
       const urgent = await claimJob()
       expect(names(urgent)).toEqual(['dev2'])
       await start(urgent)
-      const first = await claimJob([urgent.jobId])
+      const first = await claimJob([urgent.batchId])
       expect(names(first)).toEqual(['dev1'])
-      expect(await claim([urgent.jobId, first.jobId])).toEqual({ kind: 'idle', wakeInMs: null })
+      expect(await claim([urgent.batchId, first.batchId])).toEqual({ kind: 'idle', wakeInMs: null })
       await finish(first, retried)
       // Released, it finds the earlier one still unfinished.
-      const again = await claimJob([urgent.jobId])
+      const again = await claimJob([urgent.batchId])
       expect(again).toMatchObject({ routeId: first.routeId, moves: [{ deviceName: 'dev1', attempt: 2 }] })
       await finish(again)
-      const last = await claimJob([urgent.jobId])
+      const last = await claimJob([urgent.batchId])
       expect(last).toMatchObject({ routeId: urgent.routeId, moves: [{ deviceName: 'dev1', attempt: 1 }] })
       await finish(last)
       await end(urgent)
@@ -131,7 +131,7 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
       await append({ requestId: 'r1', devices: ['dev1'] })
       const first = await claimJob()
       await start(first)
-      const inHand = [first.jobId]
+      const inHand = [first.batchId]
       for (const requestId of ['r2', 'r3', 'r4']) {
         await append({ requestId, devices: ['dev1'] }, { requestId, devices: ['dev1'] })
         expect(await claim(inHand)).toEqual({ kind: 'idle', wakeInMs: null })
@@ -167,7 +167,7 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
       )
       const first = await claimJob()
       expect(names(first)).toEqual(['dev1'])
-      expect(names(await claimJob([first.jobId]))).toEqual(['dev1'])
+      expect(names(await claimJob([first.batchId]))).toEqual(['dev1'])
     })
   })
 }

@@ -78,42 +78,42 @@ const createPlayer = (at: JournalHarness) => {
       if (other.route.productKey === job.route.productKey)
         for (const move of other.moves)
           if (names.has(move.deviceName))
-            throw new Error(`${move.deviceName} in jobs ${job.jobId} and ${other.jobId}`)
+            throw new Error(`${move.deviceName} in jobs ${job.batchId} and ${other.batchId}`)
   }
   const claim = async (): Promise<Job | null> => {
     const claimed = await firstValueFrom(drive.claim([...inHand.keys()]))
     if (claimed.kind === 'idle') return null
     checkApart(claimed.job)
-    inHand.set(claimed.job.jobId, claimed.job)
+    inHand.set(claimed.job.batchId, claimed.job)
     return claimed.job
   }
   const settle = async (job: Job, seed: number): Promise<void> => {
     if (job.status !== 'running') {
-      if (job.status === 'claimed') await firstValueFrom(drive.creating(job.jobId))
-      await firstValueFrom(drive.created(job.jobId, `P${job.jobId}`))
+      if (job.status === 'claimed') await firstValueFrom(drive.creating(job.batchId))
+      await firstValueFrom(drive.created(job.batchId, `P${job.batchId}`))
     }
-    await firstValueFrom(drive.ended(job.jobId, 'completed'))
-    await firstValueFrom(drive.settle(job.jobId, verdictsOf(job, seed), 'completed'))
-    inHand.delete(job.jobId)
+    await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(drive.settle(job.batchId, verdictsOf(job, seed), 'completed'))
+    inHand.delete(job.batchId)
   }
   const advance = async (job: Job, kind: 'create' | 'lose' | 'split' | 'hold'): Promise<void> => {
     if (kind === 'hold') {
       await firstValueFrom(drive.hold(job, 'test'))
     } else if (kind === 'create' && job.status === 'claimed') {
-      await firstValueFrom(drive.creating(job.jobId))
-      await firstValueFrom(drive.created(job.jobId, `P${job.jobId}`))
-      inHand.set(job.jobId, { ...job, status: 'running' })
+      await firstValueFrom(drive.creating(job.batchId))
+      await firstValueFrom(drive.created(job.batchId, `P${job.batchId}`))
+      inHand.set(job.batchId, { ...job, status: 'running' })
     } else if (kind === 'lose' && job.status === 'claimed') {
-      await firstValueFrom(drive.creating(job.jobId))
-      await firstValueFrom(drive.unanswered(job.jobId, 'timeout'))
-      inHand.set(job.jobId, { ...job, status: 'unknown' })
+      await firstValueFrom(drive.creating(job.batchId))
+      await firstValueFrom(drive.unanswered(job.batchId, 'timeout'))
+      inHand.set(job.batchId, { ...job, status: 'unknown' })
     } else if (
       kind === 'split' &&
       job.status !== 'running' &&
       new Set(job.moves.map(move => move.deviceName)).size > 1
     ) {
-      await firstValueFrom(drive.split(job.jobId, 'refused'))
-      inHand.delete(job.jobId)
+      await firstValueFrom(drive.split(job.batchId, 'refused'))
+      inHand.delete(job.batchId)
     }
   }
   const append = async ({ requests, rejections }: Extract<Operation, { kind: 'append' }>): Promise<void> => {

@@ -47,26 +47,26 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
     const adoptedWithMorePending = async (): Promise<Job> => {
       const { drive } = journey
       const job = await claimedWithMorePending()
-      await firstValueFrom(drive.creating(job.jobId))
-      await firstValueFrom(drive.unanswered(job.jobId, 'timeout'))
-      await firstValueFrom(drive.adopted(job.jobId, 'Stranger'))
+      await firstValueFrom(drive.creating(job.batchId))
+      await firstValueFrom(drive.unanswered(job.batchId, 'timeout'))
+      await firstValueFrom(drive.adopted(job.batchId, 'Stranger'))
       return job
     }
     const refuse = async (job: Job): Promise<void> => {
-      await firstValueFrom(journey.drive.creating(job.jobId))
-      await firstValueFrom(journey.drive.notCreated(job.jobId, 'refused', true))
-      await firstValueFrom(journey.drive.split(job.jobId, 'refused'))
+      await firstValueFrom(journey.drive.creating(job.batchId))
+      await firstValueFrom(journey.drive.notCreated(job.batchId, 'refused', true))
+      await firstValueFrom(journey.drive.split(job.batchId, 'refused'))
     }
 
     it('leaves a route alone from claim to answer, whatever happens on the way', async () => {
       const job = await claimedWithMorePending()
-      const inHand = [job.jobId]
+      const inHand = [job.batchId]
       expect(await claim(inHand)).toEqual(idle)
-      await firstValueFrom(journey.drive.creating(job.jobId))
+      await firstValueFrom(journey.drive.creating(job.batchId))
       expect(await claim(inHand)).toEqual(idle)
-      await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+      await firstValueFrom(journey.drive.unanswered(job.batchId, 'timeout'))
       expect(await claim(inHand)).toEqual(idle)
-      await firstValueFrom(journey.drive.notCreated(job.jobId, 'absent', false))
+      await firstValueFrom(journey.drive.notCreated(job.batchId, 'absent', false))
       expect(await claim(inHand)).toEqual(idle)
       await start(job)
       expect(names(await claimJob(inHand))).toEqual(['dev3'])
@@ -76,15 +76,15 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       await append({ requestId: 'r1', route: left, devices: ['dev1'] })
       const job = await claimJob()
       await append({ requestId: 'r2', route: right, devices: ['dev2'] })
-      const inHand = [job.jobId]
+      const inHand = [job.batchId]
       expect(await claim(inHand)).toEqual(idle)
-      await firstValueFrom(journey.drive.creating(job.jobId))
+      await firstValueFrom(journey.drive.creating(job.batchId))
       expect(await claim(inHand)).toEqual(idle)
-      await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+      await firstValueFrom(journey.drive.unanswered(job.batchId, 'timeout'))
       expect(await claim(inHand)).toEqual(idle)
       await firstValueFrom(journey.drive.hold(job, 'cannot be told from another'))
       expect(await claim()).toEqual(idle)
-      await firstValueFrom(journey.drive.created(job.jobId, 'P'))
+      await firstValueFrom(journey.drive.created(job.batchId, 'P'))
       expect(names(await claimJob(inHand))).toEqual(['dev2'])
     })
 
@@ -92,8 +92,8 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       await append({ requestId: 'r1', route: left, devices: ['dev1'] })
       const job = await claimJob()
       await append({ requestId: 'r2', route: right, devices: ['dev2'] })
-      await firstValueFrom(journey.drive.creating(job.jobId))
-      expect(names(await claimJob([job.jobId]))).toEqual(['dev2'])
+      await firstValueFrom(journey.drive.creating(job.batchId))
+      expect(names(await claimJob([job.batchId]))).toEqual(['dev2'])
     })
 
     it('goes on with a route whose batch was refused for good', async () => {
@@ -106,25 +106,25 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
         message: null,
         retryInMs: null,
       }))
-      await firstValueFrom(journey.drive.settle(job.jobId, failed, 'refused'))
+      await firstValueFrom(journey.drive.settle(job.batchId, failed, 'refused'))
       expect(names(await claimJob())).toEqual(['dev3'])
     })
 
     it('does not let an unknown job stop other routes', async () => {
       const job = await claimedWithMorePending()
-      await firstValueFrom(journey.drive.creating(job.jobId))
-      await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+      await firstValueFrom(journey.drive.creating(job.batchId))
+      await firstValueFrom(journey.drive.unanswered(job.batchId, 'timeout'))
       await append({ requestId: 'r3', route: routeTo('iot-2'), devices: ['dev4'] })
-      const other = await claimJob([job.jobId])
+      const other = await claimJob([job.batchId])
       expect(names(other)).toEqual(['dev4'])
       await finish(other)
-      expect(await claim([job.jobId])).toEqual(idle)
+      expect(await claim([job.batchId])).toEqual(idle)
     })
 
     it('lets an unknown job that is held stop its route only', async () => {
       const job = await claimedWithMorePending()
-      await firstValueFrom(journey.drive.creating(job.jobId))
-      await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+      await firstValueFrom(journey.drive.creating(job.batchId))
+      await firstValueFrom(journey.drive.unanswered(job.batchId, 'timeout'))
       await firstValueFrom(journey.drive.hold(job, 'cannot be told from another'))
       expect(await claim()).toEqual(idle)
       await append({ requestId: 'r3', route: routeTo('iot-2'), devices: ['dev4'] })
@@ -138,13 +138,13 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       await firstValueFrom(journey.drive.hold(job, 'refused again and again'))
       const other = await claimJob()
       expect(names(other)).toEqual(['dev3'])
-      await journey.at.releaseJob(job.jobId)
+      await journey.at.releaseJob(job.batchId)
       // The other is about to be created.
-      expect(await claim([other.jobId])).toEqual(idle)
-      await firstValueFrom(journey.drive.creating(other.jobId))
-      expect(await claim([other.jobId])).toEqual(idle)
-      await firstValueFrom(journey.drive.created(other.jobId, 'P'))
-      expect(await claimJob([other.jobId])).toMatchObject({ jobId: job.jobId, status: 'claimed' })
+      expect(await claim([other.batchId])).toEqual(idle)
+      await firstValueFrom(journey.drive.creating(other.batchId))
+      expect(await claim([other.batchId])).toEqual(idle)
+      await firstValueFrom(journey.drive.created(other.batchId, 'P'))
+      expect(await claimJob([other.batchId])).toMatchObject({ batchId: job.batchId, status: 'claimed' })
     })
 
     it('lets a running job that is held stop nothing', async () => {
@@ -158,35 +158,35 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
     it("looks for the later of two creates first, where the earlier had adopted another's job", async () => {
       const { drive } = journey
       const job = await adoptedWithMorePending()
-      const later = await claimJob([job.jobId])
+      const later = await claimJob([job.batchId])
       expect(names(later)).toEqual(['dev3'])
-      await firstValueFrom(drive.ended(job.jobId, 'completed'))
-      await firstValueFrom(drive.disowned(job.jobId))
-      const inHand = [later.jobId]
+      await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+      await firstValueFrom(drive.unadopted(job.batchId))
+      const inHand = [later.batchId]
       // The later one is about to be created, is, and has no answer.
       expect(await claim(inHand)).toEqual(idle)
-      await firstValueFrom(drive.creating(later.jobId))
+      await firstValueFrom(drive.creating(later.batchId))
       expect(await claim(inHand)).toEqual(idle)
-      await firstValueFrom(drive.unanswered(later.jobId, 'timeout'))
+      await firstValueFrom(drive.unanswered(later.batchId, 'timeout'))
       expect(await claim(inHand)).toEqual(idle)
-      expect(await claimJob()).toMatchObject({ jobId: later.jobId, status: 'unknown' })
-      await firstValueFrom(drive.adopted(later.jobId, 'P'))
-      expect(await claimJob(inHand)).toMatchObject({ jobId: job.jobId, status: 'unknown' })
+      expect(await claimJob()).toMatchObject({ batchId: later.batchId, status: 'unknown' })
+      await firstValueFrom(drive.adopted(later.batchId, 'P'))
+      expect(await claimJob(inHand)).toMatchObject({ batchId: job.batchId, status: 'unknown' })
     })
 
     it('sends nothing more beside a create that is looked for again', async () => {
       const { drive } = journey
       const job = await adoptedWithMorePending()
-      const later = await claimJob([job.jobId])
-      await firstValueFrom(drive.ended(job.jobId, 'completed'))
-      await firstValueFrom(drive.disowned(job.jobId))
+      const later = await claimJob([job.batchId])
+      await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+      await firstValueFrom(drive.unadopted(job.batchId))
       // Let go before it was created: now it waits its turn.
-      expect(await claimJob()).toMatchObject({ jobId: job.jobId, status: 'unknown' })
-      expect(await claim([job.jobId])).toEqual(idle)
-      await firstValueFrom(drive.notCreated(job.jobId, 'absent', false))
-      expect(await claimJob()).toMatchObject({ jobId: job.jobId, status: 'claimed' })
+      expect(await claimJob()).toMatchObject({ batchId: job.batchId, status: 'unknown' })
+      expect(await claim([job.batchId])).toEqual(idle)
+      await firstValueFrom(drive.notCreated(job.batchId, 'absent', false))
+      expect(await claimJob()).toMatchObject({ batchId: job.batchId, status: 'claimed' })
       await start(job)
-      expect(await claimJob([job.jobId])).toMatchObject({ jobId: later.jobId })
+      expect(await claimJob([job.batchId])).toMatchObject({ batchId: later.batchId })
     })
 
     it('gives the first half of a refused batch alone, until it runs', async () => {
@@ -195,14 +195,14 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       const first = await claimJob()
       expect(names(first)).toEqual(['dev1'])
       expect(await claimJob()).toEqual(first)
-      expect(await claim([first.jobId])).toEqual(idle)
-      await firstValueFrom(journey.drive.creating(first.jobId))
-      expect(await claim([first.jobId])).toEqual(idle)
-      await firstValueFrom(journey.drive.unanswered(first.jobId, 'timeout'))
-      expect(await claimJob()).toMatchObject({ jobId: first.jobId, status: 'unknown' })
-      expect(await claim([first.jobId])).toEqual(idle)
-      await firstValueFrom(journey.drive.created(first.jobId, 'P'))
-      expect(names(await claimJob([first.jobId]))).toEqual(['dev2'])
+      expect(await claim([first.batchId])).toEqual(idle)
+      await firstValueFrom(journey.drive.creating(first.batchId))
+      expect(await claim([first.batchId])).toEqual(idle)
+      await firstValueFrom(journey.drive.unanswered(first.batchId, 'timeout'))
+      expect(await claimJob()).toMatchObject({ batchId: first.batchId, status: 'unknown' })
+      expect(await claim([first.batchId])).toEqual(idle)
+      await firstValueFrom(journey.drive.created(first.batchId, 'P'))
+      expect(names(await claimJob([first.batchId]))).toEqual(['dev2'])
     })
 
     it('halves a batch again and again; a device in both halves is sent by one at a time', async () => {
@@ -212,25 +212,25 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       )
       const whole = await claimJob()
       await refuse(whole)
-      await firstValueFrom(journey.drive.split(whole.jobId, 'done twice is done once'))
+      await firstValueFrom(journey.drive.split(whole.batchId, 'done twice is done once'))
       const first = await claimJob()
       expect(first).toMatchObject({ status: 'claimed', refusals: 2, familyRefusals: 2 })
       expect(names(first)).toEqual(['dev1', 'dev2'])
-      await firstValueFrom(journey.drive.split(first.jobId, 'refused again'))
+      await firstValueFrom(journey.drive.split(first.batchId, 'refused again'))
       const second = await claimJob()
       expect(second).toMatchObject({ refusals: 2, familyRefusals: 3 })
       expect(names(second)).toEqual(['dev3', 'dev4'])
       await start(second)
-      const quarter = await claimJob([second.jobId])
+      const quarter = await claimJob([second.batchId])
       expect(quarter).toMatchObject({ refusals: 3, familyRefusals: 3 })
       expect(names(quarter)).toEqual(['dev1'])
-      expect(await claim([second.jobId, quarter.jobId])).toEqual(idle)
+      expect(await claim([second.batchId, quarter.batchId])).toEqual(idle)
       await finish(quarter)
-      const other = await claimJob([second.jobId])
+      const other = await claimJob([second.batchId])
       expect(names(other)).toEqual(['dev2'])
       await start(other)
       // It waited for the quarter that sends the same device.
-      expect(names(await claimJob([second.jobId, other.jobId]))).toEqual(['dev1'])
+      expect(names(await claimJob([second.batchId, other.batchId]))).toEqual(['dev1'])
     })
   })
 }

@@ -48,8 +48,8 @@ describe('a held job whose create is not answered', () => {
       },
       { requestId: 'r4', route: { ...several, targetInstanceIds: ['iot-1'] }, devices: ['dev4'] },
     )
-    await firstValueFrom(journey.drive.creating(job.jobId))
-    await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+    await firstValueFrom(journey.drive.creating(job.batchId))
+    await firstValueFrom(journey.drive.unanswered(job.batchId, 'timeout'))
     const free = [null, null, null]
     expect(await blocked()).toEqual([
       [2, 1, 1, ...free, false],
@@ -57,7 +57,7 @@ describe('a held job whose create is not answered', () => {
       [4, 1, 0, ...free, false],
     ])
     await firstValueFrom(journey.drive.hold(job, 'several listed jobs could be it'))
-    const held = [job.jobId, true, 'several listed jobs could be it']
+    const held = [job.batchId, true, 'several listed jobs could be it']
     expect(await blocked()).toEqual([
       [2, 1, 0, ...held, true],
       [3, 1, 0, ...held, true],
@@ -70,7 +70,7 @@ describe('a held job whose create is not answered', () => {
     )
     expect(rows).toEqual([
       {
-        batch_id: job.jobId,
+        batch_id: job.batchId,
         job_id: null,
         status: 'unknown',
         held: true,
@@ -90,10 +90,10 @@ describe('a held job whose create is not answered', () => {
       { requestId: 'r2', devices: ['dev3'] },
       { requestId: 'r3', route: other, devices: ['dev1', 'dev3', 'dev4'] },
     )
-    const free = await journey.claimJob([job.jobId])
+    const free = await journey.claimJob([job.batchId])
     expect(free.moves.map(({ deviceName }) => deviceName)).toEqual(['dev4'])
-    await firstValueFrom(journey.drive.creating(job.jobId))
-    await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+    await firstValueFrom(journey.drive.creating(job.batchId))
+    await firstValueFrom(journey.drive.unanswered(job.batchId, 'timeout'))
     expect(await stuck()).toBe(0)
     await firstValueFrom(journey.drive.hold(job, 'several listed jobs could be it'))
     expect(await journey.at.conservation()).toMatchObject({ held: 2, pending: 3, in_flight: 1 })
@@ -102,7 +102,7 @@ describe('a held job whose create is not answered', () => {
     expect(await journey.at.conservation()).toMatchObject({ held: 3, pending: 2 })
     expect(await stuck()).toBe(2)
     await journey.at.holdRoute(job.routeId, false)
-    await journey.at.releaseJob(job.jobId)
+    await journey.at.releaseJob(job.batchId)
     expect(await stuck()).toBe(0)
   })
 
@@ -111,8 +111,8 @@ describe('a held job whose create is not answered', () => {
     const job = await journey.claimJob()
     await journey.append({ requestId: 'r2', devices: ['dev2'] })
     const refuse = async (why: string, counted: boolean): Promise<void> => {
-      await firstValueFrom(journey.drive.creating(job.jobId))
-      await firstValueFrom(journey.drive.notCreated(job.jobId, why, counted))
+      await firstValueFrom(journey.drive.creating(job.batchId))
+      await firstValueFrom(journey.drive.notCreated(job.batchId, why, counted))
     }
     const blocked = async (): Promise<unknown> => {
       const { rows } = await database.pool.query(
@@ -125,8 +125,8 @@ describe('a held job whose create is not answered', () => {
     expect(await blocked()).toEqual(free)
     for (const times of ['1 time', '2 times']) {
       await refuse('iot.odd: no', true)
-      const reason = `refused ${times} with codes that no table knows, last error: iot.odd: no`
-      expect(await blocked()).toEqual([[job.jobId, true, reason]])
+      const reason = `refused ${times} with unrecognised codes, last error: iot.odd: no`
+      expect(await blocked()).toEqual([[job.batchId, true, reason]])
     }
     await journey.start(job)
     expect(await blocked()).toEqual(free)
@@ -135,7 +135,7 @@ describe('a held job whose create is not answered', () => {
   it('is not needed either where halves of a refused batch wait for each other: they have not been refused', async () => {
     await journey.append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
     const job = await journey.claimJob()
-    await firstValueFrom(journey.drive.split(job.jobId, 'iot.odd: no'))
+    await firstValueFrom(journey.drive.split(job.batchId, 'iot.odd: no'))
     const { rows } = await database.pool.query('select blocked_by_batch from device_move.routes')
     expect(rows).toEqual([{ blocked_by_batch: null }])
   })

@@ -17,13 +17,13 @@ describe('claims and settlements at the same time', () => {
 
   const claimLock = 'select from claim_lock for update'
   const settle = (job: Job) =>
-    firstValueFrom(journey.drive.settle(job.jobId, verdicts(job), 'completed'), { defaultValue: undefined })
+    firstValueFrom(journey.drive.settle(job.batchId, verdicts(job), 'completed'), { defaultValue: undefined })
   /** One job that has ended and is to be settled. */
   const ended = async (): Promise<Job> => {
     await append({ requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1'] })
     const job = await claimJob()
     await start(job)
-    await firstValueFrom(journey.drive.ended(job.jobId, 'completed'))
+    await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
     return job
   }
 
@@ -42,7 +42,7 @@ describe('claims and settlements at the same time', () => {
   it.each(['settlement', 'claim'])('release what waits, when the %s comes first', async first => {
     const job = await ended()
     await append({ requestId: 'r2', route: routeTo('iot-2'), devices: ['dev1'] })
-    const works = [() => settle(job), () => claim([job.jobId])]
+    const works = [() => settle(job), () => claim([job.batchId])]
     if (first === 'claim') works.reverse()
     await whileLocked(database.pool, claimLock, async release => {
       const under: Promise<unknown>[] = []
@@ -63,21 +63,21 @@ describe('claims and settlements at the same time', () => {
   it('give the same batch to claims that meet', async () => {
     await append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
     const jobs = await Promise.all([1, 2, 3].map(() => claimJob()))
-    expect(new Set(jobs.map(job => job.jobId)).size).toBe(1)
+    expect(new Set(jobs.map(job => job.batchId)).size).toBe(1)
   })
 
   it('offer one create at a time of look-alike routes that an older release claimed side by side', async () => {
     await append({ requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1'] })
     const first = await claimJob()
     await append({ requestId: 'r2', route: routeTo('iot-2'), devices: ['dev2'] })
-    const second = await claimJob([first.jobId])
+    const second = await claimJob([first.batchId])
     await database.pool.query(
       `update route set target_instance_ids = array['iot-1'], priority = 'urgent' where route_id = $1`,
       [second.routeId],
     )
-    expect(await claim([first.jobId])).toEqual({ kind: 'idle', wakeInMs: null })
+    expect(await claim([first.batchId])).toEqual({ kind: 'idle', wakeInMs: null })
     await start(first)
-    expect(await claimJob([first.jobId])).toMatchObject({ jobId: second.jobId, status: 'claimed' })
+    expect(await claimJob([first.batchId])).toMatchObject({ batchId: second.batchId, status: 'claimed' })
   })
 
   it('settle a job once when it is settled twice at the same time', async () => {

@@ -71,23 +71,23 @@ describe('what is read of a journal in several statements', () => {
 
   it('lets go of a session that is lost meanwhile: the evidence of a job', async () => {
     await journey.append({ requestId: 'r1', devices: ['dev1'] })
-    const { jobId } = await journey.claimJob()
+    const { batchId } = await journey.claimJob()
     const evidence = between(
       'outcome',
       '%join outcome%',
-      () => readJobEvidence(pool, String(jobId)),
+      () => readJobEvidence(pool, String(batchId)),
       endSession,
     )
     await expect(evidence).rejects.toThrow()
     // There is one only: it would wait for ever for the one that is lost.
-    expect(await readJobEvidence(pool, String(jobId))).toMatchObject({ job: { jobId } })
+    expect(await readJobEvidence(pool, String(batchId))).toMatchObject({ job: { batchId } })
   })
 
   it('is looked at again when the session is lost meanwhile: whether a list has ended', async () => {
     await journey.append({ requestId: 'r1', devices: ['dev1'] })
     const job = await journey.claimJob()
-    await firstValueFrom(journey.drive.creating(job.jobId))
-    await firstValueFrom(journey.drive.unanswered(job.jobId, 'no answer'))
+    await firstValueFrom(journey.drive.creating(job.batchId))
+    await firstValueFrom(journey.drive.unanswered(job.batchId, 'no answer'))
     await firstValueFrom(journey.drive.hold(job, 'nobody knows'))
     await journey.append({ requestId: 'r2', devices: ['dev2'] })
     const follow = () =>

@@ -39,11 +39,11 @@ describe('what the journal tells of a run', () => {
     await firstValueFrom(journey.at.intake.append(chunkOf(2n, [], [{ code: 'empty_value' }])))
     const first = await claimJob()
     await start(first)
-    await firstValueFrom(journey.drive.ended(first.jobId, 'completed'))
+    await firstValueFrom(journey.drive.markEnded(first.batchId, 'completed'))
     const mixed = verdicts(first).map((verdict, index) =>
       index === 0 ? verdict : { ...verdict, ...retried },
     )
-    await firstValueFrom(journey.drive.settle(first.jobId, mixed, 'completed'))
+    await firstValueFrom(journey.drive.settle(first.batchId, mixed, 'completed'))
     expect(await finals()).toEqual(['r1 dev1 moved 1', 'requests/0/2 null rejected 1'])
     await finish(await claimJob())
     const every = ['r1 dev1 moved 1', 'r1 dev2 moved 2', 'requests/0/2 null rejected 1']

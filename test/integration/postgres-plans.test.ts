@@ -57,13 +57,13 @@ describe('plans without statistics', () => {
     const claimed = await firstValueFrom(drive.claim(inHand))
     if (claimed.kind !== 'job') throw new Error('nothing to claim')
     const { job } = claimed
-    await firstValueFrom(drive.creating(job.jobId))
-    await firstValueFrom(drive.created(job.jobId, `P${job.jobId}`))
+    await firstValueFrom(drive.creating(job.batchId))
+    await firstValueFrom(drive.created(job.batchId, `P${job.batchId}`))
     return job
   }
   const settle = async (job: Job, all: readonly Verdict[]): Promise<void> => {
-    await firstValueFrom(drive.ended(job.jobId, 'completed'))
-    await firstValueFrom(drive.settle(job.jobId, all, 'completed'))
+    await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(drive.settle(job.batchId, all, 'completed'))
   }
   const mixed = (job: Job): Verdict[] =>
     verdicts(job).map((verdict, index): Verdict => {
@@ -88,7 +88,7 @@ describe('plans without statistics', () => {
     await admin.query(
       fill(2, 2, 10_000, `case s % 2 when 0 then 'dev-' || s / 2 else 'new-' || s end`, 'urgent'),
     )
-    const second = await claimAndRun([first.jobId])
+    const second = await claimAndRun([first.batchId])
     expect(second.moves).toHaveLength(5_000)
     expect(new Set(names(second).map(name => name.slice(0, 4)))).toEqual(new Set(['new-']))
     expectModest('claim with waiting moves')
@@ -114,14 +114,14 @@ describe('plans without statistics', () => {
     expect(first.moves).toHaveLength(10_000)
     expectModest('claim of one device')
     await admin.query(fill(2, 2, 10_000, `'dev-1'`))
-    expect(await firstValueFrom(drive.claim([first.jobId]))).toEqual({ kind: 'idle', wakeInMs: null })
+    expect(await firstValueFrom(drive.claim([first.batchId]))).toEqual({ kind: 'idle', wakeInMs: null })
     expectModest('claim of what must wait')
     await settle(first, verdicts(first))
     expectModest('settle and release')
     expect((await claimAndRun([])).moves).toHaveLength(10_000)
     expectModest('claim of what was released')
     await admin.query(fill(3, 3, 10_000, `'dev-2'`, 'urgent', `'the same'`))
-    const one = await claimAndRun([first.jobId, 2])
+    const one = await claimAndRun([first.batchId, 2])
     expect(one.moves).toHaveLength(1)
     expectModest('claim of one among repeats')
     await settle(one, verdicts(one))

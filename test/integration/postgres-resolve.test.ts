@@ -17,11 +17,11 @@ describe('a held job is resolved', () => {
   const idle = { kind: 'idle', wakeInMs: null }
 
   const resolve = (job: Job | number, resolution: Resolution): Promise<Resolved> =>
-    firstValueFrom(resolveJob(database.pool, typeof job === 'number' ? job : job.jobId, resolution))
-  const statusOf = async ({ jobId }: Job): Promise<unknown> =>
+    firstValueFrom(resolveJob(database.pool, typeof job === 'number' ? job : job.batchId, resolution))
+  const statusOf = async ({ batchId }: Job): Promise<unknown> =>
     (
       await database.pool.query('select status, held_reason from device_move.jobs where batch_id = $1', [
-        jobId,
+        batchId,
       ])
     ).rows[0]
 
@@ -38,14 +38,14 @@ describe('a held job is resolved', () => {
   }
   const unknown = async (): Promise<Job> => {
     const job = await claimed()
-    await firstValueFrom(journey.drive.creating(job.jobId))
-    await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
+    await firstValueFrom(journey.drive.creating(job.batchId))
+    await firstValueFrom(journey.drive.unanswered(job.batchId, 'timeout'))
     return hold(job)
   }
   const completed = async (): Promise<Job> => {
     const job = await claimed()
     await start(job)
-    await firstValueFrom(journey.drive.ended(job.jobId, 'completed'))
+    await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
     return hold(job)
   }
 
@@ -64,23 +64,23 @@ describe('a held job is resolved', () => {
   it('by adopting another job than its devices were looked up for: they are asked for anew', async () => {
     const job = await unknown()
     await firstValueFrom(
-      journey.drive.keepLookUps(job.jobId, [
+      journey.drive.keepLookUps(job.batchId, [
         { deviceName: 'dev1', answeredAt: 1, found: null, code: 'iot.x' },
       ]),
     )
     await resolve(job, { kind: 'adopt', providerJobId: 'P' })
-    expect(await firstValueFrom(journey.drive.keptLookUps(job.jobId))).toEqual([])
+    expect(await firstValueFrom(journey.drive.keptLookUps(job.batchId))).toEqual([])
   })
 
   /** Completed, under a JobId that List gave; nothing can be read of it. */
   const found = async (): Promise<Job> => {
     const job = await claimed()
-    await firstValueFrom(journey.drive.creating(job.jobId))
-    await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
-    await firstValueFrom(journey.drive.adopted(job.jobId, 'Stranger'))
-    await firstValueFrom(journey.drive.ended(job.jobId, 'completed'))
+    await firstValueFrom(journey.drive.creating(job.batchId))
+    await firstValueFrom(journey.drive.unanswered(job.batchId, 'timeout'))
+    await firstValueFrom(journey.drive.adopted(job.batchId, 'Stranger'))
+    await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
     await firstValueFrom(
-      journey.drive.keepResultFile(job.jobId, { body: Buffer.from('<html>'), contentType: null }),
+      journey.drive.keepResultFile(job.batchId, { body: Buffer.from('<html>'), contentType: null }),
     )
     return hold(job)
   }
@@ -89,12 +89,17 @@ describe('a held job is resolved', () => {
     const job = await found()
     expect(await resolve(job, { kind: 'absent' })).toMatchObject({ kind: 'resolved', was: 'completed' })
     const again = await claimJob()
-    expect(again).toMatchObject({ jobId: job.jobId, status: 'claimed', providerJobId: null, foundBy: null })
-    expect(await journey.at.evidence(job.jobId)).toEqual({ files: [], lookUps: [] })
+    expect(again).toMatchObject({
+      batchId: job.batchId,
+      status: 'claimed',
+      providerJobId: null,
+      foundBy: null,
+    })
+    expect(await journey.at.evidence(job.batchId)).toEqual({ files: [], lookUps: [] })
     await finish(again)
     expect(await published()).toMatchObject([
-      { attempt: 1, outcome: 'moved', jobId: `P${job.jobId}` },
-      { attempt: 1, outcome: 'moved', jobId: `P${job.jobId}` },
+      { attempt: 1, outcome: 'moved', jobId: `P${job.batchId}` },
+      { attempt: 1, outcome: 'moved', jobId: `P${job.batchId}` },
     ])
   })
 
@@ -102,7 +107,7 @@ describe('a held job is resolved', () => {
     const job = await found()
     expect(await resolve(job, { kind: 'adopt', providerJobId: 'P' })).toMatchObject({ was: 'completed' })
     expect(await claimJob()).toMatchObject({ status: 'running', providerJobId: 'P', foundBy: 'operator' })
-    expect((await journey.at.evidence(job.jobId)).files).toEqual([])
+    expect((await journey.at.evidence(job.batchId)).files).toEqual([])
     await end(job)
   })
 
@@ -115,11 +120,11 @@ describe('a held job is resolved', () => {
       })
     await resolve(answered, { kind: 'fail' })
     const job = await claimJob()
-    await firstValueFrom(journey.drive.creating(job.jobId))
-    await firstValueFrom(journey.drive.unanswered(job.jobId, 'timeout'))
-    await firstValueFrom(journey.drive.adopted(job.jobId, 'Stranger'))
-    await firstValueFrom(journey.drive.ended(job.jobId, 'interrupted'))
-    await firstValueFrom(journey.drive.disowned(job.jobId))
+    await firstValueFrom(journey.drive.creating(job.batchId))
+    await firstValueFrom(journey.drive.unanswered(job.batchId, 'timeout'))
+    await firstValueFrom(journey.drive.adopted(job.batchId, 'Stranger'))
+    await firstValueFrom(journey.drive.markEnded(job.batchId, 'interrupted'))
+    await firstValueFrom(journey.drive.unadopted(job.batchId))
     await hold(job)
     expect(await resolve(job, { kind: 'adopt', providerJobId: 'Stranger' })).toMatchObject({
       kind: 'refused',
@@ -134,19 +139,19 @@ describe('a held job is resolved', () => {
       route: { ...job.route, sourceInstanceId: 'iot-else' },
       devices: ['dev3'],
     })
-    await firstValueFrom(journey.drive.creating(job.jobId))
-    const other = await claimJob([job.jobId])
+    await firstValueFrom(journey.drive.creating(job.batchId))
+    const other = await claimJob([job.batchId])
     await start(other)
-    expect(await firstValueFrom(journey.drive.created(job.jobId, `P${other.jobId}`))).toBe('clash')
+    expect(await firstValueFrom(journey.drive.created(job.batchId, `P${other.batchId}`))).toBe('clash')
     expect(await resolve(job, { kind: 'again' })).toMatchObject({
       kind: 'refused',
-      why: expect.stringContaining(`JobId P${other.jobId}, which another job has`),
+      why: expect.stringContaining(`JobId P${other.batchId}, which another job has`),
     })
     expect(await statusOf(job)).toMatchObject({ status: 'unknown', held_reason: expect.any(String) })
     expect(await resolve(job, { kind: 'absent' })).toMatchObject({ kind: 'resolved' })
-    const again = await claimJob([other.jobId])
-    await firstValueFrom(journey.drive.creating(again.jobId))
-    await firstValueFrom(journey.drive.unanswered(again.jobId, 'timeout'))
+    const again = await claimJob([other.batchId])
+    await firstValueFrom(journey.drive.creating(again.batchId))
+    await firstValueFrom(journey.drive.unanswered(again.batchId, 'timeout'))
     await hold(again)
     // Of the clash nothing is left.
     expect(await resolve(again, { kind: 'again' })).toMatchObject({ kind: 'resolved' })
@@ -161,7 +166,7 @@ describe('a held job is resolved', () => {
       devices: 2,
     })
     expect(await statusOf(job)).toEqual({ status: 'running', held_reason: null })
-    expect(await claimJob()).toMatchObject({ jobId: job.jobId, status: 'running', providerJobId: 'P' })
+    expect(await claimJob()).toMatchObject({ batchId: job.batchId, status: 'running', providerJobId: 'P' })
     await end(job)
     expect((await published()).map(({ jobId, outcome }) => [jobId, outcome])).toEqual([
       ['P', 'moved'],
@@ -177,7 +182,7 @@ describe('a held job is resolved', () => {
     await hold(await claimJob())
     expect(await resolve(job, { kind: 'absent' })).toMatchObject({ was: 'running' })
     expect(await claimJob()).toMatchObject({
-      jobId: job.jobId,
+      batchId: job.batchId,
       status: 'claimed',
       providerJobId: null,
       createStartedAt: null,
@@ -194,9 +199,9 @@ describe('a held job is resolved', () => {
     })
     const other = await claimJob()
     await start(other)
-    expect(await resolve(job, { kind: 'adopt', providerJobId: `P${other.jobId}` })).toEqual({
+    expect(await resolve(job, { kind: 'adopt', providerJobId: `P${other.batchId}` })).toEqual({
       kind: 'refused',
-      why: `Job ${job.jobId}: JobId P${other.jobId} is already that of job ${other.jobId}.`,
+      why: `Job ${job.batchId}: JobId P${other.batchId} is already that of job ${other.batchId}.`,
     })
     expect(await statusOf(job)).toEqual({ status: 'unknown', held_reason: 'test' })
   })
@@ -217,7 +222,7 @@ describe('a held job is resolved', () => {
   ])('by trying the step again: %s', async (status, held) => {
     const job = await held()
     expect(await resolve(job, { kind: 'again' })).toMatchObject({ kind: 'resolved', was: status })
-    expect(await claimJob()).toMatchObject({ jobId: job.jobId, status })
+    expect(await claimJob()).toMatchObject({ batchId: job.batchId, status })
   })
 
   it.each([
@@ -237,7 +242,7 @@ describe('a held job is resolved', () => {
     expect(names(await claimJob())).toEqual(['dev1'])
     expect(await resolve(job, { kind: 'fail' })).toEqual({
       kind: 'refused',
-      why: `Job ${job.jobId}: it is settled: nothing is left to be resolved.`,
+      why: `Job ${job.batchId}: it is settled: nothing is left to be resolved.`,
     })
   })
 

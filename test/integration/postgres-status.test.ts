@@ -40,7 +40,7 @@ describe('the status in the database', () => {
       openJobs: { claimed: 1 },
       heldJobs: [
         {
-          ...{ batchId: held.jobId, status: 'claimed', moves: 1, heldReason: 'no file' },
+          ...{ batchId: held.batchId, status: 'claimed', moves: 1, heldReason: 'no file' },
           resolutions: ['again', 'fail'],
         },
       ],
@@ -98,7 +98,7 @@ describe('the status in the database', () => {
     const inHand: number[] = []
     const claimNext = async () => {
       const job = await claimJob(inHand)
-      inHand.push(job.jobId)
+      inHand.push(job.batchId)
       return job
     }
     await append(route('iot-1'))
@@ -112,28 +112,28 @@ describe('the status in the database', () => {
     expect(await troubled()).toEqual([])
 
     await start(denied)
-    await firstValueFrom(drive.troubled(denied.jobId, 'not found'))
+    await firstValueFrom(drive.setLastError(denied.batchId, 'not found'))
     for (const counted of [true, true, false]) {
-      await firstValueFrom(drive.creating(refused.jobId))
-      await firstValueFrom(drive.notCreated(refused.jobId, 'iot.odd: no', counted))
+      await firstValueFrom(drive.creating(refused.batchId))
+      await firstValueFrom(drive.notCreated(refused.batchId, 'iot.odd: no', counted))
     }
-    await firstValueFrom(drive.creating(unanswered.jobId))
-    await firstValueFrom(drive.unanswered(unanswered.jobId, 'deadline: no answer'))
+    await firstValueFrom(drive.creating(unanswered.batchId))
+    await firstValueFrom(drive.unanswered(unanswered.batchId, 'deadline: no answer'))
     await start(unread)
-    await firstValueFrom(drive.ended(unread.jobId, 'interrupted'))
-    await firstValueFrom(drive.troubled(unread.jobId, 'ECONNREFUSED'))
+    await firstValueFrom(drive.markEnded(unread.batchId, 'interrupted'))
+    await firstValueFrom(drive.setLastError(unread.batchId, 'ECONNREFUSED'))
     expect(await troubled()).toEqual([
-      ['no-results', unread.jobId, `P${unread.jobId}`, 0, 'ECONNREFUSED'],
-      ['unanswered', unanswered.jobId, null, 0, 'deadline: no answer'],
-      ['refused', refused.jobId, null, 2, 'iot.odd: no'],
-      ['denied', denied.jobId, `P${denied.jobId}`, 0, 'not found'],
+      ['no-results', unread.batchId, `P${unread.batchId}`, 0, 'ECONNREFUSED'],
+      ['unanswered', unanswered.batchId, null, 0, 'deadline: no answer'],
+      ['refused', refused.batchId, null, 2, 'iot.odd: no'],
+      ['denied', denied.batchId, `P${denied.batchId}`, 0, 'not found'],
     ])
 
-    await firstValueFrom(drive.troubled(denied.jobId, null))
-    await firstValueFrom(drive.troubled(unread.jobId, null))
+    await firstValueFrom(drive.setLastError(denied.batchId, null))
+    await firstValueFrom(drive.setLastError(unread.batchId, null))
     await firstValueFrom(drive.hold(refused, 'iot.odd: no'))
     // Throttled once, and nothing else: that passes.
-    await firstValueFrom(drive.notCreated(unanswered.jobId, 'Throttling: slower', false))
+    await firstValueFrom(drive.notCreated(unanswered.batchId, 'Throttling: slower', false))
     expect(await troubled()).toEqual([])
   })
 })

@@ -19,8 +19,8 @@ describe('the views', () => {
 
   const settleEach = async (job: Job, more: readonly Partial<Verdict>[]): Promise<void> => {
     const each = verdicts(job).map((verdict, index) => ({ ...verdict, ...more[index] }))
-    await firstValueFrom(journey.drive.ended(job.jobId, 'completed'))
-    await firstValueFrom(journey.drive.settle(job.jobId, each, 'completed'))
+    await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(journey.drive.settle(job.batchId, each, 'completed'))
   }
 
   // Route 1 has a settled job, 2 a running one, 3 one that is held; 4 is held by an operator, 5 waits.
@@ -30,7 +30,7 @@ describe('the views', () => {
     await append({ requestId: 'r1', route: routeTo('iot-1'), devices: ['moved', 'failed', 'retried'] })
     const settled = await claimJob()
     await start(settled)
-    await firstValueFrom(journey.drive.spent(settled.jobId, 3))
+    await firstValueFrom(journey.drive.addCalls(settled.batchId, 3))
     await settleEach(settled, [
       {},
       { outcome: 'failed', code: '6204', message: 'no such device' },
@@ -40,7 +40,7 @@ describe('the views', () => {
     const running = await claimJob()
     await start(running)
     await append({ requestId: 'r3', route: routeTo('iot-3'), devices: ['stuck'] })
-    const stuck = await claimJob([running.jobId])
+    const stuck = await claimJob([running.batchId])
     await start(stuck)
     await firstValueFrom(journey.drive.hold(stuck, 'unreadable'))
     await append({ requestId: 'r4', route: routeTo('iot-4'), devices: ['parked'] })

@@ -17,15 +17,15 @@ export const startHuman = (world: World): Human => {
   const releases = new Map<number, number>()
   const waiting = () =>
     [...journal.store.unfinished].filter(
-      ({ jobId, heldBecause }) =>
-        heldBecause !== null && canBeTriedAgain(heldBecause) && (releases.get(jobId) ?? 0) < maxReleases,
+      ({ batchId, heldBecause }) =>
+        heldBecause !== null && canBeTriedAgain(heldBecause) && (releases.get(batchId) ?? 0) < maxReleases,
     )
 
   const look = (): void => {
-    for (const { jobId, heldBecause } of faults.isCalm() ? waiting() : []) {
-      trace.note('human', () => `releases job ${jobId}, held: ${heldBecause}`)
-      releases.set(jobId, (releases.get(jobId) ?? 0) + 1)
-      journal.releaseJob(jobId)
+    for (const { batchId, heldBecause } of faults.isCalm() ? waiting() : []) {
+      trace.note('human', () => `releases job ${batchId}, held: ${heldBecause}`)
+      releases.set(batchId, (releases.get(batchId) ?? 0) + 1)
+      journal.releaseJob(batchId)
     }
     clock.after(clock.world, lookEveryMs, look)
   }

@@ -18,7 +18,7 @@ export interface FakeJournal {
   takeOver(): bigint
   holdRoute(routeId: number, why: string): void
   releaseRoute(routeId: number): void
-  releaseJob(jobId: number): void
+  releaseJob(batchId: number): void
   recount(): Conservation
   /** Every table, for what a test wants to look at. */
   readonly store: Store
@@ -60,8 +60,8 @@ export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOpti
       routeBy(routeId).heldBecause = null
       store.notify()
     },
-    releaseJob: jobId => {
-      const job = store.job(jobId)
+    releaseJob: batchId => {
+      const job = store.job(batchId)
       job.heldBecause = null
       job.releases += 1
       store.notify()

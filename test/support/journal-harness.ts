@@ -31,11 +31,11 @@ export interface JournalHarness {
   /** Does nothing where there is no such route. */
   holdRoute(routeId: number, isHeld: boolean): Promise<void>
   /** What is kept with a job: files as text, oldest first. */
-  evidence(jobId: number): Promise<Evidence>
-  releaseJob(jobId: number): Promise<void>
+  evidence(batchId: number): Promise<Evidence>
+  releaseJob(batchId: number): Promise<void>
   /** null: not held. */
-  heldReason(jobId: number): Promise<string | null>
-  lastError(jobId: number): Promise<string | null>
+  heldReason(batchId: number): Promise<string | null>
+  lastError(batchId: number): Promise<string | null>
   /** What the counters say. */
   conservation(): Promise<Conservation>
   /** The same, counted from the rows. */
@@ -63,13 +63,13 @@ export const fakeUnderTest = (): JournalUnderTest => ({
         if (isHeld) journal.holdRoute(routeId, 'test')
         else journal.releaseRoute(routeId)
       },
-      evidence: async jobId => {
-        const { resultFiles, lookUps } = journal.store.job(jobId)
+      evidence: async batchId => {
+        const { resultFiles, lookUps } = journal.store.job(batchId)
         return { files: resultFiles.map(textOf), lookUps }
       },
-      releaseJob: async jobId => journal.releaseJob(jobId),
-      heldReason: async jobId => journal.store.job(jobId).heldBecause,
-      lastError: async jobId => journal.store.job(jobId).lastError,
+      releaseJob: async batchId => journal.releaseJob(batchId),
+      heldReason: async batchId => journal.store.job(batchId).heldBecause,
+      lastError: async batchId => journal.store.job(batchId).lastError,
       conservation: async () => journal.recount(),
       recount: async () => journal.recount(),
     }
@@ -127,28 +127,28 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
     const routes = createRouteControl(pool)
     await firstValueFrom(isHeld ? routes.hold(routeId, 'test') : routes.release(routeId))
   },
-  evidence: async jobId => {
-    const found = await readJobEvidence(pool, String(jobId))
-    if (found === null) throw new Error(`there is no job ${jobId}`)
+  evidence: async batchId => {
+    const found = await readJobEvidence(pool, String(batchId))
+    if (found === null) throw new Error(`there is no job ${batchId}`)
     return { files: found.files.map(body => textOf({ body })), lookUps: found.lookUps }
   },
-  releaseJob: async jobId => {
+  releaseJob: async batchId => {
     await pool.query(
       'update job set held_at = null, held_reason = null, releases = releases + 1 where job_id = $1',
-      [jobId],
+      [batchId],
     )
   },
-  heldReason: async jobId => {
+  heldReason: async batchId => {
     const { rows } = await pool.query<{ held_reason: string | null }>(
       'select held_reason from job where job_id = $1',
-      [jobId],
+      [batchId],
     )
     return rows[0]?.held_reason ?? null
   },
-  lastError: async jobId => {
+  lastError: async batchId => {
     const { rows } = await pool.query<{ last_error: string | null }>(
       'select last_error from job where job_id = $1',
-      [jobId],
+      [batchId],
     )
     return rows[0]?.last_error ?? null
   },

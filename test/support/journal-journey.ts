@@ -62,13 +62,13 @@ export const createJourney = (journal: JournalUnderTest): Journey => {
     return current
   }
   const claim = (inHand: readonly number[] = []): Promise<Claim> => firstValueFrom(now().drive.claim(inHand))
-  const start = async ({ jobId }: Job): Promise<void> => {
-    await firstValueFrom(now().drive.creating(jobId))
-    await firstValueFrom(now().drive.created(jobId, `P${jobId}`))
+  const start = async ({ batchId }: Job): Promise<void> => {
+    await firstValueFrom(now().drive.creating(batchId))
+    await firstValueFrom(now().drive.created(batchId, `P${batchId}`))
   }
   const end = async (job: Job, more: Partial<Verdict> = {}): Promise<void> => {
-    await firstValueFrom(now().drive.ended(job.jobId, 'completed'))
-    await firstValueFrom(now().drive.settle(job.jobId, verdicts(job, more), 'completed'))
+    await firstValueFrom(now().drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(now().drive.settle(job.batchId, verdicts(job, more), 'completed'))
   }
   return {
     get at() {

@@ -143,7 +143,7 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
     const wanted = new Set(names)
     const rows = new Map([...found].filter(([name]) => wanted.has(name)))
     const file = fileOf(found)
-    if (rows.size === 0) return { kind: found.size > 0 ? 'strangers' : 'empty', file }
+    if (rows.size === 0) return { kind: found.size > 0 ? 'wrong-devices' : 'empty', file }
     return { kind: 'rows', rows, file }
   }
 

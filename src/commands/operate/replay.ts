@@ -104,7 +104,7 @@ const replay = (evidence: JobEvidence, policy: AttemptPolicy): Replay | null => 
   })
   const comparison: Comparison = compareOutcomes(job.moves, evidence.outcomes, verdicts)
   return {
-    batchId: job.jobId,
+    batchId: job.batchId,
     jobId: job.providerJobId,
     ended,
     settled: evidence.endedAs !== null,

@@ -32,35 +32,35 @@ const resolutionOf = ({ adopt, absent, again, fail }: ResolveFlags): Resolution 
 }
 
 const told = (
-  jobId: number,
+  batchId: number,
   resolution: Resolution,
   { was, devices }: Extract<Resolved, { kind: 'resolved' }>,
 ): string => {
   switch (resolution.kind) {
     case 'adopt':
-      return `Job ${jobId} goes on as ${resolution.providerJobId} of the provider: its end is awaited (${devices} devices).`
+      return `Job ${batchId} goes on as ${resolution.providerJobId} of the provider: its end is awaited (${devices} devices).`
     case 'absent':
-      return `Job ${jobId} is created again: its ${devices} devices are sent again. If it exists after all, they move twice.`
+      return `Job ${batchId} is created again: its ${devices} devices are sent again. If it exists after all, they move twice.`
     case 'again':
-      return `Job ${jobId} is released as ${was}: the step it was held at is tried once more.`
+      return `Job ${batchId} is released as ${was}: the step it was held at is tried once more.`
     case 'fail':
       return was === 'claimed'
-        ? `The ${devices} devices of job ${jobId} have failed for good, code not-moved: they were not sent.`
-        : `The ${devices} devices of job ${jobId} have failed for good, code unknown: they may have moved. ` +
+        ? `The ${devices} devices of job ${batchId} have failed for good, code not-moved: they were not sent.`
+        : `The ${devices} devices of job ${batchId} have failed for good, code unknown: they may have moved. ` +
             'Later requests for them are sent now.'
   }
 }
 
 /** Settles or releases one held job, beside a running service or without one. */
 export const resolveCommand = async (job: string, flags: ResolveFlags): Promise<number> => {
-  const jobId = /^[1-9]\d{0,14}$/.test(job)
+  const batchId = /^[1-9]\d{0,14}$/.test(job)
     ? Number(job)
     : usage(`${JSON.stringify(job)} is no job: give its batch_id, a whole number`)
   const resolution = resolutionOf(flags)
   return withDatabase(flags, async pool => {
-    const resolved = await firstValueFrom(resolveJob(pool, jobId, resolution))
+    const resolved = await firstValueFrom(resolveJob(pool, batchId, resolution))
     if (resolved.kind === 'refused') throw new CommandError(resolved.why)
-    console.log(told(jobId, resolution, resolved))
+    console.log(told(batchId, resolution, resolved))
     return exitCode.done
   })
 }

@@ -102,7 +102,7 @@ export const readRecords = (body: Uint8Array): Records => {
 export type ParsedResults =
   | { readonly rows: ReadonlyMap<string, ResultRow> }
   /** Why this is no result file of these devices. `empty`: it can be read and has no row at all. */
-  | { readonly problem: string; readonly kind: 'strangers' | 'empty' | 'unreadable' }
+  | { readonly problem: string; readonly kind: 'wrong-devices' | 'empty' | 'unreadable' }
 
 /** In order of preference; case, `_`, `-` and spaces of a field's name do not count. */
 const nameFields = ['devicename', 'name', 'device']
@@ -141,14 +141,14 @@ export const parseResultFile = (body: Uint8Array, sent: readonly string[]): Pars
     return { problem: 'the file has no rows', kind: 'empty' }
   const wanted = new Set(sent)
   const rows = new Map<string, ResultRow>()
-  let hasStrangers = false
+  let hasWrongDevices = false
   for (const record of read.records) {
     const fields = simplified(record)
     const name = firstText(fields, nameFields)
     const code = plainText(firstText(fields, codeFields) ?? '', longestCode)
     if (name === null || code === '') continue
     if (!wanted.has(name)) {
-      hasStrangers = true
+      hasWrongDevices = true
       continue
     }
     // Of two rows of a device the one that says "moved" counts: sent again, it would move twice.
@@ -159,6 +159,6 @@ export const parseResultFile = (body: Uint8Array, sent: readonly string[]): Pars
   if (rows.size > 0) return { rows }
   return {
     problem: 'the file has no row with a code for any device of the batch',
-    kind: hasStrangers ? 'strangers' : 'unreadable',
+    kind: hasWrongDevices ? 'wrong-devices' : 'unreadable',
   }
 }

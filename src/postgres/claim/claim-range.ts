@@ -66,7 +66,7 @@ export const otherMovesQuery = `
       from requeue w where w.device_name = n.device_name offset 0
     ) q
   )
-  select o.device_name as "deviceName", o.accepted, o.request_id as "requestId", o.attempt, o.state,
+  select o.device_name as "deviceName", o.accepted as "acceptedOrder", o.request_id as "requestId", o.attempt, o.state,
          o.waits_for as "waitsFor"
   from others o
   where (o.state in ('unfinished', 'in-flight') or (o.state is not null and o.is_asked))
@@ -100,7 +100,7 @@ interface Decided<K extends ClaimDecision['kind']> {
 
 const movesOfRange = async (client: PoolClient, range: ClaimRange): Promise<RangeMove[]> => {
   const { rows } = await client.query<RangeMove>(
-    `select seq, accepted, device_name as "deviceName", request_id as "requestId", attempt
+    `select seq, accepted as "acceptedOrder", device_name as "deviceName", request_id as "requestId", attempt
      from move where route_id = $1 and seq between $2 and $3 order by seq`,
     [range.routeId, range.fromSeq, range.toSeq],
   )
@@ -119,7 +119,7 @@ const leaveOutDuplicates = async (
   )
   await releaseWaitingFor(
     client,
-    moves.map(move => move.accepted),
+    moves.map(move => move.acceptedOrder),
   )
 }
 
@@ -129,14 +129,14 @@ const insertJob = async (
   moves: readonly RangeMove[],
 ): Promise<number> => {
   const devices = new Set(moves.map(move => move.deviceName)).size
-  const { rows } = await client.query<{ jobId: number }>(
+  const { rows } = await client.query<{ batchId: number }>(
     `insert into job (route_id, from_seq, to_seq, moves, devices) values ($1, $2, $3, $4, $5)
-     returning job_id::float8 as "jobId"`,
+     returning job_id::float8 as "batchId"`,
     [range.routeId, range.fromSeq, range.toSeq, moves.length, devices],
   )
   const [row] = rows
   if (row === undefined) throw new Error('no job was stored')
-  return row.jobId
+  return row.batchId
 }
 
 /**

@@ -59,8 +59,8 @@ const maxEmptyRanges = 32
  * never takes its job.
  */
 const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<number | null> => {
-  const { rows } = await client.query<{ jobId: number }>(
-    `select j.job_id::float8 as "jobId" from job j join route r using (route_id)
+  const { rows } = await client.query<{ batchId: number }>(
+    `select j.job_id::float8 as "batchId" from job j join route r using (route_id)
      where j.status not in ('refused', 'settled') and j.held_at is null and j.job_id <> all ($1::bigint[])
        and not (j.status = 'claimed' and exists (
          select from job b join route br on br.route_id = b.route_id
@@ -76,7 +76,7 @@ const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Pro
      order by j.status = 'claimed', j.job_id limit 1`,
     [inHand],
   )
-  return rows[0]?.jobId ?? null
+  return rows[0]?.batchId ?? null
 }
 
 const nextDueInMs = async (client: PoolClient): Promise<number | null> => {
@@ -110,8 +110,8 @@ export const claim = async (
     if (choice.kind === 'none') return idle(client, choice.readyInMs)
     const { routeId, claimed, pending } = choice.route
     const toSeq = claimed + BigInt(Math.min(pending, batchMaxDevices))
-    const jobId = await claimRange(client, { routeId, fromSeq: claimed + 1n, toSeq })
-    if (jobId !== null) return { kind: 'job', job: await loadJob(client, jobId) }
+    const batchId = await claimRange(client, { routeId, fromSeq: claimed + 1n, toSeq })
+    if (batchId !== null) return { kind: 'job', job: await loadJob(client, batchId) }
   }
   return { kind: 'idle', wakeInMs: 0 }
 }

@@ -12,23 +12,23 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
   return {
     ...createJobSteps(guarded),
     claim: inHand => guarded(client => claim(client, inHand, options)),
-    keepResultFile: (jobId, file) =>
+    keepResultFile: (batchId, file) =>
       defer(() => compress(file.body)).pipe(
-        concatMap(gzipped => guarded(client => keepResultFile(client, jobId, file, gzipped))),
+        concatMap(gzipped => guarded(client => keepResultFile(client, batchId, file, gzipped))),
       ),
-    keepLookUps: (jobId, lookUps) => guarded(client => keepLookUps(client, jobId, lookUps)),
-    keptLookUps: jobId => guarded(client => lookUpsOf(client, jobId)),
-    troubled: (jobId, why) =>
+    keepLookUps: (batchId, lookUps) => guarded(client => keepLookUps(client, batchId, lookUps)),
+    keptLookUps: batchId => guarded(client => lookUpsOf(client, batchId)),
+    setLastError: (batchId, why) =>
       guarded(async client => {
         await client.query(
           `update job set last_error = $2
            where job_id = $1 and status in ('running', 'completed', 'interrupted') and last_error is distinct from $2`,
-          [jobId, why],
+          [batchId, why],
         )
       }),
-    spent: (jobId, calls) =>
+    addCalls: (batchId, calls) =>
       guarded(async client => {
-        await client.query('update job set calls = calls + $2 where job_id = $1', [jobId, calls])
+        await client.query('update job set calls = calls + $2 where job_id = $1', [batchId, calls])
       }),
     ownJobs: providerJobIds =>
       guarded(async client => {

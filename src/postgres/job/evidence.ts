@@ -22,33 +22,33 @@ const insertFile = `
 
 export const keepResultFile = async (
   client: PoolClient,
-  jobId: number,
+  batchId: number,
   file: ResultFile,
   gzipped: Buffer,
 ): Promise<void> => {
-  await client.query(insertFile, [jobId, file.contentType, file.body.byteLength, gzipped])
+  await client.query(insertFile, [batchId, file.contentType, file.body.byteLength, gzipped])
 }
 
 /** Answers of before a create, or about another JobId, say nothing of what the job does to its devices. */
-export const dropLookUps = async (client: PoolClient, jobId: number): Promise<void> => {
-  await client.query('delete from look_up where job_id = $1', [jobId])
+export const dropLookUps = async (client: PoolClient, batchId: number): Promise<void> => {
+  await client.query('delete from look_up where job_id = $1', [batchId])
 }
 
 /** Drops all that is kept of a job at the provider: it was another's, or counts as one. */
-export const dropEvidence = async (client: PoolClient, jobId: number): Promise<void> => {
-  await dropLookUps(client, jobId)
-  await client.query('delete from result_file where job_id = $1', [jobId])
+export const dropEvidence = async (client: PoolClient, batchId: number): Promise<void> => {
+  await dropLookUps(client, batchId)
+  await client.query('delete from result_file where job_id = $1', [batchId])
 }
 
 export const keepLookUps = async (
   client: PoolClient,
-  jobId: number,
+  batchId: number,
   lookUps: readonly LookUp[],
 ): Promise<void> => {
   await client.query(
     `insert into look_up (job_id, answers) values ($1, $2)
      on conflict (job_id) do update set received_at = now(), answers = excluded.answers`,
-    [jobId, JSON.stringify(lookUps)],
+    [batchId, JSON.stringify(lookUps)],
   )
 }
 
@@ -70,7 +70,7 @@ export interface JobEvidence {
 }
 
 interface JobKey {
-  readonly jobId: number
+  readonly batchId: number
   readonly status: string
   readonly endedAs: JobEvidence['endedAs']
   readonly heldReason: string | null
@@ -80,7 +80,7 @@ interface JobKey {
 const findJob = async (from: Queries, id: string): Promise<JobKey | null> => {
   const by = async (column: 'provider_job_id' | 'job_id', value: string): Promise<JobKey | null> => {
     const { rows } = await from.query<JobKey>(
-      `select job_id::float8 as "jobId", status, ended_as as "endedAs", held_reason as "heldReason" from job where ${column} = $1`,
+      `select job_id::float8 as "batchId", status, ended_as as "endedAs", held_reason as "heldReason" from job where ${column} = $1`,
       [value],
     )
     return rows[0] ?? null
@@ -89,21 +89,21 @@ const findJob = async (from: Queries, id: string): Promise<JobKey | null> => {
   return found ?? (/^\d{1,15}$/.test(id) ? by('job_id', id) : null)
 }
 
-const filesOf = async (from: Queries, jobId: number): Promise<Uint8Array[]> => {
+const filesOf = async (from: Queries, batchId: number): Promise<Uint8Array[]> => {
   const { rows } = await from.query<{ gzipped: Buffer; earlier: Buffer[] }>(
     'select gzipped, earlier from result_file where job_id = $1',
-    [jobId],
+    [batchId],
   )
   return Promise.all(
     rows.flatMap(({ gzipped, earlier }) => [...earlier, gzipped]).map(file => decompress(file)),
   )
 }
 
-export const lookUpsOf = async (from: Queries, jobId: number): Promise<readonly LookUp[]> => {
+export const lookUpsOf = async (from: Queries, batchId: number): Promise<readonly LookUp[]> => {
   // Only `keepLookUps` writes the column.
   const { rows } = await from.query<{ answers: readonly LookUp[] }>(
     'select answers from look_up where job_id = $1',
-    [jobId],
+    [batchId],
   )
   return rows[0]?.answers ?? []
 }
@@ -113,19 +113,19 @@ export const readJobEvidence = (pool: Pool, id: string): Promise<JobEvidence | n
   inSnapshot(pool, async from => {
     const key = await findJob(from, id)
     if (key === null) return null
-    const { jobId, endedAs, status, heldReason } = key
+    const { batchId, endedAs, status, heldReason } = key
     const outcomes = await from.query<StoredOutcome>(
       `select o.seq, o.outcome, o.final, o.code
        from job j join outcome o on o.route_id = j.route_id and o.seq between j.from_seq and j.to_seq
        where j.job_id = $1 and o.job_id = $1 order by o.seq`,
-      [jobId],
+      [batchId],
     )
     return {
-      job: await loadJob(from, jobId),
+      job: await loadJob(from, batchId),
       endedAs: status === 'settled' ? endedAs : null,
       heldReason,
-      files: await filesOf(from, jobId),
-      lookUps: await lookUpsOf(from, jobId),
+      files: await filesOf(from, batchId),
+      lookUps: await lookUpsOf(from, batchId),
       outcomes: outcomes.rows,
     }
   })

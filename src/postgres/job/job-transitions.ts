@@ -18,7 +18,7 @@ const uniqueViolation = '23505'
  */
 export const bindProviderJob = async (
   client: PoolClient,
-  jobId: number,
+  batchId: number,
   providerJobId: string,
   foundBy: Job['foundBy'],
 ): Promise<boolean> => {
@@ -27,7 +27,7 @@ export const bindProviderJob = async (
     await client.query(
       `update job set status = 'running', provider_job_id = $2, found_by = $3, clashes_with = null, created_at = now(),
                       finished_at = null, last_error = null where job_id = $1`,
-      [jobId, providerJobId, foundBy],
+      [batchId, providerJobId, foundBy],
     )
     return true
   } catch (error) {
@@ -47,7 +47,15 @@ const insertHalf = async (
   await client.query(
     `insert into job (route_id, from_seq, to_seq, moves, devices, refusals, inherited_refusals, split_from, family)
      values ($1, $2, $3, $4, $5, $6, $6, $7, $8)`,
-    [job.routeId, ...range, moves.length, devices, job.refusals + 1, job.jobId, job.family ?? job.jobId],
+    [
+      job.routeId,
+      ...range,
+      moves.length,
+      devices,
+      job.refusals + 1,
+      job.batchId,
+      job.splitRoot ?? job.batchId,
+    ],
   )
 }
 
@@ -55,11 +63,11 @@ const insertHalf = async (
 export const splitJob = async (client: PoolClient, job: JobRow, why: string): Promise<void> => {
   const { first, second, behind } = halveBatch(await movesOfJob(client, job))
   const cut = second[0]?.seq ?? job.toSeq
-  const { rows } = await client.query<{ seq: bigint; accepted: bigint }>(
-    'select seq, accepted from move where route_id = $1 and seq = any($2::bigint[])',
+  const { rows } = await client.query<{ seq: bigint; acceptedOrder: bigint }>(
+    'select seq, accepted as "acceptedOrder" from move where route_id = $1 and seq = any($2::bigint[])',
     [job.routeId, [...behind.values()]],
   )
-  const acceptedAt = new Map(rows.map(row => [row.seq, row.accepted]))
+  const acceptedAt = new Map(rows.map(row => [row.seq, row.acceptedOrder]))
   await setWaiting(client, {
     routeId: job.routeId,
     seqs: [...behind.keys()],
@@ -69,7 +77,7 @@ export const splitJob = async (client: PoolClient, job: JobRow, why: string): Pr
   await insertHalf(client, job, [cut, job.toSeq], second)
   await client.query(
     `update job set status = 'refused', ended_as = 'refused', refusals = refusals + 1, last_error = $2 where job_id = $1`,
-    [job.jobId, why],
+    [job.batchId, why],
   )
 }
 
@@ -80,8 +88,8 @@ type Steps = Pick<
   | 'adopted'
   | 'unanswered'
   | 'notCreated'
-  | 'ended'
-  | 'disowned'
+  | 'markEnded'
+  | 'unadopted'
   | 'split'
   | 'settle'
   | 'hold'
@@ -90,92 +98,92 @@ type Steps = Pick<
 /** The steps of a job's lifecycle. One taken before changes nothing; one that does not fit the job's state throws. */
 export const createJobSteps = (guarded: Guarded): Steps => {
   const step = (
-    jobId: number,
+    batchId: number,
     name: JobTransition,
     take: (client: PoolClient, job: JobRow) => Promise<unknown>,
   ): Observable<void> =>
     guarded(async client => {
-      const job = await lockJob(client, jobId)
-      if (canTransition(jobId, job.status, name)) await take(client, job)
+      const job = await lockJob(client, batchId)
+      if (canTransition(batchId, job.status, name)) await take(client, job)
     })
 
   const bind = (
-    jobId: number,
+    batchId: number,
     providerJobId: string,
     foundBy: Job['foundBy'],
   ): Observable<'stored' | 'clash'> =>
     guarded(async client => {
-      const job = await lockJob(client, jobId)
-      if (!canTransition(jobId, job.status, 'created')) {
-        if (job.providerJobId !== providerJobId) throw new Error(`job ${jobId} is ${job.providerJobId}`)
+      const job = await lockJob(client, batchId)
+      if (!canTransition(batchId, job.status, 'created')) {
+        if (job.providerJobId !== providerJobId) throw new Error(`job ${batchId} is ${job.providerJobId}`)
         return 'stored'
       }
-      if (await bindProviderJob(client, jobId, providerJobId, foundBy)) return 'stored'
+      if (await bindProviderJob(client, batchId, providerJobId, foundBy)) return 'stored'
       await client.query(
         `update job set status = 'unknown', clashes_with = $3, held_at = coalesce(held_at, now()),
                         held_reason = coalesce(held_reason, $2) where job_id = $1`,
-        [jobId, clashReason(providerJobId), providerJobId],
+        [batchId, clashReason(providerJobId), providerJobId],
       )
       return 'clash'
     })
 
   return {
-    creating: jobId =>
+    creating: batchId =>
       guarded(async client => {
-        const { status } = await lockJob(client, jobId)
-        if (canTransition(jobId, status, 'creating')) {
-          await dropLookUps(client, jobId)
+        const { status } = await lockJob(client, batchId)
+        if (canTransition(batchId, status, 'creating')) {
+          await dropLookUps(client, batchId)
           await client.query(
             `update job set status = 'creating', create_started_at = clock_timestamp(), clashes_with = null
              where job_id = $1`,
-            [jobId],
+            [batchId],
           )
         }
-        return loadJob(client, jobId)
+        return loadJob(client, batchId)
       }),
-    created: (jobId, providerJobId) => bind(jobId, providerJobId, null),
-    adopted: (jobId, providerJobId) => bind(jobId, providerJobId, 'list'),
-    unanswered: (jobId, why) =>
-      step(jobId, 'unanswered', client =>
-        client.query(`update job set status = 'unknown', last_error = $2 where job_id = $1`, [jobId, why]),
+    created: (batchId, providerJobId) => bind(batchId, providerJobId, null),
+    adopted: (batchId, providerJobId) => bind(batchId, providerJobId, 'list'),
+    unanswered: (batchId, why) =>
+      step(batchId, 'unanswered', client =>
+        client.query(`update job set status = 'unknown', last_error = $2 where job_id = $1`, [batchId, why]),
       ),
-    notCreated: (jobId, why, refused) =>
-      step(jobId, 'notCreated', client =>
+    notCreated: (batchId, why, refused) =>
+      step(batchId, 'notCreated', client =>
         client.query(
           `update job set status = 'claimed', create_started_at = null, last_error = $2, refusals = refusals + $3
            where job_id = $1`,
-          [jobId, why, refused ? 1 : 0],
+          [batchId, why, refused ? 1 : 0],
         ),
       ),
-    ended: (jobId, as) =>
-      step(jobId, 'ended', client =>
-        client.query('update job set status = $2, finished_at = now() where job_id = $1', [jobId, as]),
+    markEnded: (batchId, as) =>
+      step(batchId, 'markEnded', client =>
+        client.query('update job set status = $2, finished_at = now() where job_id = $1', [batchId, as]),
       ),
-    disowned: jobId =>
-      step(jobId, 'disowned', async client => {
-        await dropEvidence(client, jobId)
+    unadopted: batchId =>
+      step(batchId, 'unadopted', async client => {
+        await dropEvidence(client, batchId)
         await client.query(
           `update job set status = 'unknown', not_ours = array_append(not_ours, provider_job_id), provider_job_id = null,
                           found_by = null, created_at = null, finished_at = null,
                           last_error = 'the job that was taken for it is another''s: ' || provider_job_id
            where job_id = $1`,
-          [jobId],
+          [batchId],
         )
       }),
-    split: (jobId, why) => step(jobId, 'split', (client, job) => splitJob(client, job, why)),
-    settle: (jobId, verdicts, as) =>
-      step(jobId, as === 'refused' ? 'refuse' : 'settle', (client, job) =>
+    split: (batchId, why) => step(batchId, 'split', (client, job) => splitJob(client, job, why)),
+    settle: (batchId, verdicts, as) =>
+      step(batchId, as === 'refused' ? 'refuse' : 'settle', (client, job) =>
         settleJob(client, job, verdicts, as),
       ),
-    hold: ({ jobId, releases }, why) =>
+    hold: ({ batchId, releases }, why) =>
       guarded(async client => {
-        const job = await lockJob(client, jobId)
+        const job = await lockJob(client, batchId)
         if (job.releases !== releases) return
         if (job.status === 'refused' || job.status === 'settled')
-          throw new Error(`job ${jobId} is ${job.status}: hold does not fit`)
+          throw new Error(`job ${batchId} is ${job.status}: hold does not fit`)
         await client.query(
           'update job set held_at = now(), held_reason = $2 where job_id = $1 and held_at is null',
-          [jobId, why],
+          [batchId, why],
         )
       }),
   }

@@ -5,7 +5,7 @@ import type { Queries } from '../session/transaction'
 
 /** The row of a job that steps work on. */
 export interface JobRow {
-  readonly jobId: number
+  readonly batchId: number
   readonly routeId: number
   readonly fromSeq: bigint
   readonly toSeq: bigint
@@ -14,19 +14,19 @@ export interface JobRow {
   readonly refusals: number
   readonly releases: number
   /** The batch its family was split from; null if it was not split off. */
-  readonly family: bigint | null
+  readonly splitRoot: bigint | null
 }
 
 /** The job's row, locked to the end of the transaction. Throws when there is none. */
-export const lockJob = async (client: PoolClient, jobId: number): Promise<JobRow> => {
+export const lockJob = async (client: PoolClient, batchId: number): Promise<JobRow> => {
   const { rows } = await client.query<JobRow>(
-    `select job_id::float8 as "jobId", route_id as "routeId", from_seq as "fromSeq", to_seq as "toSeq", status,
-            provider_job_id as "providerJobId", refusals, releases, family
+    `select job_id::float8 as "batchId", route_id as "routeId", from_seq as "fromSeq", to_seq as "toSeq", status,
+            provider_job_id as "providerJobId", refusals, releases, family as "splitRoot"
      from job where job_id = $1 for no key update`,
-    [jobId],
+    [batchId],
   )
   const [row] = rows
-  if (row === undefined) throw new Error(`there is no job ${jobId}`)
+  if (row === undefined) throw new Error(`there is no job ${batchId}`)
   return row
 }
 
@@ -49,7 +49,7 @@ export const movesOfJob = async (
   return rows
 }
 
-const refusalsOfFamily = async (from: Queries, family: bigint): Promise<number> => {
+const refusalsOfSplitRoot = async (from: Queries, family: bigint): Promise<number> => {
   const { rows } = await from.query<{ refusals: number }>(
     `select sum(refusals - inherited_refusals)::integer as refusals from job where family = $1 or job_id = $1`,
     [family],
@@ -58,21 +58,21 @@ const refusalsOfFamily = async (from: Queries, family: bigint): Promise<number> 
 }
 
 /** A job whole, as stored. */
-export const loadJob = async (from: Queries, jobId: number): Promise<Job> => {
+export const loadJob = async (from: Queries, batchId: number): Promise<Job> => {
   const { rows } = await from.query<
-    RouteRow & Omit<JobRow, 'jobId'> & Pick<Job, 'createStartedAt' | 'foundBy' | 'notOurs' | 'lastError'>
+    RouteRow & Omit<JobRow, 'batchId'> & Pick<Job, 'createStartedAt' | 'foundBy' | 'notOurs' | 'lastError'>
   >(
     `select j.route_id as "routeId", j.from_seq as "fromSeq", j.to_seq as "toSeq", j.status,
             j.provider_job_id as "providerJobId", j.found_by as "foundBy", j.not_ours as "notOurs", j.releases,
-            j.last_error as "lastError", j.refusals, j.family,
+            j.last_error as "lastError", j.refusals, j.family as "splitRoot",
             (extract(epoch from j.create_started_at) * 1000)::float8 as "createStartedAt", ${routeColumns}
      from job j join route r using (route_id) where j.job_id = $1`,
-    [jobId],
+    [batchId],
   )
   const [row] = rows
-  if (row === undefined) throw new Error(`there is no job ${jobId}`)
+  if (row === undefined) throw new Error(`there is no job ${batchId}`)
   return {
-    jobId,
+    batchId,
     routeId: row.routeId,
     route: routeOfRow(row),
     status: row.status,
@@ -83,7 +83,7 @@ export const loadJob = async (from: Queries, jobId: number): Promise<Job> => {
     createStartedAt: row.createStartedAt,
     lastError: row.lastError,
     refusals: row.refusals,
-    familyRefusals: row.family === null ? row.refusals : await refusalsOfFamily(from, row.family),
+    splitRootRefusals: row.splitRoot === null ? row.refusals : await refusalsOfSplitRoot(from, row.splitRoot),
     moves: await movesOfJob(from, row),
   }
 }

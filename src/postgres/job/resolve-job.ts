@@ -14,19 +14,22 @@ export type Resolved =
   /** There is no such job, or the resolution does not fit it. Nothing was changed. */
   | { readonly kind: 'refused'; readonly why: string }
 
-const refused = (jobId: number, why: string): Resolved => ({ kind: 'refused', why: `Job ${jobId}: ${why}.` })
+const refused = (batchId: number, why: string): Resolved => ({
+  kind: 'refused',
+  why: `Job ${batchId}: ${why}.`,
+})
 
-const release = async (client: PoolClient, jobId: number): Promise<void> => {
+const release = async (client: PoolClient, batchId: number): Promise<void> => {
   await client.query(
     'update job set held_at = null, held_reason = null, releases = releases + 1 where job_id = $1',
-    [jobId],
+    [batchId],
   )
   await client.query(`select pg_notify('device_move', '')`)
 }
 
-const adopt = async (client: PoolClient, jobId: number, providerJobId: string): Promise<string | null> => {
-  if (await bindProviderJob(client, jobId, providerJobId, 'operator')) {
-    await dropEvidence(client, jobId)
+const adopt = async (client: PoolClient, batchId: number, providerJobId: string): Promise<string | null> => {
+  if (await bindProviderJob(client, batchId, providerJobId, 'operator')) {
+    await dropEvidence(client, batchId)
     return null
   }
   const { rows } = await client.query<{ owner: number }>(
@@ -42,33 +45,33 @@ const setAbsent = `
                  last_error = 'an operator found that it does not exist at the provider'
   where job_id = $1`
 
-const giveUp = async (client: PoolClient, jobId: number): Promise<void> => {
-  const job = await lockJob(client, jobId)
+const giveUp = async (client: PoolClient, batchId: number): Promise<void> => {
+  const job = await lockJob(client, batchId)
   const { status } = job
   const as = status === 'completed' || status === 'interrupted' ? status : 'abandoned'
   await settleJob(client, job, givenUp(status, await movesOfJob(client, job)), as)
 }
 
-const resolve = async (client: PoolClient, jobId: number, resolution: Resolution): Promise<Resolved> => {
+const resolve = async (client: PoolClient, batchId: number, resolution: Resolution): Promise<Resolved> => {
   const { rows } = await client.query<HeldJob & { readonly devices: number }>(
     `select status, found_by as "foundBy", not_ours as "notOurs", clashes_with as "clashesWith",
             held_at is not null as "isHeld", devices
      from job where job_id = $1 for no key update`,
-    [jobId],
+    [batchId],
   )
   const [job] = rows
-  if (job === undefined) return refused(jobId, 'there is none, see batch_id in device_move.jobs')
+  if (job === undefined) return refused(batchId, 'there is none, see batch_id in device_move.jobs')
   const why = misfit(job, resolution)
-  if (why !== null) return refused(jobId, why)
+  if (why !== null) return refused(batchId, why)
   if (resolution.kind === 'adopt') {
-    const clash = await adopt(client, jobId, resolution.providerJobId)
-    if (clash !== null) return refused(jobId, clash)
+    const clash = await adopt(client, batchId, resolution.providerJobId)
+    if (clash !== null) return refused(batchId, clash)
   } else if (resolution.kind === 'absent') {
-    await dropEvidence(client, jobId)
-    await client.query(setAbsent, [jobId])
+    await dropEvidence(client, batchId)
+    await client.query(setAbsent, [batchId])
   }
-  await release(client, jobId)
-  if (resolution.kind === 'fail') await giveUp(client, jobId)
+  await release(client, batchId)
+  if (resolution.kind === 'fail') await giveUp(client, batchId)
   return { kind: 'resolved', was: job.status, devices: job.devices }
 }
 
@@ -76,5 +79,5 @@ const resolve = async (client: PoolClient, jobId: number, resolution: Resolution
  * Settles or releases one held job. Any process may do it: no lease guards it, but no driver touches a held job, whose
  * hold is the last step of whoever had it in hand. The row is locked, so a claim sees it before or after.
  */
-export const resolveJob = (pool: Pool, jobId: number, resolution: Resolution): Observable<Resolved> =>
-  inTransaction(pool, client => resolve(client, jobId, resolution))
+export const resolveJob = (pool: Pool, batchId: number, resolution: Resolution): Observable<Resolved> =>
+  inTransaction(pool, client => resolve(client, batchId, resolution))

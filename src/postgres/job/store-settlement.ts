@@ -53,14 +53,14 @@ const insertOutcomes = async (
       job.routeId,
       job.fromSeq,
       job.toSeq,
-      job.jobId,
+      job.batchId,
       common.code,
       others.map(verdict => verdict.seq),
     ])
   if (others.length > 0)
     await client.query(insertOthers, [
       job.routeId,
-      job.jobId,
+      job.batchId,
       others.map(verdict => verdict.seq),
       others.map(verdict => verdict.final),
       others.map(verdict => verdict.outcome),
@@ -76,7 +76,7 @@ export const settleJob = async (
   verdicts: readonly Verdict[],
   as: 'completed' | 'interrupted' | 'refused' | 'abandoned',
 ): Promise<void> => {
-  checkVerdicts(job.jobId, await seqsOfJob(client, job), verdicts)
+  checkVerdicts(job.batchId, await seqsOfJob(client, job), verdicts)
   await insertOutcomes(client, job, verdicts)
   const retried = verdicts.filter(verdict => !verdict.final)
   if (retried.length > 0)
@@ -94,7 +94,7 @@ export const settleJob = async (
        last_error = case when status in ('completed', 'interrupted') and $2 <> 'abandoned' then null else last_error end
      where job_id = $1`,
     [
-      job.jobId,
+      job.batchId,
       as,
       moved,
       verdicts.length - moved - retried.length,
@@ -105,5 +105,5 @@ export const settleJob = async (
   await lockClaims(client)
   await releaseWaitingForJob(client, job)
   await client.query(`select pg_notify('device_move', '')`)
-  await outboxOfJob(client, job.jobId, verdicts.length)
+  await outboxOfJob(client, job.batchId, verdicts.length)
 }

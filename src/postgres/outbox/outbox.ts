@@ -149,8 +149,8 @@ const insert = `
   select last_id, $1, $2, $3, $4, $5 from counter`
 
 /** The outcomes of a settled job are to be published. */
-export const outboxOfJob = async (client: PoolClient, jobId: number, outcomes: number): Promise<void> => {
-  await client.query(insert, [jobId, null, null, null, outcomes])
+export const outboxOfJob = async (client: PoolClient, batchId: number, outcomes: number): Promise<void> => {
+  await client.query(insert, [batchId, null, null, null, outcomes])
 }
 
 /** The rejections of a range of offsets, both ends included, are to be published. */

@@ -17,7 +17,7 @@ export interface HeldJobStatus {
 
 /**
  * A batch that is not held and yet does not go on as it should. `denied`: running, as far as we know, but the provider
- * does not know its job. `refused`: its creates were, with codes that no table knows. `unanswered`: its create was not.
+ * does not know its job. `refused`: its creates were, with unrecognised codes. `unanswered`: its create was not.
  * `no-results`: it has ended, and its results cannot be had.
  */
 export interface TroubledJobStatus {
@@ -26,7 +26,7 @@ export interface TroubledJobStatus {
   readonly jobId: string | null
   readonly routeId: number
   readonly moves: number
-  /** With codes that no table knows. */
+  /** With unrecognised codes. */
   readonly refusals: number
   readonly lastError: string
 }

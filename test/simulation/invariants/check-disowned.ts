@@ -13,7 +13,7 @@ export const checkDisowned = (world: World): void => {
   )
   const afterStrangers = disowned.some(({ total }) => total !== undefined)
   for (const { batch, id, total } of disowned) {
-    const took = `job ${batch.jobId} took ${id} for its own`
+    const took = `job ${batch.batchId} took ${id} for its own`
     if (total === undefined && !afterStrangers) violations.broken('a job is adopted by its own batch', took)
     if (total !== undefined && total !== new Set(batchNames(world, batch)).size)
       violations.broken('no stranger is adopted', took)

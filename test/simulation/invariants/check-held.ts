@@ -18,10 +18,10 @@ const justified: readonly (readonly [RegExp, readonly FaultKind[]])[] = [
 
 /** No job is left to a human without need. */
 export const checkHeld = ({ journal, faults, violations }: World): void => {
-  for (const { jobId, heldBecause } of journal.store.unfinished) {
+  for (const { batchId, heldBecause } of journal.store.unfinished) {
     if (heldBecause === null) continue
     const needs = justified.find(([pattern]) => pattern.test(heldBecause))?.[1] ?? []
     if (!needs.some(kind => faults.counts.has(kind)))
-      violations.broken('no job is held without need', `job ${jobId}: ${heldBecause}`)
+      violations.broken('no job is held without need', `job ${batchId}: ${heldBecause}`)
   }
 }

@@ -14,25 +14,25 @@ export const checkJobs = (world: World): void => {
   const { journal, faults, violations } = world
   const { strangers, mistaken, undecided, orphans } = ownershipOf(world)
   const owners = new Map<string, number>()
-  for (const { jobId, providerJobId } of journal.store.jobs) {
+  for (const { batchId, providerJobId } of journal.store.jobs) {
     if (providerJobId === null) continue
     const other = owners.get(providerJobId)
     if (other !== undefined)
-      violations.broken('a job has one owner', `${providerJobId} is job ${other} and ${jobId}`)
-    owners.set(providerJobId, jobId)
+      violations.broken('a job has one owner', `${providerJobId} is job ${other} and ${batchId}`)
+    owners.set(providerJobId, batchId)
   }
   // Where a stranger's was taken, the job of that batch may look like the next one's.
   if (strangers.size === 0)
-    for (const { jobId, providerJobId } of mistaken)
-      violations.broken('a job is adopted by its own batch', `job ${jobId} took ${providerJobId}`)
+    for (const { batchId, providerJobId } of mistaken)
+      violations.broken('a job is adopted by its own batch', `job ${batchId} took ${providerJobId}`)
   for (const [batch, { providerJobId, total }] of strangers)
     if (total !== new Set(batchNames(world, batch)).size)
-      violations.broken('no stranger is adopted', `job ${batch.jobId} took ${providerJobId} for its own`)
-  for (const [{ jobId, providerJobId, status }] of strangers)
+      violations.broken('no stranger is adopted', `job ${batch.batchId} took ${providerJobId} for its own`)
+  for (const [{ batchId, providerJobId, status }] of strangers)
     if (status === 'settled' && !unreadable.some(kind => faults.counts.has(kind)))
-      violations.broken('no stranger settles a job of ours', `job ${jobId} is settled as ${providerJobId}`)
+      violations.broken('no stranger settles a job of ours', `job ${batchId} is settled as ${providerJobId}`)
   if (undecided.length > 0 && !faults.counts.has('look-alike in the list'))
-    violations.broken('no job is left undecided without need', `job ${undecided[0]?.jobId}`)
+    violations.broken('no job is left undecided without need', `job ${undecided[0]?.batchId}`)
   const held = new Set(
     [...journal.store.unfinished]
       .filter(batch => batch.heldBecause !== null)

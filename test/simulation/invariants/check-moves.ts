@@ -27,11 +27,11 @@ const sentByAcceptance = (world: World): Map<bigint, Sent[]> => {
   const all = new Map<bigint, Sent[]>()
   for (const [job, ran] of ownershipOf(world).ran) {
     for (const seq of job.seqs) {
-      const { accepted, attempt, deviceName } = store.moveAt(job.route, seq)
-      const sent = all.get(accepted) ?? []
+      const { acceptedOrder, attempt, deviceName } = store.moveAt(job.route, seq)
+      const sent = all.get(acceptedOrder) ?? []
       const isTold = job.lookUps.some(each => each.deviceName === deviceName && each.found !== null)
       sent.push({ attempt, deviceName, job: ran, lookUp: isTold ? 'told' : 'not told' })
-      all.set(accepted, sent)
+      all.set(acceptedOrder, sent)
     }
   }
   for (const sent of all.values()) sent.sort((a, b) => a.job.startedAt - b.job.startedAt)

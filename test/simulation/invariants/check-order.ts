@@ -3,7 +3,7 @@ import type { World } from '../world'
 
 /** A request of a device, as far as its outcomes have come. */
 interface Progress {
-  readonly accepted: bigint
+  readonly acceptedOrder: bigint
   attempt: number
   isFinal: boolean
   /** Jobs it has an outcome of, sooner or later. */
@@ -14,13 +14,18 @@ interface Progress {
 const requestsOf = (published: readonly Outcome[], acceptedOf: ReadonlyMap<string, bigint>) => {
   const devices = new Map<string, Map<bigint, Progress>>()
   for (const { id, productKey, deviceName, jobId } of published) {
-    const accepted = acceptedOf.get(id)
-    if (accepted === undefined) continue
+    const acceptedOrder = acceptedOf.get(id)
+    if (acceptedOrder === undefined) continue
     const device = `${productKey}/${deviceName}`
     const requests = devices.get(device) ?? new Map<bigint, Progress>()
     devices.set(device, requests)
-    const request = requests.get(accepted) ?? { accepted, attempt: 0, isFinal: false, jobs: new Set() }
-    requests.set(accepted, request)
+    const request = requests.get(acceptedOrder) ?? {
+      acceptedOrder,
+      attempt: 0,
+      isFinal: false,
+      jobs: new Set(),
+    }
+    requests.set(acceptedOrder, request)
     request.jobs.add(jobId)
   }
   return devices
@@ -34,8 +39,8 @@ export const checkOrder = ({ journal, outcomes, violations }: World): void => {
   const { store } = journal
   const acceptedOf = new Map<string, bigint>()
   for (const { moves } of store.routes.values())
-    for (const { source, deviceName, attempt, accepted } of moves)
-      acceptedOf.set(moveOutcomeId(source, deviceName, attempt), accepted)
+    for (const { source, deviceName, attempt, acceptedOrder } of moves)
+      acceptedOf.set(moveOutcomeId(source, deviceName, attempt), acceptedOrder)
   const published = outcomes.published()
   const devices = requestsOf(published, acceptedOf)
 
@@ -45,10 +50,10 @@ export const checkOrder = ({ journal, outcomes, violations }: World): void => {
     request.attempt = outcome.attempt
     request.isFinal = outcome.final
     for (const other of others)
-      if (other.accepted < request.accepted && !other.isFinal && !other.jobs.has(outcome.jobId))
+      if (other.acceptedOrder < request.acceptedOrder && !other.isFinal && !other.jobs.has(outcome.jobId))
         violations.broken(
           'requests of a device are carried out in order',
-          `${outcome.id} (acceptance ${request.accepted}) before the end of acceptance ${other.accepted}`,
+          `${outcome.id} (acceptance ${request.acceptedOrder}) before the end of acceptance ${other.acceptedOrder}`,
         )
   }
 

@@ -49,7 +49,7 @@ export const watchCreates = ({ plan, journal, clock, ledger, violations }: Watch
     if (unanswered.length > 1)
       violations.broken(
         'one create at a time of routes that look alike',
-        `jobs ${unanswered.map(({ jobId }) => jobId).join(', ')} when ${job.providerJobId} starts`,
+        `jobs ${unanswered.map(({ batchId }) => batchId).join(', ')} when ${job.providerJobId} starts`,
       )
     const newerThan = (since: number): number =>
       [...ledger.jobs.values()].filter(each => each.startedAt >= since).length +

@@ -19,7 +19,7 @@ const refusalsOfFamily = (store: Store, family: number): number =>
     .reduce((sum, { refusals, inheritedRefusals }) => sum + refusals - inheritedRefusals, 0)
 
 export const jobAsStored = (store: Store, job: StoredJob): Job => ({
-  jobId: job.jobId,
+  batchId: job.batchId,
   routeId: job.route.routeId,
   route: job.route.fields,
   status: job.status,
@@ -30,7 +30,7 @@ export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   createStartedAt: job.createStartedAt,
   lastError: job.lastError,
   refusals: job.refusals,
-  familyRefusals: job.family === job.jobId ? job.refusals : refusalsOfFamily(store, job.family),
+  splitRootRefusals: job.family === job.batchId ? job.refusals : refusalsOfFamily(store, job.family),
   moves: job.seqs.map(seq => {
     const { deviceName, attempt } = store.moveAt(job.route, seq)
     return { seq: BigInt(seq), deviceName, attempt }
@@ -44,14 +44,14 @@ export const insertJob = (
   seqs: readonly number[],
   parent: StoredJob | null = null,
 ): StoredJob => {
-  const jobId = store.jobs.length + 1
+  const batchId = store.jobs.length + 1
   const job: StoredJob = {
-    jobId,
+    batchId,
     route,
     seqs,
     refusals: parent?.refusals ?? 0,
     inheritedRefusals: parent?.refusals ?? 0,
-    family: parent?.family ?? jobId,
+    family: parent?.family ?? batchId,
     status: 'claimed',
     endedAs: null,
     providerJobId: null,
@@ -135,7 +135,7 @@ const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJo
     const seq = from + index
     if (decision?.kind === 'duplicate') {
       route.leftOut.set(seq, 'duplicate')
-      duplicates.add(move.accepted)
+      duplicates.add(move.acceptedOrder)
     } else if (decision?.kind === 'wait') {
       route.leftOut.set(seq, 'waiting')
       store.requeue.add({ ...move, route, dueAt: null, waitsFor: decision.waitsFor })
@@ -155,11 +155,12 @@ const isBeforeAnswer = ({ status, heldBecause }: StoredJob): boolean =>
  * two without an answer the later is looked for first.
  */
 const hasToWait = (store: Store, job: StoredJob, inHand: readonly number[]): boolean => {
-  const isUnderWay = ({ status, jobId }: StoredJob): boolean => status !== 'claimed' || inHand.includes(jobId)
+  const isUnderWay = ({ status, batchId }: StoredJob): boolean =>
+    status !== 'claimed' || inHand.includes(batchId)
   const stops = (other: StoredJob): boolean =>
     job.status === 'claimed'
-      ? isUnderWay(other) || other.jobId < job.jobId
-      : job.status === 'unknown' && other.jobId > job.jobId && isUnderWay(other)
+      ? isUnderWay(other) || other.batchId < job.batchId
+      : job.status === 'unknown' && other.batchId > job.batchId && isUnderWay(other)
   return [...store.unfinished].some(
     other => other.route.lookAlike === job.route.lookAlike && isBeforeAnswer(other) && stops(other),
   )
@@ -186,7 +187,7 @@ export const claim = (store: Store, inHand: readonly number[], options: ClaimOpt
   // Those that may be open first: they have to be counted before anything is created.
   const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
   for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b)))
-    if (job.heldBecause === null && !inHand.includes(job.jobId) && !hasToWait(store, job, inHand))
+    if (job.heldBecause === null && !inHand.includes(job.batchId) && !hasToWait(store, job, inHand))
       return { kind: 'job', job: jobAsStored(store, job) }
   for (let round = 0; round < maxEmptyRounds; round += 1) {
     appendDue(store)

@@ -12,7 +12,7 @@ const split = (store: Store, job: StoredJob): void => {
   const { first, second, behind } = halveBatch(jobAsStored(store, job).moves)
   for (const [seq, before] of behind) {
     const move = store.moveAt(job.route, Number(seq))
-    const waitsFor = store.moveAt(job.route, Number(before)).accepted
+    const waitsFor = store.moveAt(job.route, Number(before)).acceptedOrder
     job.route.leftOut.set(Number(seq), 'waiting')
     store.requeue.add({ ...move, route: job.route, dueAt: null, waitsFor })
   }
@@ -32,7 +32,7 @@ const settle = (
   verdicts: readonly Verdict[],
   as: StoredJob['endedAs'],
 ): void => {
-  checkVerdicts(job.jobId, job.seqs.map(BigInt), verdicts)
+  checkVerdicts(job.batchId, job.seqs.map(BigInt), verdicts)
   const now = asyncScheduler.now()
   for (const { seq, outcome, final, code, message, retryInMs } of verdicts) {
     job.route.outcomes.set(Number(seq), { outcome, final, code, message })
@@ -50,7 +50,7 @@ const settle = (
   Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
   if (as === 'refused') job.refusals += 1
   store.unfinished.delete(job)
-  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).accepted)))
+  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
   store.counters.lastOutboxId += 1n
   store.outbox.push({ id: store.counters.lastOutboxId, count: job.seqs.length, job })
   store.notify()
@@ -72,17 +72,17 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       store.checkEpoch(epoch)
       return work()
     })
-  const step = (jobId: number, name: JobTransition, take: (job: StoredJob) => void) =>
+  const step = (batchId: number, name: JobTransition, take: (job: StoredJob) => void) =>
     guarded(() => {
-      const job = store.job(jobId)
-      if (canTransition(jobId, job.status, name)) take(job)
+      const job = store.job(batchId)
+      if (canTransition(batchId, job.status, name)) take(job)
     })
 
-  const bind = (jobId: number, providerJobId: string, foundBy: StoredJob['foundBy']) =>
+  const bind = (batchId: number, providerJobId: string, foundBy: StoredJob['foundBy']) =>
     guarded((): 'stored' | 'clash' => {
-      const job = store.job(jobId)
-      if (!canTransition(jobId, job.status, 'created')) {
-        if (job.providerJobId !== providerJobId) throw new Error(`job ${jobId} is ${job.providerJobId}`)
+      const job = store.job(batchId)
+      if (!canTransition(batchId, job.status, 'created')) {
+        if (job.providerJobId !== providerJobId) throw new Error(`job ${batchId} is ${job.providerJobId}`)
         return 'stored'
       }
       if (store.jobs.some(other => other.providerJobId === providerJobId)) {
@@ -97,64 +97,64 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
 
   return {
     claim: inHand => guarded(() => claim(store, inHand, options)),
-    creating: jobId =>
+    creating: batchId =>
       guarded(() => {
-        const job = store.job(jobId)
-        if (canTransition(jobId, job.status, 'creating'))
+        const job = store.job(batchId)
+        if (canTransition(batchId, job.status, 'creating'))
           Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now(), lookUps: [] })
         return jobAsStored(store, job)
       }),
-    created: (jobId, providerJobId) => bind(jobId, providerJobId, null),
-    adopted: (jobId, providerJobId) => bind(jobId, providerJobId, 'list'),
-    unanswered: (jobId, why) =>
-      step(jobId, 'unanswered', job => Object.assign(job, { status: 'unknown', lastError: why })),
-    notCreated: (jobId, why, refused) =>
-      step(jobId, 'notCreated', job => {
+    created: (batchId, providerJobId) => bind(batchId, providerJobId, null),
+    adopted: (batchId, providerJobId) => bind(batchId, providerJobId, 'list'),
+    unanswered: (batchId, why) =>
+      step(batchId, 'unanswered', job => Object.assign(job, { status: 'unknown', lastError: why })),
+    notCreated: (batchId, why, refused) =>
+      step(batchId, 'notCreated', job => {
         Object.assign(job, { status: 'claimed', lastError: why, createStartedAt: null })
         if (refused) job.refusals += 1
       }),
-    ended: (jobId, as) =>
-      step(jobId, 'ended', job => Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })),
-    disowned: jobId =>
-      step(jobId, 'disowned', job => {
+    markEnded: (batchId, as) =>
+      step(batchId, 'markEnded', job => Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })),
+    unadopted: batchId =>
+      step(batchId, 'unadopted', job => {
         job.notOurs = [...job.notOurs, job.providerJobId ?? '']
         job.resultFiles.length = 0
         Object.assign(job, { status: 'unknown', providerJobId: null, foundBy: null, lookUps: [] })
         Object.assign(job, { createdAt: null, finishedAt: null })
       }),
-    split: (jobId, why) =>
-      step(jobId, 'split', job => {
+    split: (batchId, why) =>
+      step(batchId, 'split', job => {
         split(store, job)
         Object.assign(job, { status: 'refused', endedAs: 'refused', lastError: why })
       }),
-    keepResultFile: (jobId, file) =>
+    keepResultFile: (batchId, file) =>
       guarded(() => {
-        const { resultFiles } = store.job(jobId)
+        const { resultFiles } = store.job(batchId)
         if (!resultFiles.some(({ body }) => Buffer.compare(body, file.body) === 0)) resultFiles.push(file)
       }),
-    keepLookUps: (jobId, lookUps) =>
+    keepLookUps: (batchId, lookUps) =>
       guarded(() => {
-        store.job(jobId).lookUps = [...lookUps]
+        store.job(batchId).lookUps = [...lookUps]
       }),
-    keptLookUps: jobId => guarded(() => store.job(jobId).lookUps),
-    hold: ({ jobId, releases }, why) =>
+    keptLookUps: batchId => guarded(() => store.job(batchId).lookUps),
+    hold: ({ batchId, releases }, why) =>
       guarded(() => {
-        const job = store.job(jobId)
+        const job = store.job(batchId)
         if (job.releases !== releases) return
         if (job.status === 'refused' || job.status === 'settled')
-          throw new Error(`job ${jobId} is ${job.status}: hold does not fit`)
+          throw new Error(`job ${batchId} is ${job.status}: hold does not fit`)
         job.heldBecause ??= why
       }),
-    settle: (jobId, verdicts, as) =>
-      step(jobId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as)),
-    troubled: (jobId, why) =>
+    settle: (batchId, verdicts, as) =>
+      step(batchId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as)),
+    setLastError: (batchId, why) =>
       guarded(() => {
-        const job = store.job(jobId)
+        const job = store.job(batchId)
         if (['running', 'completed', 'interrupted'].includes(job.status)) job.lastError = why
       }),
-    spent: (jobId, calls) =>
+    addCalls: (batchId, calls) =>
       guarded(() => {
-        store.job(jobId).calls += calls
+        store.job(batchId).calls += calls
       }),
     ownJobs: ids =>
       guarded(() => {

@@ -49,9 +49,9 @@ export const createFakeIntake = (store: Store): IntakeJournal => {
           continue
         }
         store.counters.acceptances += 1n
-        const accepted = store.counters.acceptances
+        const acceptedOrder = store.counters.acceptances
         store.appendTo(route, {
-          accepted,
+          acceptedOrder,
           deviceName,
           requestId,
           attempt: 1,

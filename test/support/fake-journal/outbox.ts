@@ -6,7 +6,7 @@ const outcomesOf = (store: Store, row: OutboxRow): Outcome[] => {
   if ('rejections' in row) return row.rejections.map(rejection => outcomeOfRejection(rejection, row.at))
   const { route, seqs, providerJobId, settledAt } = row.job
   return seqs.map(seq => {
-    const { accepted: _accepted, ...move } = store.moveAt(route, seq)
+    const { acceptedOrder: _acceptedOrder, ...move } = store.moveAt(route, seq)
     const outcome = route.outcomes.get(seq)
     if (outcome === undefined || settledAt === null) throw new Error(`no outcome at ${seq}`)
     return outcomeOfMove({ ...move, ...outcome }, route.fields, providerJobId, new Date(settledAt))

@@ -8,7 +8,7 @@ import { LeaseLostError } from '../../../src/ports/errors'
 import type { ResultFile } from '../../../src/ports/journal'
 
 export interface LoggedMove {
-  readonly accepted: bigint
+  readonly acceptedOrder: bigint
   readonly deviceName: string
   readonly requestId: string
   readonly attempt: number
@@ -41,7 +41,7 @@ export interface RouteLog {
 }
 
 export interface StoredJob {
-  readonly jobId: number
+  readonly batchId: number
   readonly route: RouteLog
   /** Positions, without those left out. */
   readonly seqs: readonly number[]
@@ -150,9 +150,9 @@ export const createStore = (latencyMs: number) => {
       if (move === undefined) throw new Error(`route ${route.routeId} has no position ${seq}`)
       return move
     },
-    job: (jobId: number): StoredJob => {
-      const job = tables.jobs[jobId - 1]
-      if (job === undefined) throw new Error(`there is no job ${jobId}`)
+    job: (batchId: number): StoredJob => {
+      const job = tables.jobs[batchId - 1]
+      if (job === undefined) throw new Error(`there is no job ${batchId}`)
       return job
     },
   }

@@ -14,10 +14,10 @@ const rowsOf = (text: string): Record<string, string> =>
 /** Two settled jobs of 1,000 devices each, at four calls. */
 const workedOn = () => {
   const cost = createRunCost()
-  for (const jobId of [1, 2]) {
+  for (const batchId of [1, 2]) {
     cost.observe({ kind: 'call-ended', operation: 'create', result: 'ok', code: null, tookMs: 1 })
     cost.observe({ kind: 'call-ended', operation: 'detail', result: 'ok', code: null, tookMs: 1 })
-    cost.observe({ kind: 'job-settled', jobId, moved: 990, failed: 4, retried: 6 })
+    cost.observe({ kind: 'job-settled', batchId, moved: 990, failed: 4, retried: 6 })
   }
   return cost
 }
@@ -43,7 +43,7 @@ describe('the summary of a run', () => {
 
   it('does so too when all jobs were settled now, but one was created before', () => {
     const cost = workedOn()
-    cost.observe({ kind: 'job-resumed', jobId: 2, status: 'running' })
+    cost.observe({ kind: 'job-resumed', batchId: 2, status: 'running' })
     const rows = rowsOf(summaryText({ summary: summaryOf(2), gap, cost: cost.now(), seconds: 7 }))
     expect(rows).toHaveProperty('calls, this start', '4')
   })

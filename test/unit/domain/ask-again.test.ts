@@ -43,16 +43,16 @@ describe('decideOnResults', () => {
   })
 
   it("takes a job that was only found for another's if its files tell of other devices only", () => {
-    const strangers = Array<ResultsAnswer>(5).fill('strangers')
+    const wrongDevices = Array<ResultsAnswer>(5).fill('wrong-devices')
     const found = { isFound: true }
     for (const ended of ['completed', 'interrupted'] as const) {
-      expect(decide(strangers.slice(1), { ...found, ended })).toMatchObject({ kind: 'again' })
-      expect(decide(strangers, { ...found, ended })).toEqual({ kind: 'not-ours' })
-      expect(decide(['strangers', 'none', 'none'], { ...found, ended })).toEqual({ kind: 'not-ours' })
+      expect(decide(wrongDevices.slice(1), { ...found, ended })).toMatchObject({ kind: 'again' })
+      expect(decide(wrongDevices, { ...found, ended })).toEqual({ kind: 'not-ours' })
+      expect(decide(['wrong-devices', 'none', 'none'], { ...found, ended })).toEqual({ kind: 'not-ours' })
       // Nothing tells whose it is; or the create answered with it; or a file told of its devices.
       expect(decide(Array(5).fill('unreadable'), { ...found, ended })).toEqual({ kind: 'hold' })
-      expect(decide(strangers, { ended })).toEqual({ kind: 'hold' })
-      expect(decide(strangers, { ...found, ended, reported: 1, missing: 9 })).toEqual({ kind: 'settle' })
+      expect(decide(wrongDevices, { ended })).toEqual({ kind: 'hold' })
+      expect(decide(wrongDevices, { ...found, ended, reported: 1, missing: 9 })).toEqual({ kind: 'settle' })
     }
   })
 

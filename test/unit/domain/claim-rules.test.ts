@@ -7,22 +7,22 @@ import {
   type OtherState,
 } from '../../../src/domain/claim-rules'
 
-const move = (accepted: number, requestId: string, more: Partial<ClaimedMove> = {}): ClaimedMove => ({
-  accepted: BigInt(accepted),
+const move = (acceptedOrder: number, requestId: string, more: Partial<ClaimedMove> = {}): ClaimedMove => ({
+  acceptedOrder: BigInt(acceptedOrder),
   deviceName: 'dev1',
   requestId,
   attempt: 1,
   ...more,
 })
 
-const other = (accepted: number, requestId: string, state: OtherState, attempt = 1): OtherMove => ({
-  ...move(accepted, requestId, { attempt }),
+const other = (acceptedOrder: number, requestId: string, state: OtherState, attempt = 1): OtherMove => ({
+  ...move(acceptedOrder, requestId, { attempt }),
   state,
   waitsFor: null,
 })
 /** In the re-queue of the range's own route. */
-const waiting = (accepted: number, requestId: string, waitsFor: number): OtherMove => ({
-  ...other(accepted, requestId, 'unfinished'),
+const waiting = (acceptedOrder: number, requestId: string, waitsFor: number): OtherMove => ({
+  ...other(acceptedOrder, requestId, 'unfinished'),
   waitsFor: BigInt(waitsFor),
 })
 
@@ -102,41 +102,50 @@ describe('applyClaimRules', () => {
   /** Every rule as it is said, at the cost of looking at every other move for each. */
   const asSaid = (range: readonly ClaimedMove[], others: readonly OtherMove[]): ClaimDecision[] => {
     const decisions = new Map<bigint, ClaimDecision>()
-    const inOrder = [...range].sort((a, b) => Number(a.accepted - b.accepted))
+    const inOrder = [...range].sort((a, b) => Number(a.acceptedOrder - b.acceptedOrder))
     const isRepeat = (one: ClaimedMove): boolean => {
       const mates = range.map((mate): OtherMove => ({ ...mate, state: 'unfinished', waitsFor: null }))
       const repeats = [...others, ...mates].filter(
-        ({ deviceName, requestId, accepted }) =>
-          deviceName === one.deviceName && requestId === one.requestId && accepted !== one.accepted,
+        ({ deviceName, requestId, acceptedOrder }) =>
+          deviceName === one.deviceName && requestId === one.requestId && acceptedOrder !== one.acceptedOrder,
       )
       const started = repeats.some(
         ({ state, attempt }) =>
           state === 'in-flight' || state === 'finished' || (state === 'unfinished' && attempt > 1),
       )
-      return one.attempt === 1 && (started || repeats.some(({ accepted }) => accepted < one.accepted))
+      return (
+        one.attempt === 1 &&
+        (started || repeats.some(({ acceptedOrder }) => acceptedOrder < one.acceptedOrder))
+      )
     }
     const behind: OtherMove[] = others.filter(({ state }) => state === 'unfinished')
     const sent: ClaimedMove[] = []
     for (const one of inOrder) {
       if (isRepeat(one)) {
-        decisions.set(one.accepted, { kind: 'duplicate' })
+        decisions.set(one.acceptedOrder, { kind: 'duplicate' })
         continue
       }
       const nearest = behind
-        .filter(({ deviceName, accepted }) => deviceName === one.deviceName && accepted < one.accepted)
-        .reduce<OtherMove | null>((a, b) => (a !== null && a.accepted > b.accepted ? a : b), null)
+        .filter(
+          ({ deviceName, acceptedOrder }) =>
+            deviceName === one.deviceName && acceptedOrder < one.acceptedOrder,
+        )
+        .reduce<OtherMove | null>((a, b) => (a !== null && a.acceptedOrder > b.acceptedOrder ? a : b), null)
       const flying = others.find(
         ({ deviceName, state }) => deviceName === one.deviceName && state === 'in-flight',
       )
       const before = sent.findLast(({ deviceName }) => deviceName === one.deviceName)
       const isInFront = before !== undefined && range.indexOf(one) < range.indexOf(before)
       const waitsFor =
-        nearest?.waitsFor ?? nearest?.accepted ?? flying?.accepted ?? (isInFront ? before.accepted : null)
+        nearest?.waitsFor ??
+        nearest?.acceptedOrder ??
+        flying?.acceptedOrder ??
+        (isInFront ? before.acceptedOrder : null)
       if (waitsFor === null) sent.push(one)
-      decisions.set(one.accepted, waitsFor === null ? { kind: 'send' } : { kind: 'wait', waitsFor })
+      decisions.set(one.acceptedOrder, waitsFor === null ? { kind: 'send' } : { kind: 'wait', waitsFor })
       if (waitsFor !== null) behind.push({ ...one, state: 'unfinished', waitsFor })
     }
-    return range.map(one => decisions.get(one.accepted) ?? { kind: 'send' })
+    return range.map(one => decisions.get(one.acceptedOrder) ?? { kind: 'send' })
   }
 
   it('decides as the rules are said', () => {
@@ -157,7 +166,7 @@ describe('applyClaimRules', () => {
     })
     const moves = fc
       .array(anyMove, { minLength: 1, maxLength: 14 })
-      .chain(all => fc.shuffledSubarray(all.map((one, index) => ({ ...one, accepted: BigInt(index) }))))
+      .chain(all => fc.shuffledSubarray(all.map((one, index) => ({ ...one, acceptedOrder: BigInt(index) }))))
     fc.assert(
       fc.property(moves, all => {
         const range = all.filter(({ state }) => state === null)
@@ -180,7 +189,7 @@ describe('applyClaimRules', () => {
   })
 
   interface Acceptance {
-    readonly accepted: number
+    readonly acceptedOrder: number
     readonly requestId: string
     readonly route: number
     state: 'unseen' | 'waiting' | OtherState
@@ -197,7 +206,7 @@ describe('applyClaimRules', () => {
     const all = requests.map(
       (request, index): Acceptance => ({
         ...request,
-        accepted: index,
+        acceptedOrder: index,
         state: 'unseen',
         waitsFor: null,
         attempt: 1,
@@ -206,19 +215,19 @@ describe('applyClaimRules', () => {
     )
     const release = (gone: Acceptance): void => {
       for (const one of all)
-        if (one.waitsFor === BigInt(gone.accepted))
+        if (one.waitsFor === BigInt(gone.acceptedOrder))
           Object.assign(one, { state: 'unfinished', waitsFor: null })
     }
     /** A range is of one route. */
     const claim = (claimable: readonly Acceptance[], route: number): void => {
       const range = claimable.filter(one => one.route === route)
       const others = all.flatMap(({ state, waitsFor, ...one }): OtherMove[] =>
-        range.some(({ accepted }) => accepted === one.accepted) || state === 'unseen'
+        range.some(({ acceptedOrder }) => acceptedOrder === one.acceptedOrder) || state === 'unseen'
           ? []
           : [
               {
                 ...other(
-                  one.accepted,
+                  one.acceptedOrder,
                   one.requestId,
                   state === 'waiting' ? 'unfinished' : state,
                   one.attempt,
@@ -227,7 +236,9 @@ describe('applyClaimRules', () => {
               },
             ],
       )
-      const moves = range.map(({ accepted, requestId, attempt }) => move(accepted, requestId, { attempt }))
+      const moves = range.map(({ acceptedOrder, requestId, attempt }) =>
+        move(acceptedOrder, requestId, { attempt }),
+      )
       const wasInFlight = all.some(({ state }) => state === 'in-flight')
       const decisions = applyClaimRules(moves, others)
       range.forEach((one, index) => {
@@ -237,8 +248,8 @@ describe('applyClaimRules', () => {
         else {
           if (wasInFlight) throw new Error('sent while another job has the device')
           const earlier = all.filter(
-            ({ accepted, state }) =>
-              accepted < one.accepted && (state === 'waiting' || state === 'unfinished'),
+            ({ acceptedOrder, state }) =>
+              acceptedOrder < one.acceptedOrder && (state === 'waiting' || state === 'unfinished'),
           )
           if (earlier.some(mate => !range.includes(mate) || mate.state === 'waiting'))
             throw new Error('overtook an earlier request')

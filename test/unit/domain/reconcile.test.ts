@@ -95,20 +95,20 @@ describe('decideByFiles', () => {
     decideByFiles(tells.map((each, at) => ({ providerJobId: `job-${at}`, tells: each })))
 
   it('finds the one whose file names devices of the batch', () => {
-    expect(decide('strangers', 'ours')).toEqual({ kind: 'found', providerJobId: 'job-1' })
+    expect(decide('wrong-devices', 'ours')).toEqual({ kind: 'found', providerJobId: 'job-1' })
     expect(decide('ours', 'not-yet', 'untold')).toEqual({ kind: 'found', providerJobId: 'job-0' })
   })
 
   it('proves its absence where all files are of others', () => {
-    expect(decide('strangers', 'strangers')).toEqual({ kind: 'absent' })
+    expect(decide('wrong-devices', 'wrong-devices')).toEqual({ kind: 'absent' })
   })
 
   it('waits for a file that cannot be had just now', () => {
-    expect(decide('strangers', 'not-yet')).toBeNull()
+    expect(decide('wrong-devices', 'not-yet')).toBeNull()
   })
 
   it('leaves to people what the files do not tell', () => {
-    for (const tells of [['strangers', 'untold'] as const, ['ours', 'ours'] as const])
+    for (const tells of [['wrong-devices', 'untold'] as const, ['ours', 'ours'] as const])
       expect(decide(...tells)).toEqual({
         kind: 'undecidable',
         allEnded: true,

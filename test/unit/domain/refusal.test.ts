@@ -10,7 +10,7 @@ const decide = (refusal: Partial<Refusal>, random = 1) =>
       concernsRoute: false,
       refusals: 0,
       inARow: 1,
-      familyRefusals: 0,
+      splitRootRefusals: 0,
       devices: 100,
       othersCreated: false,
       aloneInAccount: false,
@@ -46,7 +46,7 @@ describe('decideOnRefusal', () => {
     expect(kinds({ othersCreated: true })).toEqual(['again', 'split', 'split', 'split', 'split'])
     expect(kinds({ aloneInAccount: true })).toEqual(['again', 'again', 'again', 'split', 'split'])
     expect(kinds({ othersCreated: true, devices: 1 })).toEqual(['again', 'hold', 'hold', 'hold', 'hold'])
-    expect(kinds({ othersCreated: true, familyRefusals: 99 })).toContain('hold')
+    expect(kinds({ othersCreated: true, splitRootRefusals: 99 })).toContain('hold')
     expect(decide({ kind: 'unknown', refusals: 3 })).toEqual({
       kind: 'again',
       afterMs: 80_000,
@@ -67,7 +67,7 @@ describe('decideOnRefusal', () => {
   })
 
   it('stops driving when the account is refused, at the cost of no device', () => {
-    expect(decide({ kind: 'account-refused', devices: 1, refusals: 99, familyRefusals: 99 })).toEqual({
+    expect(decide({ kind: 'account-refused', devices: 1, refusals: 99, splitRootRefusals: 99 })).toEqual({
       kind: 'wait-for-account',
     })
   })
@@ -85,7 +85,7 @@ describe('decideOnRefusal', () => {
         moved += to - from
         continue
       }
-      const decision = decide({ devices: to - from, refusals, familyRefusals })
+      const decision = decide({ devices: to - from, refusals, splitRootRefusals: familyRefusals })
       familyRefusals += 1
       const middle = from + Math.ceil((to - from) / 2)
       if (decision.kind === 'split')

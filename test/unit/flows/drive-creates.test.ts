@@ -100,12 +100,12 @@ describe('creates', () => {
         quotaJobs: 2,
         journal: real => ({
           ...real,
-          created: (jobId, providerJobId) =>
+          created: (batchId, providerJobId) =>
             defer(() => {
               tries += 1
               return tries === 3
                 ? throwError(() => new Error('made to fail'))
-                : real.created(jobId, providerJobId)
+                : real.created(batchId, providerJobId)
             }),
         }),
       },
@@ -257,7 +257,7 @@ describe('creates', () => {
           timer(5_500).subscribe(() => startForeignJob(routeTo('iot-a'), 10, 20 * 60_000))
         },
       )
-      expect(driver.seen('job-disowned')).toBe(1)
+      expect(driver.seen('job-unadopted')).toBe(1)
       expect(driver.seen('job-held')).toBe(0)
       expect(counts).toMatchObject({ moved: 10, retrying: 0, held: 0, gap: 0 })
       expect(movedTwice).toEqual([])
@@ -284,7 +284,7 @@ describe('creates', () => {
         timer(10 * 60_000).subscribe(restart)
         timer(20 * 60_000, 1_000)
           .pipe(
-            filter(() => events.some(({ kind }) => kind === 'job-disowned')),
+            filter(() => events.some(({ kind }) => kind === 'job-unadopted')),
             take(1),
           )
           .subscribe(restart)
@@ -378,7 +378,7 @@ describe('creates', () => {
     const untold = 'and List is refused: look in the console whether its job exists'
 
     it('at once', () => {
-      expect(why(null)).toEqual([`its create was answered with iot.made.up, which no table knows, ${untold}`])
+      expect(why(null)).toEqual([`its create was answered with the unrecognised code iot.made.up, ${untold}`])
     })
 
     it('after a restart in between', () => {
@@ -546,8 +546,8 @@ describe('creates', () => {
         quotaJobs: 2,
         journal: real => ({
           ...real,
-          creating: jobId => {
-            const storing = real.creating(jobId)
+          creating: batchId => {
+            const storing = real.creating(batchId)
             if (!isAway) return storing
             isAway = false
             return timer(60_000).pipe(concatMap(() => storing))

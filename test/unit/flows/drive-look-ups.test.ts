@@ -45,7 +45,7 @@ describe('devices that a job does not tell of', () => {
     expect(driver.seen('defect')).toBe(0)
     expect(driver.events).toContainEqual({
       kind: 'devices-looked-up',
-      jobId: 1,
+      batchId: 1,
       moved: 2,
       elsewhere: 2,
       untold: 0,
@@ -237,9 +237,9 @@ describe('devices that a job does not tell of', () => {
     const steps: string[] = []
     const watched = (journal: DriveJournal): DriveJournal => ({
       ...journal,
-      keepLookUps: (jobId, lookUps) => {
+      keepLookUps: (batchId, lookUps) => {
         steps.push(`kept ${lookUps.length}`)
-        return journal.keepLookUps(jobId, lookUps)
+        return journal.keepLookUps(batchId, lookUps)
       },
       settle: (...args) => {
         steps.push('settled')

@@ -64,7 +64,7 @@ describe('polls', () => {
       [9 * 60_000, null],
     ])
     const told = driver.events.filter(({ kind }) => kind === 'job-denied' || kind === 'job-known-again')
-    const which = { jobId: 1, providerJobId: 'Simulated000000001' }
+    const which = { batchId: 1, providerJobId: 'Simulated000000001' }
     expect(told).toEqual([
       { kind: 'job-denied', ...which, why },
       { kind: 'job-known-again', ...which },
@@ -95,7 +95,7 @@ describe('polls', () => {
       const first = start()
       timer(60_000).subscribe(() => {
         first.unsubscribe()
-        journal.drive(journal.store.lease.epoch).troubled(1, 'not found').subscribe()
+        journal.drive(journal.store.lease.epoch).setLastError(1, 'not found').subscribe()
         start()
       })
       timer(300_000).subscribe(() =>

@@ -147,9 +147,9 @@ describe('the results of an ended job', () => {
       {
         journal: real => ({
           ...real,
-          troubled: (jobId, why) => {
+          setLastError: (batchId, why) => {
             told.push(why)
-            return real.troubled(jobId, why)
+            return real.setLastError(batchId, why)
           },
         }),
       },
@@ -184,9 +184,9 @@ describe('the results of an ended job', () => {
       {
         journal: real => ({
           ...real,
-          troubled: (jobId, why) => {
+          setLastError: (batchId, why) => {
             told += 1
-            return real.troubled(jobId, why)
+            return real.setLastError(batchId, why)
           },
         }),
       },
@@ -246,14 +246,14 @@ describe('the results of an ended job', () => {
   })
 
   describe('that cannot be stored', () => {
-    const failsWhile = (hasTrouble: (jobId: number) => boolean, hasJournal: () => boolean) => ({
+    const failsWhile = (hasTrouble: (batchId: number) => boolean, hasJournal: () => boolean) => ({
       journal: (real: DriveJournal): DriveJournal => {
         const unless = <T>(fails: boolean, step: Observable<T>): Observable<T> =>
           fails ? throwError(() => new Error('made to fail')) : step
         return {
           ...real,
-          settle: (jobId, verdicts, as) =>
-            defer(() => unless(hasTrouble(jobId) || !hasJournal(), real.settle(jobId, verdicts, as))),
+          settle: (batchId, verdicts, as) =>
+            defer(() => unless(hasTrouble(batchId) || !hasJournal(), real.settle(batchId, verdicts, as))),
           ownJobs: ids => defer(() => unless(!hasJournal(), real.ownJobs(ids))),
           hold: (job, why) => defer(() => unless(!hasJournal(), real.hold(job, why))),
         }
@@ -266,7 +266,7 @@ describe('the results of an ended job', () => {
         2 * hour,
         {},
         failsWhile(
-          jobId => jobId === 1 && hasTrouble,
+          batchId => batchId === 1 && hasTrouble,
           () => true,
         ),
         ({ journal, start, events }) => {
@@ -276,7 +276,7 @@ describe('the results of an ended job', () => {
             expect(journal.recount()).toMatchObject({ moved: 10, held: 10, gap: 0 })
             expect(events.find(({ kind }) => kind === 'job-held')).toEqual({
               kind: 'job-held',
-              jobId: 1,
+              batchId: 1,
               why: 'it could not be settled, 10 times in a row: made to fail',
             })
             hasTrouble = false

@@ -61,7 +61,7 @@ const run = ({ shared = 2, maxDevices = 1_000, stop$ = NEVER, asked = names, ...
   })
   const lookUpDevices = createLookUpDevices({
     journal: {
-      spent: (_, n) => of(void spent.push(n)),
+      addCalls: (_, n) => of(void spent.push(n)),
       keepLookUps: (_, lookUps) => of(void kept.splice(0, kept.length, ...lookUps)),
       keptLookUps: () => of(more.kept ?? []),
     },
@@ -72,7 +72,7 @@ const run = ({ shared = 2, maxDevices = 1_000, stop$ = NEVER, asked = names, ...
     stop$,
   })
   const job: Job = {
-    jobId: 7,
+    batchId: 7,
     routeId: 1,
     route,
     status: 'interrupted',
@@ -80,7 +80,7 @@ const run = ({ shared = 2, maxDevices = 1_000, stop$ = NEVER, asked = names, ...
     createStartedAt: 0,
     lastError: null,
     refusals: 0,
-    familyRefusals: 0,
+    splitRootRefusals: 0,
     foundBy: null,
     notOurs: [],
     releases: 0,
@@ -122,7 +122,7 @@ describe('looking up devices', () => {
     expect(arrivals).toHaveLength(100)
     expect(events.at(-1)).toEqual({
       kind: 'devices-looked-up',
-      jobId: 7,
+      batchId: 7,
       moved: 50,
       elsewhere: 50,
       untold: 0,

@@ -19,14 +19,14 @@ describe('events as log lines', () => {
   it('bear their kind as text and their fields as fields', () => {
     expect(
       linesOf(
-        { kind: 'job-created', jobId: 3, providerJobId: 'p-1', devices: 10 },
+        { kind: 'job-created', batchId: 3, providerJobId: 'p-1', devices: 10 },
         { kind: 'lease-held', epoch: 12n },
-        { kind: 'job-held', jobId: 4, why: 'no file' },
+        { kind: 'job-held', batchId: 4, why: 'no file' },
       ),
     ).toEqual([
-      { level: 'info', msg: 'job-created', jobId: 3, providerJobId: 'p-1', devices: 10 },
+      { level: 'info', msg: 'job-created', batchId: 3, providerJobId: 'p-1', devices: 10 },
       { level: 'info', msg: 'lease-held', epoch: '12' },
-      { level: 'error', msg: 'job-held', jobId: 4, why: 'no file' },
+      { level: 'error', msg: 'job-held', batchId: 4, why: 'no file' },
     ])
   })
 

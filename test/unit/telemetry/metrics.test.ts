@@ -71,7 +71,7 @@ describe('metrics', () => {
       },
     ],
     [
-      { kind: 'job-ended', jobId: 1, as: 'interrupted', tookMs: 61_000 },
+      { kind: 'job-ended', batchId: 1, as: 'interrupted', tookMs: 61_000 },
       {
         'device_move_jobs_total{event="interrupted"}': 1,
         device_move_job_seconds_count: 1,
@@ -79,7 +79,7 @@ describe('metrics', () => {
       },
     ],
     [
-      { kind: 'job-settled', jobId: 1, moved: 7, failed: 2, retried: 1 },
+      { kind: 'job-settled', batchId: 1, moved: 7, failed: 2, retried: 1 },
       {
         'device_move_attempts_total{result="moved"}': 7,
         'device_move_attempts_total{result="failed"}': 2,
@@ -88,7 +88,7 @@ describe('metrics', () => {
       },
     ],
     [
-      { kind: 'devices-looked-up', jobId: 1, moved: 3, elsewhere: 2, untold: 1 },
+      { kind: 'devices-looked-up', batchId: 1, moved: 3, elsewhere: 2, untold: 1 },
       {
         'device_move_looked_up_total{fate="moved"}': 3,
         'device_move_looked_up_total{fate="elsewhere"}': 2,
@@ -96,17 +96,20 @@ describe('metrics', () => {
       },
     ],
     [
-      { kind: 'job-created', jobId: 1, providerJobId: 'p', devices: 9 },
+      { kind: 'job-created', batchId: 1, providerJobId: 'p', devices: 9 },
       { 'device_move_jobs_total{event="created"}': 1 },
     ],
-    [{ kind: 'job-held', jobId: 1, why: '' }, { 'device_move_jobs_total{event="held"}': 1 }],
-    [{ kind: 'job-resumed', jobId: 1, status: 'running' }, { 'device_move_jobs_total{event="resumed"}': 1 }],
+    [{ kind: 'job-held', batchId: 1, why: '' }, { 'device_move_jobs_total{event="held"}': 1 }],
     [
-      { kind: 'create-refused', jobId: 1, code: 'c', next: 'again' },
+      { kind: 'job-resumed', batchId: 1, status: 'running' },
+      { 'device_move_jobs_total{event="resumed"}': 1 },
+    ],
+    [
+      { kind: 'create-refused', batchId: 1, code: 'c', next: 'again' },
       { 'device_move_jobs_total{event="create-refused"}': 1 },
     ],
     [
-      { kind: 'create-unanswered', jobId: 1, why: '' },
+      { kind: 'create-unanswered', batchId: 1, why: '' },
       { 'device_move_jobs_total{event="create-unanswered"}': 1 },
     ],
     [

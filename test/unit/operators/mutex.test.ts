@@ -2,19 +2,17 @@ import { defer, EMPTY, mergeMap, NEVER, of, range, Subject, throwError } from 'r
 import { createMutex } from '../../../src/operators/mutex'
 import { record, virtually } from './virtual-time'
 
-describe('createTurnstile', () => {
+describe('createMutex', () => {
   it('runs one source after the other, in the order of subscription', () => {
     virtually(({ cold, expectObservable, expectSubscriptions }) => {
-      const turnstile = createMutex()
+      const mutex = createMutex()
       // biome-ignore-start format: columns
       const first = cold('     --a--|')
       const second = cold('         -b|')
       const third = cold('            c-|')
       const expected = '       --a---bc-|'
       // biome-ignore-end format: columns
-      expectObservable(of(first, second, third).pipe(mergeMap(source => source.pipe(turnstile)))).toBe(
-        expected,
-      )
+      expectObservable(of(first, second, third).pipe(mergeMap(source => source.pipe(mutex)))).toBe(expected)
       expectSubscriptions(first.subscriptions).toBe(' ^----!')
       expectSubscriptions(second.subscriptions).toBe('-----^-!')
       expectSubscriptions(third.subscriptions).toBe(' -------^-!')
@@ -22,10 +20,10 @@ describe('createTurnstile', () => {
   })
 
   it('moves on after an error, which reaches its own subscriber only', () => {
-    const turnstile = createMutex()
+    const mutex = createMutex()
     const first$ = new Subject<string>()
-    const failed = record(first$.pipe(turnstile))
-    const next = record(of('next').pipe(turnstile))
+    const failed = record(first$.pipe(mutex))
+    const next = record(of('next').pipe(mutex))
     expect(next.seen).toEqual([])
     first$.error('boom')
     expect(failed.seen.map(([, ...what]) => what)).toEqual([['error', 'boom']])
@@ -33,25 +31,25 @@ describe('createTurnstile', () => {
   })
 
   it('moves on when the one under way is unsubscribed', () => {
-    const turnstile = createMutex()
-    const first = record(NEVER.pipe(turnstile))
-    const next = record(of('next').pipe(turnstile))
+    const mutex = createMutex()
+    const first = record(NEVER.pipe(mutex))
+    const next = record(of('next').pipe(mutex))
     first.stop()
     expect(next.seen).toHaveLength(2)
   })
 
   it('passes over one that was unsubscribed while waiting, without subscribing to it', () => {
-    const turnstile = createMutex()
+    const mutex = createMutex()
     const first$ = new Subject<void>()
     let subscribed = 0
-    first$.pipe(turnstile).subscribe()
+    first$.pipe(mutex).subscribe()
     const waiting = record(
       defer(() => {
         subscribed += 1
         return EMPTY
-      }).pipe(turnstile),
+      }).pipe(mutex),
     )
-    const last = record(of('last').pipe(turnstile))
+    const last = record(of('last').pipe(mutex))
     waiting.stop()
     expect(last.seen).toEqual([])
     first$.complete()
@@ -60,19 +58,19 @@ describe('createTurnstile', () => {
   })
 
   it('is not left closed by a source that ends while it is being subscribed', () => {
-    const turnstile = createMutex()
-    record(throwError(() => 'at once').pipe(turnstile))
-    record(EMPTY.pipe(turnstile))
-    expect(record(of('next').pipe(turnstile)).seen).toHaveLength(2)
+    const mutex = createMutex()
+    record(throwError(() => 'at once').pipe(mutex))
+    record(EMPTY.pipe(mutex))
+    expect(record(of('next').pipe(mutex)).seen).toHaveLength(2)
   })
 
   it('stays flat with 20,000 waiting sources that end at once', () => {
-    const turnstile = createMutex()
+    const mutex = createMutex()
     const first$ = new Subject<number>()
     let done = 0
-    first$.pipe(turnstile).subscribe()
+    first$.pipe(mutex).subscribe()
     range(0, 20_000)
-      .pipe(mergeMap(n => of(n).pipe(turnstile)))
+      .pipe(mergeMap(n => of(n).pipe(mutex)))
       .subscribe(() => {
         done += 1
       })
