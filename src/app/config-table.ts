@@ -1,3 +1,4 @@
+import { isLoopback } from '../domain/loopback'
 /** Every variable: name, default, unit and bound stand in this one table. */
 
 export interface Variable<T> {
@@ -68,8 +69,7 @@ const url =
 const endpoint = (value: string): string => {
   const { protocol, hostname, username, password } = new URL(url('https:', 'http:')(value))
   if (username !== '' || password !== '') throw new Error('must not hold a user name')
-  const local = hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname)
-  if (protocol === 'http:' && !local)
+  if (protocol === 'http:' && !isLoopback(hostname))
     throw new Error('must start with https:// unless its host is this machine (127.0.0.1)')
   return value
 }

@@ -1,4 +1,5 @@
 import { parse } from 'csv-parse/sync'
+import { decodeUtf8 } from '../domain/plain-text'
 import type { KnownFile } from './file-format'
 import { type Line, readLines } from './read-lines'
 
@@ -82,18 +83,8 @@ export const csvRequest = (
   return request
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-
-const textOf = (bytes: Uint8Array): string | null => {
-  try {
-    return utf8.decode(bytes)
-  } catch {
-    return null
-  }
-}
-
 const headerOf = (line: Line, name: string): CsvColumns => {
-  const text = textOf(line.bytes)
+  const text = decodeUtf8(line.bytes)
   if (text === null) throw new Error(`${name}: the header row is not UTF-8 text; save the file as UTF-8`)
   const row = csvCells(text)
   if ('problem' in row) throw new Error(`${name}: the header row is not CSV: ${row.problem}`)
@@ -105,7 +96,7 @@ const notARow = (line: Line, problem: string): Buffer =>
   Buffer.from(JSON.stringify(`line ${line.number}: ${problem}`))
 
 const rowValue = (line: Line, columns: CsvColumns): Buffer | null => {
-  const text = textOf(line.bytes)
+  const text = decodeUtf8(line.bytes)
   // Let the parser of records say so.
   if (text === null) return line.bytes
   const row = csvCells(text)

@@ -1,3 +1,4 @@
+import { decodeUtf8 } from '../domain/plain-text'
 import type { SourceRecord } from '../ports/request-source'
 import {
   type JsonObject,
@@ -10,18 +11,6 @@ import {
   type WrittenObject,
 } from './json-object'
 import { isPrintable, requestFieldSet } from './request-schema'
-
-// Fatal: text with replaced characters would name another device. A byte order mark is dropped.
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-
-/** Bytes as text; null if they are not UTF-8. */
-export const decodeText = (bytes: Uint8Array): string | null => {
-  try {
-    return utf8.decode(bytes)
-  } catch {
-    return null
-  }
-}
 
 /** A request taken out of its event. */
 export type OpenedEvent = {
@@ -52,7 +41,7 @@ const readBase64 = (data: unknown): ReadObject => {
   if (typeof data !== 'string' || data.length % 4 !== 0 || !base64.test(data)) {
     return unreadable('invalid_encoding', '$.data_base64 is not base64')
   }
-  const text = decodeText(Buffer.from(data, 'base64'))
+  const text = decodeUtf8(Buffer.from(data, 'base64'))
   return text === null
     ? unreadable('invalid_encoding', '$.data_base64 does not hold UTF-8 text')
     : readObject(text, requestFieldSet)
@@ -107,7 +96,7 @@ const maxBytes = 4 * 1024 * 1024
 
 const headerText = (record: SourceRecord, name: string): string | null => {
   const bytes = record.headers[name]
-  return bytes === undefined ? null : decodeText(bytes)
+  return bytes === undefined ? null : decodeUtf8(bytes)
 }
 
 const mediaType = (contentType: string | null): string =>
@@ -133,7 +122,7 @@ const textOf = (value: Uint8Array | null): string | Unreadable => {
       `the value has ${value.length} bytes, more than ${maxBytes}; split it`,
     )
   }
-  return decodeText(value) ?? unreadable('invalid_encoding', 'the value is not UTF-8 text')
+  return decodeUtf8(value) ?? unreadable('invalid_encoding', 'the value is not UTF-8 text')
 }
 
 /** Reads one record down to the fields of its request, out of a CloudEvent where it is one. Never throws. */

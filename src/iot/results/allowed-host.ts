@@ -1,10 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
-
-/** This machine: 127.0.0.0/8, ::1 and `localhost`, as `URL` writes them. */
-export const isLoopback = (hostname: string): boolean =>
-  hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+import { isLoopback } from '../../domain/loopback'
 
 const matches = (hostname: string, pattern: string): boolean =>
   // With the dot: `*.aliyuncs.com` is no `evil-aliyuncs.com`, and not `aliyuncs.com` itself.
