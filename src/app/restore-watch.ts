@@ -53,7 +53,7 @@ export interface RestoreWatchDeps {
   readonly stop$: Observable<unknown>
 }
 
-/** While the database is not sound it is looked at again so often, ms. */
+/** Pause between looks while the database is not sound, ms. */
 const lookEveryMs = 5_000
 
 /** Where nothing is published there is nothing to compare with. */

@@ -10,7 +10,7 @@ import { createFlowBook, type FlowBook, type StepName } from '../health/flow-hea
 import { retryWithBackoff } from '../operators/retry-with-backoff'
 import { TransientError } from '../ports/errors'
 
-/** After so long without an error the pauses start over at the shortest, ms. */
+/** After this time without an error the pauses start over at the shortest, ms. */
 const wellAfterMs = 60_000
 const firstPauseMs = 500
 /** Longest pause between tries of a broker or a database, which is back within seconds once it is there, ms. */
