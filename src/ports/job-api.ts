@@ -4,7 +4,7 @@ import type { Whereabouts } from '../domain/look-up'
 import type { ListedLike } from '../domain/reconcile'
 import type { RefusalKind } from '../domain/refusal'
 import type { RouteFields } from '../domain/route'
-import type { DeviceResult } from '../domain/settlement'
+import type { DeviceResult } from '../domain/device-results'
 import type { ResultFile } from './journal'
 
 export type Operation = 'create' | 'detail' | 'query' | 'list' | 'provisioning'

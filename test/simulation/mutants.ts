@@ -146,8 +146,8 @@ export const mutants: readonly Mutant[] = [
     'settles-twice',
     'Settling is not idempotent: done again after a lost answer it is done twice.',
     'src/domain/job.ts',
-    "settle: { from: ['completed', 'interrupted', 'unknown'], taken: ['settled'] }",
-    "settle: { from: ['completed', 'interrupted', 'unknown', 'settled'], taken: [] }",
+    "settle: { from: ['completed', 'interrupted', 'unknown'], after: ['settled'] }",
+    "settle: { from: ['completed', 'interrupted', 'unknown', 'settled'], after: [] }",
   ),
   mutant(
     'endless-attempts',
