@@ -1,12 +1,12 @@
 import { gunzipSync } from 'node:zlib'
 import { CompressionCodecs, CompressionTypes } from 'kafkajs'
+import { registerCodecs } from '../../../src/kafka/kafkajs-patches/codecs'
 import {
   compressSnappy,
+  decompressLz4,
   decompressSnappy,
   decompressZstd,
-  registerCodecs,
-} from '../../../src/kafka/kafkajs-patches/codecs'
-import { decompressLz4 } from '../../../src/kafka/kafkajs-patches/lz4'
+} from '../../../src/kafka/kafkajs-patches/decompression'
 import { framesOfPlain, fromJavaClient, plain } from '../../support/compressed-fixtures'
 
 const mebibyte = 1024 * 1024

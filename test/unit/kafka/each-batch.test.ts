@@ -1,6 +1,5 @@
 import type { EachBatchPayload, KafkaMessage } from 'kafkajs'
-import { createEachBatch } from '../../../src/kafka/consumer/each-batch'
-import { createOfferedChunks } from '../../../src/kafka/consumer/offered-chunks'
+import { createEachBatch, createOfferedChunks } from '../../../src/kafka/consumer/each-batch'
 import type { SourceChunk } from '../../../src/ports/request-source'
 
 const message = (offset: number): KafkaMessage => ({
@@ -26,6 +25,7 @@ const setUp = (offsets: readonly number[], lag = '0') => {
   const eachBatch = createEachBatch({
     offered,
     log: () => undefined,
+    random: () => 1,
     heartbeatEveryMs: 1_500,
     alive: () => {
       state.alive += 1

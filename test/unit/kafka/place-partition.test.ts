@@ -1,4 +1,4 @@
-import { placeOf } from '../../../src/kafka/admin'
+import { placeOf } from '../../../src/kafka/consumer/assignment'
 
 describe('where a partition is read on', () => {
   const marks = { low: 10n, high: 20n }
