@@ -90,7 +90,7 @@ const headerOf = (line: Line, name: string): CsvColumns => {
   return csvColumns(row.cells, name)
 }
 
-/** JSON text that is no request. The rejection of the row shows it, and so shows the problem. */
+/** A JSON text instead of a request. The row's rejection quotes it, and with it the problem. */
 const notARow = (line: Line, problem: string): Buffer =>
   Buffer.from(JSON.stringify(`line ${line.number}: ${problem}`))
 
