@@ -84,12 +84,12 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       createTopics: config.kafkaCreateTopics,
       random: Math.random,
     })
-    closers.push(source.stopped)
+    closers.push(source.stop)
     return source
   }
   const kafkaSink = (): OutcomeSink => {
     const sink = createOutcomeSink(outcomeSinkOptions(config, logger))
-    closers.push(sink.closed)
+    closers.push(sink.stop)
     return sink
   }
 
