@@ -101,7 +101,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       logger,
       isStopping: () => stopping,
     })
-    closers.push(database.close)
+    closers.push(database.stop)
     routes = database.routes
     const source = options.source ?? kafkaSource()
     const sink = options.sink === undefined ? kafkaSink() : options.sink
