@@ -17,7 +17,7 @@ import {
 } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
 import type { Job } from '../domain/job'
-import { exponentialMs } from '../domain/retry-policy'
+import { type BackoffPolicy, retryDelayMs } from '../domain/retry-policy'
 import type { CallFailure, ProviderStatus } from '../ports/job-api'
 import type { DriveJournal } from '../ports/journal'
 import type { AccountView, Look } from './account-view'
@@ -46,7 +46,7 @@ export interface AwaitEndDeps {
 
 /** Told so often in a row, over ten minutes, that a job does not exist, one believes it. */
 const maxDenials = 8
-const firstDenialPauseMs = 5_000
+const denialPauses: BackoffPolicy = { backoffMs: 5_000, backoffMaxMs: 600_000 }
 
 /** Refused for good as far as anybody can tell; not a passing trouble of the call. */
 const isDenial = ({ kind }: CallFailure): boolean => kind === 'unknown' || kind === 'batch-refused'
@@ -81,7 +81,7 @@ export const createAwaitEnd = (
     const denied = (why: string): Observable<'held'> => {
       denials += 1
       // Such a job would spend a call at each look, and never end.
-      askFrom = asyncScheduler.now() + exponentialMs(denials, firstDenialPauseMs)
+      askFrom = asyncScheduler.now() + retryDelayMs(denials, 1, denialPauses)
       if (denials >= maxDenials) return hold(job, why).pipe(map(() => 'held'))
       if (denials > 1) return EMPTY
       isInDoubt = true

@@ -28,7 +28,6 @@ import type { CallFailure } from '../ports/job-api'
 import type { DriveJournal } from '../ports/journal'
 import type { AccountView } from './account-view'
 import { createAwaitEnd, type EndedJob } from './await-end'
-import type { Containment } from './containment'
 import { createHoldJob } from './hold-job'
 import type { ProviderCalls } from './provider-calls'
 import { createReconciliation } from './reconcile-job'
@@ -42,7 +41,6 @@ export interface RunJobDeps {
   readonly calls: ProviderCalls
   readonly slots: SlotSemaphore
   readonly view: AccountView
-  readonly contained: Containment
   readonly observe: Observe
   readonly random: () => number
   readonly policy: RefusalPolicy
@@ -61,7 +59,7 @@ const doubtOf = ({ lastError }: Job): string =>
 const mayBeOpen: ReadonlySet<JobStatus> = new Set(['creating', 'unknown', 'running'])
 
 export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotResult>) => {
-  const { journal, slots, view, calls, contained, observe, createSettleMs, stop$ } = deps
+  const { journal, slots, view, calls, observe, createSettleMs, stop$ } = deps
   const reconcile = createReconciliation(deps)
   const refuse = createRefuseBatch(deps)
   const awaitEnd = createAwaitEnd(deps)
@@ -196,7 +194,6 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
   const holding = (job: Job, slot: Slot, work: Observable<SlotResult>): Observable<SlotResult> =>
     work.pipe(
       tap({ error: () => kept.set(job.batchId, slot) }),
-      contained(),
       finalize(() => {
         if (kept.get(job.batchId) !== slot) slot.release()
       }),
