@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv/dist/2020'
 import { excerpt, type JsonObject } from './json-object'
-import { examineEnvelope, requestFieldNames } from './request-schema'
+import { envelopeProblems, requestFieldNames } from './request-schema'
 
 /** The longest array the schema allows, and one: what lies beyond changes nothing. */
 const arrayLimit = 101
@@ -75,7 +75,6 @@ const withoutEchoes = (errors: readonly ErrorObject[]): readonly ErrorObject[] =
 
 /** Everything wrong with a request's envelope, each with its JSON path; empty if nothing is. */
 export const findProblems = (fields: JsonObject): string[] => {
-  if (examineEnvelope(bounded(fields))) return []
-  const problems = withoutEchoes(examineEnvelope.errors ?? []).map(problemOf)
+  const problems = withoutEchoes(envelopeProblems(bounded(fields))).map(problemOf)
   return [...new Set(problems.filter(problem => problem !== null))]
 }

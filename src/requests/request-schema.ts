@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import Ajv2020 from 'ajv/dist/2020'
+import Ajv2020, { type ErrorObject } from 'ajv/dist/2020'
 
 const yearTenThousand = Date.UTC(10_000, 0, 1)
 
@@ -81,8 +81,24 @@ const envelope = {
 }
 const formats = { 'date-time': isInstant }
 
-/** Is the envelope of a request valid? Stops at the first problem. */
-export const isEnvelope = new Ajv2020({ formats }).compile<RequestFields>(envelope)
+/** Compiling takes 50 ms: it waits for the first use, which a command without a request never comes to. */
+const onFirstUse = <T>(compile: () => T): (() => T) => {
+  let made: T | undefined
+  return () => {
+    made ??= compile()
+    return made
+  }
+}
+const firstProblem = onFirstUse(() => new Ajv2020({ formats }).compile<RequestFields>(envelope))
+const everyProblem = onFirstUse(() =>
+  new Ajv2020({ formats, allErrors: true, verbose: true }).compile(envelope),
+)
 
-/** The same, for saying what is wrong: finds every problem. Give it bounded arrays only. */
-export const examineEnvelope = new Ajv2020({ formats, allErrors: true, verbose: true }).compile(envelope)
+/** Is the envelope of a request valid? Stops at the first problem. */
+export const isEnvelope = (value: unknown): value is RequestFields => firstProblem()(value)
+
+/** Everything that is wrong with the envelope of a request; empty when it is valid. Give it bounded arrays only. */
+export const envelopeProblems = (value: unknown): readonly ErrorObject[] => {
+  const validate = everyProblem()
+  return validate(value) ? [] : (validate.errors ?? [])
+}
