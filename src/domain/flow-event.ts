@@ -1,6 +1,8 @@
 import type { OutcomeKind } from './outcome'
 
-/** What the flows tell whoever watches: telemetry turns it into log lines and metrics. Nothing depends on it. */
+export type FlowName = 'intake' | 'drive' | 'publish'
+
+/** What the flows report. Telemetry turns it into log lines and metrics; no decision depends on it. */
 export type FlowEvent =
   | {
       readonly kind: 'appended'
