@@ -4,7 +4,7 @@
  */
 const layers = {
   domain: { may: [], packages: [] },
-  operators: { may: [], packages: ['rxjs'] },
+  operators: { may: ['domain'], packages: ['rxjs'] },
   ports: { may: ['domain'], packages: ['rxjs'] },
   drive: { may: ['domain', 'operators', 'ports'], packages: ['rxjs'] },
   flows: { may: ['domain', 'operators', 'ports', 'drive'], packages: ['rxjs'] },

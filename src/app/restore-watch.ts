@@ -1,3 +1,8 @@
+/**
+ * Whether the database is older than what was published from it. It was then restored from a backup, or is another one
+ * under the old names. Every flow stops before it starts and waits for `device-move accept-restore`, because going on
+ * would send devices again and leave out results.
+ */
 import {
   concat,
   concatMap,
@@ -23,28 +28,46 @@ import type { Outbox } from '../ports/journal'
 import type { OutcomeSink } from '../ports/outcome-sink'
 
 export interface RestoreWatch {
-  /** Emits once the database is known not to be older than what was published; looks again every 5 s until then. */
-  sound(): Observable<void>
   /** Runs `flow` once the database is sound, and again from its start after it was found not to be. */
   whileSound(flow: Observable<never>): Observable<never>
-  /** Somebody else has noticed. */
+  /**
+   * Each subscription but the first waits until the database is sound: what is repeated after the database was away may
+   * meet an older one.
+   */
+  againOnceSound<T>(source: Observable<T>): Observable<T>
+  /** A flow has found the database to be older. */
   report(error: RestoredDatabaseError): void
-  /** Why everything stands still; null if it does not. */
+  /** Why everything stands still, for people; null when it does not. */
   reason(): string | null
 }
+
 export interface RestoreWatchDeps {
   readonly sink: Pick<OutcomeSink, 'position'>
   readonly outbox: Pick<Outbox, 'position'>
+  /** The name under which the database keeps the position. */
   readonly publisher: string
   readonly observe: Observe
-  /** Repeats what failed with `TransientError`. */
+  /** Repeats a look that failed, whatever the error. */
   readonly again: <T>() => MonoTypeOperatorFunction<T>
   /** Emits (and replays) once when nothing is to be started any more. */
   readonly stop$: Observable<unknown>
 }
+
+/** Pause between looks while the database is not sound, ms. */
 const lookEveryMs = 5_000
+
+/** Where nothing is published there is nothing to compare with. */
+export const noRestoreWatch: RestoreWatch = {
+  whileSound: flow => flow,
+  againOnceSound: source => source,
+  report: error => {
+    throw error
+  },
+  reason: () => null,
+}
+
 export const createRestoreWatch = (deps: RestoreWatchDeps): RestoreWatch => {
-  const { sink, outbox, publisher, observe, stop$ } = deps
+  const { sink, outbox, publisher, observe, again, stop$ } = deps
   const found$ = new Subject<void>()
   let reason: string | null = null
 
@@ -57,7 +80,7 @@ export const createRestoreWatch = (deps: RestoreWatchDeps): RestoreWatch => {
     } else if (next === null && before !== null) observe({ kind: 'restore-accepted' })
   }
 
-  // The sink first: what it has published was in the outbox by then.
+  // The sink is asked first: whatever it has published was in the outbox before.
   const look = defer(() => sink.position()).pipe(
     concatMap(position =>
       outbox
@@ -65,14 +88,14 @@ export const createRestoreWatch = (deps: RestoreWatchDeps): RestoreWatch => {
         .pipe(map(({ published, end }) => restoredReason(largerOf(position, published), end))),
     ),
     take(1),
-    deps.again(),
+    again(),
     tap(note),
   )
+  /** Emits once the database is known to be sound. */
   const sound$ = look.pipe(
     repeat({ delay: () => timer(lookEveryMs) }),
     filter(found => found === null),
     take(1),
-    map(() => undefined),
     share(),
   )
   const stopped$ = stop$.pipe(
@@ -81,7 +104,6 @@ export const createRestoreWatch = (deps: RestoreWatchDeps): RestoreWatch => {
   )
 
   return {
-    sound: () => sound$,
     whileSound: flow =>
       defer(() => race(sound$, stopped$)).pipe(
         concatMap(how =>
@@ -91,6 +113,14 @@ export const createRestoreWatch = (deps: RestoreWatchDeps): RestoreWatch => {
         take(1),
         ignoreElements(),
       ),
+    againOnceSound: source => {
+      let isFirst = true
+      return defer(() => {
+        if (!isFirst) return concat(sound$.pipe(ignoreElements()), source)
+        isFirst = false
+        return source
+      })
+    },
     report: error => note(error.message),
     reason: () => reason,
   }

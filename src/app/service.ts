@@ -1,4 +1,4 @@
-/** The three flows as one service: intake always, drive and publish while this process holds the lease. */
+/** The pipeline as a service: its flows on their ports, guarded, with a status and one way to stop. */
 import {
   catchError,
   concat,
@@ -7,37 +7,29 @@ import {
   firstValueFrom,
   ignoreElements,
   type MonoTypeOperatorFunction,
-  map,
-  merge,
   NEVER,
   type Observable,
-  of,
   ReplaySubject,
   startWith,
-  switchMap,
   take,
-  takeUntil,
   tap,
 } from 'rxjs'
-import type { Observe } from '../domain/flow-event'
+import type { FlowName, Observe } from '../domain/flow-event'
 import { RestoredDatabaseError } from '../domain/published-position'
+import { createDriver, type DrivePolicies } from '../flows/drive'
 import { type IntakeDeps, intake$ } from '../flows/intake'
-import { createPublishOutbox, publish$ } from '../flows/publish'
-import { allStopped, type FlowHealth, type FlowName } from '../health/flow-health'
-import {
-  createProviderBook,
-  type ProviderBook,
-  type ProviderTrouble,
-  troubleText,
-} from '../health/provider-health'
-import { createRateLimiter, type RateLimiter } from '../operators/rate-limit'
+import { publish$ } from '../flows/publish'
+import { allStopped } from '../health/flow-health'
+import { createProviderBook, troubleText } from '../health/provider-health'
+import type { ServiceStatus } from '../health/readiness'
+import { createRateLimiter } from '../operators/rate-limit'
+import { pipeline$ } from '../pipeline'
 import type { JobApi, Operation } from '../ports/job-api'
 import type { Changes, DriveJournal, IntakeJournal, Outbox, OutboxLimits } from '../ports/journal'
 import type { Lease, LeaseState } from '../ports/lease'
 import type { OutcomeSink } from '../ports/outcome-sink'
 import type { RequestSource } from '../ports/request-source'
-import { createDriver, type DriverPolicies } from './driver'
-import { createRestoreWatch } from './restore-watch'
+import { createRestoreWatch, noRestoreWatch } from './restore-watch'
 import { createSupervision, resilient } from './supervision'
 
 export interface ServiceParts {
@@ -47,58 +39,50 @@ export interface ServiceParts {
   readonly driveJournal: (epoch: bigint) => DriveJournal
   readonly outbox: Outbox
   readonly changes$: Changes
-  /** Bound to one epoch of the lease: what it sends leaves only while `mayCall`. */
+  /** The provider, for one epoch of the lease: a call leaves only while `mayCall` says so. */
   readonly api: (mayCall: () => boolean) => JobApi
   readonly lease: Lease
-  /** null: outcomes stay in the journal. */
+  /** null: nothing is published, and outcomes stay in the journal. */
   readonly sink: OutcomeSink | null
+  /** The name under which the database keeps the published position. */
   readonly publisher: string
-  readonly policies: DriverPolicies
+  readonly policies: DrivePolicies
+  /** Calls in any second: of all operations together, and of each. 0: no such cap. */
   readonly quota: { readonly shared: number; readonly perOperation: Readonly<Record<Operation, number>> }
+  /** A call is answered or given up within this time, ms. */
   readonly callTimeoutMs: number
   readonly observe: Observe
+  /** 0 up to 1. */
   readonly random: () => number
 }
 
 export interface Service {
-  /** Runs until stopped, or until unsubscribed, which drops everything where it is. */
+  /** Runs until stopped. Unsubscribing drops everything where it is, as a crash would. */
   readonly run$: Observable<never>
-  /** Completes once the source has ended and all of it is in the journal (files only). */
+  /** Resolves once the source has ended and all of it is in the journal. Only files end. */
   readonly intakeDone: Promise<void>
-  /** No new records, batches or jobs; what is under way is finished, what is settled published; then `run$` completes. */
+  /** Starts nothing new. `run$` completes once the calls under way are answered and what is settled is published. */
   stop(): void
   status(): ServiceStatus
 }
 
-export interface ServiceStatus {
-  readonly lease: LeaseState['kind']
-  readonly holder: string | null
-  /** Jobs open in the account as last seen, and how many there may be. null: another process drives, or none does. */
-  readonly openJobs: { readonly own: number; readonly foreign: number; readonly capacity: number } | null
-  /** The provider's last answer to an operation was that it refuses the account; null when it does not. */
-  readonly accountRefused: ReturnType<ProviderBook['refusal']>
-  /** Why no call has succeeded for a while; null: they do, or none was made. */
-  readonly provider: ProviderTrouble | null
-  /** Calls that take part of it. null: those that count are another process's. */
-  readonly quota: ReturnType<RateLimiter<Operation>['inUse']> | null
-  readonly flows: Readonly<Record<FlowName, FlowHealth>>
-}
-
-/** In one publish: a job of 10,000 fits. Kafka's client holds the bytes about three times over. */
+/** One transaction of the sink. A job of 10,000 devices fits. Kafka's client holds the bytes about three times. */
 const most: OutboxLimits = { outcomes: 10_000, bytes: 16_000_000 }
-/** The provider's sliding window, and what is added since timers may fire early, ms. */
+/** The length of the provider's sliding window, ms. */
 const windowMs = 1_000
+/** Added to the window, because timers may fire early, ms. */
 const marginMs = 20
 /** Longest pause between tries of a call to the provider, ms. */
 const providerPauseMs = 30_000
 
 export const createService = (parts: ServiceParts): Service => {
-  const { random, changes$, sink } = parts
+  const { random, changes$, sink, observe } = parts
   const provider = createProviderBook()
-  const observe: Observe = event => {
-    parts.observe(event)
+  /** Where calls are made, or are another process's: the book of the provider's health learns from these events. */
+  const observeCalls: Observe = event => {
+    observe(event)
     const news = provider.notice(event)
-    if (news !== null) parts.observe(news)
+    if (news !== null) observe(news)
   }
   const stop$ = new ReplaySubject<void>(1)
   const intakeEnded$ = new ReplaySubject<void>(1)
@@ -116,96 +100,72 @@ export const createService = (parts: ServiceParts): Service => {
 
   const watch =
     sink === null
-      ? null
+      ? noRestoreWatch
       : createRestoreWatch({
-          ...{ sink, outbox: parts.outbox, publisher: parts.publisher, observe, stop$ },
-          again: again('intake'),
+          sink,
+          outbox: parts.outbox,
+          publisher: parts.publisher,
+          observe,
+          stop$,
+          again: () => supervised('intake'),
         })
-  const whileSound = (flow: Observable<never>): Observable<never> => watch?.whileSound(flow) ?? flow
 
-  /** After the database was away it may be another one: nothing is appended to it before that was looked at. */
-  const againOnceSound =
+  /**
+   * A flow starts once the database is the one that was published from. It starts over after an error that its own parts
+   * do not get over.
+   */
+  const guarded = (flow: FlowName, flow$: Observable<never>): Observable<never> =>
+    watch.whileSound(concat(running(flow), flow$).pipe(supervised(flow)))
+
+  /** After the database was away it may be an older one, so nothing is appended to it before it was looked at. */
+  const appendAgain =
     <T>(): MonoTypeOperatorFunction<T> =>
-    source => {
-      let isFirst = true
-      return defer(() => {
-        if (isFirst || watch === null) {
-          isFirst = false
-          return source
-        }
-        return concat(watch.sound().pipe(ignoreElements()), source)
-      }).pipe(again('intake')<T>())
-    }
-
-  const intake = whileSound(
-    concat(
-      running('intake'),
+    source =>
+      watch.againOnceSound(source).pipe(again('intake')<T>())
+  const takeIn$ = watch
+    .againOnceSound(
       defer(() =>
         intake$({
           source: parts.source,
-          journal: resilient(parts.intakeJournal, againOnceSound),
+          journal: resilient(parts.intakeJournal, appendAgain),
           toJournal: parts.toJournal,
           observe,
         }),
       ),
-    ),
-  ).pipe(
-    supervised('intake'),
-    tap({ complete: () => intakeEnded$.next() }),
-    takeUntil(stop$),
-    finalize(() => book.is('intake', 'ended')),
-  )
+    )
+    .pipe(tap({ complete: () => intakeEnded$.next() }))
 
   const driver = createDriver({
     api: parts.api,
     limiter,
     changes$,
     policies: parts.policies,
-    observe,
+    observe: observeCalls,
     random,
     stop$,
     again: again('list', providerPauseMs),
   })
 
-  // Also when the lease seems lost: if it is, the lease says so presently and this is dropped; if it only came near
-  // its end before it could be renewed, driving goes on.
-  const drive = ({ epoch, mayCall }: Extract<LeaseState, { kind: 'held' }>): Observable<never> =>
-    defer(() => driver.drive(resilient(parts.driveJournal(epoch), again('drive')), mayCall)).pipe(
-      supervised('drive'),
-    )
-
-  const publish = (drain$: Observable<unknown>): Observable<never> => {
+  const publish = (drain$: Observable<void>): Observable<never> => {
     if (sink === null) return drain$.pipe(take(1), ignoreElements())
-    const outbox = resilient(parts.outbox, again('publish'))
-    const publishOutbox = createPublishOutbox({
-      outbox,
+    return publish$({
+      sink,
+      outbox: resilient(parts.outbox, again('publish')),
       changes$,
       publisher: parts.publisher,
       most,
       observe,
       drain$,
-    })
-    return publish$({ sink, publishOutbox }).pipe(
+    }).pipe(
       catchError((error: unknown) => {
         if (!(error instanceof RestoredDatabaseError)) throw error
-        watch?.report(error)
+        watch.report(error)
         return NEVER
       }),
-      supervised('publish'),
     )
   }
 
-  /** Settles what is under way, then publishes what is settled. */
-  const driveAndPublish = (held: Extract<LeaseState, { kind: 'held' }>): Observable<'done'> => {
-    const flows = defer(() => {
-      const drain$ = new ReplaySubject<void>(1)
-      const driven = drive(held).pipe(tap({ complete: () => drain$.next() }))
-      return merge(running('drive'), running('publish'), driven, publish(drain$))
-    })
-    return concat(whileSound(flows).pipe(supervised('drive')), of('done' as const))
-  }
-
-  const leased = parts.lease
+  const lease$ = parts.lease
     .hold(() => limiter.inFlight() === 0)
     .pipe(
       startWith<LeaseState>({ kind: 'standing-by', holder: null }),
@@ -213,21 +173,31 @@ export const createService = (parts: ServiceParts): Service => {
         leaseState = state
         for (const flow of ['drive', 'publish'] as const)
           book.is(flow, state.kind === 'held' ? 'starting' : 'standing-by')
-        observe(
+        observeCalls(
           state.kind === 'held'
             ? { kind: 'lease-held', epoch: state.epoch }
             : { kind: 'standing-by', holder: state.holder },
         )
       }),
-      switchMap(state =>
-        state.kind === 'held' ? driveAndPublish(state) : stop$.pipe(map(() => 'done' as const)),
-      ),
-      take(1),
-      ignoreElements(),
     )
 
+  const run$ = pipeline$({
+    intake$: takeIn$,
+    // Driving also starts over after `LeaseLostError`. When the lease is really lost, it says so soon and the flow is
+    // dropped. When it was only renewed late, driving goes on.
+    drive: ({ epoch, mayCall }) =>
+      defer(() => driver.drive(resilient(parts.driveJournal(epoch), again('drive')), mayCall)),
+    publish,
+    lease$,
+    guarded: (flow, flow$) =>
+      flow === 'intake'
+        ? guarded(flow, flow$).pipe(finalize(() => book.is(flow, 'ended')))
+        : guarded(flow, flow$),
+    stop$,
+  })
+
   const flowsNow = (): ServiceStatus['flows'] => {
-    const reason = watch?.reason() ?? null
+    const reason = watch.reason()
     if (reason !== null) return allStopped(reason)
     const flows = book.read()
     const trouble = provider.trouble()
@@ -242,7 +212,7 @@ export const createService = (parts: ServiceParts): Service => {
   }
 
   return {
-    run$: merge(intake, leased),
+    run$,
     intakeDone: firstValueFrom(intakeEnded$),
     stop: () => stop$.next(),
     status: () => ({

@@ -1,29 +1,34 @@
-/** How the flows get over what fails: waited out where it happens, or started over; told once, and kept in the book. */
+/**
+ * How the flows get over errors. A passing fault is waited out where it happens, so that nothing upstream starts over.
+ * Any other error ends the flow, which starts over from what the journal holds. Each is reported once per reason, and
+ * stands in the book of the flows' health until something works again.
+ */
 import { defer, EMPTY, type MonoTypeOperatorFunction, Observable, tap } from 'rxjs'
 import { messageOf } from '../domain/error-text'
-import type { Observe } from '../domain/flow-event'
-import { createFlowBook, type FlowBook, type FlowName, type StepName } from '../health/flow-health'
+import type { FlowName, Observe } from '../domain/flow-event'
+import { createFlowBook, type FlowBook, type StepName } from '../health/flow-health'
 import { retryWithBackoff } from '../operators/retry-with-backoff'
 import { TransientError } from '../ports/errors'
 
-/** A flow that lasted so long starts over without a long pause, ms. */
+/** After this time without an error the pauses start over at the shortest, ms. */
 const wellAfterMs = 60_000
 const firstPauseMs = 500
-/** Longest pause between tries of what is back within seconds once it is there, ms. */
+/** Longest pause between tries of a broker or a database, which is back within seconds once it is there, ms. */
 const serverPauseMs = 5_000
 
 export interface Supervision {
   readonly book: FlowBook
-  /** A passing fault is waited out where it happens, so that nothing upstream starts over. */
+  /** Repeats what failed with `TransientError`, without end. Other errors pass through. */
   again(flow: StepName, maxPauseMs?: number): <T>() => MonoTypeOperatorFunction<T>
-  /** Anything else ends the flow, which then starts over from what the journal knows. */
+  /** Repeats after any error, without end. */
   supervised<T>(flow: FlowName): MonoTypeOperatorFunction<T>
-  /** Completes at once, having said so. */
+  /** Marks the flow as running in the book, and completes. */
   running(flow: FlowName): Observable<never>
 }
 
 export interface SupervisionDeps {
   readonly observe: Observe
+  /** 0 up to 1. */
   readonly random: () => number
 }
 
@@ -35,12 +40,11 @@ export const createSupervision = ({ observe, random }: SupervisionDeps): Supervi
   const retrying = <T>(
     flow: StepName,
     shouldRetry: (error: unknown) => boolean,
-    maxMs: number,
+    backoffMaxMs: number,
   ): MonoTypeOperatorFunction<T> => {
     const backoff = retryWithBackoff<T>({
       shouldRetry,
-      firstMs: firstPauseMs,
-      maxMs,
+      backoff: { backoffMs: firstPauseMs, backoffMaxMs },
       wellAfterMs,
       random,
       onRetry: (error, _attempt, delayMs) => {
@@ -74,8 +78,8 @@ export const createSupervision = ({ observe, random }: SupervisionDeps): Supervi
 }
 
 /**
- * The same port, each of its methods repeated by `again` when it fails: every step of the journal is idempotent, so
- * whoever calls it need not know that the database was away for a minute.
+ * The same port, each of its methods repeated by `again` when it fails. Every step of the journal is idempotent, so its
+ * callers need not know that the database was away.
  */
 export const resilient = <Port extends object>(
   port: Port,
@@ -91,6 +95,6 @@ export const resilient = <Port extends object>(
       },
     ]
   })
-  // Same names, same signatures: only what the Observables do on an error differs.
+  // The names and the signatures are the port's own; only what its Observables do on an error differs.
   return Object.fromEntries(wrapped) as Port
 }

@@ -3,6 +3,7 @@
 import { encodeDeadLetter } from '../domain/dead-letter'
 import { defaultRefusalPolicy } from '../domain/refusal'
 import { encodeResult } from '../domain/result-event'
+import type { DrivePolicies } from '../flows/drive'
 import { createJobApi } from '../iot/client/provider-job-api'
 import type { KafkaOptions } from '../kafka/kafka-client'
 import type { OutcomeSinkOptions } from '../kafka/publisher/kafka-outcome-sink'
@@ -10,7 +11,6 @@ import type { JobApi } from '../ports/job-api'
 import type { DefaultTarget } from '../requests/make-request'
 import type { Logger } from '../telemetry/logger'
 import type { Config } from './config'
-import type { DriverPolicies } from './driver'
 import type { ServiceParts } from './service'
 
 /** After an unforeseen error a batch rests so long, ms. */
@@ -77,7 +77,7 @@ export const quota = (config: Config): ServiceParts['quota'] => ({
   },
 })
 
-export const policies = (config: Config): DriverPolicies => ({
+export const policies = (config: Config): DrivePolicies => ({
   quotaJobs: config.quotaJobs,
   createSettleMs: config.createSettleMs,
   attempts: {

@@ -1,18 +1,19 @@
+/** The one formula for the pause between two tries. */
+
 export interface BackoffPolicy {
-  /** Pause after the first attempt, ms. */
+  /** Pause after the first failure, ms. Every further failure doubles it. */
   readonly backoffMs: number
-  /** No pause is longer, ms. */
+  /** The longest pause, ms. */
   readonly backoffMaxMs: number
 }
 
-/** Doubles with every attempt that has failed: `firstMs` after attempt 1. */
-export const exponentialMs = (attempt: number, firstMs: number): number => firstMs * 2 ** (attempt - 1)
-
-export const cappedMs = (ms: number, maxMs: number): number => Math.min(ms, maxMs)
-
-/** Between half and the whole, in whole ms. `random` is 0 up to 1. */
-export const jitteredMs = (ms: number, random: number): number => Math.round(ms * (0.5 + 0.5 * random))
-
-/** How long to wait after attempt number `attempt` (1-based) has failed, ms. Jitter comes last: it respects the cap. */
-export const retryDelayMs = (attempt: number, random: number, policy: BackoffPolicy): number =>
-  jitteredMs(cappedMs(exponentialMs(attempt, policy.backoffMs), policy.backoffMaxMs), random)
+/**
+ * The pause after failure number `attempt` (1-based) in a row, in whole ms. `random` is 0 up to 1 and shortens the
+ * pause by up to half, so that what failed together is not tried again together: 1 gives the whole pause, 0 half of it.
+ * It is applied after the cap, so that capped pauses differ too.
+ */
+export const retryDelayMs = (
+  attempt: number,
+  random: number,
+  { backoffMs, backoffMaxMs }: BackoffPolicy,
+): number => Math.round(Math.min(backoffMs * 2 ** (attempt - 1), backoffMaxMs) * (0.5 + 0.5 * random))

@@ -1,3 +1,14 @@
+/**
+ * From a record to a durable request, in every replica.
+ *
+ * The source offers each partition's records chunk by chunk, and the next chunk of a partition only when the one before
+ * is dealt with: that is the back-pressure. A chunk is parsed and appended to the journal together with the partition's
+ * new position, in one transaction; then its offset is committed. What was appended before is skipped by its position, so
+ * a record that is delivered again appends nothing.
+ *
+ * Errors. What waiting cures is retried inside the journal's methods. On any other error the chunk is not committed,
+ * and the source offers it again after a pause of its own.
+ */
 import {
   catchError,
   concatMap,
@@ -10,20 +21,18 @@ import {
   tap,
 } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
-import type { IntakeJournal } from '../ports/journal'
+import type { IntakeJournal, JournalChunk } from '../ports/journal'
 import type { RequestSource, SourceChunk } from '../ports/request-source'
 
 export interface IntakeDeps {
   readonly source: RequestSource
   readonly journal: IntakeJournal
   /** What one chunk of records becomes: one or more chunks of the journal, in order. */
-  readonly toJournal: (
-    clusterId: string,
-    chunk: SourceChunk,
-  ) => Iterable<Parameters<IntakeJournal['append']>[0]>
+  readonly toJournal: (clusterId: string, chunk: SourceChunk) => Iterable<JournalChunk>
   readonly observe: Observe
 }
-/** Completes when the source does (a file; never Kafka). Emits nothing. */
+
+/** Emits nothing. Completes when the source does: at the end of a file, never for Kafka. */
 export const intake$ = ({ source, journal, toJournal, observe }: IntakeDeps): Observable<never> => {
   const store = (clusterId: string, chunk: SourceChunk): Observable<never> =>
     from(toJournal(clusterId, chunk)).pipe(
@@ -34,19 +43,16 @@ export const intake$ = ({ source, journal, toJournal, observe }: IntakeDeps): Ob
       ignoreElements(),
       tap({ complete: () => chunk.done() }),
       catchError((error: unknown) => {
-        // Not stored, so not committed: the source offers it again, after a pause of its own.
         observe({ kind: 'defect', flow: 'intake', error })
         chunk.fail(error)
         return EMPTY
       }),
     )
+
+  const chunksOf = (clusterId: string): Observable<SourceChunk> =>
+    source.chunks((topic, partitions) => journal.positions(clusterId, topic, partitions))
+
   return source
     .clusterId()
-    .pipe(
-      switchMap(clusterId =>
-        source
-          .chunks((topic, partitions) => journal.positions(clusterId, topic, partitions))
-          .pipe(mergeMap(chunk => store(clusterId, chunk))),
-      ),
-    )
+    .pipe(switchMap(clusterId => chunksOf(clusterId).pipe(mergeMap(chunk => store(clusterId, chunk)))))
 }

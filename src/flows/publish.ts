@@ -1,3 +1,13 @@
+/**
+ * From the outbox to the results topic, in order and each outcome once, while this process holds the lease.
+ *
+ * A session of the sink fences every older one. It starts where the last one left off, and publishes chunk after chunk:
+ * each is one transaction of the sink, which holds results, dead letters and the position. The database remembers the
+ * position too, and deletes what is published.
+ *
+ * Errors. Any error ends the session. Whoever subscribes again opens another, which starts at the position that the
+ * sink remembers.
+ */
 import {
   concat,
   concatMap,
@@ -22,45 +32,26 @@ import type { Changes, Outbox, OutboxChunk, OutboxLimits } from '../ports/journa
 import type { OutcomeSink, SinkSession } from '../ports/outcome-sink'
 
 export interface PublishDeps {
-  readonly sink: OutcomeSink
-  /** `publish-outbox.ts`: completes once drained. */
-  readonly publishOutbox: (session: SinkSession) => Observable<unknown>
-}
-/** Any error ends the session; whoever subscribes again goes on where it stood. Completes once drained. */
-export const publish$ = ({ sink, publishOutbox }: PublishDeps): Observable<never> =>
-  sink.open().pipe(
-    switchMap(session => concat(publishOutbox(session).pipe(ignoreElements()), of('drained'))),
-    take(1),
-    ignoreElements(),
-  )
-
-// One session of the sink: from where the last one left off, chunk by chunk, each remembered once it is out.
-
-export interface PublishOutboxDeps {
+  readonly sink: Pick<OutcomeSink, 'open'>
   readonly outbox: Outbox
   readonly changes$: Changes
-  /** Name under which the database keeps the position. */
+  /** The name under which the database keeps the position. */
   readonly publisher: string
-  /** Of one chunk, which is one transaction of the sink. */
+  /** The most that one chunk, and so one transaction of the sink, may hold. */
   readonly most: OutboxLimits
   readonly observe: Observe
-  /** Emits (and replays) once when what is there now is all that is still to be published. */
+  /** Emits (and replays) once when what the outbox holds then is all that is still to be published. */
   readonly drain$: Observable<unknown>
 }
 
-const countKinds = (chunk: OutboxChunk): Record<OutcomeKind, number> => {
-  const counts: Record<OutcomeKind, number> = { moved: 0, failed: 0, rejected: 0, superseded: 0 }
-  for (const { outcome } of chunk.outcomes) counts[outcome] += 1
-  return counts
-}
+/**
+ * Completes once drained. Throws `RestoredDatabaseError` when more was published than the outbox ever held, which
+ * means that the database was restored from a backup.
+ */
+export const publish$ = (deps: PublishDeps): Observable<never> => {
+  const { sink, outbox, changes$, publisher, most, observe, drain$ } = deps
 
-/** Emits a value a chunk; completes once drained. Any error ends the session: open another. */
-export const createPublishOutbox = (
-  deps: PublishOutboxDeps,
-): ((session: SinkSession) => Observable<unknown>) => {
-  const { outbox, changes$, publisher, most, observe, drain$ } = deps
-
-  /** The sink's memory and the database's: the larger one counts, since either can lag behind the other. */
+  /** The sink's position or the database's, whichever is larger: either may lag behind the other. */
   const startOf = (session: SinkSession): Observable<bigint> =>
     outbox.position(publisher).pipe(
       map(({ published, end }) => {
@@ -73,15 +64,16 @@ export const createPublishOutbox = (
 
   const publishFrom = (session: SinkSession, start: bigint): Observable<unknown> => {
     let position = start
-    let draining = false
+    let isDraining = false
     const drainSignal$ = drain$.pipe(
       tap(() => {
-        draining = true
+        isDraining = true
       }),
     )
     const look = defer(() => {
-      // Asked first: the last may be settled, and the draining begin, while an answer without it is on its way.
-      const isLast = draining
+      // Read before the question is asked: while an answer is on its way, the last outcome may be settled and the
+      // draining begin. Only an answer asked for after that shows that the outbox is empty.
+      const isLast = isDraining
       return outbox.next(position, most).pipe(
         map(chunk => {
           if (chunk !== null) return { kind: 'chunk', chunk } as const
@@ -100,10 +92,26 @@ export const createPublishOutbox = (
       )
     return waitUntil(look, merge(changes$, drainSignal$)).pipe(
       concatMap(found => (found.kind === 'chunk' ? publish(found.chunk) : of(false))),
+      // The timer keeps the stack flat: a repeat without one would nest each round in the one before.
       repeat({ delay: () => timer(0) }),
-      takeWhile(more => more),
+      takeWhile(hasMore => hasMore),
     )
   }
 
-  return session => startOf(session).pipe(concatMap(start => publishFrom(session, start)))
+  const untilDrained = (session: SinkSession): Observable<'drained'> =>
+    concat(
+      startOf(session).pipe(
+        concatMap(start => publishFrom(session, start)),
+        ignoreElements(),
+      ),
+      of('drained' as const),
+    )
+
+  return sink.open().pipe(switchMap(untilDrained), take(1), ignoreElements())
+}
+
+const countKinds = (chunk: OutboxChunk): Record<OutcomeKind, number> => {
+  const counts: Record<OutcomeKind, number> = { moved: 0, failed: 0, rejected: 0, superseded: 0 }
+  for (const { outcome } of chunk.outcomes) counts[outcome] += 1
+  return counts
 }

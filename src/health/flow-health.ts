@@ -1,6 +1,6 @@
 /** What each flow is doing, and what it cannot get over. */
 
-export type FlowName = 'intake' | 'drive' | 'publish'
+import type { FlowName } from '../domain/flow-event'
 
 /** What is done again on its own. `list`: the provider's List, whose troubles are the provider's, not a flow's. */
 export type StepName = FlowName | 'list'

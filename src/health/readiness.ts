@@ -1,8 +1,27 @@
 /** Able to take requests in and to let outcomes out, or why not: what `/readyz` says. */
 
-import type { ServiceStatus } from '../app/service'
+import type { FlowName } from '../domain/flow-event'
+import type { RateLimiter } from '../operators/rate-limit'
+import type { Operation } from '../ports/job-api'
+import type { LeaseState } from '../ports/lease'
 import type { SourceHealth } from '../ports/request-source'
-import { troubleText } from './provider-health'
+import type { FlowHealth } from './flow-health'
+import { type ProviderBook, type ProviderTrouble, troubleText } from './provider-health'
+
+/** What one process says of itself at one moment. */
+export interface ServiceStatus {
+  readonly lease: LeaseState['kind']
+  readonly holder: string | null
+  /** Jobs open in the account as last seen, and how many there may be; null when this process does not drive. */
+  readonly openJobs: { readonly own: number; readonly foreign: number; readonly capacity: number } | null
+  /** The provider's latest refusal of the account; null when the last answer was none. */
+  readonly accountRefused: ReturnType<ProviderBook['refusal']>
+  /** Why no call has succeeded for a while; null when calls succeed or none was made. */
+  readonly provider: ProviderTrouble | null
+  /** The calls that use up the quota now; null when another process makes them. */
+  readonly quota: ReturnType<RateLimiter<Operation>['inUse']> | null
+  readonly flows: Readonly<Record<FlowName, FlowHealth>>
+}
 
 export interface Readiness extends ServiceStatus {
   readonly ready: boolean

@@ -1,9 +1,9 @@
 /** How the work stands, and why nothing is moving when nothing is: what `status` prints and `/api/status` answers. */
 
-import type { ServiceStatus } from '../app/service'
 import type { SourceHealth } from '../ports/request-source'
 import type { DatabaseStatus } from '../postgres/status/read-status'
 import { batchText, blockedTexts, jobTroubleText, plural } from './job-troubles'
+import type { ServiceStatus } from './readiness'
 
 /** What only the running process knows. */
 export interface ProcessStatus extends ServiceStatus {

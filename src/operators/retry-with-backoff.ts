@@ -1,36 +1,34 @@
 import { asyncScheduler, defer, type MonoTypeOperatorFunction, retry, tap, throwError, timer } from 'rxjs'
+import { type BackoffPolicy, retryDelayMs } from '../domain/retry-policy'
 
-export interface BackoffOptions {
-  /** False: the error is passed on. */
+export interface RetryOptions {
+  /** Returns false for an error that is passed on. */
   readonly shouldRetry: (error: unknown) => boolean
-  /** Longest pause before the first retry, ms; it doubles with each retry in a row. */
-  readonly firstMs: number
-  /** No pause is longer, ms. */
-  readonly maxMs: number
-  /** 0 up to 1. */
+  readonly backoff: BackoffPolicy
+  /** Gives a number from 0 up to 1. */
   readonly random: () => number
-  /** Who lasted so long was well, even without a value: the growth starts over, ms. */
+  /** Time after which a source counts as well even without a value, ms: the pauses then start over at the shortest. */
   readonly wellAfterMs?: number
-  /** Told of each retry before its pause. `attempt` counts the failures in a row, from 1. */
+  /** Called before the pause of each retry, which is `delayMs` ms. `attempt` counts the failures in a row, from 1. */
   readonly onRetry?: (error: unknown, attempt: number, delayMs: number) => void
 }
 
 /**
- * Subscribes again after an error, for ever, with exponentially growing pauses: each between half and the whole of
- * what is due, so that those who failed together do not come back together. A value resets the growth.
+ * Subscribes to the source again after each error, without limit. The pause before it grows with the failures in a row.
+ * A value starts the count of failures anew.
  */
 export const retryWithBackoff =
-  <T>(options: BackoffOptions): MonoTypeOperatorFunction<T> =>
+  <T>(options: RetryOptions): MonoTypeOperatorFunction<T> =>
   source =>
     defer(() => {
       const { wellAfterMs = Number.POSITIVE_INFINITY } = options
       let failures = 0
       let startedAt = 0
-      const begun = defer(() => {
+      const started = defer(() => {
         startedAt = asyncScheduler.now()
         return source
       })
-      return begun.pipe(
+      return started.pipe(
         tap(() => {
           failures = 0
         }),
@@ -39,8 +37,7 @@ export const retryWithBackoff =
             if (!options.shouldRetry(error)) return throwError(() => error)
             if (asyncScheduler.now() - startedAt >= wellAfterMs) failures = 0
             failures += 1
-            const wholeMs = Math.min(options.maxMs, options.firstMs * 2 ** (failures - 1))
-            const delayMs = Math.round(wholeMs * (0.5 + 0.5 * options.random()))
+            const delayMs = retryDelayMs(failures, options.random(), options.backoff)
             options.onRetry?.(error, failures, delayMs)
             return timer(delayMs)
           },

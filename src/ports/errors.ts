@@ -1,7 +1,12 @@
-/** Out of reach, busy or restarting: worth doing again after a pause. */
+/**
+ * The two errors that the ports may throw on purpose. Expected failures are values; any other error that is thrown is
+ * a defect.
+ */
+
+/** The other side is out of reach, busy or restarting. The same call may work after a pause. */
 export class TransientError extends Error {
   override readonly name = 'TransientError'
-  /** Failures with the same code are one problem, however their texts differ; null: the text is all there is. */
+  /** Failures with the same code are one problem, however their texts differ; null when the text is all there is. */
   readonly code: string | null
 
   constructor(message: string, { code = null, ...options }: { cause?: unknown; code?: string | null } = {}) {
@@ -9,7 +14,8 @@ export class TransientError extends Error {
     this.code = code
   }
 }
-/** Another process drives this account now: stop every call and every write at once. */
+
+/** Another process drives this account now. Every call and every write has to stop at once. */
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError'
 }

@@ -1,73 +1,88 @@
+/** The provider's job API. `docs/delivery.md` says what is known about it and from where. */
 import type { Observable } from 'rxjs'
+import type { DeviceResult } from '../domain/device-results'
 import type { Whereabouts } from '../domain/look-up'
 import type { ListedLike } from '../domain/reconcile'
 import type { RefusalKind } from '../domain/refusal'
 import type { RouteFields } from '../domain/route'
-import type { DeviceResult } from '../domain/settlement'
 import type { ResultFile } from './journal'
 
 export type Operation = 'create' | 'detail' | 'query' | 'list' | 'provisioning'
+
 /**
- * `throttled`, `slots-full`: rejected before it ran, certainly; send again later.
- * `not-sent`: never reached the provider, certainly.
- * `unanswered`: may have run (for reads: just do it again).
- * `batch-refused`: permanent for this batch. `account-refused`: permanent for the whole account.
- * `unknown`: an unrecognised code: neither permanent nor harmless.
+ * - `throttled`, `slots-full`: the call was certainly rejected before it ran. It can be sent again later.
+ * - `not-sent`: the call certainly never reached the provider.
+ * - `unanswered`: the call may have run. A read is simply done again.
+ * - `batch-refused`: permanent for this batch.
+ * - `account-refused`: permanent for the whole account, until people change its credentials, permissions or bill.
+ * - `unknown`: the answer has an unrecognised code, which is taken neither for permanent nor for harmless.
  */
 export type FailureKind = RefusalKind | 'unanswered'
+
 export interface CallFailure {
   readonly ok: false
   readonly kind: FailureKind
   readonly code: string
-  /** Without credentials, signatures or URLs that hold them. */
+  /** Free of credentials, signatures and the URLs that hold them. */
   readonly message: string
 }
+
 export type CallResult<T> = { readonly ok: true; readonly value: T } | CallFailure
+
 /** 0 initialising, 1 running, 2 completed, 3 interrupted. */
 export type ProviderStatus = 0 | 1 | 2 | 3
-/** A job as List and Query show it: whose it is stands nowhere. `targetInstanceIds` is sorted. */
+
+/** A job as List and Query show it. Nothing in it says who created it. `targetInstanceIds` is sorted. */
 export interface ListedJob extends ListedLike {
   readonly status: ProviderStatus
 }
+
 export interface ListPage {
   readonly jobs: readonly ListedJob[]
   readonly nextToken: string | null
   readonly total: number
 }
+
 export interface ListQuery {
   readonly productKey?: string
   readonly nextToken?: string
 }
-/** What the file says of one device. */
+
+/** What the result file says of one device. */
 export type ResultRow = DeviceResult
+
 export type FetchedResults =
   | { readonly kind: 'rows'; readonly rows: ReadonlyMap<string, ResultRow>; readonly file: ResultFile }
-  /** The signed URL is no longer valid: ask detail again. */
+  /** The signed URL is no longer valid. Detail gives another one. */
   | { readonly kind: 'expired' }
-  /** Worth fetching again: the connection broke, 5xx. */
+  /** The connection broke or the server answered 5xx. Fetching again may work. */
   | { readonly kind: 'unreachable'; readonly message: string }
-  /** A result file of other devices than those sent. */
+  /** The file has rows, and none of a device that was sent. */
   | { readonly kind: 'wrong-devices'; readonly file: ResultFile }
-  /** A result file without a single row. */
+  /** The file has no row. */
   | { readonly kind: 'empty'; readonly file: ResultFile }
-  /** There, but no result file we can read (HTML, truncated, too large, host not allowed). */
+  /** There is an answer, but no result file: HTML, a truncated or too large body, or a host that is not allowed. */
   | { readonly kind: 'unreadable'; readonly message: string; readonly file: ResultFile | null }
+
 /**
- * The provider. Limits are not its business: the pipeline wraps each call. Completes after one value. Unsubscribing
- * takes a call back as long as it has not left; whether it had, nobody can tell then.
+ * Each method sends one call when subscribed, emits one value and completes. The callers keep the limits. Unsubscribing
+ * takes a call back if it has not left yet; the caller cannot know whether it had.
  */
 export interface JobApi {
   create(
     route: RouteFields,
     deviceNames: readonly string[],
   ): Observable<CallResult<{ readonly providerJobId: string }>>
-  /** One page of up to 200. */
+  /** One page of up to 200 jobs. */
   list(query: ListQuery): Observable<CallResult<ListPage>>
   query(providerJobId: string): Observable<CallResult<ListedJob>>
-  /** A freshly signed URL of the job's result file, valid for 10 minutes; null: the answer names no file. */
+  /** A freshly signed URL of the job's result file, valid for 10 minutes; null when the answer names no file. */
   detail(providerJobId: string): Observable<CallResult<{ readonly url: string | null }>>
   /** Where one device is. */
   provisioning(productKey: string, deviceName: string): Observable<CallResult<Whereabouts>>
-  /** Not a call against the quota: the file lies in object storage. `sent`: the names of the batch, to match rows by. */
+  /**
+   * Downloads a result file. It lies in object storage, so this is no call against the quota. Rows are matched by the
+   * names of the batch, `sent`.
+   */
   fetchResults(url: string, sent: readonly string[]): Observable<FetchedResults>
 }

@@ -1,3 +1,9 @@
+/**
+ * What is durable, in PostgreSQL: requests, batches with their jobs, outcomes, and what is still to be published.
+ *
+ * Of all ports: every method returns a cold Observable. Nothing happens before it is subscribed, and subscribing again
+ * does it again. (A promise could not be repeated, and would not run in virtual time.)
+ */
 import type { Observable } from 'rxjs'
 import type { Job } from '../domain/job'
 import type { LookUp } from '../domain/look-up'
@@ -5,148 +11,162 @@ import type { Outcome, Verdict } from '../domain/outcome'
 import type { MoveRequest, Rejection } from '../domain/request'
 import type { HoldChange } from '../domain/route'
 
-/** What one chunk of a partition became: consecutive records, at most 20,000 moves unless one record has more. */
+/** What consecutive records of one partition became: at most 20,000 moves, unless one record alone has more. */
 export interface JournalChunk {
   readonly clusterId: string
   readonly topic: string
   readonly partition: number
-  /** Last offset of the chunk + 1. */
+  /** The last offset of the chunk + 1. */
   readonly nextOffset: bigint
   readonly requests: readonly MoveRequest[]
   readonly rejections: readonly Rejection[]
 }
+
+/** What was appended now. Records that had been appended before are skipped and not counted. */
 export interface AppendReceipt {
-  /** Moves appended now; what had been consumed before is skipped and not counted. */
   readonly moves: number
   readonly rejections: number
 }
-/** Intake's side. Needs no lease: every replica appends. */
+
+/** The side of intake. It needs no lease: every replica appends. */
 export interface IntakeJournal {
   /**
-   * Appends moves and rejections and advances the partition's position in one transaction. Idempotent: records
-   * below the stored position are skipped, so redelivery appends nothing.
+   * Appends moves and rejections, and advances the partition's position, in one transaction. Records below the stored
+   * position are skipped, so a chunk that is delivered again appends nothing.
    */
   append(chunk: JournalChunk): Observable<AppendReceipt>
-  /** Next offset to read of each partition that has one. */
+  /** The next offset to read, of each partition that has one. */
   positions(
     clusterId: string,
     topic: string,
     partitions: readonly number[],
   ): Observable<ReadonlyMap<number, bigint>>
 }
+
 export type Claim =
   | { readonly kind: 'job'; readonly job: Job }
-  /** Nothing is ready. Something will be by itself after `wakeInMs`; null: not without new moves. */
+  /** Nothing is ready. Something becomes ready by itself after `wakeInMs`; null: only when something changes. */
   | { readonly kind: 'idle'; readonly wakeInMs: number | null }
+
 export interface ResultFile {
   readonly body: Uint8Array
   readonly contentType: string | null
 }
+
 /**
- * The driver's side: bound to one epoch of the lease. Every method checks the lease in its transaction and throws
- * `LeaseLostError` when it is another's. Each is idempotent: done twice is done once, so a lost commit answer is
- * cured by doing it again.
+ * The side of the driver, bound to one epoch of the lease. Every method checks the lease in its transaction, and throws
+ * `LeaseLostError` when another process holds it. Every method is idempotent, so when the answer to a commit is lost
+ * the method is simply called again.
  */
 export interface DriveJournal {
   /**
-   * First an unfinished job that is not in `inHand` and not held (left by a predecessor, split off, or claimed in a
-   * transaction whose answer was lost), those that may be open at the provider before those yet to be created. Else appends what is due for re-queueing and claims the best ready route's
-   * next batch under the claim rules. One create at a time of routes that look alike (`lookAlikeKey`): with a job
-   * before its create's answer none of them is claimed, and of several such jobs (left by a split) only the first is
-   * given, and none while one is in hand. A held one that was certainly not created stops nobody. One whose adopted job
-   * was another's waits until every later create of a look-alike is answered.
+   * Gives the next batch to work on:
+   *
+   * 1. An unfinished batch comes first: one that a predecessor left, that was split off, or that was claimed in a
+   *    transaction whose answer was lost. Batches in `inHand` and held ones are left out. Batches whose job may be open
+   *    at the provider come before those that are yet to be created.
+   * 2. Otherwise what is due for re-queueing is appended, and the next batch of the best ready route is claimed under
+   *    the claim rules.
+   * 3. Routes that look alike in List (`lookAlikeKey`) have one create at a time. While one of their batches has no
+   *    answer to its create, none of them is claimed. Of several such batches, which a split leaves, only the first is
+   *    given, and none while one is in hand.
+   * 4. A held batch that was certainly not created keeps no other waiting.
+   * 5. A batch whose adopted job turned out to be another's waits until every later create of a look-alike is answered.
    */
   claim(inHand: readonly number[]): Observable<Claim>
   /**
-   * claimed → creating: the intent, before the call leaves. Emits the job as stored. Look-ups kept before are dropped:
-   * they tell nothing of what this create does.
+   * claimed → creating. Stores the intent before the call leaves, and emits the job as stored. Look-ups kept before are
+   * dropped, because they say nothing about what this create does.
    */
   creating(batchId: number): Observable<Job>
   /**
-   * creating | unknown → running, without a last error: `stored`. `clash`: another job has that JobId, so nobody knows what was created. The
-   * job is then `unknown` and held, and is never sent again by itself.
+   * creating | unknown → running, without a last error: `stored`. With `clash` another batch has that JobId, so nobody
+   * knows what was created: the batch is then `unknown` and held, and is not sent again by itself.
    */
   created(batchId: number, providerJobId: string): Observable<'stored' | 'clash'>
-  /** As `created`, of a job that List shows: until its result file tells of its devices, it may be another's. */
+  /** Like `created`, for a job that was found in List. Until its result file names its devices it may be another's. */
   adopted(batchId: number, providerJobId: string): Observable<'stored' | 'clash'>
-  /** creating → unknown: no answer, the job may exist. */
+  /** creating → unknown. The create had no answer, and its job may exist. */
   unanswered(batchId: number, why: string): Observable<void>
-  /** creating | unknown → claimed: certainly not created. `refused`: count it as a refusal of this batch. */
+  /** creating | unknown → claimed. The job certainly does not exist. `refused` counts it as a refusal of this batch. */
   notCreated(batchId: number, why: string, refused: boolean): Observable<void>
   /**
-   * What is wrong with a running job (the provider denies it) or an ended one (its results cannot be had), kept as its last
-   * error; null: nothing any longer. Changes nothing in a job of another status.
+   * Keeps what is wrong with a running job (the provider denies it) or an ended one (its results cannot be had); null
+   * clears it. A job of another status is left unchanged.
    */
   setLastError(batchId: number, why: string | null): Observable<void>
   /** running → completed | interrupted. */
   markEnded(batchId: number, as: 'completed' | 'interrupted'): Observable<void>
   /**
-   * completed | interrupted → unknown: the job it had adopted is another's (`notOurs` from now on). What was kept of that
-   * one is dropped.
+   * completed | interrupted → unknown. The job that was adopted is another's, and is in `notOurs` from now on. The files
+   * and look-ups kept of it are dropped.
    */
   unadopted(batchId: number): Observable<void>
-  /** creating | unknown | claimed → refused, then halves it: two claimed jobs. Only with two devices or more. */
+  /** creating | unknown | claimed → refused, and two new claimed batches of half its devices. Needs two devices. */
   split(batchId: number, why: string): Observable<void>
-  /** Keeps the raw file with its job, compressed, beside those read before; the same content once. */
+  /** Keeps the raw file, compressed, beside those read before. A file with the same content is kept once. */
   keepResultFile(batchId: number, file: ResultFile): Observable<void>
-  /** Keeps what was answered about single devices with their job, in place of earlier answers. */
+  /** Keeps what was answered about single devices, in place of earlier answers. */
   keepLookUps(batchId: number, lookUps: readonly LookUp[]): Observable<void>
-  /** What is kept so; empty when nothing is. */
+  /** The look-ups kept last; empty when there are none. */
   keptLookUps(batchId: number): Observable<readonly LookUp[]>
   /**
-   * Stops one job for a human, with the reason; the others go on. Does nothing to a job that an operator has let go
-   * since it was claimed: then it was held before, and only the answer was lost.
+   * Holds one batch for people, with the reason. It does nothing to a batch that an operator has released since it was
+   * claimed: the hold was stored before that, and only its answer was lost.
    */
   hold(job: Pick<Job, 'batchId' | 'releases'>, why: string): Observable<void>
   /**
-   * completed | interrupted | creating | unknown → settled, in one transaction: outcomes, re-queues, released waiters, outbox.
-   * `verdicts` covers every move of the job, once. With its results the last error of an ended job is over.
+   * completed | interrupted | creating | unknown → settled. One transaction stores the outcomes, re-queues what is to be
+   * tried again, releases the moves that waited, fills the outbox, and clears the last error of an ended job.
+   * `verdicts` has every move of the batch, once.
    */
   settle(
     batchId: number,
     verdicts: readonly Verdict[],
     as: 'completed' | 'interrupted' | 'refused',
   ): Observable<void>
-  /** Counts calls spent on a job. */
+  /** Adds to the number of calls that the batch has cost. */
   addCalls(batchId: number, calls: number): Observable<void>
-  /** Which of the provider's job ids are ours. */
+  /** Those of the provider's job ids that are ours. */
   ownJobs(providerJobIds: readonly string[]): Observable<ReadonlySet<string>>
   /** Mean time from create to end of the newest 50 jobs, ms; null before the first. */
   meanJobMs(): Observable<number | null>
 }
-/** A piece of the outbox, never part of one row. */
+
+/** Whole rows of the outbox, in order. */
 export interface OutboxChunk {
-  /** Id of its last row: the position to remember. */
+  /** Id of the last row, which is the position to remember. */
   readonly lastId: bigint
   readonly outcomes: readonly Outcome[]
 }
+
 export interface OutboxLimits {
   readonly outcomes: number
-  /** About what they take in memory, dead letters included. */
+  /** An estimate of what they take in memory, dead letters included. */
   readonly bytes: number
 }
+
 export interface Outbox {
   /**
-   * The next chunk after `position`: as many rows as stay within `most`, and one at least, however large; null when
+   * The next chunk after `position`: as many rows as stay within `most`, and at least one, however large; null when
    * there is none yet.
    */
   next(position: bigint, most: OutboxLimits): Observable<OutboxChunk | null>
-  /** Position kept here for `publisher`, and the id of the newest row ever written. */
+  /** The position kept here for `publisher`, and the id of the newest row ever written. */
   position(publisher: string): Observable<{ readonly published: bigint; readonly end: bigint }>
-  /** Remembers the position and deletes the rows up to it. */
+  /** Remembers the position, and deletes the rows up to it. */
   published(publisher: string, position: bigint): Observable<void>
 }
-/** Emits when moves may be ready to claim or outcomes to publish. May be spurious, never completes. */
+
+/** Emits when moves may be ready to claim or outcomes to publish. It may emit without reason, and never completes. */
 export type Changes = Observable<void>
+
 /**
- * What operators say about single routes. Each emits the route as it is then, or null when there is none, and changes
- * nothing when done again.
+ * What operators decide about single routes. Each method emits the route as it is then, or null when there is none, and
+ * changes nothing when it is done again.
  */
 export interface RouteControl {
-  /**
-   * Once it has emitted, nobody claims a batch of the route. A reason given again replaces the one before; null leaves it as
-   * it is.
-   */
+  /** Nobody claims a batch of the route once this has emitted. A new reason replaces the old one; null keeps it. */
   hold(routeId: number, reason: string | null): Observable<HoldChange | null>
   /** Drivers look at the route again at once. */
   release(routeId: number): Observable<HoldChange | null>

@@ -1,18 +1,20 @@
+/** Where outcomes are published: the results and dead-letter topics. */
 import type { Observable } from 'rxjs'
 import type { OutboxChunk } from './journal'
 
 export interface SinkSession {
-  /** Where an earlier session left off, by the sink's own memory; null when it has none. */
+  /** The position that the sink remembers from earlier sessions; null when it remembers none. */
   readonly position: bigint | null
-  /** Results, dead letters and the position, all or nothing. Any error ends the session: open another. */
+  /** Writes results, dead letters and the position, all or nothing. After any error the session is over. */
   publish(chunk: OutboxChunk): Observable<void>
 }
+
 export interface OutcomeSink {
   /**
-   * Opens the one writing session and fences any older one. Emits once and stays open until unsubscribed.
-   * Throws `TransientError` for what another session may cure.
+   * Opens the one writing session and fences every older one. It emits once and stays open until unsubscribed. It
+   * throws `TransientError` for what another session may cure.
    */
   open(): Observable<SinkSession>
-  /** Where the last session left off, asked without opening one; null when the sink remembers none. */
+  /** The remembered position, read without opening a session; null when the sink remembers none. */
   position(): Observable<bigint | null>
 }

@@ -1,6 +1,6 @@
 import { firstValueFrom, lastValueFrom, of, retry, timer } from 'rxjs'
 import { RestoredDatabaseError } from '../../src/domain/published-position'
-import { createPublishOutbox, publish$ } from '../../src/flows/publish'
+import { publish$ } from '../../src/flows/publish'
 import { withAdmin } from '../../src/kafka/admin'
 import { createOutcomeSink, type KafkaOutcomeSink } from '../../src/kafka/publisher/kafka-outcome-sink'
 import { createOutbox } from '../../src/postgres/outbox/outbox'
@@ -94,12 +94,18 @@ describeKafka('publishing exactly once', () => {
       ...{ kafka: { brokers, clientId: 'test', log: () => undefined }, transactionalId: publisher },
       ...{ resultsTopic: topics.results, deadLetterTopic: topics.deadLetters, encode: encodeForTest },
     })
-    const publishOutbox = createPublishOutbox({
-      ...{ outbox, changes$: of(undefined), publisher, most, observe: () => undefined, drain$: of('now') },
+    const flow$ = publish$({
+      sink,
+      outbox,
+      changes$: of(undefined),
+      publisher,
+      most,
+      observe: () => undefined,
+      drain$: of('now'),
     })
     try {
       await lastValueFrom(
-        publish$({ sink, publishOutbox }).pipe(
+        flow$.pipe(
           retry({
             delay: (error: unknown) => {
               if (error instanceof RestoredDatabaseError) throw error
@@ -110,7 +116,7 @@ describeKafka('publishing exactly once', () => {
         { defaultValue: null },
       )
     } finally {
-      await sink.closed()
+      await sink.stop()
       await pool.end()
     }
   }

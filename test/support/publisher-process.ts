@@ -1,7 +1,7 @@
 /** A publisher as a process of its own, to be killed and frozen: publishes what is in the outbox, and ends. */
 import { lastValueFrom, of } from 'rxjs'
 import { messageOf } from '../../src/domain/error-text'
-import { createPublishOutbox, publish$ } from '../../src/flows/publish'
+import { publish$ } from '../../src/flows/publish'
 import { createOutcomeSink } from '../../src/kafka/publisher/kafka-outcome-sink'
 import { createOutbox } from '../../src/postgres/outbox/outbox'
 import { createPool } from '../../src/postgres/session/session'
@@ -27,11 +27,16 @@ const run = async ({
       ...{ kafka, transactionalId: publisher, encode: encodeForTest },
       ...{ resultsTopic: topics.results, deadLetterTopic: topics.deadLetters },
     })
-    const changes$ = of(undefined)
-    const publishOutbox = createPublishOutbox({
-      ...{ outbox, changes$, publisher, most, observe: () => undefined, drain$: of('now') },
+    const flow$ = publish$({
+      sink,
+      outbox,
+      changes$: of(undefined),
+      publisher,
+      most,
+      observe: () => undefined,
+      drain$: of('now'),
     })
-    await lastValueFrom(publish$({ sink, publishOutbox }), { defaultValue: null })
+    await lastValueFrom(flow$, { defaultValue: null })
   }
 }
 

@@ -1,10 +1,10 @@
 /** The drive flow on in-memory ports in virtual time: hours of it in a moment, with every call on record. */
 import { type MonoTypeOperatorFunction, type Observable, ReplaySubject, type Subscription } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
-import { createDriver, type Driver } from '../../src/app/driver'
 import type { FlowEvent } from '../../src/domain/flow-event'
 import { defaultRefusalPolicy } from '../../src/domain/refusal'
 import type { RouteFields } from '../../src/domain/route'
+import { createDriver, type Driver } from '../../src/flows/drive'
 import { createRateLimiter } from '../../src/operators/rate-limit'
 import { retryWithBackoff } from '../../src/operators/retry-with-backoff'
 import { TransientError } from '../../src/ports/errors'
@@ -128,8 +128,7 @@ export const createVirtualDriver = (provider: JobApi, options: VirtualDriverOpti
   const again = <T>(): MonoTypeOperatorFunction<T> =>
     retryWithBackoff({
       shouldRetry: error => error instanceof TransientError,
-      firstMs: 500,
-      maxMs: 30_000,
+      backoff: { backoffMs: 500, backoffMaxMs: 30_000 },
       random,
     })
   const driver = createDriver({

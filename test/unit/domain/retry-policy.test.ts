@@ -1,30 +1,32 @@
 import fc from 'fast-check'
-import { cappedMs, exponentialMs, jitteredMs, retryDelayMs } from '../../../src/domain/retry-policy'
+import { retryDelayMs } from '../../../src/domain/retry-policy'
 
-describe('retry policy', () => {
-  it('doubles with every attempt', () => {
-    expect([1, 2, 3, 4].map(attempt => exponentialMs(attempt, 30_000))).toEqual([
-      30_000, 60_000, 120_000, 240_000,
-    ])
+describe('the retry policy', () => {
+  it('doubles the pause with every attempt', () => {
+    expect(
+      [1, 2, 3, 4].map(attempt => retryDelayMs(attempt, 1, { backoffMs: 30_000, backoffMaxMs: 3_600_000 })),
+    ).toEqual([30_000, 60_000, 120_000, 240_000])
   })
 
-  it('caps', () => {
-    expect(cappedMs(5, 10)).toBe(5)
-    expect(cappedMs(Number.POSITIVE_INFINITY, 10)).toBe(10)
+  it('gives no pause longer than the cap', () => {
+    expect(retryDelayMs(1, 1, { backoffMs: 5, backoffMaxMs: 10 })).toBe(5)
+    expect(retryDelayMs(100_000, 1, { backoffMs: 5, backoffMaxMs: 10 })).toBe(10)
   })
 
-  it('jitters between half and the whole', () => {
-    expect([0, 0.5, 1].map(random => jitteredMs(1_000, random))).toEqual([500, 750, 1_000])
+  it('gives between half and the whole of the pause', () => {
+    expect(
+      [0, 0.5, 1].map(random => retryDelayMs(1, random, { backoffMs: 1_000, backoffMaxMs: 1_000 })),
+    ).toEqual([500, 750, 1_000])
   })
 
-  it('jitters after capping, so that capped delays still differ', () => {
+  it('takes the random part off after the cap, so that capped pauses still differ', () => {
     const policy = { backoffMs: 30_000, backoffMaxMs: 3_600_000 }
     expect(retryDelayMs(1, 1, policy)).toBe(30_000)
     expect(retryDelayMs(20, 1, policy)).toBe(3_600_000)
     expect(retryDelayMs(20, 0, policy)).toBe(1_800_000)
   })
 
-  it('is always a whole number of ms between half the first pause and the cap', () => {
+  it('gives a whole number of ms between half the first pause and the cap', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 100_000 }),

@@ -1,5 +1,5 @@
 import { asyncScheduler, timer } from 'rxjs'
-import type { ServiceStatus } from '../../../src/app/service'
+import type { ServiceStatus } from '../../../src/health/readiness'
 import { createWorld, minute, names } from '../../support/service-world'
 import { inVirtualTime } from '../../support/virtual-driver'
 

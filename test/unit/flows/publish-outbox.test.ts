@@ -1,7 +1,8 @@
-import { defer, delay, map, NEVER, type Observable, of, ReplaySubject, timer } from 'rxjs'
+import { concat, defer, delay, map, NEVER, type Observable, of, ReplaySubject, timer } from 'rxjs'
 import { RestoredDatabaseError } from '../../../src/domain/published-position'
-import { createPublishOutbox } from '../../../src/flows/publish'
+import { publish$ } from '../../../src/flows/publish'
 import type { Outbox, OutboxChunk } from '../../../src/ports/journal'
+import type { SinkSession } from '../../../src/ports/outcome-sink'
 import { sampleChunk } from '../../support/sample-outcome'
 import { inVirtualTime } from '../../support/virtual-driver'
 
@@ -10,6 +11,18 @@ interface Positions {
   readonly database: bigint
   readonly end: bigint
 }
+
+/** The flow in one session, which stays open as the sink's does. */
+const publishIn = (session: SinkSession, outbox: Outbox, drain$: Observable<void>): Observable<never> =>
+  publish$({
+    sink: { open: () => concat(of(session), NEVER) },
+    outbox,
+    changes$: NEVER,
+    publisher: 'me',
+    most: { outcomes: 10, bytes: 1_000 },
+    observe: () => undefined,
+    drain$,
+  })
 
 /** What a session does, step by step, with an outbox of one outcome a row. */
 const run = ({ sink, database, end }: Positions) => {
@@ -28,12 +41,9 @@ const run = ({ sink, database, end }: Positions) => {
   }
   const drain$ = new ReplaySubject<void>(1)
   drain$.next()
-  const publish = createPublishOutbox({
-    ...{ outbox, changes$: NEVER, publisher: 'me', most: { outcomes: 10, bytes: 1_000 }, drain$ },
-    observe: () => undefined,
-  })
   inVirtualTime(60_000, () => {
-    publish({ position: sink, publish: ({ lastId }) => step(`publishes ${lastId}`) }).subscribe({
+    const session: SinkSession = { position: sink, publish: ({ lastId }) => step(`publishes ${lastId}`) }
+    publishIn(session, outbox, drain$).subscribe({
       error: error => log.push(error instanceof RestoredDatabaseError ? 'restored' : String(error)),
       complete: () => log.push('drained'),
     })
@@ -73,10 +83,6 @@ describe('a publishing session', () => {
       published: () => of(undefined),
     }
     const drain$ = new ReplaySubject<void>(1)
-    const publish = createPublishOutbox({
-      ...{ outbox, changes$: NEVER, publisher: 'me', most: { outcomes: 10, bytes: 1_000 }, drain$ },
-      observe: () => undefined,
-    })
     inVirtualTime(60_000, () => {
       timer(50).subscribe(() => {
         end = 1n
@@ -89,7 +95,7 @@ describe('a publishing session', () => {
           return of(undefined)
         },
       }
-      publish(session).subscribe({ complete: () => log.push('drained') })
+      publishIn(session, outbox, drain$).subscribe({ complete: () => log.push('drained') })
     })
     expect(log).toEqual(['publishes 1', 'drained'])
   })

@@ -1,12 +1,15 @@
 import { concat, defer, mergeMap, of, throwError, timer } from 'rxjs'
-import { type BackoffOptions, retryWithBackoff } from '../../../src/operators/retry-with-backoff'
+import { type RetryOptions, retryWithBackoff } from '../../../src/operators/retry-with-backoff'
 import { at, now, record, virtually } from './virtual-time'
 
-const backoff = (options: Partial<BackoffOptions> = {}) =>
+const backoff = ({
+  firstMs = 100,
+  maxMs = 1_000,
+  ...options
+}: Partial<RetryOptions> & { readonly firstMs?: number; readonly maxMs?: number } = {}) =>
   retryWithBackoff<string>({
     shouldRetry: () => true,
-    firstMs: 100,
-    maxMs: 1_000,
+    backoff: { backoffMs: firstMs, backoffMaxMs: maxMs },
     random: () => 1,
     ...options,
   })
