@@ -11,7 +11,7 @@ import { migrateCommand } from './commands/operate/migrate'
 import { replayCommand } from './commands/operate/replay'
 import { resolveCommand } from './commands/operate/resolve'
 import { statusCommand } from './commands/operate/show-status'
-import { writtenOut } from './commands/process-end'
+import { endAtNextSignal, writtenOut } from './commands/process-end'
 import { runCommand } from './commands/run'
 import { addSimulatorFlags, simulateCommand } from './commands/simulate'
 import { submitCommand } from './commands/submit/submit'
@@ -29,24 +29,25 @@ const program = new Command('device-move')
   .exitOverride()
 
 /**
- * Ends the process at once: timers of calls that nobody waits for any longer would keep it for seconds. Only for a
- * reader slower than itself it waits: what does not fit into the pipe yet would be lost.
+ * Ends the process without waiting for timers of calls that have been given up, which would keep it for seconds. It
+ * waits only for a reader that is slower than the command, since what does not fit into the pipe yet would be lost.
  */
 const exit = async (status: number): Promise<never> => {
+  endAtNextSignal()
   await Promise.all([process.stdout, process.stderr].map(writtenOut))
-  // That standard output could not be written is heard of a turn later.
+  // The error of a failed write to standard output is emitted one turn later.
   await new Promise(setImmediate)
   return process.exit(status)
 }
 
-/** The command's status becomes the process's; its errors become one text, without a stack. */
+/** The status of the command becomes that of the process. */
 const ending =
   <A extends readonly unknown[]>(command: (...args: A) => Promise<number>) =>
   async (...args: A): Promise<void> => {
     await exit(await command(...args))
   }
 
-/** For commands that look into a database, or change something in it. */
+/** Flag of the commands that read a database or change something in it. */
 const dataDirFlag = [
   '--data-dir <path>',
   'instead of DATABASE_URL: where a move without it keeps its run',
@@ -90,7 +91,7 @@ program
   .description(
     'Stops one route: none of its moves is bound to a job until it is released. Running jobs go on.',
   )
-  .option('--reason <text>', 'why, for whoever looks at it')
+  .option('--reason <text>', 'why, for those who look at the route')
   .option(...dataDirFlag)
   .action(ending(holdCommand))
 
@@ -156,13 +157,14 @@ addSimulatorFlags(
 const textOf = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error)
 
-// What nobody foresaw ends the process all the same; only that Node's own text would show every field of the error.
+// An unforeseen error ends the process, as it does by default. Node's own text would show every field of the error.
 process.on('uncaughtException', error => {
   say(textOf(error))
   process.exit(exitCode.failed)
 })
 
-// A reader that has seen enough (`| head -1`) is told nothing more. What is lost is noticed here only.
+// A reader that has seen enough (`| head -1`) has closed the pipe, which is no error. Any other failed write is reported
+// here only.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') say(`Standard output cannot be written: ${error.message}`)
   process.exit(exitCode.failed)
@@ -173,7 +175,7 @@ const isExpected = (error: unknown): error is Error =>
 
 const fail = async (error: unknown): Promise<void> => {
   if (error instanceof CommanderError) {
-    // Help and version end with 0; commander has already said what is wrong otherwise.
+    // Help and version end with 0. In all other cases commander has already said what is wrong.
     process.exitCode = error.exitCode === 0 ? exitCode.done : exitCode.usage
     return
   }
