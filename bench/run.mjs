@@ -1,11 +1,12 @@
-// npm run bench [-- throughput | takeover | fuzz [--cases N]]: each prints its figures beside their limits and
+// npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world]: each prints its figures beside their limits and
 // fails beyond one.
 import { parseArgs } from 'node:util'
 import { fuzz } from './fuzz.mjs'
+import { quotaWorld } from './quota-world-cases.mjs'
 import { takeover } from './takeover.mjs'
 import { throughput } from './throughput.mjs'
 
-const benches = { throughput, takeover, fuzz }
+const benches = { throughput, takeover, fuzz, 'quota-world': quotaWorld }
 const { values: options, positionals: asked } = parseArgs({
   options: { cases: { type: 'string', default: '100000' } },
   allowPositionals: true,

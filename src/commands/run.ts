@@ -3,7 +3,8 @@ import { providerVariables } from '../app/wiring'
 import { createLogger } from '../telemetry/logger'
 import { configured, redact } from './configured'
 import { exitCode } from './exit-code'
-import { knownDatabaseProblem, listenProblem } from './problems'
+import { listenProblem } from './listen-problem'
+import { knownDatabaseProblem } from './problems'
 import { firstSignal, stopWithin } from './process-end'
 
 export const runCommand = async ({ migrate }: { readonly migrate: boolean }): Promise<number> => {

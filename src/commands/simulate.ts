@@ -1,18 +1,10 @@
 import { readFileSync } from 'node:fs'
-import type { Command } from 'commander'
 import { processEnvironment } from '../app/config'
-import { optionFlags, parseSimulatorOptions } from '../tools/simulator/options'
+import { parseSimulatorOptions } from '../tools/simulator/options'
 import { createSimulator } from '../tools/simulator/simulator'
 import { CommandError, exitCode } from './exit-code'
-import { listenProblem } from './problems'
+import { listenProblem } from './listen-problem'
 import { firstSignal } from './process-end'
-
-/** One flag an option of the simulator's table, so that the two cannot differ. */
-export const addSimulatorFlags = (command: Command): Command => {
-  for (const { flag, value, note, accepts } of optionFlags)
-    command.option(`${flag} <value>`, `${note} (${accepts}; default ${JSON.stringify(value)})`)
-  return command
-}
 
 const readJson = (path: string): Record<string, unknown> => {
   try {

@@ -52,7 +52,7 @@ export const sendRecords = async ({
         ),
     )
   } finally {
-    await producer.close()
+    await producer.stop()
   }
 }
 
