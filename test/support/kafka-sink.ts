@@ -3,7 +3,7 @@ import {
   type KafkaOutcomeSink,
   type OutcomeSinkOptions,
 } from '../../src/kafka/publisher/kafka-outcome-sink'
-import type { EncodeOutcome } from '../../src/kafka/publisher/outcome-records'
+import type { EncodeOutcome } from '../../src/kafka/publisher/outcome-writer'
 import { testKafkaOptions } from './kafka-source'
 
 /** Small and plain: what the domain makes of an outcome is tested there. */
