@@ -38,7 +38,7 @@ describeKafka('a database that restarts under load', () => {
       await postgres.start()
     }
     expect(await deployment.settled(1_200)).toMatchObject({ accepted: 1_200, moved: 1_200, gap: 0 })
-    await until(async () => (await deployment.unpublished()) === 0)
+    await deployment.published()
     const results = (await readTopic(deployment.topics.results)).map(
       ({ value }) => JSON.parse(String(value)) as { id: string },
     )

@@ -83,7 +83,7 @@ describeKafka('several replicas', () => {
 
   const expectAllOnce = async (count: number) => {
     expect(await deployment.settled(count)).toMatchObject({ accepted: count, moved: count, gap: 0 })
-    await until(async () => (await deployment.unpublished()) === 0)
+    await deployment.published()
     const results = (await readTopic(deployment.topics.results)).map(
       ({ value }) => JSON.parse(String(value)) as { id: string; final: boolean },
     )

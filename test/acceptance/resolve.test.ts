@@ -102,7 +102,7 @@ describeKafka('device-move resolve beside a running service', () => {
       out: '',
       err: 'Job 1: it is settled: nothing is left to be resolved.',
     })
-    await until(async () => (await deployment.unpublished()) === 0)
+    await deployment.published()
     const results = (await readTopic(deployment.topics.results)).map(({ value }) => JSON.parse(String(value)))
     expect(results.map(({ outcome, jobId }) => [outcome, jobId])).toEqual(devices.map(() => ['moved', own]))
   })

@@ -1,14 +1,12 @@
 import { Client } from 'pg'
 import { type CliProcess, startCli } from '../support/cli-process'
 import { copyDatabase, createTestDatabase, type TestDatabase } from '../support/database'
-import { createDeployment, type Deployment, names } from '../support/deployment'
+import { createDeployment, type Deployment, names, quickJobs } from '../support/deployment'
 import { createTopics, deleteTopics, describeKafka, withTestAdmin } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
 import { until } from '../support/until'
 
 jest.setTimeout(120_000)
-
-const quick = ['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0']
 
 const first = async (url: string, sql: string): Promise<Record<string, string>> => {
   const client = new Client({ connectionString: url })
@@ -30,7 +28,7 @@ describeKafka('a database restored from a backup', () => {
   beforeEach(async () => {
     live = await createTestDatabase()
     databases.push(live)
-    deployment = await createDeployment(quick, { DATABASE_URL: live.url })
+    deployment = await createDeployment(quickJobs, { DATABASE_URL: live.url })
   })
   afterEach(async () => {
     for (const service of services.splice(0)) {

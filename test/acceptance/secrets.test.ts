@@ -4,7 +4,6 @@ import { type CliProcess, startCli } from '../support/cli-process'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { describeKafka } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
-import { until } from '../support/until'
 
 jest.setTimeout(180_000)
 
@@ -102,7 +101,7 @@ describeKafka('secrets', () => {
       return `${response.status} ${JSON.stringify([...response.headers])} ${await response.text()}`
     }
     await deployment.settled(301)
-    await until(async () => (await deployment.unpublished()) === 0)
+    await deployment.published()
     const authorization = `Bearer ${secrets.HTTP_TOKEN}`
     const answers = await Promise.all([
       ...['/healthz', '/readyz', '/metrics', '/api/status', '/', '/nothing'].map(path => ask(path)),

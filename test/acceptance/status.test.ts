@@ -1,6 +1,6 @@
 import { startCli } from '../support/cli-process'
 import { createTestDatabase } from '../support/database'
-import { createDeployment, type Deployment, names } from '../support/deployment'
+import { createDeployment, type Deployment, names, quickJobs } from '../support/deployment'
 import { describeKafka } from '../support/kafka'
 import { startTcpProxy } from '../support/tcp-proxy'
 import { until } from '../support/until'
@@ -49,7 +49,7 @@ describeKafka('status', () => {
   afterEach(() => deployment.stop())
 
   it('tells how the work stands, with the service or without', async () => {
-    deployment = await createDeployment(['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0'])
+    deployment = await createDeployment(quickJobs)
     await deployment.submit(names('meter', 30))
     const service = deployment.run()
     await deployment.settled(30)
@@ -82,7 +82,7 @@ describeKafka('status', () => {
   })
 
   it('of a process that stands by names the one that drives, and shows no figures', async () => {
-    deployment = await createDeployment(['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0'])
+    deployment = await createDeployment(quickJobs)
     const driver = deployment.run()
     await driver.line(line => line.includes('"lease-held"'))
     const standBy = deployment.run()
@@ -105,7 +105,7 @@ describeKafka('status', () => {
   })
 
   it('--watch shows it again as it changes, until Ctrl-C, which is its proper end', async () => {
-    deployment = await createDeployment(['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0'])
+    deployment = await createDeployment(quickJobs)
     const service = deployment.run()
     const { url } = JSON.parse(await service.line(line => line.includes('"listening"'))) as { url: string }
     await service.line(line => line.includes('"lease-held"'))

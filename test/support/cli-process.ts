@@ -12,6 +12,8 @@ export interface CliProcess {
   readonly stderr: readonly string[]
   /** Resolves with the first line (of either stream, past ones included) that fits; rejects if it ends before. */
   line(fits: (line: string) => boolean): Promise<string>
+  /** The same, of the lines from now on. */
+  nextLine(fits: (line: string) => boolean): Promise<string>
   /** Resolves with the exit status, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>
   kill(signal: NodeJS.Signals): void
@@ -53,13 +55,8 @@ export const startCli = (
     living.delete(child)
     return code ?? signal
   })
-  const line = (fits: (line: string) => boolean): Promise<string> =>
+  const nextLine = (fits: (line: string) => boolean): Promise<string> =>
     new Promise((resolve, reject) => {
-      const found = [...stdout, ...stderr].find(fits)
-      if (found !== undefined) {
-        resolve(found)
-        return
-      }
       const watch = (next: string): void => {
         if (!fits(next)) return
         watchers.delete(watch)
@@ -70,7 +67,9 @@ export const startCli = (
         reject(new Error(`ended with ${how} before that line:\n${stderr.slice(-20).join('\n')}`)),
       )
     })
-  return { child, stdout, stderr, line, ended, kill: signal => child.kill(signal) }
+  const line = async (fits: (line: string) => boolean): Promise<string> =>
+    [...stdout, ...stderr].find(fits) ?? nextLine(fits)
+  return { child, stdout, stderr, line, nextLine, ended, kill: signal => child.kill(signal) }
 }
 
 export interface EndedCli {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { Client } from 'pg'
+import { Client, type QueryResultRow } from 'pg'
 import { migrate } from '../../src/postgres/session/migrations'
 
 export interface TestDatabase {
@@ -16,13 +16,7 @@ const serverUrl = (): string => {
 }
 
 const onServer = async (sql: string): Promise<void> => {
-  const client = new Client({ connectionString: serverUrl() })
-  await client.connect()
-  try {
-    await client.query(sql)
-  } finally {
-    await client.end()
-  }
+  await query(serverUrl(), sql)
 }
 
 const createDatabase = async (template: string): Promise<TestDatabase> => {
@@ -56,4 +50,19 @@ export const createMigratedDatabase = (): Promise<TestDatabase> => {
   return template !== undefined && new URL(template).host === new URL(serverUrl()).host
     ? copyDatabase({ url: template })
     : migrated()
+}
+
+/** The rows of one statement, on a connection of its own to the database at `url`. */
+export const query = async <Row extends QueryResultRow>(
+  url: string,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<Row[]> => {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query<Row>(sql, [...values])).rows
+  } finally {
+    await client.end()
+  }
 }

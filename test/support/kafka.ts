@@ -50,8 +50,12 @@ export const createTopics = (topics: readonly string[], partitions = 1): Promise
 export const deleteTopics = (topics: readonly string[]): Promise<void> =>
   withTestAdmin(admin => admin.deleteTopics({ topics: [...topics] }))
 
-/** Produces records as they are; of several for one partition the order is kept. */
-export const produceRecords = async (topic: string, records: readonly Message[]): Promise<void> => {
+/** Produces records as they are, `atOnce` in a send. Of several for one partition the order is kept. */
+export const produceRecords = async (
+  topic: string,
+  records: readonly Message[],
+  atOnce = records.length,
+): Promise<void> => {
   // Idempotent: of a send that one partition refuses (no leader yet) all of it is sent again.
   const producer = testKafka().producer({
     createPartitioner: Partitioners.DefaultPartitioner,
@@ -59,7 +63,8 @@ export const produceRecords = async (topic: string, records: readonly Message[])
   })
   await producer.connect()
   try {
-    await producer.send({ topic, acks: -1, messages: [...records] })
+    for (let from = 0; from < records.length; from += atOnce)
+      await producer.send({ topic, acks: -1, messages: records.slice(from, from + atOnce) })
   } finally {
     await producer.disconnect()
   }
