@@ -9,7 +9,7 @@ describeKafka('a service whose result files cannot be read', () => {
 
   afterEach(() => deployment.stop())
 
-  it('result files that are HTML, empty, truncated or huge are asked for again, then hold their job; the others go on', async () => {
+  it('asks again for files that are HTML, empty, truncated or huge, then holds their job while the others go on', async () => {
     deployment = await createDeployment([...quickJobs, '--huge-file-mb', '300'])
     for (const fault of ['html', 'empty', 'truncated', 'huge', 'html']) {
       const inject = await fetch(`${deployment.simulatorUrl}/_simulator/fail-next`, {

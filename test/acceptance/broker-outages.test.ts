@@ -11,7 +11,7 @@ jest.setTimeout(120_000)
 const requestIdOf = (value: Buffer | null): string =>
   (JSON.parse(String(value)) as { requestId: string }).requestId
 
-describeKafka('with a broker of their own that fails', () => {
+describeKafka('while its broker fails,', () => {
   let kafka: RestartableKafka
   const shared = process.env.TEST_KAFKA_BROKERS
 
@@ -24,8 +24,8 @@ describeKafka('with a broker of their own that fails', () => {
     await kafka.stop()
   })
 
-  describe('submit', () => {
-    it('says up to which line requests are acknowledged when the broker goes away', async () => {
+  describe('device-move submit', () => {
+    it('says up to which line its requests are acknowledged', async () => {
       const [link] = kafka.links
       if (link === undefined) throw new Error('a link was asked for')
       const topic = uniqueTopic('submit')
@@ -65,7 +65,7 @@ describeKafka('with a broker of their own that fails', () => {
     let deployment: Deployment
     afterEach(() => deployment.stop())
 
-    it('notices a silent broker, and goes on when it speaks again', async () => {
+    it('reports that the broker is silent, and goes on when it answers again', async () => {
       deployment = await createDeployment(quickJobs)
       const service = deployment.run()
       await deployment.submit(names('before', 20))

@@ -51,7 +51,7 @@ describe('the command line', () => {
     expect(await first.ended).toBe(0)
   })
 
-  it('migrates, twice', async () => {
+  it('migrates a database, and finds it up to date the second time', async () => {
     const database = await createTestDatabase()
     try {
       const first = startCli(['migrate'], { DATABASE_URL: database.url })

@@ -26,7 +26,7 @@ describeKafka('a database that restarts under load', () => {
     await postgres.stop()
   })
 
-  it('costs nothing: fast or in a crash, the service waits and goes on by itself', async () => {
+  it('costs nothing, whether it stops in order or crashes, because the service waits and goes on by itself', async () => {
     await deployment.submit(names('meter', 900))
     const service = deployment.run()
     const moved = async () => (await deployment.conservation().catch(() => null))?.moved ?? 0

@@ -48,7 +48,7 @@ describeKafka('a dead letter', () => {
       })),
     )
 
-  it('submitted again is a request of its own, and failing again gives the next', async () => {
+  it('is a request of its own when it is submitted again, and gives the next one when that fails', async () => {
     deployment.run()
     await produceRecords(deployment.topics.requests, [
       { value: JSON.stringify({ ...routeFields, requestId: 'fails', deviceName: 'meter-000001' }) },
@@ -95,7 +95,7 @@ describeKafka('a dead letter', () => {
     expect(await deployment.conservation()).toMatchObject({ accepted: 11, duplicate: 0, gap: 0 })
   })
 
-  it('of an event that could not be read is that event, and its key and time those of the record', async () => {
+  it('is the whole event, with the key and the time of the record, when the event could not be read', async () => {
     deployment.run()
     const contentType = 'application/cloudevents+json; charset=utf-8'
     const value = JSON.stringify({ specversion: '0.3', id: 'event-9', data: routeFields })

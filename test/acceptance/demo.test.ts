@@ -16,7 +16,7 @@ const fleet = [
   row('meter one'),
 ].join('\n')
 
-describeKafka('demo', () => {
+describeKafka('device-move demo', () => {
   let directory: string
   let temporary: string
 
@@ -53,7 +53,7 @@ describeKafka('demo', () => {
     expect(await readdir(temporary)).toEqual([])
   })
 
-  it('ends at once at Ctrl-C, with 130 and nothing left behind', async () => {
+  it('ends at once at Ctrl-C with 130, and leaves nothing behind', async () => {
     const running = demo()
     await running.line(line => line.includes('requests sent to'))
     running.kill('SIGINT')

@@ -52,7 +52,7 @@ describe('move FILE', () => {
     expect(await resultsIn(real)).toHaveLength(2)
   })
 
-  it('waits for whoever reads the FIFO that it writes to, or for Ctrl-C', async () => {
+  it('waits until its FIFO is read, or for Ctrl-C', async () => {
     const database = await stage.emptyDatabase()
     const fifo = join(stage.directory, 'fifo')
     await makeFifo(fifo)
@@ -68,7 +68,7 @@ describe('move FILE', () => {
     expect(await second.ended).toBe(0)
   })
 
-  it('prints all of its results, be its reader slower than everything else it has to do', async () => {
+  it('prints all of its results, even when their reader is slower than the rest of its work', async () => {
     const database = await stage.emptyDatabase()
     const client = new Client({ connectionString: database.url })
     await client.connect()

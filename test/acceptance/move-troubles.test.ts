@@ -27,7 +27,7 @@ describe('move FILE', () => {
     expect(cli.stdout).toEqual([])
   })
 
-  it('says in a sentence that its database refuses it', async () => {
+  it('says in one sentence that its database refuses its login', async () => {
     const database = await stage.emptyDatabase()
     const url = new URL(database.url)
     url.password = 'sesame'
@@ -41,7 +41,7 @@ describe('move FILE', () => {
     expect(cli.stderr.join('\n')).not.toMatch(/^ {4}at |sesame/m)
   })
 
-  it('ends, saying why, when its service cannot go on', async () => {
+  it('ends and says why when its service cannot go on', async () => {
     const database = await stage.emptyDatabase()
     expect(await startCli(['migrate'], { DATABASE_URL: database.url }).ended).toBe(0)
     const client = new Client({ connectionString: database.url })
@@ -65,7 +65,7 @@ describe('move FILE', () => {
     }
   })
 
-  it('says since when the provider cannot be reached, and when it answers again', async () => {
+  it('says since when the provider has been out of reach, and when it answers again', async () => {
     const database = await stage.emptyDatabase()
     await stage.killSimulator()
     const cli = startCli(
@@ -82,7 +82,7 @@ describe('move FILE', () => {
     expect(cli.stderr.filter(line => line.includes('cannot be reached since'))).toHaveLength(1)
   })
 
-  it('says what to do about what is held in a database of its own, and goes on after that', async () => {
+  it('says what to do about held jobs in a database of its own, and goes on afterwards', async () => {
     const file = join(stage.directory, 'fleet.csv')
     const [dataDir, out] = [join(stage.directory, 'data'), join(stage.directory, 'results.ndjson')]
     await writeFile(file, csvOf(names('meter', 5)))

@@ -22,7 +22,7 @@ describeKafka('a service whose servers fail it', () => {
 
   const sql = (text: string) => query(deployment.databaseUrl, text)
 
-  it('waits for a full disk of the database, says so once a flow, and goes on', async () => {
+  it('waits while the disk of the database is full, says so once a flow, and goes on', async () => {
     deployment = await createDeployment(quickJobs)
     const service = deployment.run()
     await deployment.submit(names('before', 20))
@@ -44,7 +44,7 @@ describeKafka('a service whose servers fail it', () => {
     await service.line(line => line.includes('"recovered"'))
   })
 
-  it('says that the provider cannot be reached and since when, stays ready, and goes on when it is back', async () => {
+  it('says since when the provider has been out of reach, stays ready, and goes on when it is back', async () => {
     deployment = await createDeployment(['--init-ms', '0', '--base-ms', '20000', '--per-device-ms', '0'])
     link = await startTcpProxy(Number(new URL(deployment.simulatorUrl).port))
     const service = deployment.run({ IOT_ENDPOINT: `http://127.0.0.1:${link.port}` })

@@ -1,4 +1,5 @@
 import { startCli } from '../support/cli-process'
+import { createTestDatabase } from '../support/database'
 import { createDeployment, type Deployment, names, quickJobs } from '../support/deployment'
 import { describeKafka } from '../support/kafka'
 
@@ -12,7 +13,7 @@ describeKafka('the service in a container whose file system is read-only', () =>
   afterEach(() => deployment.stop())
 
   it('migrates, moves and publishes without writing a file or starting a process', async () => {
-    deployment = await createDeployment(quickJobs)
+    deployment = await createDeployment(quickJobs, {}, { makeDatabase: createTestDatabase })
     const service = startCli(
       ['run'],
       { ...deployment.environment, HOME: '/nowhere', LOG_LEVEL: 'debug' },

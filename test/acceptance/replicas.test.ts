@@ -40,7 +40,7 @@ const createRecogniser = (): ((piece: Buffer) => boolean) => {
   }
 }
 
-describeKafka('several replicas', () => {
+describeKafka('of several replicas,', () => {
   let deployment: Deployment
   let replicas: Replica[]
   let pool: Pool
@@ -107,7 +107,7 @@ describeKafka('several replicas', () => {
     for (const { proxy } of replicas) await proxy.close()
   })
 
-  it('one drives; killed, another goes on', async () => {
+  it('one drives, and another goes on when it is killed', async () => {
     const driver = await driverOf(replicas)
     await movedAtLeast(150)
     driver.process.kill('SIGKILL')
@@ -117,7 +117,7 @@ describeKafka('several replicas', () => {
       expect(idle.lastCallAt()).toBe(Number.NEGATIVE_INFINITY)
   })
 
-  it('frozen in a transaction and with a create on its way, the driver is replaced; woken, it does nothing', async () => {
+  it('another replaces a driver that is frozen in a transaction with a create under way and does nothing when it wakes', async () => {
     const driver = await driverOf(replicas)
     await driver.process.line(line => line.includes('"job-created"'))
     // The next job's step waits inside a transaction that holds the lease's key, and gets its lock while frozen.

@@ -1,5 +1,5 @@
 import { Client } from 'pg'
-import { type CliProcess, startCli } from '../support/cli-process'
+import { type CliProcess, startCli, urlOf } from '../support/cli-process'
 import { copyDatabase, createTestDatabase, type TestDatabase } from '../support/database'
 import { createDeployment, type Deployment, names, quickJobs } from '../support/deployment'
 import { createTopics, deleteTopics, describeKafka, withTestAdmin } from '../support/kafka'
@@ -64,12 +64,12 @@ describeKafka('a database restored from a backup', () => {
   const readiness = async (
     service: CliProcess,
   ): Promise<{ status: number; body: Record<string, unknown> }> => {
-    const { url } = JSON.parse(await service.line(line => line.includes('"listening"'))) as { url: string }
+    const url = await urlOf(service)
     const answer = await fetch(`${url}/readyz`)
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
   }
 
-  it('is noticed before anything is done; accept-restore settles it', async () => {
+  it('is noticed before anything is done, and settled by accept-restore', async () => {
     const before = run(live)
     await deployment.submit(names('before', 20))
     await published(live, 20)
@@ -111,7 +111,7 @@ describeKafka('a database restored from a backup', () => {
     expect(again).toContain('Nothing to settle')
   })
 
-  it('or a topic made anew: accept-restore lets the partition be read from its start', async () => {
+  it('is told from a topic made anew, of which accept-restore lets the partitions be read from the start', async () => {
     const { requests } = deployment.topics
     const before = run(live)
     // So many that the new log stays below the old positions, even where a record is produced twice.

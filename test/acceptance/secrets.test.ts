@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
-import { type CliProcess, startCli } from '../support/cli-process'
+import { type CliProcess, startCli, urlOf } from '../support/cli-process'
+import { createTestDatabase } from '../support/database'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { describeKafka } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
@@ -58,13 +59,15 @@ describeKafka('secrets', () => {
   }
 
   beforeAll(async () => {
-    deployment = await createDeployment([
+    const faults = [
       ...['--access-key-secret', secrets.ALIBABA_CLOUD_ACCESS_KEY_SECRET],
       ...['--security-token', secrets.ALIBABA_CLOUD_SECURITY_TOKEN],
       ...['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0', '--interrupted-rate', '0.1'],
       ...['--throttle-rate', '0.05', '--server-error-rate', '0.05', '--lost-request-rate', '0.05'],
       ...['--file-error-rate', '0.2'],
-    ])
+    ]
+    // Its role makes the schema itself, and so owns it.
+    deployment = await createDeployment(faults, {}, { makeDatabase: createTestDatabase })
     database = new Client({ connectionString: deployment.databaseUrl })
     await database.connect()
     await database.query(`create role ${role} login superuser password '${databasePassword}'`)
@@ -95,9 +98,9 @@ describeKafka('secrets', () => {
     await deployment.submit(names('meter', 300))
     await deployment.submit(['bad name'])
     const service = run({ BATCH_MAX_DEVICES: '50' })
-    const listening = JSON.parse(await service.line(line => line.includes('"listening"'))) as { url: string }
+    const url = await urlOf(service)
     const ask = async (path: string, init?: RequestInit): Promise<string> => {
-      const response = await fetch(`${listening.url}${path}`, init)
+      const response = await fetch(`${url}${path}`, init)
       return `${response.status} ${JSON.stringify([...response.headers])} ${await response.text()}`
     }
     await deployment.settled(301)
@@ -181,7 +184,7 @@ describeKafka('secrets', () => {
       ['submit', `/nowhere/${secrets.HTTP_TOKEN}`],
       { ...secrets, KAFKA_BROKERS: '127.0.0.1:1' },
     ],
-  ])('are in no text of a command: %s', async (_, args, environment) => {
+  ])('are in no text of a command, here %s', async (_, args, environment) => {
     const command = startCli(args, environment)
     await command.ended
     expect(said(command).length).toBeGreaterThan(20)

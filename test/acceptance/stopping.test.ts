@@ -5,7 +5,7 @@ import { until } from '../support/until'
 
 jest.setTimeout(60_000)
 
-describe('stopping the service', () => {
+describe('the service, when it is stopped,', () => {
   let silent: Server
   const open: Socket[] = []
 
@@ -14,7 +14,7 @@ describe('stopping the service', () => {
     silent.close()
   })
 
-  it('exits 0 when it is asked a second time, whatever is under way', async () => {
+  it('exits with 0 when it is asked a second time, whatever is under way', async () => {
     // A database that takes connections and never says a word: stopping has something to wait for.
     silent = createServer(socket => open.push(socket)).listen(0, '127.0.0.1')
     await once(silent, 'listening')

@@ -7,7 +7,7 @@ import { until } from '../support/until'
 
 jest.setTimeout(120_000)
 
-describe('submit without a broker', () => {
+describe('device-move submit without a broker', () => {
   it('says so in one sentence, and that nothing was sent', async () => {
     const cli = startCli(['submit', '-'], { KAFKA_BROKERS: '127.0.0.1:1' }, requestsCsv(3))
     expect(await cli.ended).toBe(1)
@@ -32,7 +32,7 @@ describe('submit without a broker', () => {
   })
 })
 
-describeKafka('submit to a broker', () => {
+describeKafka('device-move submit to a broker', () => {
   it('names the topic that is missing', async () => {
     const topic = uniqueTopic('nobody-made')
     const environment = { KAFKA_BROKERS: testBrokers()?.join(',') ?? '', KAFKA_REQUESTS_TOPIC: topic }
@@ -41,7 +41,7 @@ describeKafka('submit to a broker', () => {
     expect(cli.stderr).toEqual([expect.stringContaining(`topic "${topic}" not found: create it, or set`)])
   })
 
-  it('sends the good lines, and tells of the others', async () => {
+  it('sends the good lines, and reports the others', async () => {
     const topic = uniqueTopic('submit')
     const csv = [
       'requestId,deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid',

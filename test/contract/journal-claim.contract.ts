@@ -5,7 +5,7 @@ import { routeTo } from '../support/journal-requests'
 
 /** What a claim gives, whatever keeps the journal. */
 export const journalClaimContract = (name: string, journal: JournalUnderTest): void => {
-  describe(`journal, claim: ${name}`, () => {
+  describe(`a claim in the journal (${name})`, () => {
     const journey = createJourney(journal)
     const { append, claim, claimJob, start, end, finish, published } = journey
 
@@ -13,7 +13,7 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
     afterEach(() => journey.check())
     afterAll(() => journal.close())
 
-    it('is idle for ever when there is nothing', async () => {
+    it('never ends while there is nothing to claim', async () => {
       expect(await claim()).toEqual({ kind: 'idle', wakeInMs: null })
     })
 
@@ -47,7 +47,7 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
       })
     })
 
-    it('gives jobs that may be open back before those yet to be created: first they have to be counted', async () => {
+    it('gives jobs back that may be open before those that are still to be created, so that they are counted first', async () => {
       await append({ requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1'] })
       const waiting = await claimJob()
       await append({ requestId: 'r2', route: routeTo('iot-2'), devices: ['dev2'] })

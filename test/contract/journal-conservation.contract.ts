@@ -161,7 +161,7 @@ const checkOutcomes = (outcomes: readonly Outcome[], accepted: ReadonlySet<strin
 
 /** Whatever happens in whatever order, nothing is lost and nothing counted twice. */
 export const journalConservation = (name: string, journal: JournalUnderTest, numRuns: number): void => {
-  describe(`conservation: ${name}`, () => {
+  describe(`conservation of moves in the journal (${name})`, () => {
     afterAll(() => journal.close())
 
     it('holds after every step of any sequence of steps', async () => {

@@ -5,7 +5,7 @@ import { chunkOf, recordedAt, requestedAt, routeTo } from '../support/journal-re
 
 /** What IntakeJournal promises, whatever keeps it. */
 export const journalIntakeContract = (name: string, journal: JournalUnderTest): void => {
-  describe(`journal, intake: ${name}`, () => {
+  describe(`intake into the journal (${name})`, () => {
     const journey = createJourney(journal)
     const { append, claimJob, finish, published } = journey
 

@@ -27,7 +27,7 @@ const distinct: readonly (readonly [string, RouteFields, RouteFields])[] = [
 
 /** Two creates without an answer that look alike could not be told apart, so there is one at a time. */
 export const journalOneCreateContract = (name: string, journal: JournalUnderTest): void => {
-  describe(`journal, one create of a route at a time: ${name}`, () => {
+  describe(`the journal, with one create of a route at a time (${name}),`, () => {
     const journey = createJourney(journal)
     const { append, claim, claimJob, start, finish } = journey
     const idle = { kind: 'idle', wakeInMs: null }

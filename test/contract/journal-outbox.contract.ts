@@ -5,7 +5,7 @@ import { chunkOf, requestedAt } from '../support/journal-requests'
 
 /** What Outbox promises, whatever keeps it. */
 export const journalOutboxContract = (name: string, journal: JournalUnderTest): void => {
-  describe(`journal, outbox: ${name}`, () => {
+  describe(`the outbox of the journal (${name})`, () => {
     const journey = createJourney(journal)
     const { append, claimJob, finish, published } = journey
 

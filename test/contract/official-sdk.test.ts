@@ -20,7 +20,7 @@ const createRequest = (more: Record<string, unknown> = {}) =>
 
 /** The provider's own SDK, generated from its API's metadata, is the judge of the simulator's wire. */
 describe.each(['ACS3-HMAC-SHA256', 'v2'])(
-  'the official SDK against the simulator, signing with %s',
+  'the official SDK on the simulator, signing with %s,',
   algorithm => {
     let simulator: Simulator
     let endpoint: string
@@ -111,7 +111,7 @@ describe.each(['ACS3-HMAC-SHA256', 'v2'])(
       expect(created.body.success).toBe(true)
     })
 
-    it('throws what exceeds the quota', async () => {
+    it('throws when a call exceeds the quota', async () => {
       const client = clientWith()
       const creates = [1, 2, 3].map(n =>
         client.createDeviceDistributeJob(createRequest({ deviceName: [`meter-${n}`] })),

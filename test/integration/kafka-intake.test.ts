@@ -30,7 +30,7 @@ const numbered = (partition: number, count: number) =>
 const groupState = (groupId: string): Promise<string | undefined> =>
   withAdmin(testKafkaOptions(), async admin => (await admin.describeGroups([groupId])).groups[0]?.state)
 
-describeKafka('reading requests', () => {
+describeKafka('the intake of requests from Kafka', () => {
   let topic: string
   let sources: KafkaRequestSource[]
   let ends: (() => void)[]
@@ -83,7 +83,7 @@ describeKafka('reading requests', () => {
     expect(journal.appended).toHaveLength(6_000)
   })
 
-  it('commits what was done, so that the lag can be watched', async () => {
+  it('commits what is in the journal, so that the lag can be watched', async () => {
     await createTopics([topic], 1)
     await produceRecords(topic, numbered(0, 1_200))
     const reader = read(sourceOf())
@@ -134,7 +134,7 @@ describeKafka('reading requests', () => {
     expect(journal.appended).toHaveLength(50)
   })
 
-  it('waits for a topic that is not there, saying so once, and goes on when it is', async () => {
+  it('waits for a missing topic, reports it once, and goes on when it is there', async () => {
     const lines: LogLine[] = []
     const source = sourceOf(lines)
     const reader = read(source)
@@ -149,7 +149,7 @@ describeKafka('reading requests', () => {
     expect(lines.filter(line => line.level === 'warn')).toHaveLength(1)
   })
 
-  it('makes the topic if it may', async () => {
+  it('makes the topic where that is allowed', async () => {
     const source = createRequestSource({
       ...{ kafka: testKafkaOptions(), groupId: `${topic}.group`, topic, createTopics: true, random: () => 0 },
     })

@@ -24,7 +24,7 @@ describe('a held job whose create is not answered', () => {
     }
   })
 
-  it('is named by every route that waits for it, and says itself why', async () => {
+  it('is named by every route that waits for it, and says why it is held', async () => {
     const several = routeTo('iot-1', { strategy: 1, targetInstanceIds: ['iot-1', 'iot-2'] })
     // So that there is a pace, and with it an ETA.
     await journey.append({ requestId: 'r0', route: routeTo('iot-0'), devices: ['dev0'] })
@@ -80,7 +80,7 @@ describe('a held job whose create is not answered', () => {
     ])
   })
 
-  it('leaves nothing to be done by itself to what waits for it, and for nothing else', async () => {
+  it('leaves the routes that wait for it with nothing to be done for themselves, and no other route', async () => {
     const stuck = () => countStuck(database.pool)
     await journey.append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
     const job = await journey.claimJob()
@@ -106,7 +106,7 @@ describe('a held job whose create is not answered', () => {
     expect(await stuck()).toBe(0)
   })
 
-  it('is not needed: a batch that is refused again and again blocks them too', async () => {
+  it('is not the only thing that blocks routes, because a batch that is refused again and again does too', async () => {
     await journey.append({ requestId: 'r1', devices: ['dev1'] })
     const job = await journey.claimJob()
     await journey.append({ requestId: 'r2', devices: ['dev2'] })
@@ -132,7 +132,7 @@ describe('a held job whose create is not answered', () => {
     expect(await blocked()).toEqual(free)
   })
 
-  it('is not needed either where halves of a refused batch wait for each other: they have not been refused', async () => {
+  it('does not stand for halves of a refused batch that wait for each other, because they have not been refused', async () => {
     await journey.append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
     const job = await journey.claimJob()
     await firstValueFrom(journey.drive.split(job.batchId, 'iot.odd: no'))

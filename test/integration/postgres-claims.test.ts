@@ -7,7 +7,7 @@ import { all, createJourney, verdicts } from '../support/journal-journey'
 import { sessionsWaiting, whileLocked } from '../support/journal-locks'
 import { routeTo } from '../support/journal-requests'
 
-describe('claims and settlements at the same time', () => {
+describe('claims and settlements at the same time,', () => {
   let database: JournalDatabase
   const journey = createJourney({
     open: async options => harnessOn(database.pool, options),
@@ -39,7 +39,7 @@ describe('claims and settlements at the same time', () => {
     }
   })
 
-  it.each(['settlement', 'claim'])('release what waits, when the %s comes first', async first => {
+  it.each(['settlement', 'claim'])('when the %s comes first, release the moves that wait', async first => {
     const job = await ended()
     await append({ requestId: 'r2', route: routeTo('iot-2'), devices: ['dev1'] })
     const works = [() => settle(job), () => claim([job.batchId])]
@@ -60,7 +60,7 @@ describe('claims and settlements at the same time', () => {
     expect((await published()).map(({ requestId }) => requestId)).toEqual(['r1', 'r2'])
   })
 
-  it('give the same batch to claims that meet', async () => {
+  it('give the same batch to two claims', async () => {
     await append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
     const jobs = await Promise.all([1, 2, 3].map(() => claimJob()))
     expect(new Set(jobs.map(job => job.batchId)).size).toBe(1)

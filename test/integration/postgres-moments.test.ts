@@ -48,7 +48,7 @@ describe('what is read of a journal in several statements', () => {
   const endSession = (pid: number): Promise<unknown> =>
     database.pool.query('select pg_terminate_backend($1)', [pid])
 
-  it('is of one moment: the summary of a list', async () => {
+  it('is of one moment, for the summary of a list', async () => {
     let said = ''
     const report = () =>
       reportRun({
@@ -69,7 +69,7 @@ describe('what is read of a journal in several statements', () => {
     expect(said).toMatch(/^ {2}accepted +0$/m)
   })
 
-  it('lets go of a session that is lost meanwhile: the evidence of a job', async () => {
+  it('releases a session that is lost meanwhile, for the evidence of a job', async () => {
     await journey.append({ requestId: 'r1', devices: ['dev1'] })
     const { batchId } = await journey.claimJob()
     const evidence = between(
@@ -83,7 +83,7 @@ describe('what is read of a journal in several statements', () => {
     expect(await readJobEvidence(pool, String(batchId))).toMatchObject({ job: { batchId } })
   })
 
-  it('is looked at again when the session is lost meanwhile: whether a list has ended', async () => {
+  it('is read again when the session is lost meanwhile, for whether a list has ended', async () => {
     await journey.append({ requestId: 'r1', devices: ['dev1'] })
     const job = await journey.claimJob()
     await firstValueFrom(journey.drive.creating(job.batchId))

@@ -32,7 +32,7 @@ const fill = (
   from (select route_id from routes) t (r) cross join generate_series(1, ${moves}) s order by s, r`
 
 /** 150,000 moves appended a moment ago, batches of 10,000, and no statistics of any table. */
-describe('plans without statistics', () => {
+describe('query plans without statistics', () => {
   let database: JournalDatabase
   let admin: Client
   let watch: WatchedJournal

@@ -44,7 +44,7 @@ describe('a database that falls silent', () => {
     await database.drop()
   })
 
-  it('hangs no transaction, and the next one has another connection', async () => {
+  it('blocks no transaction, and the next transaction has another connection', async () => {
     const asked = (silently: boolean) =>
       firstValueFrom(
         inTransaction(pool, async client => {
@@ -59,7 +59,7 @@ describe('a database that falls silent', () => {
     expect(await asked(false)).not.toBe(before)
   })
 
-  it('keeps no report waiting as long as a statement may take', async () => {
+  it('delays a report by less than a statement may take', async () => {
     const loaded = loadConfig({ DATABASE_URL: viaProxy() })
     if (!loaded.ok) throw new Error(loaded.problems.join('; '))
     const logger = pino({ level: 'silent' })

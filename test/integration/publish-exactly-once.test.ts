@@ -172,7 +172,7 @@ describeKafka('publishing exactly once', () => {
     expectOnceInOrder(await readTopic(topics.results))
   })
 
-  it('holds when the connection breaks while the commit is under way, so that nobody knows its result', async () => {
+  it('holds when the connection breaks while the commit is under way, so that its result is unknown', async () => {
     const met = meet(link(), { after: 2, request: 'endTransaction', passage: 'last' }, () => undefined)
     await publishAll(byLink())
     await met
@@ -190,7 +190,7 @@ describeKafka('publishing exactly once', () => {
     expectOnceInOrder(await readTopic(topics.results))
   })
 
-  it('holds when Kafka has forgotten the position: PostgreSQL has it', async () => {
+  it('holds when Kafka has forgotten the position, because PostgreSQL has it', async () => {
     await publishAll()
     await withAdmin({ brokers: kafka.brokers, clientId: 'test', log: () => undefined }, admin =>
       admin.deleteGroups([publisher]),
@@ -211,7 +211,7 @@ describeKafka('publishing exactly once', () => {
     expectOnceInOrder(await readTopic(topics.results))
   })
 
-  it('does not hold without transactions: a plain idempotent producer repeats what a frozen one had sent', async () => {
+  it('does not hold without transactions, because a plain idempotent producer repeats what a frozen one had sent', async () => {
     let repeats = 0
     const rounds = 2
     for (let round = 0; round < rounds; round += 1) {
