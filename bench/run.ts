@@ -1,9 +1,10 @@
 /**
- * `npm run bench [-- throughput | takeover | fuzz [--cases N]]`: each measurement prints its figures beside their limits,
- * and fails beyond one.
+ * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world]`: each measurement prints its figures
+ * beside their limits, and fails beyond one.
  */
 import { parseArgs } from 'node:util'
 import { fuzz } from './fuzz'
+import { quotaWorld } from './quota-world-cases'
 import { takeover } from './takeover'
 import { throughput } from './throughput'
 
@@ -15,6 +16,7 @@ const benches = new Map([
   ['throughput', throughput],
   ['takeover', takeover],
   ['fuzz', () => fuzz(Number(options.cases))],
+  ['quota-world', quotaWorld],
 ])
 
 const main = async (): Promise<number> => {

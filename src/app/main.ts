@@ -71,7 +71,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       }),
       onError: error => logger.error({ err: error }, 'http'),
     })
-    closers.push(server.close)
+    closers.push(server.stop)
     logger.info({ url: server.url }, 'listening')
     return server
   }
@@ -84,12 +84,12 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       createTopics: config.kafkaCreateTopics,
       random: Math.random,
     })
-    closers.push(source.stopped)
+    closers.push(source.stop)
     return source
   }
   const kafkaSink = (): OutcomeSink => {
     const sink = createOutcomeSink(outcomeSinkOptions(config, logger))
-    closers.push(sink.closed)
+    closers.push(sink.stop)
     return sink
   }
 
@@ -101,7 +101,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       logger,
       isStopping: () => stopping,
     })
-    closers.push(database.close)
+    closers.push(database.stop)
     routes = database.routes
     const source = options.source ?? kafkaSource()
     const sink = options.sink === undefined ? kafkaSink() : options.sink

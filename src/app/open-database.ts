@@ -9,10 +9,9 @@ import { createDriveJournal } from '../postgres/job/drive-journal'
 import { createRouteControl } from '../postgres/job/route-hold'
 import { createLease } from '../postgres/lease/postgres-lease'
 import { createOutbox } from '../postgres/outbox/outbox'
-import { createAnswers } from '../postgres/session/answers'
 import { createChanges } from '../postgres/session/changes'
 import { migrate } from '../postgres/session/migrations'
-import { createPool, holderName, type Pool, sessionNameOf } from '../postgres/session/session'
+import { createAnswers, createPool, holderName, type Pool, sessionNameOf } from '../postgres/session/session'
 import { type Conservation, readConservation } from '../postgres/status/conservation'
 import { type DatabaseStatus, readDatabaseStatus } from '../postgres/status/read-status'
 import type { Logger } from '../telemetry/logger'
@@ -35,7 +34,8 @@ export interface Database {
   readonly status: () => Promise<DatabaseStatus | null>
   /** Whether the database answers within 3 s. */
   readonly answers: () => Promise<boolean>
-  readonly close: () => Promise<void>
+  /** Resolves once the lease is given back and every connection is closed. */
+  readonly stop: () => Promise<void>
 }
 
 export interface OpenOptions {
@@ -98,8 +98,8 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
     conservation: reported(readConservation),
     status: reported(readDatabaseStatus),
     answers,
-    close: async () => {
-      await lease.closed()
+    stop: async () => {
+      await lease.stop()
       await pool.end()
     },
   }

@@ -76,12 +76,13 @@ const marginMs = 20
 const providerPauseMs = 30_000
 
 export const createService = (parts: ServiceParts): Service => {
-  const { random, changes$, sink } = parts
+  const { random, changes$, sink, observe } = parts
   const provider = createProviderBook()
-  const observe: Observe = event => {
-    parts.observe(event)
+  /** Where calls are made, or are another process's: the book of the provider's health learns from these events. */
+  const observeCalls: Observe = event => {
+    observe(event)
     const news = provider.notice(event)
-    if (news !== null) parts.observe(news)
+    if (news !== null) observe(news)
   }
   const stop$ = new ReplaySubject<void>(1)
   const intakeEnded$ = new ReplaySubject<void>(1)
@@ -139,7 +140,7 @@ export const createService = (parts: ServiceParts): Service => {
     limiter,
     changes$,
     policies: parts.policies,
-    observe,
+    observe: observeCalls,
     random,
     stop$,
     again: again('list', providerPauseMs),
@@ -172,7 +173,7 @@ export const createService = (parts: ServiceParts): Service => {
         leaseState = state
         for (const flow of ['drive', 'publish'] as const)
           book.is(flow, state.kind === 'held' ? 'starting' : 'standing-by')
-        observe(
+        observeCalls(
           state.kind === 'held'
             ? { kind: 'lease-held', epoch: state.epoch }
             : { kind: 'standing-by', holder: state.holder },

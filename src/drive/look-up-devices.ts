@@ -151,7 +151,7 @@ export const createLookUpDevices = (
 
   return (job, deviceNames) =>
     defer(() =>
-      deviceNames.length === 0 || maxDevices === 0
+      maxDevices === 0
         ? of(new Map<string, Fate>())
         : journal.keptLookUps(job.batchId).pipe(concatMap(kept => lookUpAll(job, deviceNames, kept))),
     )

@@ -56,7 +56,10 @@ interface Collected {
 export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Observable<number>) => {
   const { journal, calls, observe, random, lookUpMaxDevices, stop$ } = deps
   const hold = createHoldJob(deps)
-  const lookUp = createLookUpDevices({ ...deps, maxDevices: lookUpMaxDevices })
+  const lookUpDevices = createLookUpDevices({ ...deps, maxDevices: lookUpMaxDevices })
+  /** What became of the devices that the file does not name. */
+  const lookUp = (job: Job, open: readonly string[]): Observable<ReadonlyMap<string, Fate>> =>
+    open.length === 0 ? of(new Map()) : lookUpDevices(job, open)
 
   const keep = ({ batchId }: Job, { file }: Results): Observable<never> =>
     file === null ? EMPTY : journal.keepResultFile(batchId, file).pipe(ignoreElements())

@@ -3,10 +3,16 @@
  * virtual time. It also knows whose timer each one is: a process that was killed takes its timers with it, one that
  * is frozen finds those that came due when it is woken.
  */
-import { dateTimestampProvider } from 'rxjs/internal/scheduler/dateTimestampProvider'
-import { intervalProvider } from 'rxjs/internal/scheduler/intervalProvider'
-import { timeoutProvider } from 'rxjs/internal/scheduler/timeoutProvider'
-import { createTimerHeap, type Timer } from './timer-heap'
+import { createTimerHeap, type Due } from '../support/timer-heap'
+import { runRxjsOn, timerMs } from '../support/virtual-clock'
+
+interface Timer extends Due {
+  readonly owner: Owner
+  readonly act: () => void
+  dueAt: number
+  tie: number
+  isCancelled: boolean
+}
 
 /** Whoever code runs for: a process of the service, or the world outside. */
 export interface Owner {
@@ -42,33 +48,15 @@ export interface ClockOptions {
 
 /** Makes rxjs run on a new clock, until the next one is made. */
 export const driveTime = ({ startAt, random }: ClockOptions): Clock => {
-  const heap = createTimerHeap()
-  const handles = new Map<number, Timer>()
+  const heap = createTimerHeap<Timer>()
   const world: Owner = { name: 'world', state: 'alive', parked: [] }
   let nowMs = startAt
   let owner = world
-  let lastHandle = 0
 
-  const push = (timer: Timer, dueAt: number): void => {
-    timer.dueAt = dueAt
-    timer.tie = random()
+  const start = (of: Owner, ms: number, act: () => void): Timer => {
+    const timer: Timer = { owner: of, act, dueAt: nowMs + timerMs(ms), tie: random(), isCancelled: false }
     heap.push(timer)
-  }
-  const start = (of: Owner, ms: number, act: () => void, everyMs: number | null): Timer => {
-    const timer: Timer = { owner: of, act, everyMs, dueAt: 0, tie: 0, cancelled: false }
-    // As Node has it: no timer is shorter than 1 ms.
-    push(timer, nowMs + Math.max(1, Math.round(ms)))
     return timer
-  }
-  const handleOf = (timer: Timer): number => {
-    lastHandle += 1
-    handles.set(lastHandle, timer)
-    return lastHandle
-  }
-  const cancel = (handle: unknown): void => {
-    const timer = handles.get(Number(handle))
-    if (timer !== undefined) timer.cancelled = true
-    handles.delete(Number(handle))
   }
 
   const runAs = (next: Owner, act: () => void): void => {
@@ -81,24 +69,20 @@ export const driveTime = ({ startAt, random }: ClockOptions): Clock => {
     }
   }
   const fire = (timer: Timer): void => {
-    if (timer.cancelled || timer.owner.state === 'dead') return
-    if (timer.owner.state === 'frozen') {
-      timer.owner.parked.push(timer)
-      return
-    }
-    runAs(timer.owner, timer.act)
-    if (timer.everyMs !== null && !timer.cancelled) push(timer, nowMs + timer.everyMs)
+    if (timer.isCancelled || timer.owner.state === 'dead') return
+    if (timer.owner.state === 'frozen') timer.owner.parked.push(timer)
+    else runAs(timer.owner, timer.act)
   }
 
-  intervalProvider.delegate = {
-    setInterval: (handler, ms = 0) => handleOf(start(owner, ms, handler, Math.max(1, Math.round(ms)))),
-    clearInterval: cancel,
-  }
-  timeoutProvider.delegate = {
-    setTimeout: (handler, ms = 0) => handleOf(start(owner, ms, handler, null)),
-    clearTimeout: cancel,
-  }
-  dateTimestampProvider.delegate = { now: () => nowMs }
+  runRxjsOn({
+    now: () => nowMs,
+    after: (ms, act) => {
+      const timer = start(owner, ms, act)
+      return () => {
+        timer.isCancelled = true
+      }
+    },
+  })
 
   return {
     world,
@@ -107,10 +91,10 @@ export const driveTime = ({ startAt, random }: ClockOptions): Clock => {
     as: (who, act) => {
       if (who.state === 'alive') runAs(who, act)
       else if (who.state === 'frozen')
-        who.parked.push({ owner: who, act, everyMs: null, dueAt: nowMs, tie: 0, cancelled: false })
+        who.parked.push({ owner: who, act, dueAt: nowMs, tie: 0, isCancelled: false })
     },
     after: (who, ms, act) => {
-      start(who, ms, act, null)
+      start(who, ms, act)
     },
     kill: who => {
       who.state = 'dead'

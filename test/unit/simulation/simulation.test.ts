@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { findPlace } from '../../simulation/find-place'
 import { mutants } from '../../simulation/mutants'
 import { runSeed } from '../../simulation/run-seed'
-
-const root = join(__dirname, '../../..')
 
 describe('the simulation', () => {
   it.each([1, 2, 3, 4, 5])('breaks no promise under seed %i', seed => {
@@ -17,20 +15,25 @@ describe('the simulation', () => {
   })
 })
 
-describe('the defects that the simulation has to find', () => {
-  it('have names of their own', () => {
+describe('a defect that the simulation has to find', () => {
+  it('has a name of its own', () => {
     expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length)
   })
 
-  // Whoever changes such a piece changes its mutant too (test/simulation/mutants.ts).
+  // A change of such a piece of code changes its mutant too (test/simulation/mutants.ts).
   it.each(mutants.map(each => [each.name, each] as const))(
-    '%s fits the code as it is',
-    (_name, { edits }) => {
-      for (const { file, find, replace } of edits) {
-        const found = readFileSync(join(root, file), 'utf8').split(find).length - 1
-        expect([file, find, found]).toEqual([file, find, 1])
-        expect(replace).not.toBe(find)
-      }
+    '%s fits the code in one place',
+    (_name, { edit }) => {
+      const { file, start, end, text } = findPlace(edit)
+      expect(text).not.toBe(readFileSync(file, 'utf8').slice(start, end))
     },
   )
+
+  it('is planted where its syntax is, whatever its variables, line breaks and comments', () => {
+    expect(() => findPlace({ find: 'thereIsNo.$x', replace: '1' })).toThrow('0 places fit, not one')
+    expect(() => findPlace({ find: 'of($x)', replace: '1' })).toThrow(/\d{2,} places fit, not one/)
+    expect(() => findPlace({ inside: 'halveBatch', find: '$a.slice($b)', replace: 'unheardOf' })).toThrow(
+      'the replacement names unheardOf, which its file does not have',
+    )
+  })
 })

@@ -1,40 +1,36 @@
-import type { Owner } from './clock'
-
-export interface Timer {
-  readonly owner: Owner
-  readonly act: () => void
-  /** null: fires once. */
-  readonly everyMs: number | null
-  dueAt: number
+/** A binary heap of timers: the one that is due first comes out first. */
+export interface Due {
+  /** The instant at which it is due, ms. */
+  readonly dueAt: number
   /** Of those due at the same instant the lowest goes first. */
-  tie: number
-  cancelled: boolean
+  readonly tie: number
 }
 
-interface Entry {
-  readonly timer: Timer
+interface Entry<T extends Due> {
+  readonly timer: T
   readonly dueAt: number
   readonly tie: number
   readonly serial: number
 }
 
-const isBefore = (a: Entry, b: Entry): boolean => {
+const isBefore = (a: Entry<Due>, b: Entry<Due>): boolean => {
   if (a.dueAt !== b.dueAt) return a.dueAt < b.dueAt
   return a.tie !== b.tie ? a.tie < b.tie : a.serial < b.serial
 }
 
-export interface TimerHeap {
-  push(timer: Timer): void
+export interface TimerHeap<T extends Due> {
+  push(timer: T): void
   /** null: none is left. */
-  pop(): Timer | null
+  pop(): T | null
+  /** The instant of the next one; null: none is left. */
+  nextAt(): number | null
 }
 
-/** A binary heap of timers. */
-export const createTimerHeap = (): TimerHeap => {
-  const entries: Entry[] = []
+export const createTimerHeap = <T extends Due>(): TimerHeap<T> => {
+  const entries: Entry<T>[] = []
   let serial = 0
 
-  const rise = (entry: Entry): void => {
+  const rise = (entry: Entry<T>): void => {
     let at = entries.length
     while (at > 0) {
       const above = (at - 1) >> 1
@@ -46,7 +42,7 @@ export const createTimerHeap = (): TimerHeap => {
     entries[at] = entry
   }
 
-  const sink = (entry: Entry): void => {
+  const sink = (entry: Entry<T>): void => {
     let at = 0
     for (;;) {
       const left = entries[2 * at + 1]
@@ -73,5 +69,6 @@ export const createTimerHeap = (): TimerHeap => {
       if (entries.length > 0) sink(last)
       return first.timer
     },
+    nextAt: () => entries[0]?.dueAt ?? null,
   }
 }

@@ -1,11 +1,13 @@
+/** Rejections in the journal: each is stored once, and a move that repeats one is found. */
+import { createHash } from 'node:crypto'
 import type { PoolClient } from 'pg'
 import type { Rejection } from '../../domain/request'
 
-/** Dead letters of one statement together: a bytea travels as text, twice its size. */
+/** Most bytes of dead letters in one statement. A bytea travels as text of twice its size. */
 const maxBytesPerStatement = 16_000_000
 
-// `on conflict` without a target: neither the same place nor a repeat of the same request is stored again. Nor is a
-// bad repeat of a request that was accepted: its move has, or will have, the one final outcome.
+// `on conflict` has no target, so neither the same place nor a repeat of the same request is stored again. A bad repeat of
+// an accepted request is not stored either: its move has, or will have, the one final outcome.
 const insert = `
   insert into rejection (source_id, source_offset, ordinal, rejected_at, requested_at, request_id, product_key,
                          device_name, source_instance_id, target_instance_ids, strategy, code, message, traceparent,
@@ -42,7 +44,7 @@ const slices = (rejections: readonly Rejection[]): Rejection[][] => {
   return parts
 }
 
-/** Stores rejections; returns how many were new. */
+/** Stores rejections. Gives how many were new. */
 export const insertRejections = async (
   client: PoolClient,
   sourceId: number,
@@ -73,4 +75,36 @@ export const insertRejections = async (
     inserted += rowCount ?? 0
   }
   return inserted
+}
+
+/** A move that is about to be appended. */
+interface NewMove {
+  readonly requestId: string
+  readonly productKey: string
+  readonly deviceName: string
+}
+
+/** The key that the index `rejection_repeat` holds of a rejection with a device. */
+const repeatKey = ({ requestId, productKey, deviceName }: NewMove): string =>
+  createHash('md5').update(`${requestId}\u001f${productKey}\u001f${deviceName}`).digest('hex')
+
+const indexed = `md5(request_id || chr(31) || coalesce(product_key, '') || chr(31) ||
+  coalesce(device_name, chr(30) || content, chr(30) || source_id || '/' || source_offset || '/' || ordinal))`
+
+const selectRejected = `select ${indexed} as key from rejection where ${indexed} = any($1::text[])`
+
+/** The places in the list of moves whose request and device were rejected before: each repeats its rejection. */
+export const rejectedBefore = async (
+  client: PoolClient,
+  moves: readonly NewMove[],
+): Promise<ReadonlySet<number>> => {
+  const { rowCount } = await client.query('select from rejection limit 1')
+  if (rowCount === 0) return new Set()
+  const keys = moves.map(repeatKey)
+  // Without statistics the planner would go through the whole table, which takes several times as long.
+  await client.query('set local enable_seqscan = off')
+  const { rows } = await client.query<{ key: string }>(selectRejected, [`{${keys.join(',')}}`])
+  await client.query('set local enable_seqscan = on')
+  const rejected = new Set(rows.map(({ key }) => key))
+  return new Set(keys.flatMap((key, index) => (rejected.has(key) ? [index] : [])))
 }
