@@ -10,7 +10,7 @@ import { print } from './figures'
 
 const root = join(__dirname, '..')
 const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js')
-/** Of one case, ms: far above what any takes, far below what a lease lasts. */
+/** The limit of one case, ms: far above what any takes, and far below the 10 s that a lease lasts. */
 const slowestMs = 2_000
 
 /** What one suite writes about its cases. */

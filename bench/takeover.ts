@@ -14,7 +14,7 @@ const rounds = Number(process.env.BENCH_ROUNDS ?? 20)
 const limitMs = 15_000
 const replicas = 3
 const routes = 20
-/** Of one round: more than are moved meanwhile, so that there is always something to drive. */
+/** Devices of one round. They are more than are moved meanwhile, so there is always something to drive. */
 const devicesOfARound = 1_000
 const provider = ['--qps', '2', '--init-ms', '100', '--base-ms', '1500', '--per-device-ms', '0.1']
 const settings = { BATCH_MAX_DEVICES: '100', CREATE_SETTLE_MS: '5000' }
@@ -24,7 +24,7 @@ type Ending = 'SIGKILL' | 'SIGSTOP'
 /** A replica with a way to the provider of its own, on which what it sends is counted. */
 interface Watched {
   readonly process: CliProcess
-  /** Pieces of calls, not whole ones: 0 is none. */
+  /** Pieces of calls, not whole calls: 0 means no call. */
   calls(): number
   /** Resolves at the next event of this kind. */
   says(kind: string): Promise<string>
@@ -68,7 +68,7 @@ const measure = async (deployment: Deployment, links: TcpProxy[]): Promise<boole
   let driver = await nextDriver(running)
   for (let round = 0; round < rounds; round += 1) {
     await deployment.submit(deviceNames(round * devicesOfARound, devicesOfARound), overRoutes(routes))
-    // At any moment of its work.
+    // The driver ends at a random moment of its work.
     const before = await moved()
     await until(async () => (await moved()) > Math.max(before, 0))
     await pause((round * 137) % 1_000)

@@ -43,12 +43,12 @@ describeKafka('a bad record', () => {
     const { requests, results, deadLetters } = deployment.topics
     const service = deployment.run()
     await deployment.submit(names('before', 50))
-    // All in one partition, so that what follows a bad record is seen to be read.
+    // All records go to one partition, which shows that the ones after a bad record are read.
     for (const [name, value] of badValues)
       await produceRecords(requests, [{ partition: 0, key: name, value: value as Buffer | null }])
     const tooMany = JSON.stringify({ ...routeFields, requestId: 'many', deviceNames: names('many', 10_001) })
     await produceRecords(requests, [{ partition: 0, key: 'many', value: tooMany }])
-    // 2 MB, and small on the wire: the broker takes it, the service must bear it.
+    // These values are large and small on the wire, so the broker accepts them and the service has to cope with them.
     const producer = testKafka().producer()
     await producer.connect()
     await producer.send({

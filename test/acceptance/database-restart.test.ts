@@ -46,7 +46,7 @@ describeKafka('a database that restarts under load', () => {
     expect(new Set(results.map(({ id }) => id)).size).toBe(1_200)
     expect(await deployment.truth()).toMatchObject({ movedTwice: 0, moves: 1_200 })
     expect(await deployment.audit()).toMatchObject({ breaches: 0 })
-    // The same process all along, and it ends as it should.
+    // The process has been the same all the time, and it ends in order.
     service.kill('SIGTERM')
     expect(await service.ended).toBe(0)
   })

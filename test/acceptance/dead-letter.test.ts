@@ -25,7 +25,7 @@ describeKafka('a dead letter', () => {
 
   const results = async (): Promise<Result[]> =>
     (await readTopic(deployment.topics.results)).map(({ value }) => JSON.parse(String(value)) as Result)
-  /** Every dead letter so far, once there are so many. */
+  /** Resolves with every dead letter so far as soon as there are `count`. */
   const deadLetters = async (count: number): Promise<ReadRecord[]> => {
     // Every move of this suite ends as a dead letter, but for those that are corrected.
     await deployment.settled(count)
@@ -37,7 +37,7 @@ describeKafka('a dead letter', () => {
   const header = (record: ReadRecord | undefined, name: string): string => String(record?.headers[name])
   const idOf = (record: ReadRecord): string =>
     (JSON.parse(String(record.value)) as { requestId: string }).requestId
-  /** As they are, key and value, with the content type they have. */
+  /** Sends dead letters again with their key, value and content type. */
   const submitAgain = (records: readonly ReadRecord[]): Promise<void> =>
     produceRecords(
       deployment.topics.requests,
@@ -81,7 +81,7 @@ describeKafka('a dead letter', () => {
     expect(second.map(idOf).sort()).toEqual(['bad~2', 'fails~2', 'names~2', 'names~2', 'pair~2'])
     expect(second.map(record => header(record, 'original-request-id')).sort()).toEqual(first.map(idOf).sort())
 
-    // Corrected it is accepted, and only the provider refuses it.
+    // The corrected request is accepted, and only the provider refuses it.
     const corrected = second.find(record => idOf(record) === 'bad~2')
     await produceRecords(deployment.topics.requests, [
       { value: JSON.stringify({ ...JSON.parse(String(corrected?.value)), strategy: 0 }) },

@@ -11,7 +11,7 @@ const row = (name: string): string => `${name},a1BwAGVexmp,iot-a,iot-b,198400000
 const fleet = [
   'deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid',
   ...names('meter', 300).map(row),
-  // One twice, and one whose name cannot be.
+  // One device stands here twice, and one has an invalid name.
   row('meter-000007'),
   row('meter one'),
 ].join('\n')
@@ -23,7 +23,7 @@ describeKafka('device-move demo', () => {
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'demo fleet '))
     temporary = await mkdtemp(join(tmpdir(), 'demo-tmp-'))
-    // PostgreSQL gives root up.
+    // PostgreSQL runs as another user than root and has to read this directory.
     await chmod(temporary, 0o755)
     await writeFile(join(directory, 'fleet.csv'), fleet)
   })

@@ -13,7 +13,7 @@ const noDatabase = 'postgres://u:p@127.0.0.1:1/x'
 const row = 'meter-0001,a1BwAGVexmp,iot-a,iot-b,1984'
 const csv = `deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid\n${row}\n`
 
-/** What operators meet that is nobody's defect: one sentence, no stack, and never 0. */
+/** Failures that operators can cure are reported in one sentence without a stack, and the status is never 0. */
 describe('a command that cannot do its work', () => {
   it.each([['replay', '1'], ['status'], ['migrate'], ['hold', '1'], ['resolve', '1', '--again']])(
     'says what to do about a database out of reach, here %s',

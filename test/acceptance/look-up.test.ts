@@ -34,7 +34,7 @@ describe('devices that no result file tells of', () => {
     const cli = startCli(['replay', ...args], { DATABASE_URL: database.url })
     return { status: await cli.ended, text: cli.stdout.join('\n'), problem: cli.stderr.join('\n') }
   }
-  /** Everything the journal holds, in one number. */
+  /** Hashes and counters that change with any change of the journal. */
   const fingerprint = async (): Promise<unknown> => {
     const { rows } = await client.query(
       `select (select md5(string_agg(o::text, '' order by o)) from device_move_journal.outcome o) as outcomes,
@@ -84,7 +84,7 @@ describe('devices that no result file tells of', () => {
     )
     const found = new Map(rows.map(({ code, n }) => [code, n]))
     expect(found.get('200')).toBeGreaterThan(0)
-    // None was sent again that had moved, though no file had told of it.
+    // No device was sent again that had moved, although no file had said so.
     expect(await truth()).toMatchObject({
       devices: devices.length,
       moves: devices.length,

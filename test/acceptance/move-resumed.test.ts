@@ -41,7 +41,7 @@ describe('move FILE, interrupted and started again,', () => {
     expect(lines.every(({ outcome, final }) => outcome === 'moved' && final)).toBe(true)
     expect(await stage.truth()).toMatchObject({ moves: 3_000, movedTwice: 0 })
 
-    // What the first two starts settled is in `moved`, what they called is not in `calls`.
+    // The figure `moved` includes what the first two starts settled; `calls` does not include their calls.
     const summary = third.stderr.join('\n')
     expect(summary).toMatch(/^ {2}moved +3,000$/m)
     expect(summary).toMatch(/^ {2}calls, this start +\d/m)
@@ -68,7 +68,7 @@ describe('move FILE, interrupted and started again,', () => {
     const moments = ['"migrated"', '"lease-held"', '"batch-claimed"', '"job-created"', '"job-settled"']
     let printed: readonly string[] = []
     for (const moment of moments) {
-      // Every other one would print its results, which it does only when it is through.
+      // Every other one would print its results, which it does only at its end.
       const toFile = moments.indexOf(moment) % 2 === 0
       const cli = startCli(['move', file, ...(toFile ? ['--out', out] : [])], environment)
       await cli.line(line => line.includes(moment))

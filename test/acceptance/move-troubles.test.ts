@@ -47,7 +47,7 @@ describe('move FILE', () => {
     const client = new Client({ connectionString: database.url })
     await client.connect()
     try {
-      // As the server puts it where somebody may do all but this.
+      // The server words it so for a user who lacks this one permission.
       await client.query(`
         create function device_move_journal.refused() returns trigger language plpgsql as $$
         begin raise exception 'permission denied for table lease' using errcode = '42501'; end $$;
@@ -74,7 +74,7 @@ describe('move FILE', () => {
       csvOf(names('meter', 2)),
     )
     await cli.line(line => line.includes(`the provider at ${stage.endpoint} cannot be reached since 20`))
-    // Every device is in one of the counts.
+    // Every device is counted in one of the figures.
     await cli.line(line => line.includes('0/2 done · 0 moved · 0 failed · 0 rejected · 2 in flight'))
     await stage.restartSimulator()
     await cli.line(line => line.includes('the provider answers again'))
@@ -93,7 +93,7 @@ describe('move FILE', () => {
       BATCH_MAX_DEVICES: '3',
       CREATE_SETTLE_MS: '2000',
     }
-    // A create whose answer is lost, and a List that is refused: its job is held, and its route waits for it.
+    // The answer of a create is lost and List is refused, so the job is held and its route waits for it.
     const failNext = (body: object) =>
       fetch(`${stage.endpoint}/_simulator/fail-next`, { method: 'POST', body: JSON.stringify(body) })
     await failNext({ operation: 'create', fault: { kind: 'lost-response' } })

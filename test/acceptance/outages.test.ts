@@ -27,7 +27,7 @@ describeKafka('a service whose servers fail it', () => {
     const service = deployment.run()
     await deployment.submit(names('before', 20))
     await deployment.settled(20)
-    // As the server puts it when it cannot extend a file, SQLSTATE 53100.
+    // The server words it so when it cannot extend a file (SQLSTATE 53100).
     await sql(`
       create function device_move_journal.full_disk() returns trigger language plpgsql as $$
       begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$;
@@ -49,7 +49,7 @@ describeKafka('a service whose servers fail it', () => {
     link = await startTcpProxy(Number(new URL(deployment.simulatorUrl).port))
     const service = deployment.run({ IOT_ENDPOINT: `http://127.0.0.1:${link.port}` })
     await deployment.submitTogether(names('during', 20))
-    // From now on its end is looked for, and nothing else is called.
+    // From now on List is the only call, because the service waits for the end of the job.
     await service.line(one => one.includes('"job-created"'))
     link.refuse()
     link.cut()

@@ -51,7 +51,7 @@ describeKafka('device-move resolve beside a running service', () => {
       })
     ).json() as Promise<Record<string, unknown>>
 
-  /** The JobIds that the devices were in, by the simulator's own book. */
+  /** The JobIds in which the devices were moved, as the simulator knows them. */
   const jobsOfDevices = async (): Promise<string[]> => {
     const text = await (await fetch(`${deployment.simulatorUrl}/_simulator/truth?devices=1`)).text()
     const records = text.split('\n').filter(line => line !== '')
@@ -63,7 +63,7 @@ describeKafka('device-move resolve beside a running service', () => {
   it('has a held job tried again, and then adopts the job it is told', async () => {
     deployment = await createDeployment(['--init-ms', '50', '--base-ms', '200', '--per-device-ms', '0'])
     const devices = names('meter', 5)
-    // A create whose answer is lost, and a List that tells nothing.
+    // The answer of a create is lost, and List says nothing.
     await control('fail-next', { operation: 'create', fault: { kind: 'lost-response' } })
     await control('fail-next', {
       operation: 'list',

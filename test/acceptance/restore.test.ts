@@ -53,7 +53,7 @@ describeKafka('a database restored from a backup', () => {
     (await readTopic(deployment.topics.results)).map(
       ({ value }) => (JSON.parse(String(value)) as { deviceName: string }).deviceName,
     )
-  /** So many outcomes of the database have gone out. */
+  /** Waits until so many outcomes of the database are published. */
   const published = ({ url }: TestDatabase, outcomes: number): Promise<void> =>
     until(async () => {
       const sql = `select (select count(*) from device_move.outcomes) as outcomes,
@@ -99,7 +99,7 @@ describeKafka('a database restored from a backup', () => {
     expect(what).toMatch(/are read again/)
     const [status2, said] = await command(backup, 'accept-restore')
     expect([status2, said]).toEqual([0, expect.stringContaining('Settled.')])
-    // It goes on by itself. What was read after the backup is read and sent again, and so are its results.
+    // The service goes on by itself. What it had read after the backup it reads, sends and publishes again.
     await published(backup, 60)
     const found = await results()
     expect(found.filter(name => name.startsWith('before'))).toHaveLength(20)
@@ -114,7 +114,7 @@ describeKafka('a database restored from a backup', () => {
   it('is told from a topic made anew, of which accept-restore lets the partitions be read from the start', async () => {
     const { requests } = deployment.topics
     const before = run(live)
-    // So many that the new log stays below the old positions, even where a record is produced twice.
+    // There are so many that the new log stays below the old positions, even if a record is produced twice.
     await deployment.submit(names('before', 400))
     await published(live, 400)
     before.kill('SIGTERM')

@@ -8,7 +8,7 @@ import { readTopic } from '../support/read-topic'
 
 jest.setTimeout(180_000)
 
-/** Found nowhere but where they leak. */
+/** These texts occur nowhere unless they leak. */
 const secrets = {
   ALIBABA_CLOUD_ACCESS_KEY_SECRET: 'kS9-key-secret-of-this-suite',
   ALIBABA_CLOUD_SECURITY_TOKEN: 'CAIS-security-token-of/this+suite==',
@@ -22,7 +22,7 @@ const forbidden = [...Object.values(secrets), databasePassword].flatMap(secret =
   encodeURIComponent(secret),
   Buffer.from(secret).toString('base64').replace(/=+$/, ''),
 ])
-/** Of signed URLs and of signed calls. */
+/** A signature in a signed URL or a signed call. */
 const signed = /(Signature|OSSAccessKeyId)(=|%3D)(?!\*\*\*)/i
 
 const expectNoSecret = (text: string): void => {
@@ -31,7 +31,7 @@ const expectNoSecret = (text: string): void => {
 }
 const said = ({ stdout, stderr }: CliProcess): string => [...stdout, ...stderr].join('\n')
 
-/** What a provider (or somebody in between) might say back. */
+/** A message that repeats secrets, as a provider or a proxy might send it. */
 const talkative = [
   'The string to sign was POST&%2F&',
   secrets.ALIBABA_CLOUD_ACCESS_KEY_SECRET,
@@ -66,7 +66,7 @@ describeKafka('secrets', () => {
       ...['--throttle-rate', '0.05', '--server-error-rate', '0.05', '--lost-request-rate', '0.05'],
       ...['--file-error-rate', '0.2'],
     ]
-    // Its role makes the schema itself, and so owns it.
+    // The role of this suite makes the schema itself, and so owns it.
     deployment = await createDeployment(faults, {}, { makeDatabase: createTestDatabase })
     database = new Client({ connectionString: deployment.databaseUrl })
     await database.connect()
@@ -75,7 +75,7 @@ describeKafka('secrets', () => {
   afterAll(async () => {
     await database.end()
     await deployment.stop()
-    // It owned the schema of the database that is gone.
+    // The role owned the schema of the database that has been dropped.
     const server = new Client({
       connectionString: deployment.databaseUrl.replace(/\/[^/]*$/, '/postgres'),
     })
@@ -126,7 +126,7 @@ describeKafka('secrets', () => {
     ].map(({ key, value, headers }) => `${key} ${value} ${Object.values(headers).map(String)}`)
 
     expect(answers).toContainEqual(expect.stringContaining('bearer token'))
-    // What the provider said stands there, without the secrets. (A later trouble of the same job replaces it in the journal.)
+    // The provider's message is kept without the secrets. A later error of the same job replaces it in the journal.
     expect(`${rows.join('\n')}\n${said(service)}`).toContain('string to sign was')
     for (const text of [said(service), answers.join('\n'), rows.join('\n'), records.join('\n')])
       expectNoSecret(text)

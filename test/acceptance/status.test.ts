@@ -88,7 +88,7 @@ describeKafka('device-move status', () => {
     const standBy = deployment.run()
     const url = await urlOf(standBy)
     const answer = async (path: string) => (await fetch(`${url}${path}`)).text()
-    // Asked until it has heard of the lease.
+    // The process that stands by needs a moment until it knows the holder of the lease.
     await until(async () => (await answer('/api/status')).includes(`/${driver.child.pid}/`))
     expect(JSON.parse(await answer('/api/status'))).toMatchObject({
       process: { lease: 'standing-by', openJobs: null, quota: null },
@@ -122,7 +122,7 @@ describeKafka('device-move status', () => {
     json.kill('SIGTERM')
     expect(await Promise.all([text.ended, json.ended])).toEqual([0, 0])
     expect([...text.stderr, ...json.stderr]).toEqual([])
-    // A line a time, each of them whole.
+    // Each report is one whole line.
     for (const line of json.stdout) expect(JSON.parse(line)).toHaveProperty('because')
   })
 })

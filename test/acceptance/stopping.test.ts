@@ -15,7 +15,7 @@ describe('the service, when it is stopped,', () => {
   })
 
   it('exits with 0 when it is asked a second time, whatever is under way', async () => {
-    // A database that takes connections and never says a word: stopping has something to wait for.
+    // The database accepts connections and never answers, so that stopping has something to wait for.
     silent = createServer(socket => open.push(socket)).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const address = silent.address()
@@ -39,7 +39,7 @@ describe('the service, when it is stopped,', () => {
       return how !== null
     })
     expect(how).toBe(0)
-    // Neither through in time nor late: it was asked again.
+    // It has reported no end of the stop, neither in time nor late, because it was asked again.
     expect(service.stderr.some(line => line.includes('"stopped"'))).toBe(false)
   })
 })

@@ -20,7 +20,7 @@ describe('device-move submit without a broker', () => {
   })
 
   it('says how far it was when it is interrupted', async () => {
-    // Nobody answers there.
+    // Nothing answers at port 1.
     const link = await startTcpProxy(1)
     link.swallow('both')
     const cli = startCli(['submit', '-'], { KAFKA_BROKERS: `127.0.0.1:${link.port}` }, requestsCsv(3))

@@ -56,7 +56,7 @@ describeKafka('a service that cannot start as configured', () => {
     expect(service.stderr.join('\n')).not.toContain('hunter2')
   })
 
-  /** The one line that says why the service ended; what is expected to happen comes without a stack. */
+  /** The line that says why the service ended. An expected failure is reported without a stack. */
   const whyEnded = (service: CliProcess): string => {
     const last = JSON.parse(service.stderr.at(-1) ?? '{}') as { msg?: string; reason?: string }
     expect(last.msg).toBe('cannot go on')

@@ -3,7 +3,7 @@ import type { JournalUnderTest } from '../support/journal-harness'
 import { all, createJourney, names, retried } from '../support/journal-journey'
 import { routeTo } from '../support/journal-requests'
 
-/** What a claim gives, whatever keeps the journal. */
+/** What every implementation of the journal promises of claims. */
 export const journalClaimContract = (name: string, journal: JournalUnderTest): void => {
   describe(`a claim in the journal (${name})`, () => {
     const journey = createJourney(journal)
@@ -111,7 +111,7 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
       expect(names(first)).toEqual(['dev1'])
       expect(await claim([urgent.batchId, first.batchId])).toEqual({ kind: 'idle', wakeInMs: null })
       await finish(first, retried)
-      // Released, it finds the earlier one still unfinished.
+      // When it is released, the earlier one is still unfinished.
       const again = await claimJob([urgent.batchId])
       expect(again).toMatchObject({ routeId: first.routeId, moves: [{ deviceName: 'dev1', attempt: 2 }] })
       await finish(again)

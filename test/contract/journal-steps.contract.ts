@@ -5,7 +5,7 @@ import { LeaseLostError } from '../../src/ports/errors'
 import type { JournalUnderTest } from '../support/journal-harness'
 import { all, createJourney, retried, verdicts } from '../support/journal-journey'
 
-/** The steps of a job, whatever keeps the journal. */
+/** What every implementation of the journal promises of the steps of a job. */
 export const journalStepsContract = (name: string, journal: JournalUnderTest): void => {
   describe(`steps of a job in the journal (${name})`, () => {
     const journey = createJourney(journal)
@@ -89,7 +89,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       await append({ requestId: 'r2', devices: ['dev3'] })
       const second = await claimJob([first.batchId])
       await firstValueFrom(journey.drive.creating(second.batchId))
-      // Again: the answer of the first commit may have been lost.
+      // The step is taken again, because the answer of the first commit may have been lost.
       for (const _time of [1, 2])
         expect(await firstValueFrom(journey.drive.created(second.batchId, `P${first.batchId}`))).toBe('clash')
       expect(await claim([first.batchId])).toEqual({ kind: 'idle', wakeInMs: null })
@@ -133,7 +133,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       for (const _time of [1, 2]) await firstValueFrom(journey.drive.hold(job, 'why'))
       expect(await journey.at.heldReason(job.batchId)).toBe('why')
       await journey.at.releaseJob(job.batchId)
-      // The answer of the commit was lost, so it is done again.
+      // The step is taken again as if the answer of its commit were lost.
       await firstValueFrom(journey.drive.hold(job, 'why'))
       expect(await journey.at.heldReason(job.batchId)).toBeNull()
       await firstValueFrom(journey.drive.hold(await claimJob(), 'another time'))
@@ -209,7 +209,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
           journey.drive.keepResultFile(batchId, { body: Buffer.from(text), contentType: 'text/csv' }),
         )
       expect((await journey.at.evidence(batchId)).files).toEqual([])
-      // A crash after the second one has both read again, in the same order.
+      // After a crash behind the second one, both are read again in the same order.
       for (const text of ['first', 'first', 'second', 'first', 'second', 'third']) await keep(text)
       expect((await journey.at.evidence(batchId)).files).toEqual(['first', 'second', 'third'])
     })

@@ -9,7 +9,7 @@ export interface LeaseHarness {
 
 type Held = Extract<LeaseState, { kind: 'held' }>
 
-/** What every implementation of the port keeps. */
+/** What every implementation of the lease promises. */
 export const leaseContract = (name: string, open: () => Promise<LeaseHarness>): void => {
   describe(`the lease (${name})`, () => {
     let harness: LeaseHarness

@@ -18,7 +18,7 @@ const createRequest = (more: Record<string, unknown> = {}) =>
     ...more,
   })
 
-/** The provider's own SDK, generated from its API's metadata, is the judge of the simulator's wire. */
+/** The provider's own SDK, generated from the metadata of its API, checks the simulator's wire format. */
 describe.each(['ACS3-HMAC-SHA256', 'v2'])(
   'the official SDK on the simulator, signing with %s,',
   algorithm => {
@@ -29,7 +29,7 @@ describe.each(['ACS3-HMAC-SHA256', 'v2'])(
       new Iot(new Config({ ...keys, endpoint, protocol: 'http', signatureAlgorithm: algorithm, ...more }))
 
     beforeEach(async () => {
-      // A standing clock: what counts as one second does not depend on how busy this machine is.
+      // The clock stands still, so what counts as one second does not depend on how busy this machine is.
       const at = Date.now()
       simulator = createSimulator({ seed: 7, initMs: 0, baseMs: 0, perDeviceMs: 0 }, () => at)
       const { port } = await simulator.listen(0)

@@ -5,12 +5,12 @@ import { sampleChunk } from '../support/sample-outcome'
 
 export interface OutcomeSinkHarness {
   readonly sink: OutcomeSink
-  /** Ids of outcomes a reader of committed records sees: in no particular order. */
+  /** The ids of the outcomes that a reader of committed records sees, in no particular order. */
   published(): Promise<readonly string[]>
   close(): Promise<void>
 }
 
-/** What every sink of outcomes keeps to. */
+/** What every sink of outcomes promises. */
 export const outcomeSinkContract = (name: string, create: () => Promise<OutcomeSinkHarness>): void => {
   describe(`${name} as the sink of outcomes`, () => {
     let harness: OutcomeSinkHarness

@@ -23,7 +23,7 @@ const texts = (from: number, count: number): ContractRecord[] =>
 
 const named = (from: number, count: number): string[] => texts(from, count).map(record => `${record.value}`)
 
-/** What every source of requests keeps to. */
+/** What every source of requests promises. */
 export const requestSourceContract = (name: string, open: () => Promise<RequestSourceHarness>): void => {
   describe(`${name} as the source of requests`, () => {
     let harness: RequestSourceHarness
@@ -95,7 +95,7 @@ export const requestSourceContract = (name: string, open: () => Promise<RequestS
         outstanding.add(chunk.partition)
         seen.get(chunk.partition)?.push(...textsOf(chunk.records))
         count += chunk.records.length
-        // Not awaited: what the source offers meanwhile is looked at.
+        // This is not awaited, because the test looks at what the source offers meanwhile.
         void end(chunk)
       }
       expect(seen.get(0)).toEqual(named(0, 1_300))

@@ -87,7 +87,7 @@ describe('downloading result files', () => {
       check: url => ({ url: new URL(url.replace('127.0.0.1', 'localhost')) }),
       resolve: async hostname => {
         asked.push(hostname)
-        // A second question would be answered with an address where nobody listens.
+        // A second look-up of the name would give an address at which nothing listens.
         return [{ address: asked.length === 1 ? '127.0.0.1' : '127.0.0.2', family: 4 }]
       },
     })

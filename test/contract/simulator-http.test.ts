@@ -7,7 +7,7 @@ import type { Fault } from '../../src/tools/simulator/faults'
 import type { SimulatorOptions } from '../../src/tools/simulator/options'
 import { createSimulator, type Simulator } from '../../src/tools/simulator/simulator'
 
-/** What a caller sees beside the operations: files, broken connections, and the endpoints for benches. */
+/** What callers see beside the operations: files, broken connections, and the endpoints for measurements. */
 describe('the simulator over HTTP', () => {
   let simulator: Simulator
   let url: string

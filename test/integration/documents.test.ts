@@ -40,7 +40,7 @@ describe('the documentation', () => {
     const database = await createMigratedDatabase()
     const client = new Client({ connectionString: database.url })
     await client.connect()
-    // Readers' sessions find no table by its bare name.
+    // The sessions of readers find no table by its bare name.
     await client.query('set search_path to pg_catalog')
     try {
       const queries = [...read(name).matchAll(/```sql\n([\s\S]*?)```/g)].map(([, sql = '']) => sql)

@@ -7,7 +7,7 @@ import { type LogLine, testKafkaOptions, testSource } from '../support/kafka-sou
 import { healthOf, readSource } from '../support/source-reader'
 import { until } from '../support/until'
 
-/** As much of the journal as intake needs: appends what it has not seen, and knows how far it is. */
+/** The part of the journal that intake needs. It appends what it has not seen, and knows its positions. */
 const createMemoryJournal = () => {
   const positions = new Map<number, bigint>()
   const appended: string[] = []
@@ -65,7 +65,7 @@ describeKafka('the intake of requests from Kafka', () => {
     const held = await first.next()
     const secondSource = sourceOf()
     const second = read(secondSource, journal.positions)
-    // The second waits for the first, which waits for its chunk.
+    // The second consumer waits for the first one, which waits for its chunk.
     await until(async () => (await groupState(`${topic}.group`)) === 'PreparingRebalance')
     journal.append(held)
     held.done()
@@ -105,7 +105,7 @@ describeKafka('the intake of requests from Kafka', () => {
     reader.stop()
     await source.stop()
     expect(await groupState(`${topic}.group`)).toBe('Empty')
-    // Too late: nothing happens.
+    // This comes too late, and has no effect.
     held.done()
     const again = read(sourceOf())
     expect((await again.next()).records[0]?.position.offset).toBe(0n)

@@ -100,7 +100,7 @@ describeKafka('the publisher of outcomes', () => {
     })
     const [deadLetter] = await readTopic(topics.deadLetters)
     expect(JSON.parse(text(deadLetter?.value))).toMatchObject({ id: huge.id, error: 'record_too_large' })
-    // The session is still good.
+    // The session can still be used.
     await publish(session, sampleChunk(2n, 3, 1))
     expect(await readTopic(topics.results)).toHaveLength(4)
   })
@@ -131,7 +131,7 @@ describeKafka('the publisher of outcomes', () => {
     await make()
     const before = sampleChunk(1n, 0, 10)
     await publish(await openSession(), before)
-    // A publisher of the same id that dies in the middle of a transaction.
+    // This publisher of the same id dies in the middle of a transaction.
     const dead = testKafka().producer({
       ...{ transactionalId: `${topics.results}.publisher`, idempotent: true, maxInFlightRequests: 1 },
       createPartitioner: Partitioners.DefaultPartitioner,
@@ -164,7 +164,7 @@ describeKafka('the publisher of outcomes', () => {
             const chunk = chunks.find(({ lastId }) => lastId > (position ?? 0n))
             if (chunk === undefined) return resolve()
             const publishing = publishNext(chunk).subscribe({ error: reject })
-            // Another place each time: the test holds wherever that is.
+            // The place is another one each time, and the test holds for each.
             stepMs += 7
             setTimeout(() => {
               publishing.unsubscribe()

@@ -65,7 +65,7 @@ describeKafka('the producer of requests', () => {
     const kafka = { ...testKafkaOptions(), brokers: [`127.0.0.1:${link.port}`] }
     const producer = createRequestProducer({ kafka, topic, giveUpMs: 300 })
     const given = (value: string) => ({ key: 'product/device', value, headers: {} })
-    // It connects when nobody waits for it any longer.
+    // The broker answers only when the caller has stopped waiting.
     link.delay(400)
     await expect(producer.send([given('given up')])).rejects.toThrow('no acknowledgement within 0.3 s')
     link.delay(0)

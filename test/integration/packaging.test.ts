@@ -58,7 +58,7 @@ describe('docker-compose.yml', () => {
       })
       expect(service).not.toHaveProperty('volumes')
       expect(service).not.toHaveProperty('privileged')
-      // Root in the file would overrule the image.
+      // A user in this file would overrule the one of the image.
       expect(service).not.toHaveProperty('user')
     },
   )
@@ -82,7 +82,7 @@ describe('Dockerfile', () => {
   it('has two stages and does not run as root', () => {
     const stages = read('Dockerfile').match(/^FROM /gm)
     expect(stages).toHaveLength(2)
-    // By number, and the last word on it: an orchestrator can tell that it is not root.
+    // The last USER is a number, by which an orchestrator can tell that it is not root.
     expect(read('Dockerfile').match(/^USER .*$/gm)).toEqual(['USER 1000:1000'])
   })
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { transformFile } from '@swc/core'
 
-/** A process that watches over a directory and a server which keeps our pipe open and shrugs Ctrl-C off. */
+/** A process that watches over a directory and a server. The server keeps our pipe open and ignores Ctrl-C. */
 const parentScript = `
 const { spawn } = require('node:child_process')
 const { join } = require('node:path')

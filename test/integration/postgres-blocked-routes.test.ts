@@ -26,7 +26,7 @@ describe('a held job whose create is not answered', () => {
 
   it('is named by every route that waits for it, and says why it is held', async () => {
     const several = routeTo('iot-1', { strategy: 1, targetInstanceIds: ['iot-1', 'iot-2'] })
-    // So that there is a pace, and with it an ETA.
+    // A settled job gives a pace, and with it an ETA.
     await journey.append({ requestId: 'r0', route: routeTo('iot-0'), devices: ['dev0'] })
     await journey.finish(await journey.claimJob())
     await journey.append({ requestId: 'r1', route: several, devices: ['dev1'] })
@@ -63,7 +63,7 @@ describe('a held job whose create is not answered', () => {
       [3, 1, 0, ...held, true],
       [4, 1, 0, ...free, false],
     ])
-    // Held is what is in the job; what waits behind it is pending.
+    // The moves in the job are held; those that wait behind it are pending.
     expect(await journey.at.conservation()).toMatchObject({ held: 1, pending: 3 })
     const { rows } = await database.pool.query(
       `select batch_id::integer, job_id, status, held_at <= now() as held, held_reason, last_error from device_move.jobs where job_id is null`,
@@ -85,7 +85,7 @@ describe('a held job whose create is not answered', () => {
     await journey.append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
     const job = await journey.claimJob()
     const other = routeTo('iot-9')
-    // Its own route's, a later request for its device on another route, and one that has nothing to do with it.
+    // These are a request of its own route, a later one for its device on another route, and an unrelated one.
     await journey.append(
       { requestId: 'r2', devices: ['dev3'] },
       { requestId: 'r3', route: other, devices: ['dev1', 'dev3', 'dev4'] },

@@ -69,7 +69,7 @@ describe('an error of the database', () => {
     it('that there are too many connections, which is tried again', async () => {
       const only = new Client(urlWith({}))
       await only.connect()
-      // Only now: a session of the test before may not be quite gone yet.
+      // The limit is set only now, because a session of the test before may not have ended yet.
       await admin.query(`alter role ${login} connection limit 1`)
       try {
         const failure = await attempt(urlWith({}))

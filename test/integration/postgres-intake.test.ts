@@ -21,7 +21,7 @@ describe('intake into PostgreSQL', () => {
     const chunks = Array.from({ length: 12 }, (_, partition) =>
       chunkOf(
         0n,
-        // Each partition meets the routes in another order.
+        // Each partition has the routes in another order.
         routes.map((_route, index) => {
           const route = routes[(index * 3 + partition) % routes.length] ?? routeTo('none')
           return {

@@ -8,7 +8,7 @@ import { createJournalDatabase, type JournalDatabase } from '../support/journal-
 import { whileLocked } from '../support/journal-locks'
 import { until } from '../support/until'
 
-/** No answer may take longer than a renewal: on a busy machine even a connection takes its time. */
+/** An answer may take as long as the interval of renewals, which is long here for busy machines. */
 const timing = { leaseMs: 10_000, renewEveryMs: 1_000, quotaWindowMs: 100 }
 
 type Held = Extract<LeaseState, { kind: 'held' }>
@@ -18,7 +18,7 @@ describe('the lease', () => {
   let database: JournalDatabase
   const open: Subscription[] = []
 
-  /** Starts one that wants the lease; its states can be waited for. */
+  /** Starts a process that wants the lease, whose states can be waited for. */
   const contend = (holder: string, idle = true, more: Partial<LeaseOptions> = {}) => {
     const lease = createLease(database.url, { holder, ...timing, ...more })
     const states$ = new ReplaySubject<LeaseState>()
@@ -32,7 +32,7 @@ describe('the lease', () => {
           skip(1),
         ),
       )
-    /** It may have tried in vain before. */
+    /** It may have reported failed tries before. */
     const standingBy = (whose: string | null) =>
       firstValueFrom(states$.pipe(filter(state => state.kind === 'standing-by' && state.holder === whose)))
     return { lease, held, afterHeld, standingBy, stop: () => subscription.unsubscribe() }
@@ -130,7 +130,7 @@ describe('the lease', () => {
     })
     const held = await frozen.connect()
     await database.pool.query(`update lease set epoch = 5, holder = 'frozen', expires_at = clock_timestamp()`)
-    // Opened after the last word of the holder.
+    // This session was opened after the holder's last statement.
     const late = await frozen.connect()
     const gone = [held, late].map(client => new Promise<Error>(resolve => client.once('error', resolve)))
     await held.query('begin; select from lease for key share')
@@ -148,7 +148,7 @@ describe('the lease', () => {
     await frozen.connect()
     await database.pool.query(`update lease set epoch = 5, holder = 'frozen', expires_at = clock_timestamp()`)
     await frozen.query('begin; select from lease for key share')
-    // More than the network holds: the server waits for its client, and no time limit of its own ends that.
+    // The answer is larger than the buffers of the network, so the server waits for its client without any limit.
     frozen.connection.stream.pause()
     const unread = frozen.query(`select repeat('x', 1000) from generate_series(1, 100000)`).catch(() => null)
     await until(async () => {
@@ -191,7 +191,7 @@ describe('the lease', () => {
     await database.pool.query(`update lease set epoch = 5, expires_at = '-infinity'`)
     const taker = await whileLocked(database.pool, 'select from lease for key share', async release => {
       const waiting = contend('taker')
-      // It has given its first connection up.
+      // It has given up its first connection.
       await waiting.standingBy(null)
       await release()
       return waiting

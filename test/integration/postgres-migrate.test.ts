@@ -70,7 +70,7 @@ describe('migrate', () => {
     try {
       const { applied, advice } = await migrate(url.href, silent)
       expect(applied.length).toBeGreaterThan(0)
-      // Roles belong to the whole server: another suite may have made this one, and then nothing is left to do.
+      // Roles belong to the whole server, so another suite may have made this one. Nothing is left to do then.
       const [role] = await query<{ there: boolean }>(
         `select exists (select from pg_roles where rolname = 'device_move_analyst') as there`,
       )
@@ -90,7 +90,7 @@ describe('migrate', () => {
     await migrate(database.url, silent)
     await admin.query(`create role plain_${name}`)
     try {
-      // Roles belong to the whole server: it is away for this transaction only.
+      // Roles belong to the whole server, so this one is renamed for the time of this transaction only.
       await admin.query(`begin; alter role device_move_analyst rename to away_${name}`)
       await admin.query(`set local role plain_${name}`)
       expect(await grantAnalysts(admin)).toEqual([
@@ -104,7 +104,7 @@ describe('migrate', () => {
     }
   })
 
-  /** As an earlier release left it. */
+  /** A database as an earlier release left it. */
   const migrateFirst = async (count: number): Promise<void> => {
     await runner({
       dbClient: admin,

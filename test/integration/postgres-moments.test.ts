@@ -12,7 +12,7 @@ import { chunkOf } from '../support/journal-requests'
 
 describe('what is read of a journal in several statements', () => {
   let database: JournalDatabase
-  /** Of whoever reads; the journal's own is used for what happens meanwhile. */
+  /** The pool of the reader. The journal's own pool is used for what happens meanwhile. */
   let pool: Pool
   const journey = createJourney({
     open: async options => harnessOn(database.pool, options),
@@ -38,7 +38,7 @@ describe('what is read of a journal in several statements', () => {
   ): Promise<T> =>
     whileLocked(database.pool, `lock table ${table} in access exclusive mode`, async release => {
       const read = reading()
-      // Whoever waits for it is told; here it only must not be unheard of meanwhile.
+      // The caller gets the error. This listener only keeps it from counting as unhandled meanwhile.
       read.catch(() => undefined)
       const [pid = 0] = await sessionsWaiting(database.pool, pattern)
       await meanwhile(pid)
@@ -79,7 +79,7 @@ describe('what is read of a journal in several statements', () => {
       endSession,
     )
     await expect(evidence).rejects.toThrow()
-    // There is one only: it would wait for ever for the one that is lost.
+    // The pool has one connection only, so this query would wait for ever for one that is not released.
     expect(await readJobEvidence(pool, String(batchId))).toMatchObject({ job: { batchId } })
   })
 

@@ -64,7 +64,7 @@ describe('the report of a run', () => {
     expect(await unfinished()).toBe(0)
     await append({ requestId: 'r1', devices: ['dev1', 'dev2'] }, { requestId: 'r1', devices: ['dev1'] })
     await firstValueFrom(journey.at.intake.append(chunkOf(2n, [], [{}])))
-    // Not known yet to be a repeat.
+    // The move is not yet known to be a repeat.
     expect(await unfinished()).toBe(3)
     const job = await claimJob()
     expect(await unfinished()).toBe(2)

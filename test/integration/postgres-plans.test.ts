@@ -84,7 +84,7 @@ describe('query plans without statistics', () => {
     const first = await claimAndRun([])
     expect(first.moves).toHaveLength(10_000)
     expectModest('claim')
-    // Every other device is in flight; those wait, the rest is sent.
+    // Every other device is in flight and waits; the rest is sent.
     await admin.query(
       fill(2, 2, 10_000, `case s % 2 when 0 then 'dev-' || s / 2 else 'new-' || s end`, 'urgent'),
     )

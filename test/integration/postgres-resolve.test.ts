@@ -28,7 +28,7 @@ describe('a held job', () => {
   const claimed = async (): Promise<Job> => {
     await append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
     const job = await claimJob()
-    // It waits for the first, whatever becomes of that.
+    // It waits for the first one, however that ends.
     await append({ requestId: 'r2', devices: ['dev1'] })
     return job
   }
@@ -72,7 +72,7 @@ describe('a held job', () => {
     expect(await firstValueFrom(journey.drive.keptLookUps(job.batchId))).toEqual([])
   })
 
-  /** Completed, under a JobId that List gave; nothing can be read of it. */
+  /** A completed job under a JobId that List gave, of which no result file can be read. */
   const found = async (): Promise<Job> => {
     const job = await claimed()
     await firstValueFrom(journey.drive.creating(job.batchId))
@@ -153,7 +153,7 @@ describe('a held job', () => {
     await firstValueFrom(journey.drive.creating(again.batchId))
     await firstValueFrom(journey.drive.unanswered(again.batchId, 'timeout'))
     await hold(again)
-    // Of the clash nothing is left.
+    // Nothing is left of the clash.
     expect(await resolve(again, { kind: 'again' })).toMatchObject({ kind: 'resolved' })
   })
 
@@ -238,7 +238,7 @@ describe('a held job', () => {
     ])
     expect(await statusOf(job)).toEqual({ status, held_reason: null })
     expect(await journey.at.conservation()).toMatchObject({ failed: 2, held: 0, pending: 1 })
-    // What waited for its device, or for its route, goes on.
+    // The moves that waited for its device or its route go on.
     expect(names(await claimJob())).toEqual(['dev1'])
     expect(await resolve(job, { kind: 'fail' })).toEqual({
       kind: 'refused',

@@ -135,7 +135,7 @@ describe('the views', () => {
       [4, 'iot-4', 'normal', 1, 0, 0, 0, 0, 0, true, null, 'test'],
       [5, 'iot-5', 'urgent', 2, 0, 0, 0, 0, 0, true, true, null],
     ])
-    // The same as the states of moves, where an operator holds nothing.
+    // The figures are the same as the states of moves, where an operator holds nothing.
     const states = await rows(
       `select r.route_id, r.pending, r.in_flight, r.retrying, r.in_held_jobs,
               count(*) filter (where m.state = 'pending') as "pendingMoves",

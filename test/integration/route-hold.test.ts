@@ -69,7 +69,7 @@ describe('holding and releasing a route', () => {
       expect(first).toMatchObject({ wasHeld: false })
       const second = { ...first, heldReason: 'two', wasHeld: true }
       expect(await firstValueFrom(routes().hold(1, 'two'))).toEqual(second)
-      // Without a reason, the old one stays.
+      // Without a new reason the old one stays.
       expect(await firstValueFrom(routes().hold(1, null))).toEqual(second)
       const free = { routeId: 1, heldAt: null, heldReason: null }
       expect(await firstValueFrom(routes().release(1))).toEqual({ ...free, wasHeld: true })
@@ -114,7 +114,7 @@ describe('holding and releasing a route', () => {
           .pipe(take(2))
           .subscribe(() => {
             changes += 1
-            // The first says that it listens.
+            // The first notification says that the listener is connected.
             if (changes === 1) firstValueFrom(routes().release(1))
             else resolve()
           })
@@ -175,7 +175,7 @@ describe('holding and releasing a route', () => {
         body: { routeId: 1, heldAt: null, heldReason: null, wasHeld: true },
       })
       expect(await post(`${url}/api/routes/1/release`)).toMatchObject({ body: { wasHeld: false } })
-      // The last changed nothing.
+      // The last request changed nothing.
       expect(changes).toEqual([
         [1, 'target is full', '127.0.0.1'],
         [1, null, '127.0.0.1'],
@@ -189,7 +189,7 @@ describe('holding and releasing a route', () => {
         body: { heldReason: 'held by an operator' },
       })
       await post(`${url}/api/routes/1/hold`, json('target is full'))
-      // What somebody gave stays.
+      // The reason that was given before stays.
       for (const init of [{}, json(null)])
         expect(await post(`${url}/api/routes/1/hold`, init)).toMatchObject({
           status: 200,

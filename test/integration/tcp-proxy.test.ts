@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy'
 import { until } from '../support/until'
 
-/** A server that answers with what it got, and keeps both ends of a connection apart. */
+/** A server that sends back what it gets, and handles both ends of a connection apart. */
 const startEcho = async (): Promise<{ server: Server; port: number; heard: Buffer[]; sockets: Socket[] }> => {
   const heard: Buffer[] = []
   const sockets: Socket[] = []
@@ -33,7 +33,7 @@ describe('the proxy of the tests', () => {
   })
 
   afterEach(async () => {
-    // One that has read the other side's end does not hear of a reset, and would stay open.
+    // A socket that has read the other side's end does not notice a reset, and would stay open.
     for (const client of clients) client.destroy()
     await proxy.close()
     echo.server.close()

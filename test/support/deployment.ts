@@ -20,9 +20,9 @@ export interface Deployment {
   unpublished(): Promise<number>
   /** Waits until everything that is settled is on its topic. */
   published(): Promise<void>
-  /** Waits until so many moves are taken in and nothing is under way. */
+  /** Waits until so many moves are taken in and none is pending, in flight or waiting to be retried. */
   settled(accepted: number): Promise<Readonly<Record<string, number>>>
-  /** The simulator's own view: what happened to devices, and how the quota was kept. */
+  /** The simulator's own account of what happened to the devices. */
   truth(): Promise<{ readonly movedTwice: unknown; readonly [name: string]: unknown }>
   audit(): Promise<{ readonly breaches: unknown; readonly [name: string]: unknown }>
   stop(): Promise<void>
@@ -77,7 +77,7 @@ export const createDeployment = async (
   }
   await createTopics(Object.values(topics), partitions)
   const { process: simulator, url: simulatorUrl } = await startSimulator(simulatorFlags, credentials)
-  // A pool, since the database may be started again in the middle.
+  // This is a pool because the database may be restarted in the middle of a test.
   const pool = new Pool({ connectionString: database.url, max: 1 })
   pool.on('error', () => undefined)
   const replicas: CliProcess[] = []

@@ -5,18 +5,18 @@ import { ensureTopics } from '../../src/kafka/admin'
 /** The run's brokers, or null where the Kafka suites are left out. */
 export const testBrokers = (): string[] | null => process.env.TEST_KAFKA_BROKERS?.split(',') ?? null
 
-/** `describe` where there is a broker; elsewhere the suite is left out, and stderr says so. */
+/** `describe` where there is a broker. Elsewhere it leaves the suite out and says so on stderr. */
 export const describeKafka = (name: string, suite: () => void): void => {
   if (testBrokers() !== null) {
     describe(name, suite)
     return
   }
   process.stderr.write(`LEFT OUT, no Kafka: ${name}\n`)
-  // Jest calls a file without any test a failure; a todo is counted apart from what passed.
+  // Jest fails on a file without a test, and counts a todo apart from what has passed.
   it.todo(`${name} (left out: no Kafka)`)
 }
 
-/** A client of its own for whatever the suite needs beyond these functions. */
+/** A client for what a suite needs beyond these functions. */
 export const testKafka = (): Kafka => {
   const brokers = testBrokers()
   if (brokers === null) throw new Error('no test broker: use describeKafka')
@@ -56,7 +56,7 @@ export const produceRecords = async (
   records: readonly Message[],
   atOnce = records.length,
 ): Promise<void> => {
-  // Idempotent: of a send that one partition refuses (no leader yet) all of it is sent again.
+  // The producer is idempotent because a whole send is repeated when one partition refuses it for want of a leader.
   const producer = testKafka().producer({
     createPartitioner: Partitioners.DefaultPartitioner,
     idempotent: true,
