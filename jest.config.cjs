@@ -21,7 +21,9 @@ const withServers = {
 }
 
 module.exports = {
-  maxWorkers: 2,
+  // More than the cores of a small machine: most suites wait for servers most of the time.
+  maxWorkers: 5,
+  testSequencer: '<rootDir>/test/support/longest-first.cjs',
   testTimeout: 60_000,
   projects: [
     project('unit'),

@@ -156,7 +156,7 @@ export const deploy = async ({ simulatorFlags = [], settings = {}, topic = `benc
         })
         await producer.send(records)
       }
-      await producer.close()
+      await producer.stop()
     },
     conservation: () => conservation().catch(() => null),
     /** The rows of the outbox that are still to be published. */

@@ -22,13 +22,13 @@ export interface MainOptions {
   /** Apply migrations first. */
   readonly migrate: boolean
   readonly logger: Logger
-  /** Instead of Kafka (the commands without it). */
+  /** Takes the place of Kafka, for the commands without it. */
   readonly source?: RequestSource
-  /** null: outcomes stay in the database. */
+  /** null: nothing is published, and outcomes stay in the database. */
   readonly sink?: OutcomeSink | null
-  /** Told of every flow event, besides log and metrics. */
+  /** Receives every flow event, as log and metrics do. */
   readonly observe?: Observe
-  /** false: no HTTP server. */
+  /** false: there is no HTTP server. */
   readonly http?: boolean
 }
 
@@ -37,7 +37,7 @@ export interface Running {
   readonly started: Promise<{ readonly service: Service; readonly httpUrl: string | null }>
   /** Resolves with the error that ends the service; pending while all is well. */
   readonly failed: Promise<unknown>
-  /** Stops intake and new jobs, waits for what is under way, releases the lease, closes everything. */
+  /** Stops intake and new jobs, waits for what is under way, releases the lease, and stops every part. */
   stop(): Promise<void>
 }
 
@@ -71,7 +71,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       }),
       onError: error => logger.error({ err: error }, 'http'),
     })
-    closers.push(server.close)
+    closers.push(server.stop)
     logger.info({ url: server.url }, 'listening')
     return server
   }
@@ -84,12 +84,12 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       createTopics: config.kafkaCreateTopics,
       random: Math.random,
     })
-    closers.push(source.stopped)
+    closers.push(source.stop)
     return source
   }
   const kafkaSink = (): OutcomeSink => {
     const sink = createOutcomeSink(outcomeSinkOptions(config, logger))
-    closers.push(sink.closed)
+    closers.push(sink.stop)
     return sink
   }
 
@@ -101,7 +101,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       logger,
       isStopping: () => stopping,
     })
-    closers.push(database.close)
+    closers.push(database.stop)
     routes = database.routes
     const source = options.source ?? kafkaSource()
     const sink = options.sink === undefined ? kafkaSink() : options.sink

@@ -1,4 +1,4 @@
-/** Waits for PostgreSQL, brings its schema up to date, and makes the journal's adapters on it. */
+/** Waits for PostgreSQL, brings its schema up to date, and makes the adapters of the journal on it. */
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -9,17 +9,16 @@ import { createDriveJournal } from '../postgres/job/drive-journal'
 import { createRouteControl } from '../postgres/job/route-hold'
 import { createLease } from '../postgres/lease/postgres-lease'
 import { createOutbox } from '../postgres/outbox/outbox'
-import { createAnswers } from '../postgres/session/answers'
 import { createChanges } from '../postgres/session/changes'
 import { migrate } from '../postgres/session/migrations'
-import { createPool, holderName, type Pool, sessionNameOf } from '../postgres/session/session'
+import { createAnswers, createPool, holderName, type Pool, sessionNameOf } from '../postgres/session/session'
 import { type Conservation, readConservation } from '../postgres/status/conservation'
 import { type DatabaseStatus, readDatabaseStatus } from '../postgres/status/read-status'
 import type { Logger } from '../telemetry/logger'
 import type { Config } from './config'
 import type { ServiceParts } from './service'
 
-/** Connections: a few partitions appending, the driver's steps, the publisher. */
+/** Connections in the pool: for a few partitions that append, the driver's steps, and the publisher. */
 const poolSize = 12
 const leaseMs = 10_000
 const renewEveryMs = 3_000
@@ -29,13 +28,14 @@ const retryEveryMs = 2_000
 export interface Database {
   readonly parts: Pick<ServiceParts, 'intakeJournal' | 'driveJournal' | 'outbox' | 'changes$' | 'lease'>
   readonly routes: RouteControl
-  /** null: the database cannot be reached, or gives no sign of life within 3 s. */
+  /** null when the database cannot be reached, or does not answer within 3 s. */
   readonly conservation: () => Promise<Conservation | null>
-  /** null: the same. */
+  /** null in the same cases. */
   readonly status: () => Promise<DatabaseStatus | null>
-  /** Whether it gives a sign of life within 3 s. */
+  /** Whether the database answers within 3 s. */
   readonly answers: () => Promise<boolean>
-  readonly close: () => Promise<void>
+  /** Resolves once the lease is given back and every connection is closed. */
+  readonly stop: () => Promise<void>
 }
 
 export interface OpenOptions {
@@ -44,7 +44,7 @@ export interface OpenOptions {
   readonly isStopping: () => boolean
 }
 
-/** Repeats `step` while the database is out of reach; says so once. */
+/** Repeats `step` while the database is out of reach, and logs that once. */
 const whenReachable = async <T>(step: () => Promise<T>, { logger, isStopping }: OpenOptions): Promise<T> => {
   let said = false
   for (;;) {
@@ -79,7 +79,7 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
     onError: error => logger.warn({ reason: error.message }, 'a database connection was lost'),
   })
   const answers = createAnswers(pool)
-  /** For reports, which nobody waits for as long as for a statement: no answer is one of theirs. */
+  /** For reports, which may lack an answer: they do not wait as long as a statement may take. */
   const reported =
     <T>(read: (from: Pool) => Promise<T>) =>
     async (): Promise<T | null> =>
@@ -98,8 +98,8 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
     conservation: reported(readConservation),
     status: reported(readDatabaseStatus),
     answers,
-    close: async () => {
-      await lease.closed()
+    stop: async () => {
+      await lease.stop()
       await pool.end()
     },
   }

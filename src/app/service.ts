@@ -1,4 +1,4 @@
-/** The three flows as one service: intake always, drive and publish while this process holds the lease. */
+/** The pipeline as a service: its flows on their ports, guarded, with a status and one way to stop. */
 import {
   catchError,
   concat,
@@ -30,7 +30,7 @@ import type { Lease, LeaseState } from '../ports/lease'
 import type { OutcomeSink } from '../ports/outcome-sink'
 import type { RequestSource } from '../ports/request-source'
 import { createRestoreWatch, noRestoreWatch } from './restore-watch'
-import { createSupervision, resilient } from './supervision'
+import { againOnce, createSupervision, resilient } from './supervision'
 
 export interface ServiceParts {
   readonly source: RequestSource
@@ -39,44 +39,50 @@ export interface ServiceParts {
   readonly driveJournal: (epoch: bigint) => DriveJournal
   readonly outbox: Outbox
   readonly changes$: Changes
-  /** Bound to one epoch of the lease: what it sends leaves only while `mayCall`. */
+  /** The provider, for one epoch of the lease: a call leaves only while `mayCall` says so. */
   readonly api: (mayCall: () => boolean) => JobApi
   readonly lease: Lease
-  /** null: outcomes stay in the journal. */
+  /** null: nothing is published, and outcomes stay in the journal. */
   readonly sink: OutcomeSink | null
+  /** The name under which the database keeps the published position. */
   readonly publisher: string
   readonly policies: DrivePolicies
+  /** Calls in any second: of all operations together, and of each. 0: no such cap. */
   readonly quota: { readonly shared: number; readonly perOperation: Readonly<Record<Operation, number>> }
+  /** A call is answered or given up within this time, ms. */
   readonly callTimeoutMs: number
   readonly observe: Observe
+  /** 0 up to 1. */
   readonly random: () => number
 }
 
 export interface Service {
-  /** Runs until stopped, or until unsubscribed, which drops everything where it is. */
+  /** Runs until stopped. Unsubscribing drops everything where it is, as a crash would. */
   readonly run$: Observable<never>
-  /** Completes once the source has ended and all of it is in the journal (files only). */
+  /** Resolves once the source has ended and all of it is in the journal. Only files end. */
   readonly intakeDone: Promise<void>
-  /** No new records, batches or jobs; what is under way is finished, what is settled published; then `run$` completes. */
+  /** Starts nothing new. `run$` completes once the calls under way are answered and what is settled is published. */
   stop(): void
   status(): ServiceStatus
 }
 
-/** In one publish: a job of 10,000 fits. Kafka's client holds the bytes about three times over. */
+/** One transaction of the sink. A job of 10,000 devices fits. Kafka's client holds the bytes about three times. */
 const most: OutboxLimits = { outcomes: 10_000, bytes: 16_000_000 }
-/** The provider's sliding window, and what is added since timers may fire early, ms. */
+/** The length of the provider's sliding window, ms. */
 const windowMs = 1_000
+/** Added to the window, because timers may fire early, ms. */
 const marginMs = 20
 /** Longest pause between tries of a call to the provider, ms. */
 const providerPauseMs = 30_000
 
 export const createService = (parts: ServiceParts): Service => {
-  const { random, changes$, sink } = parts
+  const { random, changes$, sink, observe } = parts
   const provider = createProviderBook()
-  const observe: Observe = event => {
-    parts.observe(event)
+  /** Where calls are made, or are another process's: the book of the provider's health learns from these events. */
+  const observeCalls: Observe = event => {
+    observe(event)
     const news = provider.notice(event)
-    if (news !== null) parts.observe(news)
+    if (news !== null) observe(news)
   }
   const stop$ = new ReplaySubject<void>(1)
   const intakeEnded$ = new ReplaySubject<void>(1)
@@ -104,32 +110,36 @@ export const createService = (parts: ServiceParts): Service => {
           again: () => supervised('intake'),
         })
 
+  /**
+   * A flow starts once the database is the one that was published from. It starts over after an error that its own parts
+   * do not get over.
+   */
   const guarded = (flow: FlowName, flow$: Observable<never>): Observable<never> =>
     watch.whileSound(concat(running(flow), flow$).pipe(supervised(flow)))
 
+  /** After the database was away it may be an older one, so nothing is appended to it before it was looked at. */
+  const againOnceSound = againOnce(watch.sound$)
   const appendAgain =
     <T>(): MonoTypeOperatorFunction<T> =>
     source =>
-      watch.againOnceSound(source).pipe(again('intake')<T>())
-  const takeIn$ = watch
-    .againOnceSound(
-      defer(() =>
-        intake$({
-          source: parts.source,
-          journal: resilient(parts.intakeJournal, appendAgain),
-          toJournal: parts.toJournal,
-          observe,
-        }),
-      ),
-    )
-    .pipe(tap({ complete: () => intakeEnded$.next() }))
+      againOnceSound(source).pipe(again('intake')<T>())
+  const takeIn$ = againOnceSound(
+    defer(() =>
+      intake$({
+        source: parts.source,
+        journal: resilient(parts.intakeJournal, appendAgain),
+        toJournal: parts.toJournal,
+        observe,
+      }),
+    ),
+  ).pipe(tap({ complete: () => intakeEnded$.next() }))
 
   const driver = createDriver({
     api: parts.api,
     limiter,
     changes$,
     policies: parts.policies,
-    observe,
+    observe: observeCalls,
     random,
     stop$,
     again: again('list', providerPauseMs),
@@ -162,7 +172,7 @@ export const createService = (parts: ServiceParts): Service => {
         leaseState = state
         for (const flow of ['drive', 'publish'] as const)
           book.is(flow, state.kind === 'held' ? 'starting' : 'standing-by')
-        observe(
+        observeCalls(
           state.kind === 'held'
             ? { kind: 'lease-held', epoch: state.epoch }
             : { kind: 'standing-by', holder: state.holder },
@@ -172,8 +182,8 @@ export const createService = (parts: ServiceParts): Service => {
 
   const run$ = pipeline$({
     intake$: takeIn$,
-    // While the lease is held. When it seems lost, the lease says so presently and this is dropped; when it only came
-    // near its end before it could be renewed, driving goes on.
+    // Driving also starts over after `LeaseLostError`. When the lease is really lost, it says so soon and the flow is
+    // dropped. When it was only renewed late, driving goes on.
     drive: ({ epoch, mayCall }) =>
       defer(() => driver.drive(resilient(parts.driveJournal(epoch), again('drive')), mayCall)),
     publish,

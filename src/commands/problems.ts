@@ -1,3 +1,4 @@
+/** What is wrong with the database, the broker or an address to listen on, in sentences that say what to do. */
 import { isNativeError } from 'node:util/types'
 import type { Config } from '../app/config'
 import { TransientError } from '../ports/errors'
@@ -5,7 +6,7 @@ import { NewerDatabaseError } from '../postgres/session/migrations'
 import { asPortError } from '../postgres/session/transaction'
 import { CommandError, exitCode } from './exit-code'
 
-/** What to do about it, by SQLSTATE or by the system's own code. */
+/** What to do about an error of the database, by SQLSTATE or by the system's code. */
 const cures: readonly (readonly [RegExp, string])[] = [
   [/^(28P01|28000)$/, 'Check the user and the password in DATABASE_URL, and what pg_hba.conf lets in.'],
   [/^3D000$/, 'Create the database first, or correct its name in DATABASE_URL.'],
@@ -52,11 +53,11 @@ export const databaseProblem = (error: unknown, url: string): CommandError => {
   )
 }
 
-/** The same for what an operator can cure; null for an error that nobody foresaw. */
+/** The same for an error that an operator can cure; null for any other error. */
 export const knownDatabaseProblem = (error: unknown, url: string): CommandError | null =>
   isNativeError(error) && adviceFor(error) !== null ? databaseProblem(error, url) : null
 
-/** What to do about it, by the client's names and texts. */
+/** What to do about an error of Kafka, by the client's name and text of it. */
 const kafkaCures: readonly (readonly [RegExp, string])[] = [
   [/sasl/i, 'Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.'],
   [/ssl|tls|certificate/i, 'Check KAFKA_SSL, and the certificate of the broker.'],
@@ -74,37 +75,5 @@ export const kafkaProblem = (error: unknown, { kafkaBrokers }: Config): CommandE
   const brokers = (kafkaBrokers ?? []).join(',')
   return new CommandError(
     `Kafka at ${brokers} cannot be used: ${message.replace(/[.\s]+$/, '')}. ${cure}`.trim(),
-  )
-}
-
-const noSuchHost = 'there is no such host'
-
-/** What the system's codes mean when an address cannot be listened on. */
-const meanings: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another process listens there',
-  EADDRNOTAVAIL: 'it is no address of this machine',
-  EACCES: 'this user may not listen there',
-  ENOTFOUND: noSuchHost,
-  EAI_AGAIN: noSuchHost,
-}
-
-/**
- * Why an address cannot be listened on, in one sentence; null for any other error.
- * @param settings what says where to listen
- */
-export const listenProblem = (error: unknown, settings: string): CommandError | null => {
-  if (!isNativeError(error) || !('code' in error && 'syscall' in error)) return null
-  const { code, syscall } = error
-  const why = meanings[String(code)]
-  if (why === undefined || (syscall !== 'listen' && syscall !== 'getaddrinfo')) return null
-  const {
-    hostname,
-    address = hostname,
-    port,
-  } = error as { hostname?: string; address?: string; port?: number }
-  const place = port === undefined ? address : `${address}:${port}`
-  return new CommandError(
-    `Cannot listen on ${place}: ${why}. Change ${settings}.`,
-    code === 'EADDRINUSE' ? exitCode.failed : exitCode.usage,
   )
 }

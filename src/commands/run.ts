@@ -1,15 +1,17 @@
+/** `device-move run`: the service. */
 import { startMain } from '../app/main'
 import { providerVariables } from '../app/wiring'
 import { createLogger } from '../telemetry/logger'
 import { configured, redact } from './configured'
 import { exitCode } from './exit-code'
-import { knownDatabaseProblem, listenProblem } from './problems'
+import { listenProblem } from './listen-problem'
+import { knownDatabaseProblem } from './problems'
 import { firstSignal, stopWithin } from './process-end'
 
 export const runCommand = async ({ migrate }: { readonly migrate: boolean }): Promise<number> => {
   const config = configured(['kafkaBrokers', 'databaseUrl', ...providerVariables])
   const logger = createLogger(config.logLevel, redact)
-  // Every step is crash-safe, so ending at once is as good as ending late.
+  // Every step is crash-safe, so nothing is lost by ending at once.
   const signal = firstSignal(() => process.exit(exitCode.done))
   const running = startMain(config, { migrate, logger })
   const ended = await Promise.race([signal, running.failed])

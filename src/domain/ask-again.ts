@@ -1,71 +1,82 @@
 import { type BackoffPolicy, retryDelayMs } from './retry-policy'
 
-/**
- * What one try for a job's results came to. `rows`: a file that was read. `none`: the provider says that there is no
- * file. `refused`: it answers with another code. `strangers`: a file of other devices. `empty`: one without a row.
- * `unreadable`: none that can be read. `unavailable`: no answer, throttled, not permitted just now, a link that had run out,
- * or a store that could not be reached.
- */
+/** Whether to ask again for the results of an ended job, settle it with what is known, or hold it. */
+
+/** What one try to get a job's results came to. */
 export type ResultsAnswer =
+  /** A file was read and names devices of the job. */
   | 'rows'
+  /** The provider says that there is no file. */
   | 'none'
+  /** The provider refuses the call with another code. */
   | 'refused'
+  /** A file was read and names other devices only. */
   | 'wrong-devices'
+  /** A file was read and has no row. */
   | 'empty'
+  /** A file was fetched and cannot be read. */
   | 'unreadable'
+  /** No answer, throttled, not permitted at present, a link that had expired, or a store that cannot be reached. */
   | 'unavailable'
 
+/** What is known of a job's results by now. */
 export interface ResultsSoFar {
-  /** List gave its JobId: until a file tells of its devices, it may be another's. */
+  /** The JobId was found in List, so the job may be somebody else's until a file names devices of the batch. */
   readonly isFound: boolean
   readonly ended: 'completed' | 'interrupted'
-  /** Every answer so far, at least one, the latest last. */
+  /** All answers so far, at least one, the latest last. */
   readonly answers: readonly ResultsAnswer[]
-  /** Devices of the job that have a row by now, of whichever file. */
+  /** Number of devices of the job that have a row in any file so far. */
   readonly reported: number
-  /** Devices of the job that have none. */
+  /** Number of devices of the job that have no row so far. */
   readonly missing: number
 }
 
 export type AskDecision =
   | { readonly kind: 'settle' }
   | { readonly kind: 'again'; readonly afterMs: number }
-  /** The job is another's. */
+  /** The job belongs to somebody else. */
   | { readonly kind: 'not-ours' }
-  /** A human has to look: whatever is done by rule could lose or double a move. */
+  /** A human has to look, because every rule could lose a move or send one twice. */
   | { readonly kind: 'hold' }
 
-/** A file takes a moment to be written, and a second one may say what the first left out. */
+/** Pause before a second file is asked for, ms. A file takes a moment to be written, and may be incomplete at first. */
 const freshFileMs = 5_000
-/** Nothing is known against trying for ever; but these calls outrank the polls, so they become rare. */
+/** Files, or answers that there is no file, after which no further one is asked for. */
+const maxFiles = 2
+/** Tries may go on for ever, but these calls go before the polls, so they become rare. */
 const unavailable: BackoffPolicy = { backoffMs: 1_000, backoffMaxMs: 300_000 }
-/** 5 s, 10 s, 20 s, 40 s (less the jitter) between the tries below. */
-const doubtfulPauses: BackoffPolicy = { backoffMs: 5_000, backoffMaxMs: 60_000 }
+/** Doubtful answers after which no further try is made. */
 const maxDoubtful = 5
+/** 5, 10, 20 and 40 s, less the random part, between the tries that `maxDoubtful` allows. */
+const doubtfulPauses: BackoffPolicy = { backoffMs: 5_000, backoffMaxMs: 60_000 }
+
 type Answers = Readonly<Record<ResultsSoFar['ended'], readonly ResultsAnswer[]>>
-/** Says that the job did nothing: a completed one has done something. */
+
+/** Answers which say that the job has reported on no device. An empty file is no such answer of a completed job. */
 const nothing: Answers = { completed: ['none'], interrupted: ['none', 'empty'] }
+/** Answers that prove nothing. */
 const doubtful: Answers = {
   completed: ['refused', 'wrong-devices', 'unreadable', 'empty'],
   interrupted: ['refused', 'wrong-devices', 'unreadable'],
 }
-/** So many files, or words that there is none, are enough: a file is not yet whole, perhaps, when the job ends. */
-const maxFiles = 2
 
 const count = (answers: readonly ResultsAnswer[], ...kinds: readonly ResultsAnswer[]): number =>
   answers.filter(answer => kinds.includes(answer)).length
 
-/** The latest answers that were all `unavailable`. */
+/** How many of the latest answers in a row are `unavailable`. */
 const unavailableInARow = (answers: readonly ResultsAnswer[]): number =>
   answers.length - 1 - answers.findLastIndex(answer => answer !== 'unavailable')
 
 /**
- * Whether to ask for a job's results again, settle it with what is known, or hold it. `random` is 0 up to 1.
+ * Decides what to do after the latest answer. `random` is 0 up to 1.
  *
- * A completed job is asked once more for devices without a row. An interrupted job's file is taken as it is, and it
- * need not have one, or one with a row. An answer that no table knows is never taken for "there is no file": after a few
- * tries the job is held, unless an earlier file has told of some devices. A job that was only found is another's if the
- * files that could be read tell of other devices only; one that the create answered with is ours whatever they tell.
+ * - A completed job is asked once more for devices without a row.
+ * - The file of an interrupted job is taken as it is. It may be missing or have no row.
+ * - An answer that is in no table never counts as "there is no file". After `maxDoubtful` tries the job is held, unless
+ *   a file has reported on some of its devices.
+ * - A job that was found in List is somebody else's if the files that could be read name other devices only. A job
+ *   whose create answered with its JobId is ours whatever the files say.
  */
 export const decideOnResults = (so: ResultsSoFar, random: number): AskDecision => {
   const latest = so.answers.at(-1)

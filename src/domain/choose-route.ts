@@ -1,34 +1,39 @@
 import type { Priority } from './route'
 
-/** A route with moves to claim. */
+/** Which route's moves become the next batch. */
+
+/** A route that has moves to claim. */
 export interface CandidateRoute {
   readonly routeId: number
   readonly priority: Priority
-  /** Moves appended and not yet claimed, at least one. */
+  /** Number of moves that are appended and not yet claimed, at least one. */
   readonly pending: number
-  /** When the next move to be claimed was appended, ms since 1970. */
+  /** Instant at which the next move to be claimed was appended, by the journal's clock, ms since 1970. */
   readonly oldestAt: number
 }
 
+/** What makes a route ready: it is full, or its oldest move has waited long enough. */
 export interface Readiness {
+  /** Moves that make a full batch. */
   readonly batchMaxDevices: number
+  /** Wait of the oldest move after which a batch need not be full, ms. */
   readonly batchMaxWaitMs: number
-  /** The journal's clock, ms since 1970. */
+  /** The present instant by the journal's clock, ms since 1970. */
   readonly nowMs: number
 }
 
 export type RouteChoice<R extends CandidateRoute> =
   | { readonly kind: 'ready'; readonly route: R }
-  /** How long until the first route is ready by itself, ms; null without candidates. */
+  /** Time until the first candidate is ready without further moves, ms. null: there are no candidates. */
   | { readonly kind: 'none'; readonly readyInMs: number | null }
 
-/** Ready in so many ms: 0 when full, or when the oldest move has waited long enough. */
+/** Time until the route is ready, ms. 0: it is ready. */
 const readyInMs = (route: CandidateRoute, { batchMaxDevices, batchMaxWaitMs, nowMs }: Readiness): number =>
   route.pending >= batchMaxDevices ? 0 : Math.max(0, route.oldestAt + batchMaxWaitMs - nowMs)
 
 /**
- * The best ready route: urgent ones first, then full ones (oldest first alone made 20 % more jobs under steady
- * load), then the one whose oldest move has waited longest.
+ * Chooses the best ready route: urgent before normal, then full before partly filled, then the one whose oldest move
+ * has waited longest. Under steady load, choosing by age alone made 20 % more jobs.
  */
 export const chooseRoute = <R extends CandidateRoute>(
   candidates: Iterable<R>,

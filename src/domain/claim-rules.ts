@@ -1,35 +1,40 @@
-/**
- * What becomes of each move of a range that is being claimed. "Acceptance" is a move's place in the order in which
- * moves were taken in, and names it across its attempts.
- */
+/** What becomes of each move of a range that is being claimed: it is sent, it waits, or it is a duplicate. */
 
 /** A move of the range. */
 export interface ClaimedMove {
+  /** Place in the order in which moves were accepted. It names the move across its attempts. */
   readonly acceptedOrder: bigint
   readonly deviceName: string
   readonly requestId: string
-  /** 1-based. Above 1 it has been sent before. */
+  /** 1-based. A move with an attempt above 1 has been sent before. */
   readonly attempt: number
 }
 
-/**
- * `unfinished`: pending in a log or waiting in the re-queue. `in-flight`: in a job that is not settled.
- * `finished`: has its final outcome. `duplicate`: was found to be a repeat.
- */
-export type OtherState = 'unfinished' | 'in-flight' | 'finished' | 'duplicate'
+export type OtherState =
+  /** It is pending in a log or waits in the re-queue. */
+  | 'unfinished'
+  /** It is in a job that is not settled. */
+  | 'in-flight'
+  /** It has its final outcome. */
+  | 'finished'
+  /** It was found to be a repeat. */
+  | 'duplicate'
 
-/** Another acceptance of a device of the range (same product), outside the range. */
+/** A move outside the range, of a device of the range and of the same product. */
 export interface OtherMove extends ClaimedMove {
   readonly state: OtherState
-  /** The acceptance that it waits for in the re-queue of the range's own route; null if it does not wait there. */
+  /**
+   * `acceptedOrder` of the move that it waits for in the re-queue of the range's own route. null: it does not wait
+   * there.
+   */
   readonly waitsFor: bigint | null
 }
 
 export type ClaimDecision =
   | { readonly kind: 'send' }
-  /** A repeat: the same request and device was taken in before, or has been sent already. */
+  /** It is a repeat: the same request and device was accepted before, or has been sent already. */
   | { readonly kind: 'duplicate' }
-  /** Back to the re-queue until an attempt of that acceptance has ended. */
+  /** It goes back to the re-queue until an attempt of the move with that `acceptedOrder` has ended. */
   | { readonly kind: 'wait'; readonly waitsFor: bigint }
 
 const send: ClaimDecision = { kind: 'send' }
@@ -45,16 +50,17 @@ const byDevice = <M extends ClaimedMove>(moves: readonly M[]): Map<string, M[]> 
   return groups
 }
 
-const byAcceptance = (a: ClaimedMove, b: ClaimedMove): number =>
+const byAcceptedOrder = (a: ClaimedMove, b: ClaimedMove): number =>
   a.acceptedOrder < b.acceptedOrder ? -1 : a.acceptedOrder > b.acceptedOrder ? 1 : 0
 
-/** Sent at least once: of a set of repeats this one survives, whatever its order. */
+/** True if the move was sent at least once. Of a set of repeats the one that was sent stays, whatever its order. */
 const hasStarted = ({ state, attempt }: OtherMove): boolean =>
   state === 'in-flight' || state === 'finished' || (state === 'unfinished' && attempt > 1)
 
 /**
- * Of repeats exactly one survives: the one that has been sent, else the earliest. (Transactions become visible in
- * any order, so a later one may have been sent before the earliest was there to be seen.)
+ * Returns a function that tells whether a move of one device is a repeat. Of a set of repeats exactly one stays: the one
+ * that was sent, else the earliest. A later one may have been sent before the earliest could be seen, since transactions
+ * become visible in any order.
  */
 const repeatsAmong = (
   moves: readonly ClaimedMove[],
@@ -74,16 +80,19 @@ const repeatsAmong = (
 }
 
 /**
- * What a move waits for, asked in the order of acceptance: null if it may be sent. Its nearest predecessor, so that
- * each ending wakes one move, not all of them. But with a predecessor that itself waits and is of the same route it
- * waits for the same: the two are woken together and share a job, as they would have in one range. `behind`: what it
- * waits for if for nothing of the others.
+ * Returns a function that gives the `acceptedOrder` for which a move of one device waits, or null if the move may be
+ * sent. The function is called with the moves in the order of acceptance.
+ *
+ * - A move waits for its nearest predecessor, so that each ending wakes one move and not all of them.
+ * - If that predecessor waits itself and is of the same route, the move waits for the same as the predecessor. Both are
+ *   then woken together and share a job, as they would have in one range.
+ * - Without such a predecessor a move waits for the one in flight, and without that for `behind`.
  */
 const queueBehind = (
   others: readonly OtherMove[],
 ): ((move: ClaimedMove, behind: bigint | null) => bigint | null) => {
   const inFlight = others.find(({ state }) => state === 'in-flight') ?? null
-  const unfinished = others.filter(({ state }) => state === 'unfinished').sort(byAcceptance)
+  const unfinished = others.filter(({ state }) => state === 'unfinished').sort(byAcceptedOrder)
   let next = 0
   let predecessor: Pick<OtherMove, 'acceptedOrder' | 'waitsFor'> | null = null
   return ({ acceptedOrder }, behind) => {
@@ -101,8 +110,8 @@ const queueBehind = (
 }
 
 /**
- * One device: its moves of the range, and its others. Those sent together stand in the order of acceptance, since a
- * batch that is halved carries out what stands in front first.
+ * Decides for one device: `moves` are in the range, `others` outside. Moves that are sent together stand in the range
+ * in the order of their acceptance, because a batch that is halved carries out its front half first.
  */
 const decide = (moves: readonly ClaimedMove[], others: readonly OtherMove[]): Map<bigint, ClaimDecision> => {
   const decisions = new Map<bigint, ClaimDecision>()
@@ -110,7 +119,7 @@ const decide = (moves: readonly ClaimedMove[], others: readonly OtherMove[]): Ma
   const waitsBehind = queueBehind(others)
   const places = new Map(moves.map((move, place) => [move, place]))
   let last: { readonly acceptedOrder: bigint; readonly place: number } | null = null
-  for (const move of [...moves].sort(byAcceptance)) {
+  for (const move of [...moves].sort(byAcceptedOrder)) {
     if (isRepeat(move)) {
       decisions.set(move.acceptedOrder, duplicate)
       continue
@@ -124,9 +133,11 @@ const decide = (moves: readonly ClaimedMove[], others: readonly OtherMove[]): Ma
 }
 
 /**
- * Decides for each move of `range`, in its order. `others` holds every other acceptance of the range's devices that
- * is unfinished, in flight, or of the same request; none of the range itself. A device is sent by one job at a time
- * and its requests in the order of their acceptance; two of them that stand in it in one range are sent together.
+ * Decides for each move of `range`, in the order of the range. `others` holds every move of the range's devices that is
+ * outside the range and is unfinished, in flight, or of the same request.
+ *
+ * A device is sent by one job at a time, and its requests are sent in the order of their acceptance. Several requests
+ * of a device that stand in that order in one range are sent together.
  */
 export const applyClaimRules = (
   range: readonly ClaimedMove[],
@@ -137,7 +148,7 @@ export const applyClaimRules = (
   for (const [deviceName, moves] of byDevice(range)) {
     const [only] = moves
     const otherMoves = othersOf.get(deviceName)
-    // The common case, 10,000 times a batch.
+    // The common case, up to 10,000 times a batch: the device has one move and no others.
     if (otherMoves === undefined && moves.length === 1 && only !== undefined)
       decisions.set(only.acceptedOrder, send)
     else

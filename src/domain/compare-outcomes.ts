@@ -1,7 +1,11 @@
 import type { BatchMove } from './job'
 import type { Verdict } from './outcome'
 
-/** What is compared of how a move ended. Delays are random, and messages are for people. */
+/** The comparison of a job's stored outcomes with those that are derived from the same evidence again. */
+
+/**
+ * What is compared of how a move ended. Delays are left out because they are random, messages because they are text.
+ */
 export interface Ending {
   readonly outcome: 'moved' | 'failed'
   readonly final: boolean
@@ -11,26 +15,26 @@ export interface Ending {
 export interface Difference {
   readonly deviceName: string
   readonly attempt: number
-  /** null: none is stored. */
+  /** null: no outcome is stored. */
   readonly stored: Ending | null
   readonly derived: Ending
 }
 
-/** How many moves ended so, as stored and as derived. */
+/** How many moves have this ending by the stored outcomes, and how many by the derived ones. */
 export interface EndingCount extends Ending {
   readonly stored: number
   readonly derived: number
 }
 
 export interface Comparison {
-  /** By ending: moved first, then by code. */
+  /** One for each ending: moved first, then by code. */
   readonly counts: readonly EndingCount[]
   /** In the order of the moves. */
   readonly differences: readonly Difference[]
 }
 
 const endingOf = ({ outcome, final, code }: Ending): Ending => ({ outcome, final, code })
-/** Sorts moved before failed, and by code. */
+/** Equal for equal endings. Keys sort moved before failed, then by code. */
 const keyOf = ({ outcome, final, code }: Ending): string => `${outcome === 'moved' ? 0 : 1} ${code} ${final}`
 
 const countBy = (endings: readonly Ending[]): Map<string, number> => {
@@ -39,7 +43,9 @@ const countBy = (endings: readonly Ending[]): Map<string, number> => {
   return counts
 }
 
-/** Holds derived outcomes of a job's moves (one verdict each) against the stored ones. */
+/**
+ * Compares the stored outcomes of a job with `derived`, which has one verdict for each move. Throws if one is missing.
+ */
 export const compareOutcomes = (
   moves: readonly BatchMove[],
   stored: readonly (Ending & Pick<Verdict, 'seq'>)[],

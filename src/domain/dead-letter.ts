@@ -1,3 +1,4 @@
+/** A final failure or a rejection as a record of the dead-letter topic, from which it can be submitted again. */
 import type { Outcome } from './outcome'
 import { outcomeKey } from './result-event'
 
@@ -8,11 +9,13 @@ export interface DeadLetterRecord {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** Longest request id, characters. */
 const idLimit = 256
+/** Longest message in a header, characters. */
 const messageLimit = 1000
 const utf8 = new TextEncoder()
 
-/** At most `limit` characters; what is left out is left out of the middle, since both ends tell ids apart. */
+/** At most `limit` characters. The middle is cut out, since both ends of an id tell it from others. */
 const shortened = (text: string, limit: number): string => {
   const characters = [...text]
   if (characters.length <= limit) return text
@@ -20,7 +23,7 @@ const shortened = (text: string, limit: number): string => {
   return `${characters.slice(0, limit - tail - 1).join('')}…${characters.slice(-tail).join('')}`
 }
 
-/** The id under which a request is submitted again: `<old>~1`, then `~2` …, never above 256 characters. */
+/** The id under which a request is submitted again: `<old>~1`, then `~2` and so on, at most 256 characters. */
 export const nextRequestId = (old: string): string => {
   const redriven = /^([\s\S]+)~([1-9]\d{0,8})$/.exec(old)
   const suffix = `~${Number(redriven?.[2] ?? 0) + 1}`
@@ -50,7 +53,7 @@ const headersOf = (outcome: Outcome): Record<string, string> => {
   const headers: Record<string, string> = {
     'error-code': outcome.code,
     'error-message': (outcome.message ?? '').slice(0, messageLimit),
-    // What was rejected was never sent.
+    // A rejected request was never sent.
     attempts: String(outcome.outcome === 'rejected' ? 0 : outcome.attempt),
     'original-request-id': outcome.requestId,
     'original-topic': outcome.source.topic,
@@ -66,9 +69,9 @@ const headersOf = (outcome: Outcome): Record<string, string> => {
 }
 
 /**
- * The dead letter of a final failure or rejection; null for every other outcome. Its value is a request under a
- * new id, or (then with the header `original-size`, and the content type they had) the bytes that could not be read
- * as one. Instants in headers are ms since 1970.
+ * The dead letter of a final failure or rejection; null for every other outcome. Its value is a request under a new
+ * id. Where the record could not be read as a request, its value is the original bytes, with the header
+ * `original-size` and the content type they had. Instants in headers are ms since 1970.
  */
 export const encodeDeadLetter = (outcome: Outcome): DeadLetterRecord | null => {
   if (!outcome.final || (outcome.outcome !== 'failed' && outcome.outcome !== 'rejected')) return null

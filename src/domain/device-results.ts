@@ -1,10 +1,19 @@
-import type { CodeClass, DeviceResult } from './settlement'
+/** What the provider's result files say of the devices of a job. */
+
+/** What a row of a result file says of one device. */
+export interface DeviceResult {
+  readonly code: string
+  readonly message: string | null
+}
+
+/** What a device's code means for its move. A code that is in no table is `unknown`, and never taken for permanent. */
+export type CodeClass = 'moved' | 'permanent' | 'retryable' | 'unknown'
 
 /**
- * Codes a row of a result file may carry. The provider documents one: 200 (page of QueryDeviceDistributeDetail,
- * help.aliyun.com/document_detail/199533.html). The others are documented for calls, in the general table of codes
- * (document 87387), and are listed here in case a row repeats them. Whatever is not listed is `unknown`: tried again
- * up to the attempt limit, never permanent by guess. Lower case: the documentation's own casing varies.
+ * The codes that a row may carry, in lower case because the casing of the documentation varies. The provider documents
+ * only 200 for rows (page of QueryDeviceDistributeDetail, help.aliyun.com/document_detail/199533.html). The others are
+ * documented for calls, in the general table of codes (document 87387), and are listed here because a row may repeat
+ * them. A move with a code that is not listed is tried again up to the attempt limit.
  */
 const classes: ReadonlyMap<string, CodeClass> = new Map<string, CodeClass>([
   ['200', 'moved'], // 199533: "If the value of the Code parameter is 200, the device is distributed."
@@ -25,15 +34,15 @@ const classes: ReadonlyMap<string, CodeClass> = new Map<string, CodeClass>([
   ['throttling.user', 'retryable'], // the same family
 ])
 
-/** What a device's code says of its move. Spaces around it and its case do not count. */
+/** The class of a device's code. Its case and spaces around it are ignored. */
 export const classifyDeviceCode = (code: string): CodeClass =>
   classes.get(code.trim().toLowerCase()) ?? 'unknown'
 
 type Rows = ReadonlyMap<string, DeviceResult>
 
 /**
- * What two result files of one job say together. The newer counts, except that a device which one of them has seen
- * moved has moved: it is never to be sent again.
+ * Joins the rows of two result files of one job. The newer row of a device counts, except that a device which either
+ * file reports as moved has moved and is never sent again.
  */
 export const mergeRows = (older: Rows, newer: Rows): Rows => {
   const merged = new Map(older)

@@ -2,7 +2,7 @@ import type { OutcomeKind } from './outcome'
 
 export type FlowName = 'intake' | 'drive' | 'publish'
 
-/** What the flows report. Telemetry turns it into log lines and metrics; no decision depends on it. */
+/** What the flows report. Telemetry turns it into log lines and metrics. No decision depends on it. */
 export type FlowEvent =
   | {
       readonly kind: 'appended'
@@ -27,14 +27,17 @@ export type FlowEvent =
       readonly code: string | null
       readonly tookMs: number
     }
-  /** No call has succeeded since `since` (ISO 8601). Told again when it is for another reason. */
+  /**
+   * Since `since` (ISO 8601) every call has gone unanswered, or every call was throttled. It is reported again when the
+   * kind or the code changes.
+   */
   | {
       readonly kind: 'provider-unreachable' | 'provider-throttles'
       readonly since: string
       readonly operation: string
       readonly code: string
     }
-  /** A call has been answered, after one of those. */
+  /** The provider answers calls again after `provider-unreachable` or `provider-throttles`. */
   | {
       readonly kind: 'provider-answers'
       readonly after: 'unreachable' | 'throttled'
@@ -48,7 +51,7 @@ export type FlowEvent =
     }
   | { readonly kind: 'create-unanswered'; readonly batchId: number; readonly why: string }
   | { readonly kind: 'create-reconciled'; readonly batchId: number; readonly as: 'adopted' | 'absent' }
-  /** The listed job that was adopted is another's: its result file tells of other devices only. */
+  /** The listed job that was adopted is somebody else's: its result file names other devices only. */
   | { readonly kind: 'job-unadopted'; readonly batchId: number; readonly providerJobId: string }
   | {
       readonly kind: 'job-created'
@@ -56,14 +59,16 @@ export type FlowEvent =
       readonly providerJobId: string
       readonly devices: number
     }
-  /** The provider does not know a job that is taken to run there; told at the first time. */
+  /**
+   * The provider says that it does not know a job of ours that counts as running. It is reported at the first denial.
+   */
   | {
       readonly kind: 'job-denied'
       readonly batchId: number
       readonly providerJobId: string
       readonly why: string
     }
-  /** It knows it again. */
+  /** The provider knows the job again. */
   | { readonly kind: 'job-known-again'; readonly batchId: number; readonly providerJobId: string }
   | {
       readonly kind: 'job-ended'
@@ -72,7 +77,10 @@ export type FlowEvent =
       readonly tookMs: number
     }
   | { readonly kind: 'result-file-problem'; readonly batchId: number; readonly problem: string }
-  /** Devices that the job's file does not tell of; `untold` ones were not looked up or cannot be told. */
+  /**
+   * Numbers of devices that the job's file does not report on. Of the `untold` ones it is not known where they are:
+   * they were not looked up, or the look-up left it open.
+   */
   | {
       readonly kind: 'devices-looked-up'
       readonly batchId: number
@@ -92,7 +100,7 @@ export type FlowEvent =
       readonly kind: 'account-refused'
       readonly operation: string
       readonly code: string
-      /** The operation is not called again before, ms. */
+      /** Time for which the operation is not called again, ms. */
       readonly pauseMs: number
     }
   | {
@@ -105,10 +113,10 @@ export type FlowEvent =
       readonly flow: string
       readonly why: string
       readonly delayMs: number
-      /** False: for the same reason as the time before. */
+      /** False: the reason is the same as at the retry before. */
       readonly isNews: boolean
     }
-  /** What had been retried works again. */
+  /** A flow that was retrying works again. */
   | { readonly kind: 'recovered'; readonly flow: string }
   | { readonly kind: 'database-restored'; readonly why: string }
   | { readonly kind: 'restore-accepted' }

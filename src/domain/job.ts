@@ -1,10 +1,11 @@
 import type { RouteFields } from './route'
 
+/** A job, its lifecycle, and the transitions that the lifecycle allows. */
+
 /**
- * Lifecycle of a job:
- * `claimed` (bound, nothing sent) → `creating` (the call may have left) → `running` → `completed` | `interrupted`
- * → `settled`. A create without an answer is `unknown` until List shows or excludes its job. A batch refused for
- * good is `refused` and then settled, or split in two.
+ * The lifecycle is `claimed` (bound, nothing sent) → `creating` (the call may have left) → `running` →
+ * `completed` | `interrupted` → `settled`. A job whose create has no answer is `unknown` until List shows it or proves
+ * that it is absent. A batch that is split in two jobs is `refused`; a batch that is refused for good is `settled`.
  */
 export type JobStatus =
   | 'claimed'
@@ -24,38 +25,42 @@ export interface BatchMove {
   readonly attempt: number
 }
 
-/** A batch bound to a job: a range of one route's log without the positions left out. */
+/** A batch bound to a job: a range of one route's log without the positions left out at the claim. */
 export interface Job {
-  /** Our own number; the provider's is `providerJobId`. */
+  /** Our own number. The provider's is `providerJobId`. */
   readonly batchId: number
   readonly routeId: number
   readonly route: RouteFields
   readonly status: JobStatus
   readonly providerJobId: string | null
   /**
-   * Who found its JobId where its create did not answer with it: until its result file tells of its devices, it may be
-   * another's. null: the create did, or it has none.
+   * Who found the JobId when the create did not answer with one. Such a job may be somebody else's until its result
+   * file names devices of the batch. null: the create answered with the JobId, or there is none.
    */
   readonly foundBy: 'list' | 'operator' | null
-  /** JobIds that were taken for it until their result files told of other devices only. */
+  /** JobIds that were taken for this job until their result files named other devices only. */
   readonly notOurs: readonly string[]
-  /** How often an operator has let it go. */
+  /** How often an operator has released it from being held. */
   readonly releases: number
-  /** Instant of the intent to create, by the database's clock, ms since 1970; null before it. */
+  /** Instant of the intent to create by the database's clock, ms since 1970. null: there is no intent yet. */
   readonly createStartedAt: number | null
-  /** Why its latest create came to nothing, or what else is wrong with it, for people; null: nothing is. */
+  /** Why its latest create came to nothing, or what else is wrong with it, for people. null: nothing is wrong. */
   readonly lastError: string | null
-  /** Creates of this batch that were refused as a whole, the batches it was split from included. */
+  /** Counted refusals of this batch and of the batches it was split from, one after the other. */
   readonly refusals: number
-  /** Refused creates of all batches that were split from the same one, this one's included. */
+  /**
+   * Counted refusals of all batches that stem from the same split root, this batch included. The split root is the
+   * batch that a family of halves was split from.
+   */
   readonly splitRootRefusals: number
-  /** In the order of the route's log. The same device may stand twice: it is sent once, both get its outcome. */
+  /** In the order of the route's log. A device may occur twice: it is sent once, and both moves get its outcome. */
   readonly moves: readonly BatchMove[]
 }
 
-/** The names to send: each once, in order. */
+/** The device names to send: each once, in the order of the moves. */
 export const deviceNamesOf = (job: Job): string[] => [...new Set(job.moves.map(move => move.deviceName))]
 
+/** A step of the lifecycle, named after the journal's operation that takes it. */
 export type JobTransition =
   | 'creating'
   | 'created'
@@ -67,35 +72,36 @@ export type JobTransition =
   | 'settle'
   | 'refuse'
 
-interface Fit {
+interface Transition {
+  /** Statuses in which a job can take the step. */
   readonly from: readonly JobStatus[]
-  /** Where the job stands if the step was taken before: taking it again changes nothing. */
-  readonly taken: readonly JobStatus[]
+  /** Statuses of a job that has taken the step already. Taking it again changes nothing. */
+  readonly after: readonly JobStatus[]
 }
 
-const transitions: Readonly<Record<JobTransition, Fit>> = {
-  creating: { from: ['claimed'], taken: ['creating'] },
-  created: { from: ['creating', 'unknown'], taken: ['running', 'completed', 'interrupted', 'settled'] },
-  unanswered: { from: ['creating'], taken: ['unknown'] },
-  notCreated: { from: ['creating', 'unknown'], taken: ['claimed'] },
-  markEnded: { from: ['running'], taken: ['completed', 'interrupted', 'settled'] },
-  unadopted: { from: ['completed', 'interrupted'], taken: ['unknown'] },
-  split: { from: ['claimed', 'creating', 'unknown'], taken: ['refused'] },
-  // From unknown: which job it was nobody knows, but looking up has told of every device.
-  settle: { from: ['completed', 'interrupted', 'unknown'], taken: ['settled'] },
-  refuse: { from: ['claimed', 'creating', 'unknown'], taken: ['settled'] },
+const transitions: Readonly<Record<JobTransition, Transition>> = {
+  creating: { from: ['claimed'], after: ['creating'] },
+  created: { from: ['creating', 'unknown'], after: ['running', 'completed', 'interrupted', 'settled'] },
+  unanswered: { from: ['creating'], after: ['unknown'] },
+  notCreated: { from: ['creating', 'unknown'], after: ['claimed'] },
+  markEnded: { from: ['running'], after: ['completed', 'interrupted', 'settled'] },
+  unadopted: { from: ['completed', 'interrupted'], after: ['unknown'] },
+  split: { from: ['claimed', 'creating', 'unknown'], after: ['refused'] },
+  // A job is settled from `unknown` when its JobId was never found but every one of its devices was looked up.
+  settle: { from: ['completed', 'interrupted', 'unknown'], after: ['settled'] },
+  refuse: { from: ['claimed', 'creating', 'unknown'], after: ['settled'] },
 }
 
-/** Why a job is held whose create was answered with the JobId of another of ours. */
+/** For people: why a job is held whose create was answered with the JobId of another of our jobs. */
 export const clashReason = (providerJobId: string): string =>
-  `its create was answered with JobId ${providerJobId}, which another job has: nobody knows whether its devices were sent`
+  `its create was answered with JobId ${providerJobId}, which another job has: its devices may or may not have been sent`
 
 /**
- * Whether a job in `status` is to take `step` (true) or has taken it before (false).
- * Throws when neither fits: a defect of the caller.
+ * True if a job in `status` can take the step, false if it has taken it already. Throws if neither is so, which is a
+ * defect of the caller.
  */
 export const canTransition = (batchId: number, status: JobStatus, step: JobTransition): boolean => {
   if (transitions[step].from.includes(status)) return true
-  if (transitions[step].taken.includes(status)) return false
+  if (transitions[step].after.includes(status)) return false
   throw new Error(`job ${batchId} is ${status}: ${step} does not fit`)
 }

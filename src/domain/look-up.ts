@@ -1,58 +1,64 @@
 import type { Job } from './job'
 import type { RouteFields } from './route'
 
+/** What looking a device up at the provider shows of a move whose job did not report on it. */
+
 /**
- * Where the provider says that a device belongs, and by which distribution it came there. Times are by the
- * provider's clock, ms since 1970; null: not given.
+ * The instance that the provider says a device belongs to, and the distribution that brought it there. Instants are by
+ * the provider's clock, ms since 1970. null: the provider does not give the value.
  */
 export interface Whereabouts {
   readonly instanceId: string
-  /** null: not given. */
+  /** The instance that the device came from. */
   readonly cameFrom: string | null
-  /** When the distribution was created. Of a device that was never distributed: the moment of the answer. */
+  /**
+   * Instant at which the distribution was created; the instant of the answer for a device that was never distributed.
+   */
   readonly sentAt: number | null
-  /** When it was last changed. Of a device that was never distributed: the moment of the answer. */
+  /** Instant of its last change; the instant of the answer for a device that was never distributed. */
   readonly changedAt: number | null
 }
 
-/** A device looked up, with the answer; kept with the job, so that its outcome can be derived again. */
+/** A look-up of one device with its answer. It is kept with the job, so that outcomes can be derived again. */
 export interface LookUp {
   readonly deviceName: string
-  /** By our clock, ms since 1970. */
+  /** Instant of the answer by our clock, ms since 1970. */
   readonly answeredAt: number
-  /** null: no answer that could be used. */
+  /** null: there was no answer that could be used. */
   readonly found: Whereabouts | null
-  /** Why there is none: the provider's code. Else null. */
+  /** The provider's code that says why nothing was found. null: something was found. */
   readonly code: string | null
 }
 
-/** A job that left the fate of a device open. */
+/** The fields of a job that decide what a look-up says of its moves. */
 export interface OpenJob {
   readonly route: RouteFields
   /** Instant of the intent to create, by our clock, ms since 1970. */
   readonly createStartedAt: number
 }
 
+/** Throws if there is no intent to create the job yet, which is a defect of the caller. */
 export const openJobOf = ({ batchId, route, createStartedAt }: Job): OpenJob => {
-  if (createStartedAt === null) throw new Error(`job ${batchId} was never to be created`)
+  if (createStartedAt === null) throw new Error(`job ${batchId} has no intent to create, so nothing was sent`)
   return { route, createStartedAt }
 }
 
 /** What a look-up says of a move. */
 export type Fate =
-  /** The device is where it was to go. */
+  /** The device is at a target of the move. */
   | 'moved'
-  /** It is not, and the job did not bring it there. */
+  /** The device is at no target, and the job did not bring it to one. */
   | 'elsewhere'
   | 'cannot-tell'
 
-/** The two moments of one answer differ by no more, ms. */
+/** Two instants of one answer that stand for the same moment differ by no more than this, ms. */
 const sameMomentMs = 1_000
 
 /**
- * Of a device that was never distributed the provider gives the moment of the answer for both times. A real
- * distribution of this job was created near the intent, an older one before it; so whichever is nearer tells, as
- * long as the clocks differ by less than half of what the job took.
+ * True if the device was never distributed: the provider then gives the instant of the answer for both instants. A
+ * distribution by this job was created near the intent, an older one before the intent. So the two are told apart by
+ * whether `sentAt` is nearer to the answer or to the intent, as long as the clocks differ by less than half of the time
+ * that the job took.
  */
 const neverSent = ({ sentAt, changedAt }: Whereabouts, job: OpenJob, answeredAt: number): boolean =>
   sentAt !== null &&
@@ -61,11 +67,11 @@ const neverSent = ({ sentAt, changedAt }: Whereabouts, job: OpenJob, answeredAt:
   Math.abs(sentAt - answeredAt) < Math.abs(sentAt - job.createStartedAt)
 
 /**
- * What is known of a move once its device has been looked up. A device at a target has moved, even if it was there
- * before the job: sent again it could only lose its tags and groups. Whatever is doubtful cannot be told:
- * - a target is named for a device that was never distributed to it;
- * - with strategy 1 a device at its source may have been accepted, and moves when it next connects;
- * - the device left a target since the job began: it may have been moved, and then moved on by somebody else.
+ * What a look-up says of a move. A device at a target has moved, even if it was there before the job: sent again it
+ * could only lose its tags and groups. Three cases are doubtful, so that nothing can be told:
+ * - The provider names a target for a device that was never distributed to it.
+ * - With strategy 1, a device at its source may have been accepted and then moves when it next connects.
+ * - The device left a target after the intent to create. The job may have moved it, and somebody else moved it on.
  */
 export const fateOf = ({ found, answeredAt }: LookUp, job: OpenJob): Fate => {
   if (found === null) return 'cannot-tell'
@@ -79,7 +85,7 @@ export const fateOf = ({ found, answeredAt }: LookUp, job: OpenJob): Fate => {
   return 'elsewhere'
 }
 
-/** By device name; of two look-ups of a device the later one counts. */
+/** What look-ups say of a job's moves, by device name. Of two look-ups of a device the later one counts. */
 export const fatesOf = (lookUps: readonly LookUp[], job: OpenJob): ReadonlyMap<string, Fate> =>
   new Map(
     lookUps

@@ -1,3 +1,4 @@
+/** How moves and rejections end, and what is published of each. */
 import type { Rejection, SourcePosition } from './request'
 import type { RouteFields, Strategy } from './route'
 
@@ -46,33 +47,53 @@ export interface Outcome {
   readonly contentType: string | null
 }
 
-/** `topic/partition/offset/device/attempt`. `/` is in no device name and in no topic, so ids cannot meet. */
+/** `topic/partition/offset/device/attempt`. No device name and no topic holds a `/`, so ids are distinct. */
 export const moveOutcomeId = (at: SourcePosition, deviceName: string, attempt: number): string =>
   `${at.topic}/${at.partition}/${at.offset}/${deviceName}/${attempt}`
 
 /**
- * Like that of a move's first attempt where the device is known, though its name may break the rules and hold a `/`:
- * no two names of a record give one id, since all end in `/attempt`. Else `topic/partition/offset/#ordinal`, which
- * has no further `/`.
+ * Where the device is known, the id is that of a move's first attempt. Its name may break the rules and hold a `/`;
+ * two names of a record still give two ids, since all end in `/attempt`. Else the id is
+ * `topic/partition/offset/#ordinal`, which has no further `/`.
  */
 export const rejectionOutcomeId = (at: SourcePosition, deviceName: string | null, ordinal: number): string =>
   deviceName === null
     ? `${at.topic}/${at.partition}/${at.offset}/#${ordinal}`
     : moveOutcomeId(at, deviceName, 1)
 
+/** The fields that a move and a rejection both have, under the same names. */
+type Common = Pick<
+  Outcome,
+  'requestId' | 'deviceName' | 'code' | 'message' | 'requestedAt' | 'recordedAt' | 'traceparent'
+>
+
+/** Where the device was to go. */
+type Journey = Pick<Outcome, 'productKey' | 'sourceInstanceId' | 'targetInstanceIds' | 'strategy'>
+
+/** Copies by name: `common` and `journey` may be rows with more columns, and an outcome has none but its own fields. */
+const outcomeOf = (
+  common: Common,
+  journey: Journey,
+  rest: Omit<Outcome, keyof Common | keyof Journey>,
+): Outcome => ({
+  requestId: common.requestId,
+  deviceName: common.deviceName,
+  code: common.code,
+  message: common.message,
+  requestedAt: common.requestedAt,
+  recordedAt: common.recordedAt,
+  traceparent: common.traceparent,
+  productKey: journey.productKey,
+  sourceInstanceId: journey.sourceInstanceId,
+  targetInstanceIds: journey.targetInstanceIds,
+  strategy: journey.strategy,
+  ...rest,
+})
+
 /** One attempt of a move with how it ended, as the journal keeps it. */
-export interface SettledMove {
-  readonly source: SourcePosition
-  readonly requestId: string
+export interface SettledMove extends Common, Pick<Outcome, 'source' | 'attempt' | 'final'> {
   readonly deviceName: string
-  readonly attempt: number
-  readonly requestedAt: Date
-  readonly recordedAt: Date
-  readonly traceparent: string | null
-  readonly outcome: 'moved' | 'failed'
-  readonly final: boolean
-  readonly code: string
-  readonly message: string | null
+  readonly outcome: Verdict['outcome']
 }
 
 /** What is published of a settled move. `jobId` is the provider's. */
@@ -81,43 +102,33 @@ export const outcomeOfMove = (
   route: RouteFields,
   jobId: string | null,
   settledAt: Date,
-): Outcome => ({
-  ...move,
-  id: moveOutcomeId(move.source, move.deviceName, move.attempt),
-  productKey: route.productKey,
-  sourceInstanceId: route.sourceInstanceId,
-  targetInstanceIds: route.targetInstanceIds,
-  strategy: route.strategy,
-  jobId,
-  settledAt,
-  route,
-  deadLetter: null,
-  originalSize: null,
-  contentType: null,
-})
+): Outcome =>
+  outcomeOf(move, route, {
+    id: moveOutcomeId(move.source, move.deviceName, move.attempt),
+    outcome: move.outcome,
+    final: move.final,
+    attempt: move.attempt,
+    jobId,
+    settledAt,
+    source: move.source,
+    route,
+    deadLetter: null,
+    originalSize: null,
+    contentType: null,
+  })
 
 /** What is published of a rejection: final at once. */
-export const outcomeOfRejection = (rejection: Rejection, settledAt: Date): Outcome => ({
-  id: rejection.id,
-  requestId: rejection.requestId,
-  deviceName: rejection.deviceName,
-  productKey: rejection.productKey,
-  sourceInstanceId: rejection.sourceInstanceId,
-  targetInstanceIds: rejection.targetInstanceIds,
-  strategy: rejection.strategy,
-  outcome: 'rejected',
-  final: true,
-  code: rejection.code,
-  message: rejection.message,
-  attempt: 1,
-  jobId: null,
-  requestedAt: rejection.requestedAt,
-  settledAt,
-  source: rejection.position,
-  recordedAt: rejection.recordedAt,
-  traceparent: rejection.traceparent,
-  route: null,
-  deadLetter: rejection.deadLetter,
-  originalSize: rejection.originalSize,
-  contentType: rejection.contentType,
-})
+export const outcomeOfRejection = (rejection: Rejection, settledAt: Date): Outcome =>
+  outcomeOf(rejection, rejection, {
+    id: rejection.id,
+    outcome: 'rejected',
+    final: true,
+    attempt: 1,
+    jobId: null,
+    settledAt,
+    source: rejection.position,
+    route: null,
+    deadLetter: rejection.deadLetter,
+    originalSize: rejection.originalSize,
+    contentType: rejection.contentType,
+  })

@@ -1,11 +1,11 @@
-/** Text from outside, made safe to store and to show. */
+/** Makes text from outside safe to store and to show. */
 
 const notPrintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/gu
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
- * The text that the bytes encode, without a byte order mark; null when they are not valid UTF-8. Text with replaced
- * characters would name another device.
+ * The text that the bytes encode, without a byte order mark. null: they are not valid UTF-8. Invalid bytes are not
+ * replaced, because the text would name another device.
  */
 export const decodeUtf8 = (bytes: Uint8Array): string | null => {
   try {
@@ -26,5 +26,5 @@ export const oneLine = (text: string, maxLength: number): string =>
     .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\s]+/g, ' ')
     .trim()
     .slice(0, maxLength)
-    // A surrogate pair that was cut in two is not text.
+    // A surrogate pair that the cut has split in two is not text.
     .replace(/[\ud800-\udbff]$/, '')

@@ -1,52 +1,60 @@
-/** Taken for the length of a job before one has ended, ms. */
+/** How long to pause between two Lists of the provider's jobs, from how long jobs take. */
+
+/** Length that a job is taken to have before one has ended, ms. */
 const FIRST_GUESS_MS = 30_000
 const SHORTEST_MS = 200
 const LONGEST_MS = 30_000
-/** Looks in the time one slot needs for a job: more often spends calls, more rarely leaves slots idle. */
-const LOOKS_PER_SLOT = 1.4
-/** With fewer slots than this, one that stands idle between two looks weighs more and polls are few anyway. */
+/** Lists for each job that ends while all slots are busy. More Lists cost calls, fewer leave slots idle. */
+const LOOKS_PER_END = 1.4
+/** Slots that are reckoned with at least. With fewer, an idle slot weighs more and there are few polls anyway. */
 const FEWEST_SLOTS = 5
-/** While no job has ended: a look after so much of the age of the oldest open one, at the earliest after 1 s. */
-const FIRST_LOOK_MS = 1_000
+/** While no job has ended, the pause is this share of the age of the oldest open job, and at least `FIRST_LOOK_MS`. */
 const AGE_SHARE = 0.5
+const FIRST_LOOK_MS = 1_000
+/** A learnt mean follows a change of pace within about this many values. */
+const MEMORY = 10
 
 export interface PollPace {
-  /** Mean time from create to end, ms; null while no job has ended. */
+  /** Mean time from create to end, ms. null: no job has ended yet. */
   readonly meanJobMs: number | null
-  /** Age of the oldest open job, ms; null or 0 with none open. */
+  /** Age of the oldest open job, ms. null or 0: no job is open. */
   readonly oldestOpenAgeMs: number | null
-  /** Jobs that may be open at once. (Not those that are: the tail would be looked at too rarely.) */
+  /** Jobs that may be open at once. The jobs that are open would not do: the last ones would be polled too rarely. */
   readonly slots: number
 }
 
 const clamp = (ms: number): number => Math.min(LONGEST_MS, Math.max(SHORTEST_MS, Math.round(ms)))
 
-/** How long to pause between two Lists, ms. While no job has ended, the mean is at least the age of the oldest. */
+/**
+ * The pause between two Lists, 200 to 30,000 ms. While no job has ended, a job is taken to last 30 s, or as long as the
+ * oldest open one has lasted if that is longer.
+ */
 export const pollIntervalMs = ({ meanJobMs, oldestOpenAgeMs, slots }: PollPace): number => {
   const ageMs = oldestOpenAgeMs ?? 0
-  const shareOf = (jobMs: number): number => jobMs / (LOOKS_PER_SLOT * Math.max(FEWEST_SLOTS, slots))
+  const shareOf = (jobMs: number): number => jobMs / (LOOKS_PER_END * Math.max(FEWEST_SLOTS, slots))
   if (meanJobMs !== null) return clamp(shareOf(meanJobMs))
   return clamp(Math.min(shareOf(Math.max(FIRST_GUESS_MS, ageMs)), Math.max(FIRST_LOOK_MS, ageMs * AGE_SHARE)))
 }
 
-/** A mean that is followed while it is used. */
+/** A mean length of jobs that is kept up to date. */
 export interface LearntMean {
-  /** null: nothing is known yet. */
+  /** The mean, ms. null: nothing is known yet. */
   meanMs(): number | null
+  /** Takes in the length of one more job, ms. */
   learn(ms: number): void
 }
 
-/** Newer values count more, so that a change of pace is followed within about so many of them. */
-const memory = 10
-
-/** `known`: what was learnt before; null if nothing was. The first few values count in full. */
+/**
+ * `known` is the mean learnt before, ms, or null. The first value learnt replaces it, the next ones count as in a plain
+ * mean, and from the tenth on each counts one tenth.
+ */
 export const createLearntMean = (known: number | null): LearntMean => {
   let mean = known
   let count = 0
   return {
     meanMs: () => mean,
     learn: ms => {
-      count = Math.min(memory, count + 1)
+      count = Math.min(MEMORY, count + 1)
       mean = mean === null ? ms : mean + (ms - mean) / count
     },
   }

@@ -1,6 +1,8 @@
 import type { RouteFields } from './route'
 
-/** What the provider's List shows of a route for certain. */
+/** What became of a create without an answer: which job of the provider's List it made, if any. */
+
+/** The fields of a route that the provider's List always shows. */
 export interface ListedRoute {
   readonly productKey: string
   readonly sourceInstanceId: string
@@ -9,8 +11,8 @@ export interface ListedRoute {
 }
 
 /**
- * Equal for routes whose jobs the provider's List cannot tell apart: it never shows the priority or the target
- * account's login, and its id only sometimes. Target instances count as a set.
+ * A key that is equal for routes whose jobs the provider's List cannot tell apart. List never shows the priority or the
+ * login of the target account, and shows the id of that account only sometimes. Target instances count as a set.
  */
 export const lookAlikeKey = (route: ListedRoute): string =>
   JSON.stringify([
@@ -26,47 +28,46 @@ export interface ListedLike {
   readonly productKey: string
   readonly sourceInstanceId: string
   readonly strategy: number
-  /** Empty: not shown. */
+  /** Empty: List does not show them. */
   readonly targetInstanceIds: readonly string[]
-  /** null: not shown. */
+  /** null: List does not show it. */
   readonly targetUid: string | null
-  /** Devices in the job. */
+  /** Number of devices in the job. */
   readonly total: number
   /** By the provider's clock, ms since 1970. */
   readonly createdAt: number
 }
 
-/** A job of ours whose create had no answer. */
+/** A job of ours whose create has no answer. */
 export interface UnansweredJob {
   readonly route: RouteFields
-  /** Distinct devices sent. */
+  /** Number of distinct devices that the create sent. */
   readonly total: number
-  /** Instant of the intent, by our clock, ms since 1970. */
+  /** Instant of the intent to create, by our clock, ms since 1970. */
   readonly createStartedAt: number
 }
 
-/** What has become of an unanswered create. `why` nobody can tell, for people. */
+/** What became of an unanswered create. */
 export type Reconciliation =
   | { readonly kind: 'found'; readonly providerJobId: string }
-  /** Proved: it may be sent again. */
+  /** It is proved that the create made no job, so it may be sent again. */
   | { readonly kind: 'absent' }
-  /** `allEnded`: whichever it is has ended, so its devices can be looked up. Else it is for a human. */
+  /**
+   * Several jobs could be the one. With `allEnded` all of them have ended, so the devices can be looked up; else a
+   * human has to decide. `why` is for people.
+   */
   | { readonly kind: 'undecidable'; readonly allEnded: boolean; readonly why: string }
 
-/** Several jobs could be it. */
+/** The reconciliation when each of the candidates could be the job. */
 export const undecidable = (
   candidates: readonly { readonly providerJobId: string }[],
   allEnded: boolean,
 ): Reconciliation => {
   const ids = candidates.map(candidate => candidate.providerJobId).join(', ')
-  return {
-    kind: 'undecidable',
-    allEnded,
-    why: `several listed jobs could be it: ${ids}`,
-  }
+  return { kind: 'undecidable', allEnded, why: `several listed jobs could be it: ${ids}` }
 }
 
-/** What is not shown may be the same: a job that is passed over counts as absent, and an absent one is created again. */
+/** Takes targets that List does not show for ours: a job that is passed over counts as absent and is created again. */
 const shown = (listed: ListedLike, { route }: UnansweredJob): ListedRoute =>
   listed.targetInstanceIds.length > 0 ? listed : { ...listed, targetInstanceIds: route.targetInstanceIds }
 
@@ -76,10 +77,10 @@ const isSame = (listed: ListedLike, job: UnansweredJob): boolean =>
   (listed.targetUid === null || job.route.targetUid === null || listed.targetUid === job.route.targetUid)
 
 /**
- * Those listed that may be the job of an unanswered create: same route and size, not created before the intent (less
- * `clockSkewMs`, by which the provider's clock may be behind), and not one of `own`, the provider job ids that are
- * known to be ours already. The caller keeps to one unanswered create among routes that look alike. None: it proves
- * something only if the List was begun long enough after the create.
+ * The listed jobs that may be the job of an unanswered create. They have the same route and size, are not one of `own`
+ * (JobIds that are known to be other jobs of ours), and were created no earlier than `clockSkewMs` before the intent,
+ * because the provider's clock may be that much behind. The caller makes sure that only one create is unanswered among
+ * routes that look alike. An empty result proves absence only if the List was begun long enough after the create.
  */
 export const findCandidates = <L extends ListedLike>(
   listed: readonly L[],
@@ -91,18 +92,21 @@ export const findCandidates = <L extends ListedLike>(
   const matches = listed.filter(
     each => !own.has(each.providerJobId) && each.createdAt >= since && isSame(each, job),
   )
-  // Pages may overlap.
+  // Pages of List may overlap.
   return [...new Map(matches.map(each => [each.providerJobId, each])).values()]
 }
 
-/** What the result file of an ended candidate tells. */
+/** What the result file of an ended candidate shows. */
 export interface CandidateFile {
   readonly providerJobId: string
-  /** `ours`: of devices of the batch. `not-yet`: it cannot be had just now. `untold`: there is none that can be read. */
+  /**
+   * `ours`: it names devices of the batch. `wrong-devices`: it names other devices only. `not-yet`: it is not available
+   * at present. `untold`: there is no file that can be read.
+   */
   readonly tells: 'ours' | 'wrong-devices' | 'not-yet' | 'untold'
 }
 
-/** Which of several candidates it is, by what their result files name; null: ask again. */
+/** Which of several ended candidates is the job, by their result files. null: ask for the files again. */
 export const decideByFiles = (files: readonly CandidateFile[]): Reconciliation | null => {
   const [ours, ...more] = files.filter(file => file.tells === 'ours')
   if (ours !== undefined && more.length === 0) return { kind: 'found', providerJobId: ours.providerJobId }

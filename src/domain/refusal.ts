@@ -1,9 +1,12 @@
 import type { BatchMove } from './job'
 import { type BackoffPolicy, retryDelayMs } from './retry-policy'
 
+/** What to do with a batch whose create was refused as a whole: send it again, halve it, fail it, hold it or wait. */
+
 /**
- * Why a create was refused as a whole. `throttled`, `slots-full`, `not-sent`: harmless. `unknown`: a code no table
- * knows. `batch-refused`, `account-refused`: permanent. (A create without an answer is not refused: reconcile it.)
+ * Why a create was refused as a whole. `throttled`, `slots-full` and `not-sent` are harmless. `batch-refused` and
+ * `account-refused` are permanent. `unknown` is a code that is in no table. A create without an answer is not refused;
+ * it is reconciled.
  */
 export type RefusalKind =
   | 'throttled'
@@ -14,13 +17,13 @@ export type RefusalKind =
   | 'unknown'
 
 export interface RefusalPolicy {
-  /** After so many refusals with unknown codes it may be the batch itself that is wrong. */
+  /** Refusals with unknown codes after which the batch itself is taken to be the reason. */
   readonly maxRefusals: number
-  /** Refused creates that may be spent on finding the bad devices of one batch; up to as many more succeed. */
+  /** Refused creates that may be spent on finding the bad devices of one split root. At most as many more succeed. */
   readonly splitBudget: number
   /** Pauses after harmless refusals. */
   readonly harmless: BackoffPolicy
-  /** Pauses after unknown codes. Longer: it may be a limit that only time lifts. */
+  /** Pauses after unknown codes. They are longer, because the code may stand for a limit that only time lifts. */
   readonly unknown: BackoffPolicy
 }
 
@@ -31,44 +34,45 @@ export const defaultRefusalPolicy: RefusalPolicy = {
   unknown: { backoffMs: 10_000, backoffMaxMs: 300_000 },
 }
 
+/** One refusal of a batch, and what is known of the batch and the account. */
 export interface Refusal {
   readonly kind: RefusalKind
-  /** The code concerns the route (product, instance, target account), not a device: halving cannot help. */
+  /** The code concerns the route (product, instance, target account) and not a device, so halving cannot help. */
   readonly concernsRoute: boolean
-  /** Counted refusals of this batch before this one, the batches it was split from included. */
+  /** Counted refusals before this one, of this batch and of the batches it was split from. */
   readonly refusals: number
-  /** Harmless refusals of this batch in a row, this one included: 1, 2, … */
+  /** Harmless refusals of this batch in a row, from 1, this one included. */
   readonly inARow: number
   /**
-   * Counted refusals of the whole family of batches split from the same one, before this one: siblings and cousins
-   * too. `refusals` alone cannot bound the halving: no batch has more than 14 ancestors, but 10,000 bad devices
-   * would cost 20,000 creates.
+   * Counted refusals before this one, of all batches that stem from the same split root. `refusals` alone cannot bound
+   * the halving: no batch has more than 14 ancestors, but 10,000 bad devices would cost 20,000 creates.
    */
   readonly splitRootRefusals: number
-  /** Distinct devices in the batch. */
+  /** Number of distinct devices in the batch. */
   readonly devices: number
-  /** Another batch was created since this one was first refused: the account can create, so it is this batch. */
+  /** Another batch was created since this one was first refused, so the reason is this batch and not the account. */
   readonly othersCreated: boolean
-  /** No other job is open in the account, as far as is known: it is no limit on those. */
+  /** No other job is known to be open in the account, so the reason is no limit on open jobs. */
   readonly aloneInAccount: boolean
 }
 
 export type RefusalDecision =
-  /** Send the same batch again after a pause. `counted`: it counts as a refusal of the batch. */
+  /** Send the same batch again after a pause. With `counted` this refusal counts against the batch. */
   | { readonly kind: 'again'; readonly afterMs: number; readonly counted: boolean }
-  /** Halve it: one bad device must not cost the others. */
+  /** Halve the batch, so that one bad device does not fail the others. */
   | { readonly kind: 'split' }
-  /** Every device of the batch has failed, finally. */
+  /** Every move of the batch fails finally. */
   | { readonly kind: 'fail' }
-  /** A human has to look: no table knows why it is refused, and nothing else helped. */
+  /** A human has to look: the code is unrecognised and nothing else has helped. */
   | { readonly kind: 'hold' }
-  /** Nothing can be created in this account for now. Costs no device an attempt. */
+  /** Nothing can be created in this account at present. No move spends an attempt. */
   | { readonly kind: 'wait-for-account' }
 
 /**
- * What to do with a batch whose create was refused as a whole. `random` is 0 up to 1. an unrecognised code may
- * stand for a limit of the account, so it fails nothing: the batch is sent again while no other one is created
- * either, and halved once others are; what cannot be halved is for a human.
+ * Decides what to do after a refusal. `random` is 0 up to 1.
+ *
+ * An unrecognised code never fails a move, because it may stand for a limit of the account. The batch is sent again
+ * while no other batch is created either, and is halved once others are. A batch that cannot be halved is held.
  */
 export const decideOnRefusal = (refusal: Refusal, policy: RefusalPolicy, random: number): RefusalDecision => {
   switch (refusal.kind) {
@@ -89,7 +93,7 @@ export const decideOnRefusal = (refusal: Refusal, policy: RefusalPolicy, random:
   }
 }
 
-/** Counted refusals with unknown codes after which the batch itself is taken to be the reason. */
+/** Refusals with unknown codes after which the batch is no longer sent again as it is. There may be no such limit. */
 const patienceWith = (refusal: Refusal, { maxRefusals }: RefusalPolicy): number => {
   if (refusal.othersCreated) return maxRefusals
   return refusal.aloneInAccount ? 2 * maxRefusals : Number.POSITIVE_INFINITY
@@ -100,13 +104,16 @@ const canHalve = (refusal: Refusal, policy: RefusalPolicy): boolean =>
 
 export interface HalvedBatch {
   readonly first: readonly BatchMove[]
-  /** From the first name that is not in `first` on. Its moves in `behind` are not part of its job. */
+  /** The moves from the first device that is not in `first` on, without those in `behind`. */
   readonly second: readonly BatchMove[]
-  /** Later moves of devices that `first` sends: they wait for it, since a device is in one job at a time. */
+  /**
+   * Later moves of devices that `first` sends, which wait for it because a device is in one job at a time. The key is
+   * the position of the move, the value the position of the last move of its device in `first`.
+   */
   readonly behind: ReadonlyMap<bigint, bigint>
 }
 
-/** Cuts a batch so that each side has half of its devices. Throws when there is only one. */
+/** Cuts a batch so that each side has half of its devices. Throws if the batch has only one device. */
 export const halveBatch = (moves: readonly BatchMove[]): HalvedBatch => {
   const names = [...new Set(moves.map(move => move.deviceName))]
   const firstOfSecond = names[Math.ceil(names.length / 2)]
@@ -124,8 +131,8 @@ export const halveBatch = (moves: readonly BatchMove[]): HalvedBatch => {
 }
 
 /**
- * Codes that speak of what all moves of a route share: its product, instances, account or permissions (error codes
- * of the provider's documentation, page 87387). Sending fewer devices cannot cure them.
+ * Codes that concern what all moves of a route share: product, instances, account or permissions (error codes of the
+ * provider's documentation, page 87387). Sending fewer devices cannot help.
  */
 const routeCodes: readonly RegExp[] = [
   /^iot\.prod\./i,
@@ -134,5 +141,5 @@ const routeCodes: readonly RegExp[] = [
   /^iot\.common\.\w*deny$/i,
 ]
 
-/** False for device codes and for codes in no table: there halving a batch may find the culprit. */
+/** True if a code concerns the whole route. For other codes, halving the batch may find the device that causes it. */
 export const concernsRoute = (code: string): boolean => routeCodes.some(pattern => pattern.test(code))

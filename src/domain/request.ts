@@ -1,5 +1,7 @@
 import type { RouteFields } from './route'
 
+/** What intake makes of a record: a request to move devices, or a rejection. */
+
 /** Where a request was read: a Kafka record, or a line of a file (`topic` is then `file:<sha-256>`). */
 export interface SourcePosition {
   readonly topic: string
@@ -7,7 +9,7 @@ export interface SourcePosition {
   readonly offset: bigint
 }
 
-/** `topic/partition/offset`: names a record, and is the request id of one that gives none. */
+/** `topic/partition/offset`. It names a record, and is the request id of a record that gives none. */
 export const positionText = (at: SourcePosition): string => `${at.topic}/${at.partition}/${at.offset}`
 
 /** A valid request: one move for each of its device names. */
@@ -18,12 +20,12 @@ export interface MoveRequest {
   /** 1 to 10,000 distinct names, in the order given. */
   readonly deviceNames: readonly string[]
   readonly requestedAt: Date
-  /** Time of the record itself. */
+  /** Timestamp of the record itself. */
   readonly recordedAt: Date
   readonly traceparent: string | null
 }
 
-/** Why something could not become a move. The code is what results, dead letters and views show. */
+/** Why a record or a name could not become a move, as results, dead letters and views show it. */
 export type RejectionCode =
   | 'empty_value'
   | 'invalid_encoding'
@@ -32,7 +34,7 @@ export type RejectionCode =
   | 'invalid_device_name'
   | 'record_too_large'
 
-/** A record, or one bad name of a record, that is final without having been sent. */
+/** A record, or one bad name of a record, that is rejected for good without having been sent. */
 export interface Rejection {
   /** Id of its outcome. */
   readonly id: string
@@ -40,23 +42,23 @@ export interface Rejection {
   /** 0-based place among the rejections of its record. */
   readonly ordinal: number
   readonly requestId: string
-  /** null where the record did not say, or not validly. */
+  /** Like the fields below, null where the record gives no value or no valid one. */
   readonly productKey: string | null
   readonly deviceName: string | null
   readonly sourceInstanceId: string | null
   readonly targetInstanceIds: readonly string[] | null
   readonly strategy: number | null
   readonly code: RejectionCode
-  /** For people: what is wrong and what to do. No control characters, at most 1,000 characters. */
+  /** For people: what is wrong and what to do. It has no control characters and at most 1,000 characters. */
   readonly message: string
   readonly requestedAt: Date
   readonly recordedAt: Date
   readonly traceparent: string | null
-  /** Value of its dead letter: a request to be submitted again, or the original bytes cut at 900 kB. */
+  /** Value of its dead letter: a request that can be submitted again, or the original bytes cut at 900 kB. */
   readonly deadLetter: Uint8Array
-  /** Bytes of the original value, when `deadLetter` is the original value; else null. */
+  /** Size of the original value in bytes if `deadLetter` is the original value, else null. */
   readonly originalSize: number | null
-  /** Content type of the original value, when `deadLetter` is the original value and it had one; else null. */
+  /** Content type of the original value if `deadLetter` is the original value and it had one, else null. */
   readonly contentType: string | null
 }
 
@@ -64,9 +66,9 @@ const keyOf = (requestId: string, productKey: string | null, deviceName: string)
   JSON.stringify([requestId, productKey, deviceName])
 
 /**
- * Of a request and device whose records came twice, once good and once bad, the first counts and the other is its
- * repeat. Gives the rejections of a chunk without those that repeat what an earlier record of the chunk had accepted;
- * with them the journal can tell which of the chunk's moves repeat a rejection.
+ * The rejections of a chunk without those that repeat a move of an earlier record of the chunk. If a request and device
+ * occur twice, once valid and once not, the first counts and the other is its repeat. By the remaining rejections the
+ * journal tells which moves of the chunk repeat a rejection.
  */
 export const firstRejections = (
   requests: readonly MoveRequest[],

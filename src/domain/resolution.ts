@@ -2,19 +2,21 @@ import type { BatchMove, Job, JobStatus } from './job'
 import type { Verdict } from './outcome'
 import { refusedVerdicts } from './settlement'
 
+/** What an operator may do with a held job, and how its moves end if it is given up. */
+
 /** What an operator has found out about a held job, or wants done with it. */
 export type Resolution =
-  /** It exists at the provider, under this JobId. */
+  /** The job exists at the provider under this JobId. */
   | { readonly kind: 'adopt'; readonly providerJobId: string }
-  /** It does not exist at the provider: its devices may be sent again. */
+  /** The job does not exist at the provider, so its devices may be sent again. */
   | { readonly kind: 'absent' }
-  /** The step it is held at is to be tried once more. */
+  /** The step at which the job is held is tried once more. */
   | { readonly kind: 'again' }
-  /** Its devices fail for good. */
+  /** The moves of the job fail for good. */
   | { readonly kind: 'fail' }
 
 const fits: Readonly<Record<Resolution['kind'], readonly JobStatus[]>> = {
-  // A running job has a JobId that the provider may deny: then another, or none, is the right one.
+  // A running job has a JobId, but if the provider denies it, another JobId or none is the right one.
   adopt: ['creating', 'unknown', 'running'],
   absent: ['creating', 'unknown', 'running'],
   again: ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted'],
@@ -29,23 +31,23 @@ const instead: Partial<Readonly<Record<JobStatus, string>>> = {
   interrupted: 'its create was answered, and its job has ended at the provider, so it exists',
 }
 
-/** What decides whether a resolution fits a job. */
+/** The fields of a job that decide whether a resolution fits. */
 export interface HeldJob extends Pick<Job, 'status' | 'foundBy' | 'notOurs'> {
   readonly isHeld: boolean
-  /** JobId that its create was answered with, though another job has it. */
+  /** The JobId that its create was answered with although another job has it. null: there is no such clash. */
   readonly clashesWith: string | null
 }
 
-/** A JobId that its create did not answer with may be the wrong one, whatever has become of that job. */
+/** True if an ended job has a JobId that its create did not answer with, which may be the wrong one. */
 const isDoubtful = ({ status, foundBy }: HeldJob): boolean =>
   foundBy !== null && (status === 'completed' || status === 'interrupted')
 
-/** Why no resolution of a kind fits a job, for people; null if one may. */
+/** For people: why no resolution of this kind fits the job. null: one may fit. */
 const kindMisfit = (job: HeldJob, kind: Resolution['kind']): string | null => {
   const { status, isHeld, clashesWith } = job
   if (status === 'refused' || status === 'settled') return `it is ${status}: nothing is left to be resolved`
   if (!isHeld) return `it is ${status} and not held: the service is at work on it`
-  // List shows that job as the other's, so this one would count as absent, and be sent again.
+  // List shows that JobId as the other job's, so this job would count as absent and be sent again.
   if (kind === 'again' && clashesWith !== null)
     return (
       `its create was answered with JobId ${clashesWith}, which another job has, so its devices may have been sent: ` +
@@ -55,7 +57,7 @@ const kindMisfit = (job: HeldJob, kind: Resolution['kind']): string | null => {
   return `it is ${status}: ${instead[status] ?? `${kind} does not fit`}`
 }
 
-/** Why a resolution does not fit a job, for people; null if it does. */
+/** For people: why a resolution does not fit a job. null: it fits. */
 export const misfit = (job: HeldJob, resolution: Resolution): string | null => {
   const isDisproved = resolution.kind === 'adopt' && job.notOurs.includes(resolution.providerJobId)
   return (
@@ -64,7 +66,7 @@ export const misfit = (job: HeldJob, resolution: Resolution): string | null => {
   )
 }
 
-/** What may be done with a job. */
+/** The kinds of resolution that may fit a job. */
 export const resolutionsFor = (job: HeldJob): readonly Resolution['kind'][] =>
   kinds.filter(kind => kindMisfit(job, kind) === null)
 
@@ -72,14 +74,15 @@ const NOT_SENT = 'Its batch was given up by an operator before it was created: t
 const MAYBE_MOVED =
   'Its job was given up by an operator. The device may have moved: check where it is before sending it again.'
 
-/** How the moves of a job that is given up end: finally failed. */
+/** The verdicts of a job that is given up: every move fails finally. */
 export const givenUp = (status: JobStatus, moves: readonly BatchMove[]): readonly Verdict[] =>
   status === 'claimed'
     ? refusedVerdicts(moves, 'not-moved', NOT_SENT)
     : refusedVerdicts(moves, 'unknown', MAYBE_MOVED)
 
+/** Characters of a JobId at most. */
 const longest = 256
 
-/** A JobId as people give it, or null for what cannot be one: blank, too long, or with spaces or control characters. */
+/** A JobId as people give it. null: the text is empty, too long, or has spaces or control characters. */
 export const providerJobIdOf = (text: string): string | null =>
   text !== '' && text.length <= longest && !/[\p{C}\p{Z}]/u.test(text) ? text : null

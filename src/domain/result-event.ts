@@ -1,3 +1,4 @@
+/** An outcome as a record of the results topic. */
 import type { Outcome } from './outcome'
 import { positionText } from './request'
 
@@ -9,36 +10,39 @@ export interface ResultRecord {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** The fields of a result in the order in which they are written; `source` follows. Instants become ISO 8601. */
+const resultFields = [
+  'id',
+  'requestId',
+  'deviceName',
+  'productKey',
+  'sourceInstanceId',
+  'targetInstanceIds',
+  'strategy',
+  'outcome',
+  'final',
+  'code',
+  'message',
+  'attempt',
+  'jobId',
+  'requestedAt',
+  'settledAt',
+] as const satisfies readonly (keyof Outcome)[]
+
 /** `productKey/deviceName`; the position of the request where either is unknown. */
 export const outcomeKey = (outcome: Outcome): string =>
   outcome.productKey === null || outcome.deviceName === null
     ? positionText(outcome.source)
     : `${outcome.productKey}/${outcome.deviceName}`
 
-const bodyOf = (outcome: Outcome): string =>
-  JSON.stringify({
-    id: outcome.id,
-    requestId: outcome.requestId,
-    deviceName: outcome.deviceName,
-    productKey: outcome.productKey,
-    sourceInstanceId: outcome.sourceInstanceId,
-    targetInstanceIds: outcome.targetInstanceIds,
-    strategy: outcome.strategy,
-    outcome: outcome.outcome,
-    final: outcome.final,
-    code: outcome.code,
-    message: outcome.message,
-    attempt: outcome.attempt,
-    jobId: outcome.jobId,
-    requestedAt: outcome.requestedAt.toISOString(),
-    settledAt: outcome.settledAt.toISOString(),
-    source: {
-      topic: outcome.source.topic,
-      partition: outcome.source.partition,
-      // Text: offsets do not fit a JSON number.
-      offset: String(outcome.source.offset),
-    },
-  })
+const bodyOf = (outcome: Outcome): string => {
+  const body: Record<string, unknown> = {}
+  for (const field of resultFields) body[field] = outcome[field]
+  const { topic, partition, offset } = outcome.source
+  // The offset is text, because a JSON number cannot hold all offsets.
+  body.source = { topic, partition, offset: String(offset) }
+  return JSON.stringify(body)
+}
 
 const headersOf = (outcome: Outcome, cloudEvents: boolean): Record<string, string> => {
   const headers: Record<string, string> = { 'content-type': 'application/json' }
@@ -54,8 +58,8 @@ const headersOf = (outcome: Outcome, cloudEvents: boolean): Record<string, strin
 }
 
 /**
- * The record of one outcome: the same for the same outcome, however often it is made. With `cloudEvents` its
- * headers make it a CloudEvent in binary mode.
+ * The record of one outcome. The same outcome always gives the same record. With `cloudEvents` its headers make it a
+ * CloudEvent in binary mode.
  */
 export const encodeResult = (outcome: Outcome, options: { readonly cloudEvents: boolean }): ResultRecord => ({
   key: outcomeKey(outcome),

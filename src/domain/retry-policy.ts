@@ -1,15 +1,16 @@
-/** The one formula for pauses between tries. */
+/** The one formula for the pause between two tries. */
 
 export interface BackoffPolicy {
-  /** Pause after the first failure, ms. It doubles with every further one. */
+  /** Pause after the first failure, ms. Every further failure doubles it. */
   readonly backoffMs: number
-  /** No pause is longer, ms. */
+  /** The longest pause, ms. */
   readonly backoffMaxMs: number
 }
 
 /**
- * Pause after failure number `attempt` (1-based) in a row, in whole ms. The random part takes off up to half, after the
- * cap, so that those who failed together do not come back together. `random` is 0 up to 1; 1 gives the whole pause.
+ * The pause after failure number `attempt` (1-based) in a row, in whole ms. `random` is 0 up to 1 and shortens the
+ * pause by up to half, so that what failed together is not tried again together: 1 gives the whole pause, 0 half of it.
+ * It is applied after the cap, so that capped pauses differ too.
  */
 export const retryDelayMs = (
   attempt: number,

@@ -1,15 +1,20 @@
+/** What moves have to share so that one job can carry them, and how an operator holds it. */
+
 /** Urgent routes are claimed before normal ones. */
 export type Priority = 'normal' | 'urgent'
 
-/** 0: a named target instance. 1: the nearest of several; a device moves when it next connects. */
+/**
+ * The provider's distribution strategy. 0: to the one named target instance. 1: to the nearest of several, when the
+ * device next connects.
+ */
 export type Strategy = 0 | 1
 
-/** What moves must share to share a job. */
+/** The fields that moves have to share to share a job. */
 export interface RouteFields {
   readonly productKey: string
   readonly sourceInstanceId: string
   readonly strategy: Strategy
-  /** Sorted and distinct, so that equal routes are equal. More than one only with strategy 1. */
+  /** Sorted and distinct, so that equal routes have equal fields. There is more than one only with strategy 1. */
   readonly targetInstanceIds: readonly string[]
   /** Exactly one of `targetUid` and `targetAliyunId` is set. */
   readonly targetUid: string | null
@@ -17,7 +22,7 @@ export interface RouteFields {
   readonly priority: Priority
 }
 
-/** One string per distinct route: equal keys mean equal routes. */
+/** A key that is equal for equal routes only. */
 export const routeKey = (route: RouteFields): string =>
   JSON.stringify([
     route.productKey,
@@ -29,26 +34,27 @@ export const routeKey = (route: RouteFields): string =>
     route.priority,
   ])
 
-/** An operator stops a route: nothing new of it is bound to a job; what is bound goes on. */
+/** The hold of a route by an operator. No further move of a held route is bound to a job; bound batches go on. */
 export interface RouteHold {
   readonly routeId: number
-  /** Since when; null: it is not held. */
+  /** null: the route is not held. */
   readonly heldAt: Date | null
   readonly heldReason: string | null
 }
 
-/** How a route stands once it was held or released. */
+/** The hold of a route after it was held or released. */
 export interface HoldChange extends RouteHold {
-  /** Before. */
+  /** Whether the route was held before. */
   readonly wasHeld: boolean
 }
 
-/** Of a route that is held where nobody said why. */
+/** The reason of a hold for which the operator gives none. */
 export const defaultHoldReason = 'held by an operator'
 
+/** Characters of a reason at most. */
 const longest = 256
 
-/** The reason as it is stored, or null for one that is none: blank, too long, or with control characters. */
+/** The reason as it is stored. null: the text is blank, too long, or has control characters. */
 export const holdReason = (text: string): string | null => {
   const reason = text.trim()
   return reason !== '' && reason.length <= longest && !/\p{C}/u.test(reason) ? reason : null
@@ -56,7 +62,7 @@ export const holdReason = (text: string): string | null => {
 
 export const holdReasonRule = `the reason is 1 to ${longest} printable characters`
 
-/** The number of a route (`route_id` in the views) as people write it, or null. */
+/** The number of a route (`route_id` in the views) as people write it. null: the text is no such number. */
 export const routeIdOf = (text: string): number | null => {
   const id = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : 0
   return id >= 1 && id <= 2_147_483_647 ? id : null

@@ -1,17 +1,12 @@
+import type { CodeClass, DeviceResult } from './device-results'
 import type { BatchMove } from './job'
 import type { Fate } from './look-up'
 import type { Verdict } from './outcome'
 import { type BackoffPolicy, retryDelayMs } from './retry-policy'
 
-/** What the provider's result file says of one device. */
-export interface DeviceResult {
-  readonly code: string
-  readonly message: string | null
-}
+/** How each move of a job ends: from the result file, from looking devices up, or by the refusal of its batch. */
 
-/** What a device's code means. `unknown`: in no table; never guessed permanent. */
-export type CodeClass = 'moved' | 'permanent' | 'retryable' | 'unknown'
-
+/** Limits of the attempts of a move, and the pauses between them. */
 export interface AttemptPolicy extends BackoffPolicy {
   /** Attempts per move, the first included. */
   readonly maxAttempts: number
@@ -19,21 +14,21 @@ export interface AttemptPolicy extends BackoffPolicy {
 
 export interface SettlementInput {
   readonly moves: readonly BatchMove[]
-  /** By device name. Rows of devices that are in no move are ignored. */
+  /** Rows of the result files by device name. Rows of devices that are in no move are ignored. */
   readonly rows: ReadonlyMap<string, DeviceResult>
-  /** By device name: what looking up devices without a row has told. */
+  /** What looking up devices without a row has shown, by device name. */
   readonly fates: ReadonlyMap<string, Fate>
   readonly ended: 'completed' | 'interrupted'
   readonly policy: AttemptPolicy
   readonly classify: (code: string) => CodeClass
-  /** 0 up to 1. */
+  /** Gives a number from 0 up to 1. */
   readonly random: () => number
 }
 
 export interface Settlement {
-  /** One for each move, in the order of the moves. */
+  /** One verdict for each move, in the order of the moves. */
   readonly verdicts: readonly Verdict[]
-  /** Moves whose device has no row. */
+  /** Number of moves whose device has no row. */
   readonly unaccounted: number
 }
 
@@ -67,16 +62,18 @@ const moved = (move: BatchMove, message: string | null): Verdict => ({
 })
 
 /**
- * Decides how each move of an ended job ended. Codes that may work another time, interruptions, and devices found not
- * to have moved are re-queued while attempts last. A device that a completed job does not mention, and that looking
- * it up has not told of, is final: nobody knows whether it moved.
+ * Decides how each move of an ended job ended. A move is re-queued while attempts last if its code is not permanent, if
+ * its device was looked up and is not at its target, or if the job was interrupted without a row for it. A device
+ * without a row in a completed job fails for good unless looking it up has shown where it is, because it may have
+ * moved.
  */
 export const deriveVerdicts = (input: SettlementInput): Settlement => {
   const { rows, fates, ended, policy, classify } = input
-  // One draw a job, so that what failed together comes due together and can share a batch again.
+  // One random number for the whole job: moves that failed together come due together and can share a batch again.
   const random = input.random()
   let unaccounted = 0
 
+  /** Delay until the next attempt, ms; null when the attempts are used up. */
   const again = (move: BatchMove): number | null =>
     move.attempt < policy.maxAttempts ? retryDelayMs(move.attempt, random, policy) : null
 
@@ -108,14 +105,17 @@ export const deriveVerdicts = (input: SettlementInput): Settlement => {
   return { verdicts, unaccounted }
 }
 
-/** A batch refused for good: every move has failed, finally. */
+/** The verdicts of a batch that is refused for good: every move fails finally, with the code of the refusal. */
 export const refusedVerdicts = (
   moves: readonly BatchMove[],
   code: string,
   message: string | null,
 ): readonly Verdict[] => moves.map(move => failedFor(move, code, message, null))
 
-/** Throws unless `verdicts` covers every position of the job, once: anything else would lose or double a move. */
+/**
+ * Throws unless the verdicts cover every position of the job exactly once and each has either an end or a delay.
+ * Anything else would lose a move or send one twice. Positions are sequence numbers in the route's log.
+ */
 export const checkVerdicts = (
   batchId: number,
   seqs: readonly bigint[],
@@ -124,11 +124,11 @@ export const checkVerdicts = (
   const open = new Set(seqs)
   for (const { seq, outcome, final, retryInMs } of verdicts) {
     if (!open.delete(seq))
-      throw new Error(`job ${batchId}: verdict for position ${seq}, which is not open in it`)
+      throw new Error(`job ${batchId}: position ${seq} has two verdicts or is not a position of the job`)
     if (!final && outcome === 'moved')
-      throw new Error(`job ${batchId}: position ${seq} moved, but not for good`)
+      throw new Error(`job ${batchId}: position ${seq} has moved, but its verdict is not final`)
     if (final !== (retryInMs === null))
-      throw new Error(`job ${batchId}: position ${seq} needs a delay or an end`)
+      throw new Error(`job ${batchId}: position ${seq} has to be final or to have a delay, not both`)
   }
-  if (open.size > 0) throw new Error(`job ${batchId}: ${open.size} of ${seqs.length} moves without a verdict`)
+  if (open.size > 0) throw new Error(`job ${batchId}: ${open.size} of ${seqs.length} moves have no verdict`)
 }

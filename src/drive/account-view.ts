@@ -1,6 +1,6 @@
 /**
- * What is open in the account, seen through one shared List: it polls all our open jobs with one call, and shows
- * how many slots other people use.
+ * Which jobs are open in the account, as one shared List shows it. One call polls all our open jobs, and shows how many
+ * slots other people use.
  */
 import {
   asyncScheduler,
@@ -23,13 +23,13 @@ import type { SlotSemaphore } from '../operators/slot-semaphore'
 import type { ListedJob, ListPage } from '../ports/job-api'
 import { type ProviderCalls, transientThrown } from './provider-calls'
 
-/** Pages of 200 looked through for jobs of ours that the first page does not show. */
+/** At most this many pages of 200 jobs are read in one look, for jobs of ours that the first page does not show. */
 const maxPages = 5
-/** Before a create, the account must have been looked at within this time. Above the longest poll interval and a look. */
+/** A create may leave at most this long after the start of a look, ms: the longest poll interval and the look itself. */
 const freshMs = 40_000
 
 export interface Look {
-  /** When the List left: it proves nothing about a job whose create was answered later. */
+  /** When the List left (asyncScheduler.now()). It proves nothing about a job whose create was answered later. */
   readonly sentAt: number
   readonly jobs: ReadonlyMap<string, ListedJob>
 }
@@ -37,22 +37,19 @@ export interface Look {
 export interface AccountView {
   readonly looks$: Observable<Look>
   /**
-   * Emits once somebody has looked lately. A List that is refused with an unrecognised code counts as a look that saw
-   * nothing; one that is refused for the account is done again.
+   * Emits once the latest look is fresh. A List that is refused with an unrecognised code counts as a look that saw
+   * nothing. One that is refused for the account is done again.
    */
   fresh(): Observable<void>
-  /** Whether somebody has looked lately. */
+  /** Whether the latest look was begun at most 40 s ago, and after the last `outdate`. */
   isFresh(): boolean
-  /** A create was refused for want of a slot: no look begun before is fresh any longer. */
+  /** No look begun before now is fresh any longer. Called when a create was refused for want of a slot. */
   outdate(): void
-  /**
-   * A job of ours that holds a slot here: it is not other people's. Of one that was resumed nobody knows how long it
-   * has been running.
-   */
+  /** Counts the job as ours, with a slot of ours. How long a resumed job has been running is not known. */
   track(providerJobId: string, as: 'new' | 'resumed'): void
-  /** The latest look has shown that it has ended. */
+  /** The latest look has shown that the job has ended. */
   ended(providerJobId: string): void
-  /** Not followed any longer, and perhaps still open. */
+  /** Follows the job no longer, although it may still be open. */
   untrack(providerJobId: string): void
 }
 
@@ -60,11 +57,11 @@ export interface AccountViewDeps {
   readonly calls: ProviderCalls
   readonly slots: SlotSemaphore
   readonly capacity: number
-  /** Mean of earlier jobs; null if there are none. */
+  /** Mean time of earlier jobs, ms; null when there are none. */
   readonly meanJobMs: number | null
-  /** Repeats what failed with `TransientError`, after a pause that grows: each try costs a call. */
+  /** Repeats what failed with `TransientError` after a growing pause, since each try costs a call. */
   readonly again: <T>() => MonoTypeOperatorFunction<T>
-  /** A look that failed for another reason, and will be done again. */
+  /** Called when a look failed for another reason. It is done again after the poll interval. */
   readonly onError: (error: unknown) => void
 }
 
@@ -73,7 +70,10 @@ interface Tracked {
   readonly since: number
 }
 
-/** A List that is refused for good is tried again so often: the provider contradicts itself on whether it may be. */
+/**
+ * A List that was refused for good is tried again after this time, ms. The provider's documents contradict each other on
+ * whether Enterprise instances may call it.
+ */
 const refusedForMs = 60_000
 
 export const createAccountView = ({
@@ -84,12 +84,12 @@ export const createAccountView = ({
   again,
   onError,
 }: AccountViewDeps): AccountView => {
-  /** Our open jobs. */
+  /** Our open jobs, by the provider's job id. */
   const tracked = new Map<string, Tracked>()
-  /** Open jobs of the last look, anybody's. */
+  /** All open jobs that the latest look showed, anybody's. */
   let open = new Set<string>()
   let lookedAt = Number.NEGATIVE_INFINITY
-  /** When the latest look was begun: what it saw may have lain unread since then, in a frozen process. */
+  /** When the latest look was begun. In a frozen process its answer may have lain unread since then. */
   let seenAt = Number.NEGATIVE_INFINITY
   /** When the look before the latest ended. */
   let lookedBefore = Number.NEGATIVE_INFINITY
@@ -111,7 +111,7 @@ export const createAccountView = ({
           concatMap(transientThrown),
           map(result => {
             if (result.ok) return result.value
-            // Query a job takes over.
+            // Until then each job is asked for by its own Query (`await-end.ts`).
             refusedUntil = asyncScheduler.now() + refusedForMs
             return nothing
           }),
@@ -135,7 +135,7 @@ export const createAccountView = ({
         lookedBefore = lookedAt
         lookedAt = asyncScheduler.now()
         seenAt = startedAt
-        // Refused, it saw nothing: what was known to be open still counts.
+        // A refused List saw nothing, so what was known to be open still counts.
         if (isRefused()) return
         open = new Set([...jobs.values()].filter(job => job.status < 2).map(job => job.providerJobId))
         recountForeign()
@@ -151,7 +151,7 @@ export const createAccountView = ({
   }
   const looks$ = createSharedPoll({ look, intervalMs, again: again(), onError })
 
-  // A look under way when a create was refused may have seen the slot that somebody took since.
+  // A look that was under way when a create was refused may show a slot as free that somebody has taken since.
   const isFresh = (): boolean => seenAt >= outdatedAt && asyncScheduler.now() - seenAt <= freshMs
 
   return {
@@ -176,7 +176,7 @@ export const createAccountView = ({
     },
     ended: providerJobId => {
       const job = tracked.get(providerJobId)
-      // It ended some time between the last two looks.
+      // The job ended at some time between the last two looks, so the middle is taken.
       if (job?.as === 'new') length.learn((lookedAt + Math.max(lookedBefore, job.since)) / 2 - job.since)
       tracked.delete(providerJobId)
       open.delete(providerJobId)

@@ -1,4 +1,4 @@
-/** One try for an ended job's results: a link to its file, and the file. */
+/** One try to get an ended job's results: a link to its file, then the file. */
 import { asyncScheduler, concatMap, defer, map, type Observable, of } from 'rxjs'
 import type { ResultsAnswer } from '../domain/ask-again'
 import { deviceNamesOf, type Job } from '../domain/job'
@@ -6,15 +6,15 @@ import type { CallFailure, FetchedResults, ResultRow } from '../ports/job-api'
 import type { DriveJournal, ResultFile } from '../ports/journal'
 import type { ProviderCalls } from './provider-calls'
 
-/** A link is documented to be valid for 10 minutes; so old it is not tried any more. */
+/** A link is used for this long, ms. The provider documents that it is valid for 10 minutes. */
 const linkValidMs = 9 * 60_000
 
 export interface Results {
   readonly answer: ResultsAnswer
   readonly rows: ReadonlyMap<string, ResultRow>
-  /** Whatever was fetched, for keeping. */
+  /** What was fetched, to be kept with the job; null when nothing was. */
   readonly file: ResultFile | null
-  /** For people; empty when all is well. */
+  /** What is wrong, for people; empty when nothing is. */
   readonly problem: string
 }
 
@@ -31,7 +31,7 @@ const ofFailure = ({ kind, code, message }: CallFailure): Results => {
     case 'throttled':
     case 'not-sent':
     case 'unanswered':
-    // Says nothing of the file: credentials, permission, bill.
+    // Credentials, permission or bill: this says nothing about the file.
     case 'account-refused':
       return without('unavailable', `${code}: ${message}`)
     case 'slots-full':
@@ -58,7 +58,7 @@ const ofFetched = (fetched: FetchedResults): Results => {
   }
 }
 
-/** Each subscription is one try. A link that is still good is used again: it costs a call. */
+/** Each subscription is one try. A link that is still valid is used again, since each link costs a call. */
 export const createAskResults = (
   calls: Pick<ProviderCalls, 'detail' | 'fetchResults'>,
   journal: Pick<DriveJournal, 'addCalls'>,

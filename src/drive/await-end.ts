@@ -1,4 +1,4 @@
-/** Waits until a job has ended at the provider: by the shared List, or by its own Query where List does not show it. */
+/** Waits until a job has ended at the provider. The shared List shows it; a job that List does not show is queried. */
 import {
   asyncScheduler,
   concatMap,
@@ -25,8 +25,8 @@ import { createHoldJob } from './hold-job'
 import type { ProviderCalls } from './provider-calls'
 
 /**
- * The job has ended at the provider: its results are to be fetched and settled. Without a JobId nobody knows which one
- * it was (`why`), but all that could be it have ended: its devices tell.
+ * A job that has ended at the provider. Its results are to be fetched and settled. Without a JobId it is not known which
+ * listed job it was (`why` says so), but every job that it could be has ended, so looking up its devices decides.
  */
 export interface EndedJob {
   readonly kind: 'ended'
@@ -44,16 +44,16 @@ export interface AwaitEndDeps {
   readonly stop$: Observable<unknown>
 }
 
-/** Told so often in a row, over ten minutes, that a job does not exist, one believes it. */
+/** After this many denials in a row, which take about ten minutes, the job is taken not to exist. */
 const maxDenials = 8
 const denialPauses: BackoffPolicy = { backoffMs: 5_000, backoffMaxMs: 600_000 }
 
-/** Refused for good as far as anybody can tell; not a passing trouble of the call. */
+/** The provider denies the job, as opposed to a failure of the call that may pass. */
 const isDenial = ({ kind }: CallFailure): boolean => kind === 'unknown' || kind === 'batch-refused'
 
 /**
- * Emits the ended job; completes without it when stopped, or when the job is held because neither List nor Query
- * knows it (any longer): what became of its devices has to be looked up, and its slot serves others.
+ * Emits the ended job. Completes without a value when stopped, and when the job is held because neither List nor Query
+ * knows it any longer. People then decide about its devices, and its slot is free for others.
  */
 export const createAwaitEnd = (
   deps: AwaitEndDeps,
@@ -63,7 +63,8 @@ export const createAwaitEnd = (
   const hold = createHoldJob(deps)
 
   /**
-   * Its status by each look; nothing while that is not known. `wasDenied`: perhaps, by what a predecessor was told.
+   * The job's status at each look; nothing while it is not known. `wasDenied`: a denial may be stored with the job, from
+   * before it was resumed, and is cleared once the job is seen.
    */
   const createStatusOf = (job: Job, providerJobId: string, wasDenied: boolean) => {
     const { batchId } = job
@@ -80,7 +81,7 @@ export const createAwaitEnd = (
     }
     const denied = (why: string): Observable<'held'> => {
       denials += 1
-      // Such a job would spend a call at each look, and never end.
+      // The pause grows: a denied job would otherwise cost a call at each look, without end.
       askFrom = asyncScheduler.now() + retryDelayMs(denials, 1, denialPauses)
       if (denials >= maxDenials) return hold(job, why).pipe(map(() => 'held'))
       if (denials > 1) return EMPTY

@@ -19,7 +19,7 @@ export interface HoldJobDeps {
   readonly observe: Observe
 }
 
-/** Stores that a job waits for people, and says so. Emits its number once. */
+/** Stores that a job waits for people, and reports it. Emits the batch id once. */
 export const createHoldJob =
   ({ journal, observe }: HoldJobDeps) =>
   (job: Job, why: string): Observable<number> =>
@@ -28,9 +28,9 @@ export const createHoldJob =
       map(() => job.batchId),
     )
 
-/** So often in a row, and nothing says that the next time would be another. */
+/** After this many failed settlements in a row a job is held. */
 const maxFailures = 10
-/** Of an error's text, characters. */
+/** Characters of an error's text that go into the reason. */
 const maxText = 500
 
 export interface HoldHopelessDeps {
@@ -39,9 +39,9 @@ export interface HoldHopelessDeps {
 }
 
 /**
- * Work that fails for reasons of its job alone would fail for ever, and be seen in the log only: after so many times in a
- * row that job is held for people, and the work completes. An error before that passes through, to be contained. While the
- * journal itself does not answer, for whatever reason, nothing is counted.
+ * Holds a job whose work keeps failing for a reason of its own, since it would fail without end and be seen in the log
+ * only. Until then each error passes through, to be contained. A failure counts only if the journal answers after it:
+ * otherwise the database is the reason, not the job.
  */
 export const createHoldHopeless = ({ journal, observe }: HoldHopelessDeps) => {
   const hold = createHoldJob({ journal, observe })
@@ -56,7 +56,7 @@ export const createHoldHopeless = ({ journal, observe }: HoldHopelessDeps) => {
   }
 
   const weigh = (job: Job, error: unknown): Observable<never> =>
-    // A sign of life, and nothing else: an error of the whole database fails this too.
+    // This asks for nothing but an answer: an error of the whole database fails it too.
     journal.ownJobs([]).pipe(
       concatMap(() => {
         const times = (failures.get(job.batchId) ?? 0) + 1

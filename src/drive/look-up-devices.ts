@@ -1,4 +1,7 @@
-/** Devices whose fate a job left open are looked up one by one, before anything of them is sent again. */
+/**
+ * Looks up, one by one, the devices that a job's result file does not name, before any of them is sent again. A device
+ * that has moved must not be sent a second time.
+ */
 import {
   asyncScheduler,
   concat,
@@ -26,22 +29,25 @@ import { type Fate, fatesOf, type LookUp, openJobOf, type Whereabouts } from '..
 import { type BackoffPolicy, retryDelayMs } from '../domain/retry-policy'
 import type { CallFailure, CallResult } from '../ports/job-api'
 import type { DriveJournal } from '../ports/journal'
-import type { ProviderCalls } from './provider-calls'
+import { isPassing, type ProviderCalls } from './provider-calls'
 
-/** After so many answers in a row with unrecognised codes nobody expects a better one. */
+/** After this many unrecognised answers in a row the job's other devices are not looked up. */
 const maxUseless = 3
-/** Refusals of the account pass, if a minute apart; but perhaps it may not look up at all. */
+/**
+ * After this many refusals of the account in a row, a minute apart, the job's other devices are not looked up: the
+ * account may lack the permission.
+ */
 const maxRefusals = 8
 
-export interface Patience {
+/** Whether it makes sense to look up further devices of a job. Once lost, it stays lost. */
+interface Patience {
   weigh(result: CallResult<unknown>): void
   isLost(): boolean
   /** Emits (and replays) once when it is lost. */
   readonly lost$: Observable<void>
 }
 
-/** Whether it makes sense to look up further devices of a job. */
-export const createPatience = (): Patience => {
+const createPatience = (): Patience => {
   const lost$ = new ReplaySubject<void>(1)
   let [useless, refusals, isLost] = [0, 0, false]
   return {
@@ -59,13 +65,13 @@ export const createPatience = (): Patience => {
   }
 }
 
-/** Under way at once: the quota sets the pace, and a few hide the time an answer takes. */
+/** Look-ups under way at once. The quota sets the pace; more than one hides the time that an answer takes. */
 const atOnce = 4
-/** A device whose look-ups are not answered keeps the others of its job waiting no longer than about 15 minutes. */
+/** After this many unanswered tries, about 15 minutes, a device is given up, so that its job can be settled. */
 const maxUnanswered = 10
-/** Answers are kept so many at a time: a crash loses no more, and a restart does not begin anew. */
+/** Answers are stored each time that this many have come, so that a crash loses no more of them. */
 const keepEvery = 25
-/** An answer kept by a predecessor, or before the job was held, is believed for so long. */
+/** A stored answer, from before a restart or before the job was held, is used for this long, ms. */
 const freshForMs = 3_600_000
 const backoff: BackoffPolicy = { backoffMs: 1_000, backoffMaxMs: 300_000 }
 
@@ -74,16 +80,16 @@ export interface LookUpDevicesDeps {
   readonly calls: Pick<ProviderCalls, 'provisioning'>
   readonly observe: Observe
   readonly random: () => number
-  /** Of one job. */
+  /** At most this many devices of one job are looked up. */
   readonly maxDevices: number
   /** Emits (and replays) once when no further call may leave. */
   readonly stop$: Observable<unknown>
 }
 
 /**
- * Emits once what is known by device name; who is not in it was not looked up, since there were too many or the
- * provider will not say. Completes without a value when stopped before it was through:
- * the answers so far are kept, and the next driver asks for the others only.
+ * Emits once what is known, by device name. A device that is missing was not looked up: there were too many, or the
+ * provider does not answer. Completes without a value when stopped before the end. The answers so far are stored, and
+ * the next driver asks for the others only.
  */
 export const createLookUpDevices = (
   deps: LookUpDevicesDeps,
@@ -93,11 +99,11 @@ export const createLookUpDevices = (
   const lookUp = (job: Job, deviceName: string, patience: Patience): Observable<LookUp> => {
     const off$ = merge(stop$, patience.lost$)
     let [tries, unanswered] = [0, 0]
-    const mayAskAgain = ({ kind }: CallFailure): boolean => {
-      if (kind === 'unanswered') unanswered += 1
-      return passing.has(kind) && unanswered < maxUnanswered
+    const mayAskAgain = (failure: CallFailure): boolean => {
+      if (failure.kind === 'unanswered') unanswered += 1
+      return isPassing(failure) && unanswered < maxUnanswered
     }
-    // Completes without a value when called off.
+    // Completes without a value when withdrawn.
     return defer(() => calls.provisioning(job.route.productKey, deviceName, off$)).pipe(
       concatMap(result => journal.addCalls(job.batchId, 1).pipe(map(() => result))),
       tap(result => patience.weigh(result)),
@@ -145,7 +151,7 @@ export const createLookUpDevices = (
 
   return (job, deviceNames) =>
     defer(() =>
-      deviceNames.length === 0 || maxDevices === 0
+      maxDevices === 0
         ? of(new Map<string, Fate>())
         : journal.keptLookUps(job.batchId).pipe(concatMap(kept => lookUpAll(job, deviceNames, kept))),
     )
@@ -153,14 +159,6 @@ export const createLookUpDevices = (
 
 const isFresh = ({ found, answeredAt }: LookUp): boolean =>
   found !== null && asyncScheduler.now() - answeredAt < freshForMs
-
-/** Failures after which the same look-up may work. */
-const passing: ReadonlySet<CallFailure['kind']> = new Set([
-  'throttled',
-  'not-sent',
-  'unanswered',
-  'account-refused',
-])
 
 const lookUpOf = (deviceName: string, result: CallResult<Whereabouts>): LookUp => ({
   deviceName,

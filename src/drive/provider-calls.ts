@@ -1,6 +1,6 @@
 /**
- * Every call to the provider goes through here: it waits for the quota, asks whether the lease still stands, is
- * timed and counted, and makes everyone pause when the account is throttled.
+ * The way of every call to the provider. The call waits for the quota, leaves only while the lease stands, and is timed
+ * and counted. A throttled answer makes every operation pause.
  */
 import { asyncScheduler, concatMap, defer, type Observable, of, Subject, takeUntil, tap } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
@@ -9,6 +9,7 @@ import type { Whereabouts } from '../domain/look-up'
 import type { RateLimiter } from '../operators/rate-limit'
 import { LeaseLostError, TransientError } from '../ports/errors'
 import type {
+  CallFailure,
   CallResult,
   FailureKind,
   FetchedResults,
@@ -19,18 +20,21 @@ import type {
   Operation,
 } from '../ports/job-api'
 
-/** The provider asks for less: everyone waits so long. */
+/** After a throttled call no call leaves for this long, ms. */
 const throttlePauseMs = 1_000
-/** Credentials, permission or bill: only people cure it, and until then each operation is tried once in so long. */
+/**
+ * After a refusal for credentials, permission or bill the operation is tried once in this time, ms. Only people can cure
+ * it.
+ */
 const accountPauseMs = 60_000
 
 export interface ProviderCalls {
-  /** `intent` is stored once the quota allows the call and before it leaves. */
+  /** `intent` is subscribed once the quota allows the call, and has to be stored before the call leaves. */
   create(intent: Observable<Job>): Observable<CallResult<{ readonly providerJobId: string }>>
   list(query: ListQuery): Observable<CallResult<ListPage>>
   query(providerJobId: string): Observable<CallResult<ListedJob>>
   detail(providerJobId: string): Observable<CallResult<{ readonly url: string | null }>>
-  /** `off$` calls it off while it waits for the quota; once it has left, its answer is awaited. */
+  /** `off$` withdraws the call while it waits for the quota. Once the call has left, its answer is awaited. */
   provisioning(
     productKey: string,
     deviceName: string,
@@ -57,7 +61,7 @@ export const createProviderCalls = ({ api, limiter, mayCall, observe }: Provider
           const [how, code] = result.ok ? ['ok', null] : [result.kind, result.code]
           observe({ kind: 'call-ended', operation, result: how, code, tookMs })
           if (result.ok) return
-          // A look-up can wait, and has its own cap: the others are not to wait for it.
+          // A look-up has a cap of its own, and may wait: it must not make the other operations wait.
           const paused = operation === 'provisioning' ? operation : 'all'
           if (result.kind === 'throttled') limiter.pause(paused, throttlePauseMs)
           if (result.kind !== 'account-refused') return
@@ -93,13 +97,16 @@ export const createProviderCalls = ({ api, limiter, mayCall, observe }: Provider
 }
 
 /**
- * For List: throttled, unsent and unanswered become `TransientError`, to be done again. So does a refusal of the
- * account (credentials, permission, bill), which says nothing of the jobs: it is waited out. The rest stays a value.
+ * The failures after which the same call may work. A refusal of the account is one of them: it says nothing about the
+ * job or the device, and passes once people have seen to credentials, permission or bill.
  */
+export const isPassing = ({ kind }: CallFailure): boolean => passing.has(kind)
+
+const passing: ReadonlySet<FailureKind> = new Set(['throttled', 'not-sent', 'unanswered', 'account-refused'])
+
+/** For List: a passing failure is thrown as `TransientError`, so that the call is done again. Others stay values. */
 export const transientThrown = <T>(result: CallResult<T>): Observable<CallResult<T>> => {
-  if (!result.ok && passing.has(result.kind))
+  if (!result.ok && isPassing(result))
     throw new TransientError(`${result.code}: ${result.message}`, { code: result.code })
   return of(result)
 }
-
-const passing: ReadonlySet<FailureKind> = new Set(['throttled', 'not-sent', 'unanswered', 'account-refused'])

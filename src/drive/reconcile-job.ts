@@ -1,4 +1,7 @@
-/** Finds out whether a create without an answer has run: List tells, names nothing, so its job is matched. */
+/**
+ * Finds out whether a create without an answer has run. List shows every job of the product, but not who created it,
+ * so the job is matched by its route, its number of devices and its time.
+ */
 import {
   asyncScheduler,
   concatMap,
@@ -31,16 +34,14 @@ import type { DriveJournal } from '../ports/journal'
 import { createAskResults } from './ask-results'
 import { type ProviderCalls, transientThrown } from './provider-calls'
 
-// Every job of one product, as far as List can be believed.
-
-/** Of 200 jobs. No product has so many jobs: such a List does not come to an end. */
+/** Pages of 200 jobs. No product has 100,000 jobs, so a List that goes on after this many pages does not end. */
 const maxPages = 500
 
-export type Listing =
+type Listing =
   | { readonly kind: 'jobs'; readonly jobs: readonly ListedJob[] }
-  /** For good, as far as anybody can tell. */
+  /** List may not be called. */
   | { readonly kind: 'refused' }
-  /** It leads back to a page that was read already, or goes on and on: what it does not show proves nothing. */
+  /** List leads back to a page that was read already, or does not end. What it does not show proves nothing. */
   | { readonly kind: 'endless' }
 
 const endless = 'endless'
@@ -54,8 +55,8 @@ const added = (all: Listing, found: Found): Listing => {
   return found.ok ? { kind: 'jobs', jobs: [...all.jobs, ...found.value.jobs] } : { kind: 'refused' }
 }
 
-/** `again` repeats what failed with `TransientError`, after a pause. */
-export const createListProduct =
+/** Every job of one product. `again` repeats what failed with `TransientError`, after a pause. */
+const createListProduct =
   (calls: Pick<ProviderCalls, 'list'>, again: <T>() => MonoTypeOperatorFunction<T>) =>
   (productKey: string): Observable<Listing> =>
     defer(() => {
@@ -74,9 +75,7 @@ export const createListProduct =
       return page().pipe(expand(after), reduce(added, nothing))
     })
 
-// Which of several listed jobs is ours: once they have ended, their result files name the devices.
-
-export interface TellApartDeps {
+interface TellApartDeps {
   readonly journal: Pick<DriveJournal, 'addCalls'>
   readonly calls: Pick<ProviderCalls, 'detail' | 'fetchResults'>
 }
@@ -91,8 +90,8 @@ const tells: Readonly<Record<ResultsAnswer, CandidateFile['tells']>> = {
   unreadable: 'untold',
 }
 
-/** `candidates` have ended. Emits once; null: ask again. */
-export const createTellApart =
+/** Decides which of several ended jobs is ours: their result files name the devices. Emits once; null: ask again. */
+const createTellApart =
   ({ journal, calls }: TellApartDeps) =>
   (job: Job, candidates: readonly ListedJob[]): Observable<Reconciliation | null> =>
     from(candidates).pipe(
@@ -106,13 +105,13 @@ export const createTellApart =
       map(decideByFiles),
     )
 
-/** Between two looks: at several jobs that could be it, or at a List that did not come to an end. */
+/** Pause before List is read again, because several jobs match or because it did not end, ms. */
 const lookEveryMs = 30_000
-/** So long their end is waited for before people are told. */
+/** While several jobs match, their end is waited for this long before the batch is held for people, ms. */
 const undecidedForMs = 6 * 3_600_000
-/** A List that does not come to an end is read so often before people are told. */
+/** A List that does not end is read this many times before the batch is held for people. */
 const maxEndless = 3
-/** The provider's clock, which stamps jobs, and the database's, which stamps intents, may differ so much. */
+/** The provider stamps jobs and the database stamps intents. Their clocks may differ by this much, ms. */
 const clockSkewMs = 30_000
 
 export interface ReconciliationDeps {
@@ -123,9 +122,9 @@ export interface ReconciliationDeps {
 }
 
 /**
- * Emits once, when it is decided. Looks from `listedFrom` (asyncScheduler.now()) on, since until then a gateway may
- * still run the create, or the List not show its job yet: neither is an absent job absent, nor is the only one that
- * could be it the only one.
+ * Emits once, when it is decided. The first look is at `listedFrom` (asyncScheduler.now()). Before that a gateway may
+ * still run the create, and List may not show its job yet, so that neither an absent job nor a single match proves
+ * anything.
  */
 export const createReconciliation =
   (deps: ReconciliationDeps) =>
@@ -159,7 +158,7 @@ export const createReconciliation =
       return of(asyncScheduler.now() < listedFrom + undecidedForMs ? null : undecidable(candidates, false))
     }
 
-    /** Whether the job exists, List does not tell. */
+    /** List does not show whether the job exists. */
     const untold = (problem: string): Reconciliation => ({
       kind: 'undecidable',
       allEnded: false,

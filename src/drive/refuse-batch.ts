@@ -1,4 +1,4 @@
-/** What becomes of a batch whose create was refused as a whole: certainly, none of it was sent. */
+/** What becomes of a batch whose create was refused as a whole, so that certainly none of its devices was sent. */
 import { concat, concatMap, ignoreElements, type Observable, of, tap } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
 import { deviceNamesOf, type Job } from '../domain/job'
@@ -10,7 +10,7 @@ import type { DriveJournal } from '../ports/journal'
 import type { AccountView } from './account-view'
 import { createHoldJob } from './hold-job'
 
-/** The batch is not to be created again before so long. It needs no slot meanwhile. */
+/** The batch is created again no earlier than after `forMs`. It needs no slot until then. */
 export interface PutOffJob {
   readonly kind: 'put-off'
   readonly batchId: number
@@ -27,16 +27,16 @@ export interface RefuseBatchDeps {
 }
 
 export interface RefuseBatch {
-  /** Frees the slot. Costs no device an attempt unless the batch is refused for good. */
+  /** Frees the slot. No device loses an attempt unless the batch is refused for good. */
   refused(job: Job, slot: Slot, failure: CallFailure, kind: RefusalKind): Observable<PutOffJob>
-  /** A batch was created. */
+  /** A create of the batch was answered with a job. */
   created(batchId: number): void
 }
 
 interface Refusals {
-  /** Creates in a row that came to nothing: what the back-off grows with. */
+  /** Refused creates in a row. The pause grows with them. */
   readonly inARow: number
-  /** How many batches this process had created when it was first refused. */
+  /** How many batches this process had created when this one was first refused. */
   readonly createdBefore: number
 }
 
@@ -46,7 +46,6 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
   const refusals = new Map<number, Refusals>()
   let createdSoFar = 0
 
-  /** Refused as a whole, certainly not created: costs no device an attempt unless it is refused for good. */
   const refused = (
     job: Job,
     slot: Slot,
@@ -67,7 +66,7 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
         inARow,
         devices: deviceNamesOf(job).length,
         othersCreated: createdSoFar > createdBefore,
-        // The slot of this create is one of them.
+        // This create's own slot is one of them.
         aloneInAccount: slots.ownOpen() + slots.foreignOpen() <= 1,
       },
       policy,

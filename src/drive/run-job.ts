@@ -1,7 +1,7 @@
 /**
- * One batch's life in its slot: create, and wait until its job has ended at the provider. Whatever happens, the
- * stream completes and the slot is free again; a batch that is not through stays unfinished in the journal and is
- * claimed again.
+ * One batch's life in its slot: its job is created, and runs until it has ended at the provider. The slot is free again
+ * when the stream completes. After an error the slot is kept until the batch is taken up again, since its job may be
+ * open. A batch that has not ended stays unfinished in the journal, which offers it again.
  */
 import {
   asyncScheduler,
@@ -33,7 +33,7 @@ import type { ProviderCalls } from './provider-calls'
 import { createReconciliation } from './reconcile-job'
 import { createRefuseBatch, type PutOffJob } from './refuse-batch'
 
-/** What a slot hands on. Nothing: the batch may be claimed again at once. */
+/** What comes after the slot. A stream that completes without a result leaves the batch to be claimed again. */
 export type SlotResult = EndedJob | PutOffJob
 
 export interface RunJobDeps {
@@ -47,12 +47,12 @@ export interface RunJobDeps {
   readonly createSettleMs: number
   /** Repeats what failed with `TransientError`, after a pause. */
   readonly again: <T>() => MonoTypeOperatorFunction<T>
-  /** Emits (and replays) once when no new job may start; running ones are left to the next driver. */
+  /** Emits (and replays) once when no new job may start. Running jobs are left to the next driver. */
   readonly stop$: Observable<unknown>
 }
 
 const noAnswer = 'its create had no answer'
-/** By what its sender has stored: perhaps an answer with an unrecognised code. */
+/** Why it is not known whether the create has run. Its sender may have stored an answer with an unrecognised code. */
 const doubtOf = ({ lastError }: Job): string =>
   lastError === null ? noAnswer : `${noAnswer} that tells (${lastError})`
 
@@ -88,15 +88,15 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
     )
 
   /**
-   * A create that may have run, stored as unanswered: its job is adopted, or proved absent and then dealt with by
-   * `absent`, or held. `doubt`: why nobody knows, for people.
+   * Decides about a create that may have run and is stored as unanswered: its job is adopted, or it is proved absent and
+   * `absent` goes on, or the batch is held. `doubt` says for people why it is not known.
    */
   const settleUnknown = (
     job: Job,
     doubt: string,
     absent: () => Observable<SlotResult>,
   ): Observable<SlotResult> =>
-    // What has been found out is stored also while stopping; only the looking ends.
+    // Stopping ends the search only. What it has found is stored all the same.
     reconcile(job, asyncScheduler.now() + createSettleMs).pipe(
       takeUntil(stop$),
       concatMap((found): Observable<SlotResult> => {
@@ -127,7 +127,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
     const why = `${failure.code}: ${failure.message}`
     observe({ kind: 'create-unanswered', batchId: job.batchId, why: failure.code })
     const unanswered = journal.unanswered(job.batchId, why)
-    // an unrecognised code may say that something behind the gateway did not answer it: then it may run yet.
+    // An unrecognised code may mean that the gateway had no answer from behind it. The create may then still run.
     const [doubt, absent] =
       failure.kind === 'unknown'
         ? [
@@ -135,13 +135,13 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
             () => refuse.refused(job, slot, failure, 'unknown'),
           ]
         : [noAnswer, sentAgain(job)]
-    // From now, not from before the wait for the quota: the gateway may have had the call only a moment ago.
+    // The settle time counts from now, since the gateway may have received the call only a moment ago.
     return unanswered.pipe(concatMap(() => settleUnknown(job, doubt, absent)))
   }
 
   /**
-   * While the create waited for the quota, others were seen to take what was free, or nobody has looked for so long that
-   * they may have (after a freeze, say). It gives its slot back, and starts over.
+   * Whether other people may have taken the slot while the create waited for the quota: a look has shown it, or the
+   * latest look is too old to exclude it, as after a freeze. The create then gives its slot back and starts over.
    */
   const mayBeCrowded = (): boolean =>
     slots.ownOpen() + slots.foreignOpen() > slots.capacity || !view.isFresh()
@@ -153,7 +153,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
 
   const create = (job: Job, slot: Slot): Observable<SlotResult> =>
     defer(() => {
-      // As stored with the intent: its instant is what tells the job from older ones in the list.
+      // The job as stored with the intent. The instant of the intent sets the job apart from older ones in List.
       let intended = job
       let isLeaving = false
       const intent = defer(() => {
@@ -164,11 +164,11 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
         tap(stored => {
           intended = stored
         }),
-        // With the database away it may have taken minutes to store.
+        // While the database is away, storing may take minutes. The look may be too old after that.
         concatMap(stored => (mayBeCrowded() ? withdrawn(stored) : of(stored))),
       )
       return calls.create(intent).pipe(
-        // Stopped while it waits for the quota: it is not sent any more.
+        // A create that is stopped while it waits for the quota does not leave.
         takeUntil(stop$.pipe(filter(() => !isLeaving))),
         concatMap(result => journal.addCalls(job.batchId, 1).pipe(map(() => result))),
         concatMap((result): Observable<SlotResult> => {
@@ -183,14 +183,14 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
       )
     })
 
-  /** Slots of batches that rest after an unforeseen error, or wait to be taken up again: their jobs may be open. */
+  /** Slots of batches that rest after an unforeseen error, until they are taken up again. Their jobs may be open. */
   const kept = new Map<number, Slot>()
   const takeKept = ({ batchId }: Job): Slot | undefined => {
     const slot = kept.get(batchId)
     kept.delete(batchId)
     return slot
   }
-  /** Releases the slot in the end, or keeps it until the batch is taken up again. */
+  /** Releases the slot at the end of `work`, or keeps it after an error until the batch is taken up again. */
   const holding = (job: Job, slot: Slot, work: Observable<SlotResult>): Observable<SlotResult> =>
     work.pipe(
       tap({ error: () => kept.set(job.batchId, slot) }),
@@ -199,7 +199,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
       }),
     )
 
-  /** Looks on while it waits: other people's jobs may hold every slot, and nobody else would see them end. */
+  /** The looks go on while it waits: other people's jobs may hold every slot, and only a look shows that they end. */
   const enter = defer(() => merge(slots.enter(), view.looks$.pipe(ignoreElements())).pipe(take(1)))
 
   const start = (job: Job): Observable<SlotResult> =>

@@ -1,4 +1,4 @@
-/** What a job's end means: its result file is fetched and read, and every device's outcome stored, once. */
+/** Settles an ended job: its result file is fetched and read, and the outcome of every device is stored, once. */
 import {
   concat,
   concatMap,
@@ -36,32 +36,35 @@ export interface SettleJobDeps {
   readonly observe: Observe
   readonly random: () => number
   readonly policy: AttemptPolicy
-  /** Single devices looked up, of one job. */
+  /** At most this many devices of one job are looked up one by one. */
   readonly lookUpMaxDevices: number
-  /** Emits (and replays) once when nothing is to be waited for any longer: the next driver asks anew. */
+  /** Emits (and replays) once when nothing is to be waited for. The next driver then asks anew. */
   readonly stop$: Observable<unknown>
 }
 
 interface Collected {
   readonly decision: Exclude<AskDecision, { readonly kind: 'again' }>
   readonly rows: ReadonlyMap<string, ResultRow>
-  /** Why to hold it, for people. */
+  /** Why the job would be held, for people. */
   readonly why: string
 }
 
 /**
- * Emits the job's own number once it is settled, held or, being another's, let go; completes without it when stopped while
- * waiting.
+ * Emits the batch id once the job is settled or held, or is found to be another's. Completes without a value when it is
+ * stopped while it waits.
  */
 export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Observable<number>) => {
   const { journal, calls, observe, random, lookUpMaxDevices, stop$ } = deps
   const hold = createHoldJob(deps)
-  const lookUp = createLookUpDevices({ ...deps, maxDevices: lookUpMaxDevices })
+  const lookUpDevices = createLookUpDevices({ ...deps, maxDevices: lookUpMaxDevices })
+  /** What became of the devices that the file does not name. */
+  const lookUp = (job: Job, open: readonly string[]): Observable<ReadonlyMap<string, Fate>> =>
+    open.length === 0 ? of(new Map()) : lookUpDevices(job, open)
 
   const keep = ({ batchId }: Job, { file }: Results): Observable<never> =>
     file === null ? EMPTY : journal.keepResultFile(batchId, file).pipe(ignoreElements())
 
-  /** Asks until it is decided what to do, adding up what the files say. */
+  /** Asks again until it is decided what to do, and adds up what the files say. */
   const collect = ({ job, as }: EndedJob, providerJobId: string): Observable<Collected> =>
     defer(() => {
       const names = deviceNamesOf(job)
@@ -71,7 +74,7 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
       let pauseMs = 1_000
       let told: string | null = null
 
-      /** For whoever looks at the job meanwhile. Not at the first try: a file may take a moment to be written. */
+      /** Stores the trouble for people, from the second try on: a file may take a moment to be written. */
       const tell = (trouble: string): Observable<never> => {
         if (answers.length < 2 || trouble === told) return EMPTY
         told = trouble
@@ -129,8 +132,8 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
       )
     })
 
-  /** Reconciliation goes on without the job that it had adopted. */
-  const disown = ({ batchId, providerJobId }: Job): Observable<number> =>
+  /** The adopted job is another's. Reconciliation goes on without it. */
+  const unadopt = ({ batchId, providerJobId }: Job): Observable<number> =>
     journal.unadopted(batchId).pipe(
       tap(() => observe({ kind: 'job-unadopted', batchId, providerJobId: providerJobId ?? '' })),
       map(() => batchId),
@@ -144,22 +147,24 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
         : collect(ended, job.providerJobId)
     return collected.pipe(
       concatMap(({ decision, rows, why }) => {
-        if (decision.kind === 'not-ours') return disown(job)
+        if (decision.kind === 'not-ours') return unadopt(job)
         const open = deviceNamesOf(job).filter(name => !rows.has(name))
         if (decision.kind === 'settle')
           return lookUp(job, open).pipe(concatMap(fates => settle(ended, rows, fates)))
-        // A job that no file tells of needs no human where every device of it does.
+        // Without a file the look-ups alone settle the job, if they answer for every device. Otherwise it is held.
         return open.length > lookUpMaxDevices
           ? hold(job, why)
           : lookUp(job, open).pipe(
-              concatMap(fates => (open.every(isToldBy(fates)) ? settle(ended, rows, fates) : hold(job, why))),
+              concatMap(fates =>
+                open.every(isKnownIn(fates)) ? settle(ended, rows, fates) : hold(job, why),
+              ),
             )
       }),
     )
   }
 }
 
-const isToldBy = (fates: ReadonlyMap<string, Fate>) => (name: string) =>
+const isKnownIn = (fates: ReadonlyMap<string, Fate>) => (name: string) =>
   (fates.get(name) ?? 'cannot-tell') !== 'cannot-tell'
 
 const counts = (verdicts: readonly Verdict[]) => {

@@ -1,3 +1,4 @@
+/** The two formats of a list of devices, and how a file's format is found. */
 import { open } from 'node:fs/promises'
 import { extname } from 'node:path'
 
@@ -26,8 +27,8 @@ const refuseUtf16 = (beginning: Buffer, name: string): void => {
 }
 
 /**
- * Format by the extension of `name`, else by the first character of the content at `path`. Throws for content that
- * is neither format.
+ * The format that the extension of `name` tells, else the first character of the content at `path`. Throws for content that
+ * has neither format.
  */
 export const detectFormat = async (path: string, name: string): Promise<FileFormat> => {
   const beginning = await beginningOf(path)
@@ -41,13 +42,13 @@ export const detectFormat = async (path: string, name: string): Promise<FileForm
   return format
 }
 
-/** A file whose content is known. */
+/** A file that was hashed. */
 export interface KnownFile {
   readonly path: string
-  /** What people call it: the path, or standard input. */
+  /** Its name for people: the path, or `standard input`. */
   readonly name: string
   readonly sha256: string
-  /** Its size when it was hashed: another size means that it was changed since. */
+  /** Its size when it was hashed. Another size means that it was changed since. */
   readonly bytes: number
   readonly format: FileFormat
 }

@@ -1,3 +1,4 @@
+/** A file as a source of requests. */
 import {
   BehaviorSubject,
   catchError,
@@ -19,19 +20,19 @@ import type { KnownFile } from './file-format'
 import { readCsv } from './read-csv'
 import { type Line, readNdjson } from './read-lines'
 
-/** Topic of a file's records: the content names it, so the same list is the same run wherever it lies. */
+/** The topic of a file's records. It is named by the content, so that the same list is the same run wherever it lies. */
 export const fileTopic = (sha256: string): string => `file:${sha256}`
 
-/** A chunk is held in memory until it is durable. */
+/** Most bytes of a chunk, about. It is held in memory until it is durable. */
 const maxChunkBytes = 8 * 1024 * 1024
 
-/** The file's records by line. Throws for what keeps the whole file from being read. */
+/** The records of a file by line. Throws if the file as a whole cannot be read. */
 export const readFileLines = (file: KnownFile): AsyncGenerator<readonly Line[]> =>
   file.format === 'csv' ? readCsv(file) : readNdjson(file)
 
 /**
  * The records of a file from line `from` on, in chunks of at most `chunkRecords` records and about 8 MiB. Throws if
- * the file holds no record at all, read before or not.
+ * the file holds no record, before `from` or after.
  */
 export async function* readFileChunks(
   file: KnownFile,
@@ -59,21 +60,21 @@ export async function* readFileChunks(
   if (empty) throw new Error(`${file.name} holds no request`)
 }
 
-/** Names the log that positions in files belong to: the topic says which file. */
+/** The cluster id of positions in files. Their topic names the file. */
 export const fileClusterId = 'file'
 
 export interface FileSourceOptions extends KnownFile {
-  /** Most records a chunk, 1,000 by default. */
+  /** Most records of a chunk; 1,000 by default. */
   readonly chunkRecords?: number
-  /** How long a chunk that failed waits before it is offered again, ms; 1,000 by default. */
+  /** Pause before a chunk that failed is offered again, ms; 1,000 by default. */
   readonly retryMs?: number
-  /** Stands for the time of the request where a row names none, ms since 1970; now by default. */
+  /** The time of every record, ms since 1970; now by default. A request that names no time gets it. */
   readonly timestampMs?: number
 }
 
 type Ending = 'done' | 'fail'
 
-/** Offers one chunk and completes, with how it ended, once that is known. */
+/** Offers one chunk. Emits how it ended and completes. */
 const offer = (
   topic: string,
   records: readonly SourceRecord[],
@@ -88,8 +89,8 @@ const offer = (
   })
 
 /**
- * A file as a source of requests: one partition, whose offsets are line numbers. Completes once its last chunk is
- * done; a chunk that failed is offered again. Errors for a file that cannot be read to its end.
+ * A file as a source of requests: one partition, whose offsets are line numbers. Completes once its last chunk is done. A
+ * chunk that failed is offered again. Errors if the file cannot be read to its end.
  */
 export const createFileSource = (options: FileSourceOptions): RequestSource => {
   const { chunkRecords = 1000, retryMs = 1000, timestampMs = Date.now() } = options
@@ -103,7 +104,7 @@ export const createFileSource = (options: FileSourceOptions): RequestSource => {
       first(ending => ending === 'done'),
     )
 
-  // Pulled, not pushed: the file is read no further than its chunks are done.
+  // The next piece of the file is read when the chunk before it is done.
   const chunksFrom = (line: bigint): Observable<SourceChunk> =>
     new Observable<SourceChunk>(subscriber => {
       const chunks = readFileChunks(options, line, chunkRecords, timestampMs)
@@ -118,7 +119,7 @@ export const createFileSource = (options: FileSourceOptions): RequestSource => {
         .subscribe({ error: error => subscriber.error(error), complete: () => subscriber.complete() })
       return () => {
         reading.unsubscribe()
-        // Closes the file. What reading it could still throw has nobody left to tell.
+        // Closes the file. No one is subscribed any more, so an error of reading is dropped.
         chunks.return(undefined).catch(() => undefined)
       }
     })

@@ -1,21 +1,17 @@
+/** Opens a list of devices for the commands: identifies it by its content, and copies what can be read only once. */
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream, rmSync } from 'node:fs'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { codeOf } from '../domain/error-text'
 import type { RequestSource } from '../ports/request-source'
 import { detectFormat, type KnownFile } from './file-format'
 import { createFileSource, fileTopic, readFileLines } from './file-source'
 
-/** Names a file's content: its SHA-256 in hex, and its bytes. */
-export interface FileIdentity {
-  readonly sha256: string
-  readonly bytes: number
-}
-
-/** Reads a whole file once. Throws what the file system throws. */
-export const sha256OfFile = async (path: string): Promise<FileIdentity> => {
+/** The SHA-256 of a file, in hex, and its size. Reads the whole file once; throws what the file system throws. */
+export const sha256OfFile = async (path: string): Promise<Pick<KnownFile, 'sha256' | 'bytes'>> => {
   const hash = createHash('sha256')
   let bytes = 0
   for await (const piece of createReadStream(path)) {
@@ -25,20 +21,20 @@ export const sha256OfFile = async (path: string): Promise<FileIdentity> => {
   return { sha256: hash.digest('hex'), bytes }
 }
 
-/** A copy of a stream that can be read more than once, until it is removed. */
-export interface SpooledFile {
+/** A copy of a stream. It can be read more than once, until it is removed. */
+interface SpooledFile {
   readonly path: string
-  /** Whoever has it removes it from now on; until then a signal that ends the process does. */
+  /** From now on only the caller removes it. Until then a signal that ends the process removes it too. */
   handOver(): void
   remove(): Promise<void>
 }
 
-const endings = ['SIGINT', 'SIGTERM'] as const
+const endSignals = ['SIGINT', 'SIGTERM'] as const
 
-/** Calls `clean` at a signal that ends the process, nobody else listening to it; gives what calls that off. */
+/** Calls `clean` at a signal that ends the process, if no one else listens to that signal. Returns how to call it off. */
 const beforeEnding = (clean: () => void): (() => void) => {
   const off = (): void => {
-    for (const name of endings) process.off(name, onSignal)
+    for (const name of endSignals) process.off(name, onSignal)
   }
   const onSignal = (name: NodeJS.Signals): void => {
     off()
@@ -46,12 +42,12 @@ const beforeEnding = (clean: () => void): (() => void) => {
     clean()
     process.kill(process.pid, name)
   }
-  for (const name of endings) process.on(name, onSignal)
+  for (const name of endSignals) process.on(name, onSignal)
   return off
 }
 
 /** Writes a stream to a temporary file that only this user can read. */
-export const spoolStream = async (stream: NodeJS.ReadableStream): Promise<SpooledFile> => {
+const spoolStream = async (stream: NodeJS.ReadableStream): Promise<SpooledFile> => {
   const directory = await mkdtemp(join(tmpdir(), 'device-move-'))
   const handOver = beforeEnding(() => rmSync(directory, { recursive: true, force: true }))
   const remove = async (): Promise<void> => {
@@ -69,15 +65,15 @@ export const spoolStream = async (stream: NodeJS.ReadableStream): Promise<Spoole
 }
 
 export interface FleetFile extends KnownFile {
-  /** Topic of its records: `file:<sha256>`. */
+  /** The topic of its records: `file:<sha256>`. */
   readonly topic: string
   readonly source: RequestSource
-  /** Removes the copy that was made of standard input; call it at the end. */
+  /** Removes the copy that was made of standard input or of a pipe. Call it at the end. */
   close(): Promise<void>
 }
 
 export interface OpenOptions {
-  /** Read for the path `-`. */
+  /** The stream that the path `-` stands for; the process's own by default. */
   readonly stdin?: NodeJS.ReadableStream
   readonly chunkRecords?: number
 }
@@ -88,15 +84,12 @@ const whyNotOpened: Readonly<Record<string, string>> = {
   EACCES: 'it may not be read by this user',
 }
 
-const codeOf = (error: unknown): string =>
-  typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
-
 const explained = (name: string, error: unknown): unknown => {
-  const why = whyNotOpened[codeOf(error)]
+  const why = whyNotOpened[codeOf(error) ?? '']
   return why === undefined ? error : new Error(`cannot read ${name}: ${why}`, { cause: error })
 }
 
-/** Reads up to the first record: what keeps the whole file from being read shows before anything is done. */
+/** Reads up to the first record, so that a file which cannot be read at all is refused before anything is done. */
 const checkBeginning = async (file: KnownFile): Promise<void> => {
   for await (const lines of readFileLines(file)) {
     if (lines.length > 0) return
@@ -121,8 +114,8 @@ const spoolIfNeeded = async (path: string, stdin: NodeJS.ReadableStream): Promis
 }
 
 /**
- * Opens a list of devices: CSV or NDJSON, `-` for standard input. Throws an error fit to show for a file that is
- * missing, empty, a directory, not readable, of an unknown form, or without a usable header.
+ * Opens a list of devices, CSV or NDJSON; `-` is standard input. Throws an error for people if the file is missing, empty, a
+ * directory, not readable, of another format, or without a usable header.
  */
 export const openFleetFile = async (path: string, options: OpenOptions = {}): Promise<FleetFile> => {
   const name = path === '-' ? 'standard input' : path

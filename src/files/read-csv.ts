@@ -1,4 +1,6 @@
+/** Reads CSV: each row becomes the JSON of a request. */
 import { parse } from 'csv-parse/sync'
+import { codeOf } from '../domain/error-text'
 import { decodeUtf8 } from '../domain/plain-text'
 import type { KnownFile } from './file-format'
 import { type Line, readLines } from './read-lines'
@@ -18,12 +20,12 @@ const fieldNames = [
   'requestedAt',
 ] as const
 
-export type CsvField = (typeof fieldNames)[number]
+type CsvField = (typeof fieldNames)[number]
 
-/** The field of each column; null for a column nobody knows. */
-export type CsvColumns = readonly (CsvField | null)[]
+/** The field of each column; null for an unknown column. */
+type CsvColumns = readonly (CsvField | null)[]
 
-/** Of each group at least one column is needed. */
+/** The header needs at least one column of each group. */
 const required: readonly (readonly CsvField[])[] = [
   ['deviceName', 'deviceNames'],
   ['productKey'],
@@ -33,7 +35,7 @@ const required: readonly (readonly CsvField[])[] = [
 
 const isField = (name: string): name is CsvField => fieldNames.some(field => field === name)
 
-/** Columns of a header row. Throws one error that names everything missing or given twice. */
+/** The columns of a header row. Throws one error that names all columns that are missing or repeated. */
 export const csvColumns = (header: readonly string[], name: string): CsvColumns => {
   const columns = header.map(cell => cell.trim()).map(name => (isField(name) ? name : null))
   const problems = required
@@ -46,20 +48,17 @@ export const csvColumns = (header: readonly string[], name: string): CsvColumns 
   throw new Error(`${name}: the header row has ${problems.join(', ')}${hint}`)
 }
 
-/** Cells of one row; why not, for a row that is not CSV. */
-export type CsvCells = { readonly cells: readonly string[] } | { readonly problem: string }
+/** The cells of one row, or why the row is not CSV. */
+type CsvCells = { readonly cells: readonly string[] } | { readonly problem: string }
 
-/**
- * Cells of one line. A row is a line: so a quote left open spoils its own row only, and not the rest of the file.
- */
+/** The cells of one line. A row never spans lines, so that a quote left open spoils its own row only. */
 export const csvCells = (line: string): CsvCells => {
   if (!line.includes('"')) return { cells: line.split(',') }
   try {
     const rows: string[][] = parse(line, { relax_column_count: true })
     return { cells: rows[0] ?? [] }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    const open = code === 'CSV_QUOTE_NOT_CLOSED'
+    const open = codeOf(error) === 'CSV_QUOTE_NOT_CLOSED'
     return { problem: open ? 'a quote is not closed on its line' : 'a quote stands inside a cell' }
   }
 }
@@ -70,7 +69,7 @@ const cellValue = (field: string, cell: string): unknown => {
   return cell
 }
 
-/** A row as the request it asks for, nothing checked: an empty cell is a field that is not there. */
+/** The request that a row asks for, unchecked. An empty cell is a field that is not there. */
 export const csvRequest = (
   columns: CsvColumns,
   cells: readonly string[],
@@ -91,17 +90,17 @@ const headerOf = (line: Line, name: string): CsvColumns => {
   return csvColumns(row.cells, name)
 }
 
-/** JSON, but no request: what is wrong reaches the row's rejection. */
+/** A JSON text instead of a request. The row's rejection quotes it, and with it the problem. */
 const notARow = (line: Line, problem: string): Buffer =>
   Buffer.from(JSON.stringify(`line ${line.number}: ${problem}`))
 
 const rowValue = (line: Line, columns: CsvColumns): Buffer | null => {
   const text = decodeUtf8(line.bytes)
-  // Let the parser of records say so.
+  // The parser of records rejects these bytes with the right reason.
   if (text === null) return line.bytes
   const row = csvCells(text)
   if ('problem' in row) return notARow(line, row.problem)
-  // Spreadsheets leave such rows behind.
+  // Spreadsheets leave rows of empty cells behind.
   if (row.cells.every(cell => cell === '')) return null
   if (row.cells.length !== columns.length) {
     return notARow(line, `${row.cells.length} cells, but the header has ${columns.length}`)
@@ -110,8 +109,8 @@ const rowValue = (line: Line, columns: CsvColumns): Buffer | null => {
 }
 
 /**
- * The rows of a CSV file as JSON, under the numbers of their lines. A row that cannot be read becomes a value that
- * will be rejected. Throws for a header that names too little.
+ * The rows of a CSV file as JSON, under the numbers of their lines. A row that cannot be read becomes a value that the
+ * parser of records rejects. Throws for a header that lacks columns.
  */
 export async function* readCsv(file: KnownFile): AsyncGenerator<readonly Line[]> {
   let columns: CsvColumns | null = null

@@ -1,3 +1,4 @@
+/** Reads a file line by line, and NDJSON, whose records are lines. */
 import { createReadStream } from 'node:fs'
 import type { KnownFile } from './file-format'
 
@@ -8,12 +9,12 @@ export interface Line {
   readonly bytes: Buffer
 }
 
-/** One byte more than the largest record that is read: enough for the parser to refuse it by its size. */
+/** One byte more than the largest record that is accepted, so that the parser rejects a longer line for its size. */
 const maxLineBytes = 4 * 1024 * 1024 + 1
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
 
-/** Joins the pieces of a line, keeping no more than its first `maxLineBytes`. */
+/** Joins the pieces of a line and keeps its first `maxLineBytes`. */
 const createLineBuffer = () => {
   let pieces: Buffer[] = []
   let length = 0
@@ -35,9 +36,9 @@ const createLineBuffer = () => {
 }
 
 /**
- * The lines of a file in groups, one group for each piece read. A last line without a line break counts; empty
- * lines come too, so that numbers are those of an editor. Throws at the end when another size was read than was
- * hashed, since the lines would not be those the run is known by.
+ * The lines of a file, in one group for each piece that is read. Empty lines count, so that the numbers are those of an
+ * editor, and so does a last line without a line break. Throws at the end if the file has another size than when it was
+ * hashed: its lines may not be those that the hash names.
  */
 export async function* readLines(file: KnownFile): AsyncGenerator<readonly Line[]> {
   const current = createLineBuffer()
@@ -68,7 +69,7 @@ export async function* readLines(file: KnownFile): AsyncGenerator<readonly Line[
 const isBlank = (bytes: Buffer): boolean =>
   bytes.every(byte => byte === 0x20 || byte === 0x09 || byte === 0x0d)
 
-/** The records of an NDJSON file: every line that is not blank, as it is. */
+/** The records of an NDJSON file: every line that is not blank, unchanged. */
 export async function* readNdjson(file: KnownFile): AsyncGenerator<readonly Line[]> {
   for await (const lines of readLines(file)) {
     yield lines.filter(line => !isBlank(line.bytes))

@@ -58,11 +58,11 @@ export interface DrivePolicies {
   readonly createSettleMs: number
   readonly attempts: AttemptPolicy
   readonly refusals: RefusalPolicy
-  /** At most so many devices of one job are looked up one by one; 0: no look-ups. */
+  /** At most this many devices of one job are looked up one by one; 0: no look-ups. */
   readonly lookUpMaxDevices: number
   /** How long a claim, a batch or a settlement rests after an unforeseen error, ms. */
   readonly restMs: number
-  /** Nothing is claimed while so many moves of ended jobs wait in memory for their results. */
+  /** Nothing is claimed while this many moves of ended jobs wait in memory for their results. */
   readonly maxEndedMoves: number
 }
 

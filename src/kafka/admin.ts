@@ -1,24 +1,25 @@
+/** Questions to a cluster, and the creation of topics. Each call has an admin connection of its own. */
 import type { Admin } from 'kafkajs'
 import { TransientError } from '../ports/errors'
-import { brief, createKafka, type KafkaOptions, withinMs } from './kafka-client'
+import { brief, createKafka, disconnectMs, type KafkaOptions, withinMs } from './kafka-client'
 
-/** Runs `work` with an admin connection of its own and closes it. Gives up on an unreachable broker within seconds. */
+/** Runs `work` on a new admin connection and closes it. Gives up on an unreachable broker within seconds. */
 export const withAdmin = async <T>(options: KafkaOptions, work: (admin: Admin) => Promise<T>): Promise<T> => {
   const admin = createKafka(options, brief).admin()
   try {
     await admin.connect()
     return await work(admin)
   } finally {
-    await withinMs(admin.disconnect(), 5_000)
+    await withinMs(admin.disconnect(), disconnectMs)
   }
 }
 
-/** Spreads 20,000 records a second over a few brokers, and devices over consumers. */
+/** Enough to spread 20,000 records a second over a few brokers, and to give each of several consumers a share. */
 const partitionsOfNewTopic = 12
 
 /**
- * Makes sure that `topics` exist: creates what is missing if `create`, else throws a `TransientError` that names it,
- * since somebody may create it any moment. Safe against another process creating the same.
+ * Makes sure that `topics` exist. Missing ones are created if `create` is true. Otherwise a `TransientError` names them,
+ * because an operator may create them at any moment. Another process may create the same topics meanwhile.
  */
 export const ensureTopics = async (
   admin: Admin,
@@ -26,7 +27,7 @@ export const ensureTopics = async (
   create: boolean,
   partitions = partitionsOfNewTopic,
 ): Promise<void> => {
-  // Asking for one unknown topic by name makes kafkajs retry for many seconds; listing does not.
+  // kafkajs retries for many seconds when it is asked for an unknown topic by name. It lists topics at once.
   const existing = new Set(await admin.listTopics())
   const missing = [...new Set(topics)].filter(topic => !existing.has(topic))
   if (missing.length === 0) return
@@ -38,13 +39,13 @@ export const ensureTopics = async (
   }
   const { brokers } = await admin.describeCluster()
   await admin.createTopics({
-    // kafkajs would wait for leaders, but give up at once if the broker asked has not heard of the topic yet.
+    // kafkajs would wait for leaders, but it gives up at once if the broker it asks does not know the topic yet.
     waitForLeaders: false,
     topics: missing.map(topic => ({
       topic,
       numPartitions: partitions,
       replicationFactor: Math.min(3, brokers.length),
-      // A compacted topic could stall the consumer for ever (trap 13).
+      // In a compacted topic kafkajs may fetch one emptied batch for ever (https://github.com/tulios/kafkajs/issues/1072).
       configEntries: [{ name: 'cleanup.policy', value: 'delete' }],
     })),
   })
@@ -54,7 +55,7 @@ export const ensureTopics = async (
 const lookEveryMs = 100
 const looks = 50
 
-/** Until every partition of new topics has a leader; rejects after about 5 s. */
+/** Resolves when every partition of the new topics has a leader. Rejects after about 5 s. */
 const untilLed = async (admin: Admin, topics: readonly string[]): Promise<void> => {
   for (let look = 1; ; look += 1) {
     try {
@@ -68,7 +69,7 @@ const untilLed = async (admin: Admin, topics: readonly string[]): Promise<void> 
   }
 }
 
-/** Number of partitions of each topic, as the broker says now. */
+/** Number of partitions of each topic at this moment. */
 export const partitionCounts = async (
   admin: Admin,
   topics: readonly string[],
@@ -77,53 +78,37 @@ export const partitionCounts = async (
   return new Map(metadata.topics.map(({ name, partitions }) => [name, partitions.length]))
 }
 
-/** Lowest offset still there, and the one the next record will get. */
+/** `low` is the lowest offset that still exists. `high` is the offset of the next record. */
 export interface Watermarks {
   readonly low: bigint
   readonly high: bigint
 }
 
-/** Where to read a partition on. */
-export type Place =
-  /** The journal knows nothing of it: the group's committed offset, else the beginning. */
-  | { readonly kind: 'as-committed' }
-  | { readonly kind: 'at'; readonly offset: bigint }
-  /** Records the journal has not seen were deleted: go on with the first that is left, and sound the alarm. */
-  | { readonly kind: 'after-gap'; readonly offset: bigint; readonly missing: bigint }
-  /** The journal has seen more than was ever written: not the same log. Reading it would skip records. */
-  | { readonly kind: 'beyond-end' }
-
-/** `position`: next offset by the journal's word. */
-export const placeOf = (position: bigint | undefined, { low, high }: Watermarks): Place => {
-  if (position === undefined) return { kind: 'as-committed' }
-  if (position > high) return { kind: 'beyond-end' }
-  if (position < low) return { kind: 'after-gap', offset: low, missing: low - position }
-  return { kind: 'at', offset: position }
-}
-
 export interface RequestLogPartition extends Watermarks {
   readonly partition: number
-  /** Next offset by the group's word; null: it has committed none. */
+  /** The next offset that the group has committed; null if it has committed none. */
   readonly committed: bigint | null
 }
 
 export interface RequestLog {
   readonly clusterId: string
-  /** Of the requests topic, by number; empty if there is no such topic. */
+  /** The partitions of the requests topic, by number. Empty if there is no such topic. */
   readonly partitions: readonly RequestLogPartition[]
 }
 
-/** What Kafka itself knows of the requests topic and of how far the group has read it. */
+/** Reads from Kafka how far the requests topic reaches and how far the group has read it. */
 export const readRequestLog = async (admin: Admin, topic: string, groupId: string): Promise<RequestLog> => {
   const { clusterId } = await admin.describeCluster()
-  // Asking for an unknown topic by name makes kafkajs retry for many seconds; listing does not.
+  // kafkajs retries for many seconds when it is asked for an unknown topic by name. It lists topics at once.
   if (!(await admin.listTopics()).includes(topic)) return { clusterId, partitions: [] }
   const ends = await admin.fetchTopicOffsets(topic)
   const group = (await admin.fetchOffsets({ groupId })).find(each => each.topic === topic)
   const partitions = ends.map(({ partition, low, high }) => {
     const committed = BigInt(group?.partitions.find(at => at.partition === partition)?.offset ?? -1)
     return {
-      ...{ partition, low: BigInt(low), high: BigInt(high) },
+      partition,
+      low: BigInt(low),
+      high: BigInt(high),
       committed: committed < 0n ? null : committed,
     }
   })
@@ -131,20 +116,20 @@ export const readRequestLog = async (admin: Admin, topic: string, groupId: strin
 }
 
 export interface PositionPlace {
-  /** The private group that keeps the position. */
+  /** The group that keeps the position. It has no members. */
   readonly groupId: string
   readonly topic: string
 }
 
-/** Id of the last outbox row published in a committed transaction; null if the group remembers none. */
+/** Id of the last outbox row that a committed transaction has published; null if the group has no offset. */
 export const publishedPosition = async (
   admin: Admin,
   { groupId, topic }: PositionPlace,
 ): Promise<bigint | null> => {
-  // All topics of the group: asking for one by name would wait for it to exist.
+  // Asks for all topics of the group, because asking for one by name waits until it exists.
   const committed = await admin.fetchOffsets({ groupId })
   const at = committed.find(each => each.topic === topic)?.partitions.find(({ partition }) => partition === 0)
-  // Committed is the last published id + 1; kafkajs gives -1 for none.
+  // The committed offset is the last published id + 1. kafkajs gives -1 where there is none.
   const next = BigInt(at?.offset ?? -1)
   return next < 1n ? null : next - 1n
 }

@@ -1,5 +1,16 @@
-import { Kafka, type LogEntry, logLevel, type RetryOptions, type SASLOptions } from 'kafkajs'
+/** How this service sets kafkajs up: its options, its log lines, its patches, and its retries. */
+import {
+  Kafka,
+  type LogEntry,
+  logLevel,
+  Partitioners,
+  type Producer,
+  type ProducerConfig,
+  type RetryOptions,
+  type SASLOptions,
+} from 'kafkajs'
 import { messageOf } from '../domain/error-text'
+import type { BackoffPolicy } from '../domain/retry-policy'
 import { TransientError } from '../ports/errors'
 import { checkBatches } from './kafkajs-patches/checked-batches'
 import { registerCodecs } from './kafkajs-patches/codecs'
@@ -7,18 +18,18 @@ import { quietRequestQueue } from './kafkajs-patches/quiet-request-queue'
 
 export type KafkaLogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** Where the adapter writes; `fields` hold no secrets. */
+/** Takes the adapter's log lines. `fields` hold no secrets. */
 export type KafkaLog = (level: KafkaLogLevel, text: string, fields: Readonly<Record<string, unknown>>) => void
 
-/** Records between where we were and where kafkajs goes on are skipped: an alarm, whatever its level there. */
+/** kafkajs is about to jump to the beginning of a partition. Records may be skipped, so this is always an error. */
 export const isOffsetOutOfRange = (text: string): boolean => text.startsWith('Offset out of range, resetting')
 
-/** kafkajs logs a normal rebalance as an error (trap 33). */
+/** kafkajs logs a normal rebalance at level ERROR. */
 const rebalance = /rebalanc|not aware of this member|re-?join|generation/i
-/** Retried by kafkajs, and told once per change of state by our own supervisor. */
+/** kafkajs retries what these log. The request source reports it once per change of its health. */
 const retried = /Connection|BrokerPool|Cluster|Consumer$|ConsumerGroup|Runner|Producer|Admin/
 
-/** Ours of a kafkajs log line. */
+/** The level at which a kafkajs log line is written here. */
 export const levelOf = (level: logLevel, namespace: string, text: string): KafkaLogLevel => {
   if (isOffsetOutOfRange(text)) return 'error'
   if (rebalance.test(text)) return 'info'
@@ -38,7 +49,7 @@ const loggable = [
   'retryTime',
 ]
 
-/** A log creator for kafkajs. Only known fields pass. */
+/** A log creator for kafkajs that passes known fields only. */
 export const logCreatorOf = (log: KafkaLog) => () => (entry: LogEntry) => {
   const { message, ...rest } = entry.log
   const fields = Object.fromEntries(
@@ -66,12 +77,12 @@ export interface KafkaSasl {
 }
 
 const patient: RetryOptions = { initialRetryTime: 200, maxRetryTime: 3_000, retries: 8 }
-/** For what our own loops repeat: they say what is wrong, so they should hear of it soon. */
+/** For calls that a loop of this adapter repeats. The loop reports the error, so it has to get it within seconds. */
 export const brief: RetryOptions = { initialRetryTime: 200, maxRetryTime: 1_000, retries: 2 }
 
 /**
- * A new kafkajs client. Two consumers of one client would share a map of offsets (trap 26): make one for each.
- * Reads all compression codecs and checks checksums; throws nothing, and connects to nothing yet.
+ * A new kafkajs client that reads all compression codecs and checks checksums. It connects to nothing yet. Make one for
+ * each consumer: two consumers of one client in the same group share their map of committed offsets.
  */
 export const createKafka = (options: KafkaOptions, retry: RetryOptions = patient): Kafka => {
   registerCodecs()
@@ -81,7 +92,7 @@ export const createKafka = (options: KafkaOptions, retry: RetryOptions = patient
   return new Kafka({
     clientId: options.clientId,
     brokers: [...options.brokers],
-    // kafkajs allows 1 s, too little for TLS.
+    // The default of kafkajs, 1 s, is too short for TLS.
     connectionTimeout: 10_000,
     authenticationTimeout: 10_000,
     requestTimeout: 15_000,
@@ -94,18 +105,36 @@ export const createKafka = (options: KafkaOptions, retry: RetryOptions = patient
   })
 }
 
-/** Any error of the client as one that another session may cure, with what was being done. */
+/**
+ * A producer is replaced after this many records. From 2^31 records in one partition on, kafkajs's sequence numbers no longer
+ * match the broker's.
+ */
+export const maxRecordsOfProducer = 2 ** 30
+
+/** A new idempotent producer: the broker recognises a record that is sent again. It connects to nothing yet. */
+export const createProducer = (
+  options: KafkaOptions,
+  config: Pick<ProducerConfig, 'transactionalId' | 'transactionTimeout' | 'retry'>,
+): Producer =>
+  createKafka(options).producer({
+    ...config,
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    metadataMaxAge: 60_000,
+    createPartitioner: Partitioners.DefaultPartitioner,
+  })
+
+/** The error as one that another session may cure. `doing` names what failed. */
 export const transientOf = (error: unknown, doing: string): TransientError =>
   error instanceof TransientError
     ? error
-    : new TransientError(`${doing}: ${messageOf(error)}`, {
-        cause: error,
-      })
+    : new TransientError(`${doing}: ${messageOf(error)}`, { cause: error })
 
-/**
- * Waits for `work`, at most `limitMs`. Never rejects: 'done', 'failed' or 'late'. For closing things, where there is
- * nothing left to be done about an error.
- */
+/** A connection that cannot be closed within this time is given up. */
+export const disconnectMs = 5_000
+
+/** Waits for `work`, at most `limitMs`. Never rejects: callers that close a connection can do nothing about an error. */
 export const withinMs = async (
   work: Promise<unknown>,
   limitMs: number,
@@ -125,13 +154,5 @@ export const withinMs = async (
   }
 }
 
-const firstMs = 1_000
-/** Whoever comes back is noticed within seconds. */
-const longestMs = 5_000
-
-/**
- * How long to wait after so many failures in a row (1-based): 1 s, doubling to 5 s, of which a random fifth is
- * taken off so that replicas do not come back all at once. `random` gives [0, 1).
- */
-export const backOffMs = (failures: number, random: () => number): number =>
-  Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 10)) * (1 - 0.2 * random())
+/** Pauses before Kafka is tried again. They stay short, so that a broker that is back is noticed within seconds. */
+export const reconnectPolicy: BackoffPolicy = { backoffMs: 1_000, backoffMaxMs: 5_000 }

@@ -1,28 +1,28 @@
 import { finalize, mergeMap, type Observable } from 'rxjs'
 import { createPump, createWaitQueue } from './wait-queue'
 
-/** Works on sources of any type; they all share one line. */
+/** Works on sources of any type, which all wait in one queue. */
 export type Mutex = <T>(source: Observable<T>) => Observable<T>
 
 /**
- * One at a time: sources subscribed through the mutex run one after the other, in the order of subscription.
- * The next goes as soon as the one under way completes, fails or is unsubscribed. An error reaches the source's
- * own subscriber only.
+ * Lets one source run at a time. Sources subscribed through the mutex run one after the other, in the order of
+ * subscription. The next one starts when the one under way completes, fails or is unsubscribed. An error reaches only
+ * the subscriber of its own source.
  */
 export const createMutex = (): Mutex => {
   let busy = false
-  const pump = createPump(() => line.admitFirst(enter))
-  const line = createWaitQueue<'go'>(pump)
+  const pump = createPump(() => queue.admitFirst(acquire))
+  const queue = createWaitQueue<'acquired'>(pump)
 
-  const enter = (): 'go' | null => {
+  const acquire = (): 'acquired' | null => {
     if (busy) return null
     busy = true
-    return 'go'
+    return 'acquired'
   }
-  const leave = (): void => {
+  const release = (): void => {
     busy = false
     pump()
   }
 
-  return source => line.join$.pipe(mergeMap(() => source.pipe(finalize(leave))))
+  return source => queue.enqueue$.pipe(mergeMap(() => source.pipe(finalize(release))))
 }

@@ -2,59 +2,65 @@ import { finalize, mergeMap, type Observable, tap, timer } from 'rxjs'
 import { createPump, createWaitQueue, type WaitQueue } from './wait-queue'
 
 export interface RateLimiterOptions<Op extends string> {
-  /** Calls of all operations together in any window; 0: no such cap. */
+  /** Calls of all operations together in any window. 0: there is no such cap. */
   readonly shared: number
-  /** Calls of each operation in any window; 0: no such cap. */
+  /** Calls of each operation in any window. 0: there is no such cap. */
   readonly perOperation: Readonly<Record<Op, number>>
-  /** Every operation, the one that goes first first. */
+  /** Every operation once, in the order in which waiting calls are admitted. */
   readonly priority: readonly Op[]
   /**
-   * Operations that may wait: they leave one shared token to the others (while there is more than one), so that
-   * these need not wait for a token's return.
+   * Operations that may wait. They leave one shared token to the others, so that these need not wait until a token
+   * comes back. If there is only one shared token, they may take it.
    */
   readonly yielding?: readonly Op[]
   /** Length of the provider's sliding window, ms. */
   readonly windowMs: number
-  /** Added to the window, for timers that fire early, ms. */
+  /** Time added to the window because timers may fire early, ms. */
   readonly marginMs: number
-  /** A request is surely off the wire so long after its sending, ms. The call keeps this deadline itself. */
+  /** Time after which a request that was sent cannot arrive any more, ms. The call keeps this deadline itself. */
   readonly deadlineMs: number
 }
 
 export interface RateLimiterUse<Op extends string> {
-  /** Tokens out: calls on the wire, and those answered less than a window ago. */
+  /** Tokens in use, by calls on the wire and by calls that were answered less than a window ago. */
   readonly shared: number
   readonly perOperation: Readonly<Record<Op, number>>
-  /** Calls waiting for a token. */
+  /** Calls that wait for a token. */
   readonly waiting: Readonly<Record<Op, number>>
 }
 
 export interface RateLimiter<Op extends string> {
   /**
-   * Subscribes to the call once it has a token of the operation and a shared one. The call is one request: its
-   * completion, its error, or being unsubscribed after a value counts as its answer.
+   * Subscribes to the call once it has a token of the operation and a shared one. The call makes one request. Its
+   * completion, its error, or being unsubscribed after a value counts as the answer.
    */
   limit(op: Op): <T>(call: Observable<T>) => Observable<T>
-  /** No call of it starts within the next `ms`; calls on the wire go on. Pauses overlap, the last end counts. */
+  /**
+   * Lets no call of the operation start for `ms`. Calls on the wire go on. Of overlapping pauses the last end counts.
+   */
   pause(op: Op | 'all', ms: number): void
-  /** Calls that may be on the wire, those whose caller has gone included. */
+  /** Number of calls that may be on the wire, including those whose subscriber has left. */
   inFlight(): number
   inUse(): RateLimiterUse<Op>
 }
 
 interface Token {
-  /** Is off the wire: back after one window. */
+  /** The call is off the wire. The token comes back after one window. */
   answered(): void
-  /** Nobody waits for the answer any longer, but the request may yet arrive: back a deadline and a window later. */
+  /**
+   * The subscriber has left but the request may still arrive. The token comes back after the deadline and one window.
+   */
   abandoned(): void
 }
 
 /**
- * Keeps a quota that the provider counts over a sliding window at *its* end. A request arrives some time between its
- * sending and its answer; so each token comes back one window after its call's answer (or deadline), and any two
- * arrivals on the same token are a window apart whatever the jitter. Evenly spaced sending would not do.
+ * Keeps a quota that the provider counts over a sliding window where requests arrive. A request arrives at some time
+ * between its sending and its answer. So each token comes back one window after the answer to its call or after its
+ * deadline, and any two arrivals with the same token are a window apart whatever the jitter. Evenly spaced sending
+ * would break the quota with the slightest jitter.
  *
- * A waiting call of an operation that has used its own tokens up does not hold up the others.
+ * A waiting call of an operation that has used up its own tokens does not hold up the others. Throws if an operation
+ * has no place in `priority`.
  */
 export const createRateLimiter = <Op extends string>(options: RateLimiterOptions<Op>): RateLimiter<Op> => {
   const { priority, deadlineMs } = options
@@ -65,7 +71,7 @@ export const createRateLimiter = <Op extends string>(options: RateLimiterOptions
     Object.fromEntries(priority.map(op => [op, value(op)])) as Record<Op, V>
 
   const used = byOperation(() => 0)
-  // Pauses not yet over. Counted, not compared with a clock: a timer that fires early must not be missed.
+  // Pauses that are not over yet. They are counted and not compared with a clock, because a timer may fire early.
   const pauses = byOperation(() => 0)
   let usedShared = 0
   let onWire = 0
@@ -79,9 +85,9 @@ export const createRateLimiter = <Op extends string>(options: RateLimiterOptions
     pauses[op] === 0 && hasRoom(sharedCap[op], usedShared) && hasRoom(options.perOperation[op], used[op])
 
   const pump = createPump(() =>
-    priority.some(op => lines[op].admitFirst(() => (mayStart(op) ? take(op) : null))),
+    priority.some(op => queues[op].admitFirst(() => (mayStart(op) ? take(op) : null))),
   )
-  const lines: Record<Op, WaitQueue<Token>> = byOperation(() => createWaitQueue<Token>(pump))
+  const queues: Record<Op, WaitQueue<Token>> = byOperation(() => createWaitQueue<Token>(pump))
 
   const take = (op: Op): Token => {
     let ended = false
@@ -104,7 +110,7 @@ export const createRateLimiter = <Op extends string>(options: RateLimiterOptions
     }
     return {
       answered: endOnce(backInAWindow),
-      // Counted from now: a call may do something else before it sends, and it has sent by now if it ever will.
+      // The deadline counts from now. The call may have sent its request late, but not later than now.
       abandoned: endOnce(() => {
         timer(deadlineMs).subscribe(backInAWindow)
       }),
@@ -135,13 +141,13 @@ export const createRateLimiter = <Op extends string>(options: RateLimiterOptions
   }
 
   return {
-    limit: op => call => lines[op].join$.pipe(mergeMap(token => run(token, call))),
+    limit: op => call => queues[op].enqueue$.pipe(mergeMap(token => run(token, call))),
     pause,
     inFlight: () => onWire,
     inUse: () => ({
       shared: usedShared,
       perOperation: { ...used },
-      waiting: byOperation(op => lines[op].size()),
+      waiting: byOperation(op => queues[op].size()),
     }),
   }
 }

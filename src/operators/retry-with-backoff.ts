@@ -2,18 +2,21 @@ import { asyncScheduler, defer, type MonoTypeOperatorFunction, retry, tap, throw
 import { type BackoffPolicy, retryDelayMs } from '../domain/retry-policy'
 
 export interface RetryOptions {
-  /** False: the error is passed on. */
+  /** Returns false for an error that is passed on. */
   readonly shouldRetry: (error: unknown) => boolean
   readonly backoff: BackoffPolicy
-  /** 0 up to 1. */
+  /** Gives a number from 0 up to 1. */
   readonly random: () => number
-  /** A source that lasted so long, even without a value, was well: the pauses start over at the shortest, ms. */
+  /** Time after which a source counts as well even without a value, ms: the pauses then start over at the shortest. */
   readonly wellAfterMs?: number
-  /** Called at each retry, before its pause of `delayMs`. `attempt` counts the failures in a row, from 1. */
+  /** Called before the pause of each retry, which is `delayMs` ms. `attempt` counts the failures in a row, from 1. */
   readonly onRetry?: (error: unknown, attempt: number, delayMs: number) => void
 }
 
-/** Subscribes again after an error, without end, after a pause that grows with the failures in a row. A value resets it. */
+/**
+ * Subscribes to the source again after each error, without limit. The pause before it grows with the failures in a row.
+ * A value starts the count of failures anew.
+ */
 export const retryWithBackoff =
   <T>(options: RetryOptions): MonoTypeOperatorFunction<T> =>
   source =>

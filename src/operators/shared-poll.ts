@@ -11,27 +11,31 @@ import {
   timer,
 } from 'rxjs'
 
-/** When the look behind a value was begun. */
+/** The start of the look that gave a value. */
 export interface Sighting {
-  /** asyncScheduler.now(). What was created after that may be missing, so its absence proves nothing. */
+  /** `asyncScheduler.now()` at the start, ms. What was created later may be missing, so its absence proves nothing. */
   readonly sentAt: number
 }
 
 export interface SharedPollOptions<T> {
-  /** One look: cold, completes. */
+  /** Makes one look. It is cold and completes. */
   readonly look: Observable<T>
-  /** Pause from the end of one look to the next, ms; asked each time. */
+  /** The pause from the end of one look to the start of the next, ms. It is asked for each time. */
   readonly intervalMs: () => number
-  /** Does a failed look again at a pace of its own. What it passes on, by default all, is done again after `intervalMs`. */
+  /**
+   * Repeats failed looks at a pace of its own. Errors that it passes on, by default all, are repeated after
+   * `intervalMs`.
+   */
   readonly again?: MonoTypeOperatorFunction<T & Sighting>
-  /** Told of each look that is done again after `intervalMs`. */
+  /** Called with the error of each look that is repeated after `intervalMs`. */
   readonly onError?: (error: unknown) => void
 }
 
 /**
- * One polling loop for all subscribers, running while there is at least one; the first one sets off a look at once.
- * A look that fails is done again and reaches nobody. Nothing old is replayed: a subscriber gets
- * looks that end after it came (which may have begun before: compare `sentAt`).
+ * One polling loop for all subscribers. It starts with a look at once when the first one subscribes, and ends when the
+ * last one leaves. A look that fails is repeated, and its error reaches no subscriber. Nothing is replayed: a
+ * subscriber gets the looks that end after its subscription. Such a look may have begun before it, which `sentAt`
+ * shows.
  */
 export const createSharedPoll = <T extends object>(
   options: SharedPollOptions<T>,
@@ -41,7 +45,7 @@ export const createSharedPoll = <T extends object>(
     const sentAt = asyncScheduler.now()
     return look.pipe(map(value => ({ ...value, sentAt })))
   }).pipe(
-    // Inside `share`: outside, one failed look would end every job that listens.
+    // Errors are caught before `share`. Behind it, one failed look would end every subscriber's stream.
     again,
     retry({
       delay: (error: unknown) => {

@@ -1,47 +1,50 @@
 import { Observable } from 'rxjs'
 
-/** Subscribers waiting to be admitted, first come first served. */
+/** Subscribers that wait to be admitted, first come first served, and the loop that admits them. */
 export interface WaitQueue<Ticket> {
-  /** Joins the end of the line; emits one ticket when admitted and completes. Unsubscribing leaves the line. */
-  readonly join$: Observable<Ticket>
-  /** Admits the first in line if `issue` has a ticket for it. True: somebody was admitted. */
+  /**
+   * Subscribing joins the end of the queue. It emits one ticket when the subscriber is admitted, and completes.
+   * Unsubscribing leaves the queue.
+   */
+  readonly enqueue$: Observable<Ticket>
+  /** Admits the first in the queue if `issue` gives a ticket. Returns true if one was admitted. */
   admitFirst(issue: () => Ticket | null): boolean
-  /** How many wait. */
+  /** Number of subscribers that wait. */
   size(): number
 }
 
-/** `onJoined` is called whenever somebody has joined: try to admit. */
-export const createWaitQueue = <Ticket>(onJoined: () => void): WaitQueue<Ticket> => {
-  // A set keeps the order of joining, and whoever leaves costs nothing.
-  const line = new Set<(ticket: Ticket) => void>()
+/** `onEnqueued` is called after each subscriber that joins, to try to admit it. */
+export const createWaitQueue = <Ticket>(onEnqueued: () => void): WaitQueue<Ticket> => {
+  // A set keeps the order of joining, and removes one that leaves in constant time.
+  const queue = new Set<(ticket: Ticket) => void>()
 
-  const join$ = new Observable<Ticket>(subscriber => {
+  const enqueue$ = new Observable<Ticket>(subscriber => {
     const admit = (ticket: Ticket): void => {
       subscriber.next(ticket)
       subscriber.complete()
     }
-    line.add(admit)
-    subscriber.add(() => line.delete(admit))
-    onJoined()
+    queue.add(admit)
+    subscriber.add(() => queue.delete(admit))
+    onEnqueued()
   })
 
   const admitFirst = (issue: () => Ticket | null): boolean => {
-    for (const admit of line) {
+    for (const admit of queue) {
       const ticket = issue()
       if (ticket === null) return false
-      line.delete(admit)
+      queue.delete(admit)
       admit(ticket)
       return true
     }
     return false
   }
 
-  return { join$, admitFirst, size: () => line.size }
+  return { enqueue$, admitFirst, size: () => queue.size }
 }
 
 /**
- * Returns a function that does `step` until it says false. Called again from within a step it returns at once and
- * the loop under way goes on, so however steps set each other off, the stack stays flat.
+ * Returns a function that repeats `step` until it returns false. Called from within a step, the function returns at
+ * once and the loop under way goes on. So the stack stays flat when steps set each other off.
  */
 export const createPump = (step: () => boolean): (() => void) => {
   let pumping = false

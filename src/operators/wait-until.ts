@@ -16,34 +16,37 @@ import {
   timer,
 } from 'rxjs'
 
-/** Nothing now. Something will be by itself after `wakeInMs`; null: not without a change. */
+/** There is nothing now. There will be something after `wakeInMs`, or, if that is null, only after a change. */
 export interface Idle {
   readonly kind: 'idle'
   readonly wakeInMs: number | null
 }
 
-/** Attempts start at least this far apart, however many changes come in. */
+/** Time between the starts of two attempts at least, ms, however many changes come in. */
 const COALESCE_MS = 20
-/** An attempt that ends without a value counts as idle for so long: completing empty would end the loops above. */
+/**
+ * Time for which an attempt without a value counts as idle, ms. Completing without a value would end the caller's loop.
+ */
 const EMPTY_WAKE_MS = 1_000
-/** A longer timer would fire at once. */
+/** The longest timer of the platform, ms. A longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 const isIdle = (value: { readonly kind: string }): value is Idle => value.kind === 'idle'
 
 /**
- * Repeats `attempt`, one at a time, until its (last) value is not idle; emits that value once and completes.
- * Between attempts it waits for a change or for the time the idle attempt named. A change that comes while an
- * attempt is under way makes it attempt again: what was filled behind the attempt's back is not missed. Each attempt
- * is let run to its completion. `changes$` may be spurious; its completion means nothing, its error is passed on,
- * as is an error of `attempt`.
+ * Repeats `attempt`, one at a time, until its last value is not idle. Then it emits that value and completes.
+ *
+ * Between attempts it waits for a change or for the time that the idle attempt named. A change that comes while an
+ * attempt is under way leads to another attempt, so that no wake-up is lost. Each attempt runs to its completion.
+ * `changes$` may emit without need, and its completion has no effect. Errors of `changes$` and of `attempt` are passed
+ * on.
  */
 export const waitUntil = <T extends { readonly kind: string }>(
   attempt: Observable<T>,
   changes$: Observable<unknown>,
 ): Observable<Exclude<T, { readonly kind: 'idle' }>> =>
   defer(() => {
-    // How many changes there were, now and when the latest attempt began.
+    // Number of changes so far, and at the start of the latest attempt.
     let version = 0
     let seen = 0
     let startedAt = 0
@@ -65,7 +68,7 @@ export const waitUntil = <T extends { readonly kind: string }>(
       return attempt.pipe(takeLast(1), defaultIfEmpty<T, Idle>(empty))
     })
 
-    // Always through a timer, so that attempts which answer at once do not pile up on the stack.
+    // Every attempt starts from a timer, so that attempts which answer at once do not pile up on the stack.
     const coalesce$ = defer(() => {
       const sinceMs = asyncScheduler.now() - startedAt
       return timer(Math.min(COALESCE_MS, Math.max(0, COALESCE_MS - sinceMs)))

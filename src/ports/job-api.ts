@@ -1,10 +1,10 @@
 /** The provider's job API. `docs/delivery.md` says what is known about it and from where. */
 import type { Observable } from 'rxjs'
+import type { DeviceResult } from '../domain/device-results'
 import type { Whereabouts } from '../domain/look-up'
 import type { ListedLike } from '../domain/reconcile'
 import type { RefusalKind } from '../domain/refusal'
 import type { RouteFields } from '../domain/route'
-import type { DeviceResult } from '../domain/settlement'
 import type { ResultFile } from './journal'
 
 export type Operation = 'create' | 'detail' | 'query' | 'list' | 'provisioning'

@@ -1,6 +1,9 @@
+/** Reads JSON objects together with their text: a parser alone hides repeated members and loses digits of numbers. */
+import { messageOf } from '../domain/error-text'
+import { plainText } from '../domain/plain-text'
 import type { RejectionCode } from '../domain/request'
 
-/** A member of an object within its JSON text: `text.slice(from, to)`, the key with its quotes. */
+/** A member of an object in its JSON text, as indices for `text.slice(from, to)`. The key has its quotes. */
 export interface JsonMember {
   readonly keyFrom: number
   readonly keyTo: number
@@ -12,7 +15,7 @@ const [quote, comma, colon, backslash] = [0x22, 0x2c, 0x3a, 0x5c]
 const isOpening = (code: number): boolean => code === 0x7b || code === 0x5b
 const isClosing = (code: number): boolean => code === 0x7d || code === 0x5d
 
-/** Index just behind the string that starts at `from`. */
+/** The index after the string that starts at `from`. */
 const endOfString = (text: string, from: number): number => {
   for (let at = text.indexOf('"', from + 1); at >= 0; at = text.indexOf('"', at + 1)) {
     let first = at
@@ -23,8 +26,8 @@ const endOfString = (text: string, from: number): number => {
 }
 
 /**
- * Visits the members of the outermost object of valid JSON text, repeated ones too (which a parser hides).
- * No recursion: nesting may be as deep as it likes.
+ * Visits the members of the outermost object of valid JSON text, repeated ones too. It does not recurse, so that nesting of
+ * any depth is safe.
  */
 export const visitMembers = (text: string, visit: (member: JsonMember) => void): void => {
   let depth = 0
@@ -49,8 +52,8 @@ export const visitMembers = (text: string, visit: (member: JsonMember) => void):
   }
 }
 
-/** How many members the outermost object has, repeated ones counted each time. */
-export const countMembers = (text: string): number => {
+/** Number of members of the outermost object. A repeated member counts each time. */
+const countMembers = (text: string): number => {
   let count = 0
   visitMembers(text, () => {
     count++
@@ -58,18 +61,13 @@ export const countMembers = (text: string): number => {
   return count
 }
 
-/** Key of a member, unescaped. */
+/** The key of a member, without quotes and escapes. */
 export const keyOf = (text: string, member: JsonMember): string =>
   String(JSON.parse(text.slice(member.keyFrom, member.keyTo)))
 
-const notPrintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/gu
 const excerptLength = 64
 
-/** Text safe to show and store: control characters, line separators and lone surrogates become `�`. */
-export const plainText = (text: string, maxLength: number): string =>
-  text.slice(0, maxLength).replace(notPrintable, '�')
-
-/** What a value looks like, for a message to people: never more than 64 characters of it. */
+/** A value as a message to people shows it: at most 64 characters of a text, and the kind of anything with members. */
 export const excerpt = (value: unknown): string => {
   if (typeof value === 'string') {
     const cut = value.length > excerptLength
@@ -82,7 +80,7 @@ export const excerpt = (value: unknown): string => {
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
-/** Why a record is not a request, for people: a clause without its full stop. */
+/** A record that is not a request. `why` is a clause for people, without a full stop. */
 export interface Unreadable {
   readonly kind: 'unreadable'
   readonly code: RejectionCode
@@ -95,7 +93,7 @@ export const unreadable = (code: RejectionCode, why: string): Unreadable => ({
   why,
 })
 
-/** An object with the text it was read from: numbers lose digits on their way through a parser. */
+/** An object with the text it was read from. */
 export interface WrittenObject {
   readonly kind: 'object'
   readonly fields: JsonObject
@@ -108,12 +106,11 @@ const parse = (text: string): { readonly value: unknown } | Unreadable => {
   try {
     return { value: JSON.parse(text) }
   } catch (error) {
-    const reason = error instanceof Error ? plainText(error.message, 120) : 'unreadable'
-    return unreadable('invalid_json', `the value is not JSON (${reason})`)
+    return unreadable('invalid_json', `the value is not JSON (${plainText(messageOf(error), 120)})`)
   }
 }
 
-/** The first of `known` that the object has more than once: a parser would silently take the last. */
+/** The first field of `known` that the object has more than once; null if there is none. A parser would take the last. */
 const repeatedField = (text: string, known: ReadonlySet<string>): string | null => {
   const seen = new Set<string>()
   let repeated: string | null = null
@@ -128,7 +125,7 @@ const repeatedField = (text: string, known: ReadonlySet<string>): string | null 
 const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Reads one JSON object in which none of the `known` fields stands twice. Never throws. */
+/** Reads one JSON object, in which none of the `known` fields may stand twice. Never throws. */
 export const readObject = (text: string, known: ReadonlySet<string>): ReadObject => {
   const parsed = parse(text)
   if ('kind' in parsed) return parsed

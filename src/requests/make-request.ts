@@ -1,9 +1,10 @@
-import { type MoveRequest, positionText } from '../domain/request'
+/** The route and the request that a valid envelope asks for. */
+import type { MoveRequest } from '../domain/request'
 import type { RouteFields } from '../domain/route'
-import type { Origin } from './read-record'
+import { type Origin, requestedAtOf, requestIdOf } from './read-record'
 import { type RequestFields, recordedAt } from './request-schema'
 
-/** The account that targets belong to where a request names none; at most one of them is used, the id first. */
+/** The account that owns the targets of a request that names none. The id is used first, else the login. */
 export interface DefaultTarget {
   readonly defaultTargetUid: string | null
   readonly defaultTargetAliyunId: string | null
@@ -25,7 +26,7 @@ const accountOf = (
   return { targetUid: null, targetAliyunId: defaults.defaultTargetAliyunId }
 }
 
-/** The route a valid envelope asks for, or the problems no schema can express. */
+/** The route that a valid envelope asks for, or the problems that the schema cannot express. */
 export const routeOf = (fields: RequestFields, defaults: DefaultTarget): RouteFields | readonly string[] => {
   const targetInstanceIds = targetsOf(fields)
   const account = accountOf(fields, defaults)
@@ -49,7 +50,7 @@ export const routeOf = (fields: RequestFields, defaults: DefaultTarget): RouteFi
   }
 }
 
-/** A request out of a valid envelope, its route and its good names. */
+/** The request, made of a valid envelope, its route and its good names. */
 export const makeRequest = (
   origin: Origin,
   fields: RequestFields,
@@ -57,11 +58,10 @@ export const makeRequest = (
   deviceNames: readonly string[],
 ): MoveRequest => ({
   position: origin.record.position,
-  requestId: fields.requestId ?? origin.eventId ?? positionText(origin.record.position),
+  requestId: requestIdOf(fields.requestId, origin),
   route,
   deviceNames,
-  requestedAt:
-    fields.requestedAt === undefined ? recordedAt(origin.record.timestampMs) : new Date(fields.requestedAt),
+  requestedAt: requestedAtOf(fields.requestedAt, origin),
   recordedAt: recordedAt(origin.record.timestampMs),
   traceparent: origin.traceparent,
 })

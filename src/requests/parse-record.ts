@@ -1,19 +1,19 @@
+/** What records become: each one a request, rejections or both, and a chunk of them chunks of the journal. */
 import type { MoveRequest, Rejection, RejectionCode } from '../domain/request'
 import type { RouteFields } from '../domain/route'
 import type { JournalChunk } from '../ports/journal'
 import type { SourceChunk, SourceRecord } from '../ports/request-source'
-import { findProblems } from './find-problems'
 import { type DefaultTarget, makeRequest, routeOf } from './make-request'
 import { type ReadRecord, type RequestRecord, readRecord } from './read-record'
 import { rejectRecord } from './reject'
 import { badNameProblem, rejectNames, sortNames } from './reject-names'
-import { isDeviceName, isEnvelope, type RequestFields } from './request-schema'
+import { findProblems, isDeviceName, isEnvelope, type RequestFields } from './request-schema'
 
-/** What one record became: at least one of the two. */
+/** What one record became: a request, rejections, or both. */
 export interface ParsedRecord {
-  /** None or one. */
+  /** At most one. */
   readonly requests: readonly MoveRequest[]
-  /** By ordinal. */
+  /** In the order of their ordinals. */
   readonly rejections: readonly Rejection[]
 }
 
@@ -44,15 +44,16 @@ const parseMany = (
 }
 
 /**
- * Makes the parser of records: pure, synchronous, never throws. Every record becomes a request, rejections, or
- * (with some bad device names) both. `defaults` names the account of requests that name none.
+ * Makes the parser of records, which is pure and never throws. A record with some bad device names becomes a request and
+ * rejections; any other becomes one of the two. `defaults` names the account of requests that name none.
  */
-export const createRecordParser = (defaults: DefaultTarget): ParseRecord => {
-  return record => {
+export const createRecordParser =
+  (defaults: DefaultTarget): ParseRecord =>
+  record => {
     const read = readRecord(record)
     if (read.kind === 'unreadable') return rejected(read, read.code, [read.why])
 
-    // The check narrows this one; the raw fields stay at hand for what is rejected.
+    // The check narrows this constant. A rejection needs the fields as they came.
     const envelope: unknown = read.fields
     if (!isEnvelope(envelope)) return rejected(read, 'invalid_request', findProblems(read.fields))
 
@@ -65,18 +66,12 @@ export const createRecordParser = (defaults: DefaultTarget): ParseRecord => {
       ? accepted(makeRequest(read.origin, envelope, route, [deviceName]))
       : rejected(read, 'invalid_device_name', [badNameProblem('$.deviceName', deviceName)])
   }
-}
 
-/** One transaction appends so many moves at most, unless a single record has more: short locks, bounded memory. */
+/** Most moves and rejections of one transaction, unless a single record has more. It keeps locks short and memory bounded. */
 const maxMoves = 20_000
 
-export type ParseRecordOf = (record: SourceRecord) => {
-  readonly requests: readonly MoveRequest[]
-  readonly rejections: readonly Rejection[]
-}
-
-/** Parses a chunk of records lazily into chunks of the journal, in order; together they cover all its offsets. */
-export const journalChunks = (parse: ParseRecordOf) =>
+/** Parses a chunk of records into chunks of the journal, lazily and in order. Together they cover all its offsets. */
+export const journalChunks = (parse: ParseRecord) =>
   function* (clusterId: string, { topic, partition, records }: SourceChunk): Iterable<JournalChunk> {
     let requests: MoveRequest[] = []
     let rejections: Rejection[] = []
@@ -101,6 +96,6 @@ export const journalChunks = (parse: ParseRecordOf) =>
       weight += more
       nextOffset = record.position.offset + 1n
     }
-    // Also when nothing came of the records: the position moves on.
+    // The last chunk may be empty. It moves the position on.
     yield flush()
   }

@@ -1,4 +1,6 @@
+/** From the bytes of a record to the fields of its request, whether or not a CloudEvent carries them. */
 import { decodeUtf8 } from '../domain/plain-text'
+import { positionText } from '../domain/request'
 import type { SourceRecord } from '../ports/request-source'
 import {
   type JsonObject,
@@ -10,10 +12,10 @@ import {
   visitMembers,
   type WrittenObject,
 } from './json-object'
-import { isPrintable, requestFieldSet } from './request-schema'
+import { isPrintable, recordedAt, requestFieldSet } from './request-schema'
 
-/** A request taken out of its event. */
-export type OpenedEvent = {
+/** The request of an event, with what the event itself says. */
+type OpenedEvent = {
   readonly request: ReadObject
   readonly eventId: unknown
   readonly traceparent: unknown
@@ -28,7 +30,7 @@ const envelopeFields: ReadonlySet<string> = new Set([
 ])
 const base64 = /^[A-Za-z0-9+/]*={0,2}$/
 
-/** Text of one member, as it was written: so repeated fields are found in it too. */
+/** The text of one member as it was written, so that repeated fields are found in it too. */
 const memberText = (text: string, name: string): string => {
   let found = ''
   visitMembers(text, member => {
@@ -58,8 +60,8 @@ const readData = (text: string, event: JsonObject): ReadObject => {
   return encoded === undefined ? readObject(memberText(text, 'data'), requestFieldSet) : readBase64(encoded)
 }
 
-/** Opens a CloudEvent in structured mode. What is unreadable may still have told its id. */
-export const openEvent = (text: string): OpenedEvent | Unreadable => {
+/** Opens a CloudEvent in structured mode. Where its request is unreadable, its id may be known all the same. */
+const openEvent = (text: string): OpenedEvent | Unreadable => {
   const event = readObject(text, envelopeFields)
   if (event.kind === 'unreadable') return event
   return {
@@ -71,16 +73,16 @@ export const openEvent = (text: string): OpenedEvent | Unreadable => {
 
 const shape = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
-/** A W3C trace context as it came, or null: one that breaks the shape is dropped, never a reason to reject. */
-export const validTraceparent = (value: unknown): string | null =>
+/** A W3C trace context as it came. null for any other value: that is no reason to reject the record. */
+const validTraceparent = (value: unknown): string | null =>
   typeof value === 'string' && shape.test(value) ? value : null
 
-/** What is known of a record apart from its request. */
+/** A record with what is known of it apart from its request. */
 export interface Origin {
   readonly record: SourceRecord
-  /** Its header; null if it has none, or nothing that could be handed on. */
+  /** The value of its header; null if it has none, or one that cannot be handed on. */
   readonly contentType: string | null
-  /** Id of the CloudEvent that carried it. */
+  /** Id of the CloudEvent that carried it; null if there is none. */
   readonly eventId: string | null
   readonly traceparent: string | null
 }
@@ -91,7 +93,15 @@ export interface RequestRecord extends WrittenObject {
 
 export type ReadRecord = RequestRecord | (Unreadable & { readonly origin: Origin })
 
-/** Room for 10,000 names in any form; beyond it lies nothing that could be a request. */
+/** The id of a request: its own, else that of its event, else its position. */
+export const requestIdOf = (own: string | null | undefined, { eventId, record }: Origin): string =>
+  own ?? eventId ?? positionText(record.position)
+
+/** When the move was asked for: the time that the request gives, else that of its record. */
+export const requestedAtOf = (own: string | null | undefined, { record }: Origin): Date =>
+  typeof own === 'string' ? new Date(own) : recordedAt(record.timestampMs)
+
+/** 4 MiB hold 10,000 names in any form, so a larger value cannot be a request. */
 const maxBytes = 4 * 1024 * 1024
 
 const headerText = (record: SourceRecord, name: string): string | null => {
@@ -125,7 +135,7 @@ const textOf = (value: Uint8Array | null): string | Unreadable => {
   return decodeUtf8(value) ?? unreadable('invalid_encoding', 'the value is not UTF-8 text')
 }
 
-/** Reads one record down to the fields of its request, out of a CloudEvent where it is one. Never throws. */
+/** Reads one record down to the fields of its request. Never throws. */
 export const readRecord = (record: SourceRecord): ReadRecord => {
   const traced = headerText(record, 'traceparent') ?? headerText(record, 'ce_traceparent')
   const origin = originOf(record, headerText(record, 'ce_id'), traced)

@@ -1,29 +1,30 @@
+/** The device names of a request: which are good, and a rejection for each bad one. */
+import { plainText } from '../domain/plain-text'
 import type { Rejection } from '../domain/request'
-import { excerpt, plainText } from './json-object'
+import { excerpt } from './json-object'
 import type { RequestRecord } from './read-record'
-import { requestForOne } from './redrive-value'
-import { knownFields, makeRejection } from './reject'
+import { knownFields, makeRejection, requestForOne } from './reject'
 import { isDeviceName, isPrintable } from './request-schema'
 
 /** A name that breaks the rules, with its place in `deviceNames`. */
-export interface BadName {
+interface BadName {
   readonly index: number
   readonly name: unknown
 }
 
-export interface SortedNames {
-  /** Distinct, in the order given. */
+interface SortedNames {
+  /** Each once, in the order given. */
   readonly good: readonly string[]
-  /** Texts distinct, in the order given. */
+  /** In the order given. A text that is repeated stands once. */
   readonly bad: readonly BadName[]
 }
 
-/** All dead letters of one record together: beyond it the record is rejected as one, to keep memory bounded. */
+/** Most bytes of a record's dead letters together. With more, the record is rejected as a whole, to bound memory. */
 const maxDeadLetterBytes = 64 * 1024 * 1024
 
 const rule = 'must be 4 to 32 of A-Z a-z 0-9 - _ @ . :'
 
-/** Tells good names from bad; each name counts once. */
+/** Separates good names from bad ones. Each name counts once. */
 export const sortNames = (names: readonly unknown[]): SortedNames => {
   const good = new Set<string>()
   const bad: BadName[] = []
@@ -48,15 +49,15 @@ export const badNameProblem = (path: string, name: unknown): string => {
   return `${path} ${clause} (got ${excerpt(name)})`
 }
 
-/** The name as its dead letter shows it: never larger than a name could be, so that many of them stay small. */
+/** The name as its dead letter has it. It is never longer than a name may be, so that many dead letters stay small. */
 const writable = (name: unknown): unknown => {
   if (typeof name === 'string') return isPrintable(name) ? name : plainText(name, 64)
   return typeof name === 'object' && name !== null ? excerpt(name) : name
 }
 
 /**
- * One rejection for each bad name of an otherwise valid `deviceNames` record. Its dead letter is a request for
- * that name alone: the original would repeat the good ones. null: together they would be too large to hold.
+ * One rejection for each bad name in the `deviceNames` of an otherwise valid record. Its dead letter is a request for that
+ * name alone, because the original would repeat the good names. null if the dead letters together would be too large.
  */
 export const rejectNames = (read: RequestRecord, bad: readonly BadName[]): Rejection[] | null => {
   const known = knownFields(read)

@@ -1,9 +1,10 @@
 import { Client } from 'pg'
-import { startCli, until } from '../support/cli-process'
+import { startCli } from '../support/cli-process'
 import { createTestDatabase } from '../support/database'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { describeKafka, produceRecords, testBrokers, testKafka, uniqueTopic } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
+import { until } from '../support/until'
 
 jest.setTimeout(180_000)
 

@@ -1,8 +1,8 @@
-import { until } from '../support/cli-process'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { describeKafka } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
 import { type RestartablePostgres, startRestartablePostgres } from '../support/restartable-postgres'
+import { until } from '../support/until'
 
 jest.setTimeout(120_000)
 

@@ -1,7 +1,7 @@
-import { until } from '../support/cli-process'
 import { createDeployment, type Deployment } from '../support/deployment'
 import { describeKafka, produceRecords } from '../support/kafka'
 import { type ReadRecord, readTopic } from '../support/read-topic'
+import { until } from '../support/until'
 
 jest.setTimeout(180_000)
 

@@ -1,9 +1,10 @@
 import { mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startCli, until } from '../support/cli-process'
+import { startCli } from '../support/cli-process'
 import { createTestDatabase, type TestDatabase } from '../support/database'
 import { makeFifo } from '../support/make-fifo'
+import { until } from '../support/until'
 
 jest.setTimeout(60_000)
 

@@ -1,9 +1,10 @@
 import { Client } from 'pg'
-import { type CliProcess, startCli, until } from '../support/cli-process'
+import { type CliProcess, startCli } from '../support/cli-process'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { describeKafka, testBrokers } from '../support/kafka'
 import { type RestartableKafka, startRestartableKafka } from '../support/restartable-kafka'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy'
+import { until } from '../support/until'
 
 jest.setTimeout(120_000)
 

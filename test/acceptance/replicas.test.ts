@@ -1,10 +1,11 @@
 import { createPool, type Pool } from '../../src/postgres/session/session'
-import { type CliProcess, until } from '../support/cli-process'
+import type { CliProcess } from '../support/cli-process'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { sessionsWaiting, whileLocked } from '../support/journal-locks'
 import { describeKafka } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy'
+import { until } from '../support/until'
 
 jest.setTimeout(90_000)
 

@@ -1,8 +1,9 @@
-import { startCli, until } from '../support/cli-process'
+import { startCli } from '../support/cli-process'
 import { createTestDatabase, type TestDatabase } from '../support/database'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { describeKafka } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
+import { until } from '../support/until'
 
 jest.setTimeout(120_000)
 

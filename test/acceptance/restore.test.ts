@@ -1,9 +1,10 @@
 import { Client } from 'pg'
-import { type CliProcess, startCli, until } from '../support/cli-process'
+import { type CliProcess, startCli } from '../support/cli-process'
 import { copyDatabase, createTestDatabase, type TestDatabase } from '../support/database'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { createTopics, deleteTopics, describeKafka, withTestAdmin } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
+import { until } from '../support/until'
 
 jest.setTimeout(120_000)
 

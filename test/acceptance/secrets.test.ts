@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
-import { type CliProcess, startCli, until } from '../support/cli-process'
+import { type CliProcess, startCli } from '../support/cli-process'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { describeKafka } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
+import { until } from '../support/until'
 
 jest.setTimeout(180_000)
 

@@ -1,7 +1,7 @@
-import { until } from '../support/cli-process'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { describeKafka } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
+import { until } from '../support/until'
 
 jest.setTimeout(180_000)
 

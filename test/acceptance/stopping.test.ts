@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
-import { startCli, until } from '../support/cli-process'
+import { startCli } from '../support/cli-process'
+import { until } from '../support/until'
 
 jest.setTimeout(60_000)
 

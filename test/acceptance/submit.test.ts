@@ -1,8 +1,9 @@
-import { startCli, until } from '../support/cli-process'
+import { startCli } from '../support/cli-process'
 import { createTopics, describeKafka, testBrokers, uniqueTopic } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
 import { type RestartableKafka, startRestartableKafka } from '../support/restartable-kafka'
 import { startTcpProxy } from '../support/tcp-proxy'
+import { until } from '../support/until'
 
 jest.setTimeout(120_000)
 

@@ -61,6 +61,6 @@ export const produce = async (records: Iterable<FleetRecord>, options: ProduceOp
   }
   await flush()
   await flush()
-  await producer.close()
+  await producer.stop()
   return sent
 }

@@ -44,7 +44,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
     it('throw when they do not fit, naming job and step', async () => {
       const job = await claimed('dev1')
       await expect(firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))).rejects.toThrow(
-        `job ${job.batchId} is claimed: ended does not fit`,
+        `job ${job.batchId} is claimed: markEnded does not fit`,
       )
       await expect(
         firstValueFrom(journey.drive.settle(job.batchId, verdicts(job), 'completed')),

@@ -3,7 +3,7 @@ import type { Lease, LeaseState } from '../../src/ports/lease'
 
 export interface LeaseHarness {
   /** A replica that wants the lease of this harness. */
-  replica(holder: string): Lease & { closed(): Promise<void> }
+  replica(holder: string): Lease & { stop(): Promise<void> }
   close(): Promise<void>
 }
 
@@ -28,7 +28,7 @@ export const leaseContract = (name: string, open: () => Promise<LeaseHarness>): 
           ),
         giveBack: async () => {
           subscription.unsubscribe()
-          await lease.closed()
+          await lease.stop()
         },
       }
     }

@@ -21,7 +21,7 @@ leaseContract('of the simulation', async () => {
         statement: (_name, work) => defer(work),
         onTaken: () => undefined,
       }),
-      closed: async () => undefined,
+      stop: async () => undefined,
     }),
     close: async () => undefined,
   }

@@ -23,7 +23,7 @@ describeKafka('Kafka', () => {
       published: async () =>
         (await readTopic(topics.results)).map(record => Buffer.from(record.headers.ce_id ?? []).toString()),
       close: async () => {
-        await sink.closed()
+        await sink.stop()
         await deleteTopics([topics.results, topics.deadLetters])
       },
     }

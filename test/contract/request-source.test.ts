@@ -72,7 +72,7 @@ describeKafka('Kafka', () => {
         ),
       deleteBefore: (partition, offset) => deleteBefore(topic, partition, offset),
       close: async () => {
-        await source.stopped()
+        await source.stop()
         await deleteTopics([topic])
       },
     }

@@ -7,7 +7,7 @@ import { fuzz } from '../support/fuzz/run-cases'
 import { apiOn, keyPair, rawRoute } from '../support/raw-provider'
 import { type RawServer, startRawServer } from '../support/raw-server'
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for control characters
 const control = /[\u0000-\u001f\u007f-\u009f]/
 const kinds = ['throttled', 'slots-full', 'unanswered', 'batch-refused', 'account-refused', 'unknown']
 
@@ -45,7 +45,7 @@ describe('the provider’s answers', () => {
   })
   afterAll(() => server.close())
 
-  /** Each operation with the check of what it takes for an answer. */
+  /** The call of each operation. */
   const calls: Readonly<Record<Operation, () => Promise<readonly CallResult<unknown>[]>>> = {
     create: () => firstValueFrom(api.create(rawRoute, ['meter-0001', 'meter-0002']).pipe(toArray())),
     list: () => firstValueFrom(api.list({ productKey: 'a1BwAGVexmp' }).pipe(toArray())),
@@ -71,7 +71,7 @@ describe('the provider’s answers', () => {
     }
   }
 
-  fuzz('are a value, whatever they are', {
+  fuzz('become a value or a failure of a known kind, whatever they are', {
     share: 0.08,
     cases: fc.tuple(fc.constantFrom(...operations), anyAnswer),
     outcomeOf: async ([operation, answer]) => {
@@ -85,7 +85,7 @@ describe('the provider’s answers', () => {
         checkValue(operation, result.value as Readonly<Record<string, unknown>>)
         return `${operation}: ok`
       }
-      // It has reached the server: what may have run must not be taken for never sent.
+      // The call has reached the server, so it must not be reported as one that was never sent.
       check(kinds.includes(result.kind), 'a kind of answer', result)
       for (const text of [result.code, result.message])
         check(isText(text) && !control.test(text) && text.length <= 500, 'plain text', result)

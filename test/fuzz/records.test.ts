@@ -19,7 +19,7 @@ const isOutcome = new Ajv2020({ formats: { 'date-time': text => !Number.isNaN(Da
 )
 const unprintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u
 
-/** Every text that is stored or shown. */
+/** Every text of a value that is stored or shown. */
 const textsOf = (value: unknown): string[] => {
   if (typeof value === 'string') return [value]
   if (value instanceof Uint8Array || value instanceof Date || typeof value !== 'object' || value === null)
@@ -40,7 +40,7 @@ const checkRejection = (rejection: Rejection, record: SourceRecord): void => {
   const letter = encodeDeadLetter(outcome)
   check(letter !== null, 'a dead letter', rejection.code)
   if (originalSize === null) {
-    // As it is, it is a request again, under the next id: refused, unless nothing but its id was wrong.
+    // The dead letter is a request under the next id. It is rejected again, unless only its id was wrong.
     const again = parse({ ...record, value: deadLetter, headers: {} })
     const [first] = [...again.requests, ...again.rejections]
     check(first?.requestId === nextRequestId(requestId), 'the next id', [requestId, first?.requestId])
@@ -61,7 +61,7 @@ const kindOf = ({ requests, rejections }: ParsedRecord): string => {
 }
 
 describe('the parser of records', () => {
-  fuzz('answers any record', {
+  fuzz('answers any record with a request, rejections or both', {
     share: 0.55,
     cases: anyRecord,
     outcomeOf: record => {
@@ -86,7 +86,7 @@ describe('the parser of records', () => {
         'distinct ids',
         rejections.length,
       )
-      // A few tell as much as thousands.
+      // The first 20 are enough: the others are made alike.
       for (const rejection of rejections.slice(0, 20)) checkRejection(rejection, record)
       return kindOf(parsed)
     },

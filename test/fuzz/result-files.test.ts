@@ -11,7 +11,7 @@ import { check } from '../support/fuzz/check'
 import { fuzz } from '../support/fuzz/run-cases'
 import { type RawServer, startRawServer } from '../support/raw-server'
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for control characters
 const control = /[\u0000-\u001f\u007f-\u009f]|[\ud800-\udbff]$/
 const moves = sentNames.map((deviceName, index) => ({
   seq: BigInt(index + 1),
@@ -20,7 +20,7 @@ const moves = sentNames.map((deviceName, index) => ({
 }))
 const policy = { maxAttempts: 5, backoffMs: 1_000, backoffMaxMs: 60_000 }
 
-/** Every way to write 200 that is read as 200. */
+/** Every way to write a 200 that is read as 200. */
 const twoHundred = /200|2e2|\\u0032/i
 
 const checkParsed = (parsed: ParsedResults, body: Uint8Array): string => {
@@ -61,7 +61,7 @@ const checkParsed = (parsed: ParsedResults, body: Uint8Array): string => {
 }
 
 describe('the reader of result files', () => {
-  fuzz('answers any bytes', {
+  fuzz('answers any bytes with rows or a reason', {
     share: 0.32,
     cases: anyResultFile,
     outcomeOf: body => checkParsed(parseResultFile(body, sentNames), body),
@@ -129,7 +129,7 @@ describe('the download of result files', () => {
 
   const fetchOptions = { check: createHostCheck(['127.0.0.1']), deadlineMs: 5_000, maxBytes: 50_000 }
 
-  fuzz('answers whatever a host does', {
+  fuzz('ends with a file or a reason, whatever the host sends', {
     share: 0.05,
     cases: anyAnswer,
     outcomeOf: async answer => {

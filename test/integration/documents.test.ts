@@ -2,8 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Client } from 'pg'
 import { variables } from '../../src/app/config-table'
-import { migrate } from '../../src/postgres/session/migrations'
-import { createTestDatabase } from '../support/database'
+import { createMigratedDatabase } from '../support/database'
 
 const root = join(__dirname, '../..')
 const documents = [
@@ -38,8 +37,7 @@ describe('the documents', () => {
     ['docs/analysts.md', 8],
     ['docs/operations.md', 1],
   ])('%s has only SQL that runs, %i blocks at least', async (name, blocks) => {
-    const database = await createTestDatabase()
-    await migrate(database.url, { log: () => undefined })
+    const database = await createMigratedDatabase()
     const client = new Client({ connectionString: database.url })
     await client.connect()
     // Readers' sessions find no table by its bare name.

@@ -66,7 +66,7 @@ describeKafka('compressed and large records', () => {
     expect(deviceNames).toEqual(names.flatMap(() => Array.from({ length: 40 }, (_, n) => `meter-${n}`)))
     expect(reader.records.map(record => record.position.offset)).toEqual(deviceNames.map((_, n) => BigInt(n)))
     reader.stop()
-    await source.stopped()
+    await source.stop()
   })
 
   it('reads a value of 2 MB, whatever the size of a fetch, and a tombstone after it', async () => {
@@ -79,7 +79,7 @@ describeKafka('compressed and large records', () => {
     expect(large.equals(reader.records[0]?.value ?? Buffer.alloc(0))).toBe(true)
     expect(reader.records[1]?.value).toBeNull()
     reader.stop()
-    await source.stopped()
+    await source.stop()
   })
 
   it('stops only the partition of a batch that cannot be decompressed, right before it', async () => {
@@ -99,6 +99,6 @@ describeKafka('compressed and large records', () => {
     )
     expect(read.sort()).toEqual(['0 before', '1 and on', '1 elsewhere'])
     reader.stop()
-    await source.stopped()
+    await source.stop()
   })
 })

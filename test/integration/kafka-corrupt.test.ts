@@ -42,6 +42,6 @@ describeKafka('a batch that arrives damaged', () => {
     await reader.readTo(3)
     expect(textsOf(reader.records).sort()).toEqual(['and on', 'before', 'elsewhere'])
     reader.stop()
-    await source.stopped()
+    await source.stop()
   })
 })

@@ -41,7 +41,7 @@ describeKafka('reading requests', () => {
   })
   afterEach(async () => {
     for (const end of ends) end()
-    await Promise.all(sources.map(source => source.stopped()))
+    await Promise.all(sources.map(source => source.stop()))
     await withAdmin(testKafkaOptions(), async admin => {
       if ((await admin.listTopics()).includes(topic)) await deleteTopics([topic])
     })
@@ -103,11 +103,11 @@ describeKafka('reading requests', () => {
     const reader = read(source)
     const held = await reader.next()
     reader.stop()
-    await source.stopped()
+    await source.stop()
     expect(await groupState(`${topic}.group`)).toBe('Empty')
     // Too late: nothing happens.
     held.done()
-    const again = read(source)
+    const again = read(sourceOf())
     expect((await again.next()).records[0]?.position.offset).toBe(0n)
   })
 
@@ -167,6 +167,6 @@ describeKafka('reading requests', () => {
     const health = await healthOf(source, ({ reason }) => reason !== null)
     expect(health).toMatchObject({ state: 'starting', reason: expect.stringContaining('ECONNREFUSED') })
     subscription.unsubscribe()
-    await source.stopped()
+    await source.stop()
   })
 })

@@ -28,7 +28,7 @@ describeKafka('publishing outcomes', () => {
   })
   afterEach(async () => {
     for (const session of open) session.unsubscribe()
-    await Promise.all(sinks.map(sink => sink.closed()))
+    await Promise.all(sinks.map(sink => sink.stop()))
     await withAdmin(testKafkaOptions(), async admin => {
       const existing = await admin.listTopics()
       const ours = Object.values(topics).filter(topic => existing.includes(topic))

@@ -22,7 +22,7 @@ describeKafka('submitting requests', () => {
     }))
     await producer.send(records.slice(0, 2_000))
     await producer.send(records.slice(2_000))
-    await producer.close()
+    await producer.stop()
     const written = await readTopic(topic)
     expect(written.map(record => Number(record.value)).sort((a, b) => a - b)).toEqual(
       records.map((_, n) => n),
@@ -38,7 +38,7 @@ describeKafka('submitting requests', () => {
     const huge = { key: 'product/huge', value: 'x'.repeat(2_000_000), headers: {} }
     await expect(producer.send([huge])).rejects.toThrow('product/huge')
     await producer.send([{ key: 'product/small', value: 'y', headers: {} }])
-    await producer.close()
+    await producer.stop()
     expect((await readTopic(topic)).map(record => `${record.key}`)).toEqual(['product/small'])
   })
 
@@ -46,7 +46,7 @@ describeKafka('submitting requests', () => {
     const kafka = { ...testKafkaOptions(), brokers: ['127.0.0.1:1'] }
     const producer = createRequestProducer({ kafka, topic })
     await expect(producer.send([{ key: null, value: 'x', headers: {} }])).rejects.toThrow()
-    await producer.close()
+    await producer.stop()
   })
 
   it('gives up on a broker that takes connections and answers nothing', async () => {
@@ -56,7 +56,7 @@ describeKafka('submitting requests', () => {
     const producer = createRequestProducer({ kafka, topic, giveUpMs: 300 })
     const record = { key: null, value: 'x', headers: {} }
     await expect(producer.send([record])).rejects.toThrow('no acknowledgement within 0.3 s')
-    await producer.close()
+    await producer.stop()
     await link.close()
   })
 
@@ -72,8 +72,8 @@ describeKafka('submitting requests', () => {
     const patient = createRequestProducer({ kafka, topic })
     await patient.send([given('sent')])
     await until(async () => link.connections === 1)
-    await patient.close()
-    await producer.close()
+    await patient.stop()
+    await producer.stop()
     expect((await readTopic(topic)).map(record => `${record.value}`)).toEqual(['sent'])
     await link.close()
   })

@@ -125,7 +125,7 @@ describe('a held job whose create is not answered', () => {
     expect(await blocked()).toEqual(free)
     for (const times of ['1 time', '2 times']) {
       await refuse('iot.odd: no', true)
-      const reason = `refused ${times} with unrecognised codes, last error: iot.odd: no`
+      const reason = `refused ${times} with codes that no table knows, last error: iot.odd: no`
       expect(await blocked()).toEqual([[job.batchId, true, reason]])
     }
     await journey.start(job)

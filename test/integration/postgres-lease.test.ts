@@ -69,7 +69,7 @@ describe('the lease', () => {
     await second.standingBy('first')
     first.stop()
     expect(mayCall()).toBe(false)
-    await first.lease.closed()
+    await first.lease.stop()
     expect((await second.held).epoch).toBe(epoch + 1n)
     expect(await row()).toMatchObject({ epoch: epoch + 1n, holder: 'second', expired: false })
   })
@@ -78,7 +78,7 @@ describe('the lease', () => {
     const first = contend('first', false)
     await first.held
     first.stop()
-    await first.lease.closed()
+    await first.lease.stop()
     expect((await row()).expired).toBe(false)
   })
 
@@ -173,7 +173,7 @@ describe('the lease', () => {
     const first = contend('first')
     await first.held
     first.stop()
-    await first.lease.closed()
+    await first.lease.stop()
     await contend('second').held
     expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
     client.release()

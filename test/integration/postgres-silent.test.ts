@@ -71,7 +71,7 @@ describe('a database that falls silent', () => {
       expect(await opened.status()).toBeNull()
     } finally {
       proxy.cut()
-      await opened.close()
+      await opened.stop()
     }
   }, 20_000)
 

@@ -116,7 +116,7 @@ describeKafka('publishing exactly once', () => {
         { defaultValue: null },
       )
     } finally {
-      await sink.closed()
+      await sink.stop()
       await pool.end()
     }
   }

@@ -73,7 +73,40 @@ export const startCli = (
   return { child, stdout, stderr, line, ended, kill: signal => child.kill(signal) }
 }
 
-/** Asks again and again until the answer is true. The test's own time limit ends it otherwise. */
-export const until = async (isTrue: () => Promise<boolean>, everyMs = 100): Promise<void> => {
-  while (!(await isTrue())) await new Promise(resolve => setTimeout(resolve, everyMs))
+export interface EndedCli {
+  /** The exit status, or the signal that ended it. */
+  readonly status: number | NodeJS.Signals
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs the built command line to its end. */
+export const runCli = async (
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  stdin: string | null = null,
+): Promise<EndedCli> => {
+  const cli = startCli(args, environment, stdin)
+  return { status: await cli.ended, out: cli.stdout.join('\n'), err: cli.stderr.join('\n') }
+}
+
+export interface StartedSimulator {
+  readonly process: CliProcess
+  readonly url: string
+}
+
+/** Starts the simulated provider and waits until it listens. */
+export const startSimulator = async (
+  flags: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<StartedSimulator> => {
+  const simulator = startCli(['simulate', ...flags], environment)
+  const line = await simulator.line(text => text.startsWith('{"listening"'))
+  return { process: simulator, url: (JSON.parse(line) as { listening: string }).listening }
+}
+
+/** The URL at which a running service listens. */
+export const urlOf = async (service: CliProcess): Promise<string> => {
+  const line = await service.line(text => text.includes('"listening"'))
+  return (JSON.parse(line) as { url: string }).url
 }

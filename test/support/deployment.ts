@@ -1,7 +1,8 @@
 import { Pool } from 'pg'
-import { type CliProcess, startCli, until } from './cli-process'
+import { type CliProcess, startCli } from './cli-process'
 import { createTestDatabase } from './database'
 import { createTopics, produceRecords, testBrokers, uniqueTopic } from './kafka'
+import { until } from './until'
 
 export interface Deployment {
   readonly environment: Readonly<Record<string, string>>

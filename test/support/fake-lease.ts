@@ -13,7 +13,7 @@ export const createFakeLeaseTable = (): FakeLeaseTable => ({ epoch: 0n, holder: 
 export interface FakeLease extends Lease {
   /** As if it could not be renewed: the holder stands by, and whoever waits takes over. */
   lose(): void
-  closed(): Promise<void>
+  stop(): Promise<void>
 }
 
 /** A lease in memory, virtual-time safe: given at once when free, passed on in order of waiting. */
@@ -66,6 +66,6 @@ export const createFakeLease = (table: FakeLeaseTable, holder: string, quotaWind
   return {
     hold,
     lose: () => lost$.next(),
-    closed: async () => undefined,
+    stop: async () => undefined,
   }
 }

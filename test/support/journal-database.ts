@@ -1,7 +1,6 @@
 /** A migrated database with a pool on it, for one suite. */
-import { migrate } from '../../src/postgres/session/migrations'
 import { createPool, type Pool, type PoolOptions } from '../../src/postgres/session/session'
-import { createTestDatabase } from './database'
+import { createMigratedDatabase } from './database'
 
 export interface JournalDatabase {
   readonly url: string
@@ -10,8 +9,7 @@ export interface JournalDatabase {
 }
 
 export const createJournalDatabase = async (more: Partial<PoolOptions> = {}): Promise<JournalDatabase> => {
-  const database = await createTestDatabase()
-  await migrate(database.url, { log: () => undefined })
+  const database = await createMigratedDatabase()
   let isDropped = false
   const onError = (error: Error): void => {
     // The server may end a session that the pool has let go a moment ago.

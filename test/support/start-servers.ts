@@ -1,5 +1,6 @@
 import { startKafka } from '../../src/tools/embedded/kafka'
 import { startEmbeddedPostgres } from '../../src/tools/embedded/postgres'
+import { createTemplate } from './database'
 import { keepSharedServers } from './shared-servers'
 
 const splitBrokers = (text: string | undefined): string[] =>
@@ -33,7 +34,9 @@ export default async function startServers(): Promise<void> {
     kafka: startKafka({ brokers: splitBrokers(process.env.KAFKA_BROKERS) }),
   }
   const [database, kafka] = await Promise.allSettled([starting.database, starting.kafka])
+  let dropTemplate = async (): Promise<void> => undefined
   const stop = async () => {
+    await dropTemplate()
     if (database.status === 'fulfilled') await database.value.stop()
     if (kafka.status === 'fulfilled' && kafka.value.kind === 'running') await kafka.value.stop()
   }
@@ -42,6 +45,9 @@ export default async function startServers(): Promise<void> {
     const { url } = await starting.database
     const broker = await starting.kafka
     process.env.TEST_POSTGRES_URL = url
+    const template = await createTemplate()
+    dropTemplate = template.drop
+    process.env.TEST_POSTGRES_TEMPLATE = template.url
     if (broker.kind === 'running') {
       process.env.TEST_KAFKA_BROKERS = broker.brokers.join(',')
     } else {

@@ -1,6 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-/** Waits until `isSo`; the test's own time-out is the limit. For what gives no signal, like the state of a broker. */
-export const until = async (isSo: () => Promise<boolean>, everyMs = 50): Promise<void> => {
-  while (!(await isSo())) await pause(everyMs)
+/**
+ * Asks again and again until the answer is true; the test's own time limit ends it otherwise. For what gives no signal,
+ * like the state of a broker.
+ */
+export const until = async (isTrue: () => Promise<boolean>, everyMs = 50): Promise<void> => {
+  while (!(await isTrue())) await pause(everyMs)
 }

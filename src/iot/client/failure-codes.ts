@@ -1,39 +1,41 @@
+/** The failures of calls, as values without secrets: one table of codes, and what each kind of answer comes to. */
+import { oneLine } from '../../domain/plain-text'
 import type { CallFailure, FailureKind } from '../../ports/job-api'
-import { fieldsOf, plainText, type Scrub, textOf } from './answer-fields'
+import { fieldsOf, type Scrub, textOf } from './answer-fields'
 
 /**
- * The one table of failure codes; one source a row. Compared without regard to case, since the documentation's own
- * varies. What is in no row is `unknown`, never permanent by guess. "87387" is document 87387 of the IoT Platform
- * (error codes); "51132" is help.aliyun.com/document_detail/51132.html; "26314" is
+ * The one table of failure codes, with one source a row. Codes are compared without regard to case, because the
+ * documentation writes one code in several ways. A code without a row is `unknown`, never permanent by guess. "87387" is
+ * document 87387 of the IoT Platform (error codes); "51132" is help.aliyun.com/document_detail/51132.html; "26314" is
  * alibabacloud.com/help/zh/doc-detail/26314.htm; "sdk" is @alicloud/openapi-client 0.4.15, read or measured.
  */
 type Row = readonly [code: string, kind: FailureKind]
 
 const exact: readonly Row[] = [
-  // Rejected by the gateway for what this account may do.
+  // The gateway rejects what this account may not do.
   ['SignatureDoesNotMatch', 'account-refused'], // 51132
   ['IncompleteSignature', 'account-refused'], // 51132
   ['InvalidSecurityToken.Expired', 'account-refused'], // seen in public code: a token of STS ran out
-  ['InvalidSecurityToken.Malformed', 'account-refused'], // the same
-  ['InvalidTimeStamp.Expired', 'account-refused'], // public reports: our clock is more than 15 min off
+  ['InvalidSecurityToken.Malformed', 'account-refused'], // seen in public code, like the row above
+  ['InvalidTimeStamp.Expired', 'account-refused'], // public reports: this machine's clock is more than 15 min off
   ['Forbidden.RAM', 'account-refused'], // 51132
   ['InvalidCredentials', 'account-refused'], // sdk: no key pair was given
   ['iot.common.RamActionPermissionDeny', 'account-refused'], // 87387
   ['Iot.system.BillIsOverDue', 'account-refused'], // 87387
 
-  // May have run.
+  // The call may have run.
   ['SignatureNonceUsed', 'unanswered'], // public reports: the same signed request arrived before, and may have run
   ['ServiceUnavailable', 'unanswered'], // 26314: temporary failure; it does not say that nothing ran
   ['InternalError', 'unanswered'], // 26314
   ['System.Busy', 'unanswered'], // retried by the public Terraform provider; nothing says that nothing ran
   ['iot.system.SystemException', 'unanswered'], // 87387: "try again later"
 
-  // Certainly not sent: node's own codes of a connection that was never made.
+  // The call was certainly not sent: node's own codes of a connection that was never made.
   ['ECONNREFUSED', 'not-sent'], // sdk, measured
   ['ENOTFOUND', 'not-sent'], // node: the name does not resolve
   ['EAI_AGAIN', 'not-sent'], // node: the resolver did not answer
 
-  // Answered after validation: the same batch will be refused again.
+  // The answer came after validation: the same batch will be refused again.
   ['iot.system.InstanceNotFound', 'batch-refused'], // 87387
   ['iot.Sre.IotInstanceNotFound', 'batch-refused'], // 87387
   ['iot.system.UidNotFound', 'batch-refused'], // 87387: the account is missing or has no IoT Platform
@@ -50,45 +52,45 @@ const exact: readonly Row[] = [
 ]
 
 const prefixes: readonly Row[] = [
-  ['InvalidAccessKeyId', 'account-refused'], // 51132: InvalidAccessKeyId.NotFound, and its family
+  ['InvalidAccessKeyId', 'account-refused'], // 51132: InvalidAccessKeyId.NotFound and others
   ['iot.prod.', 'batch-refused'], // 87387: all of them name a product that cannot be used
   ['iot.check.', 'batch-refused'], // 87387: parameters out of bounds
 ]
 
-/** 51132; .User, .Api, .User.Flow seen with 400, 429 and inside a 200. The newer SDK looks for the word anywhere. */
+/** 51132. Throttling.User, .Api and .User.Flow were seen with 400, 429 and inside a 200; the newer SDK looks for the word. */
 const throttling = 'throttling'
+
+/** Longest code that is kept, characters. */
+const longestCode = 100
 
 const kinds: ReadonlyMap<string, FailureKind> = new Map(
   exact.map(([code, kind]) => [code.toLowerCase(), kind]),
 )
 
-/** The kind of a failure code; null when no row has it. */
+/** The kind of a failure code; null when it is in no row. */
 export const kindOfCode = (code: string): FailureKind | null => {
   const lower = code.toLowerCase()
   if (lower.includes(throttling)) return 'throttled'
   return kinds.get(lower) ?? prefixes.find(([prefix]) => lower.startsWith(prefix.toLowerCase()))?.[1] ?? null
 }
 
-/**
- * Not documented: the simulator's stand-in for "10 jobs are open", until somebody has seen the real code.
- * (unverified)
- */
+/** The code for "10 jobs are open" is not documented. This is the simulator's, until the real one is seen (unverified). */
 export const defaultSlotsFullCodes: readonly string[] = ['iot.distribute.JobCountExceeded']
 
 export interface FailureClassifier {
   /** An answer that says `Success: false`. */
   ofAnswer(body: Readonly<Record<string, unknown>>): CallFailure
-  /** What the client threw: an answer of the gateway (4xx, 5xx), or no answer at all. */
+  /** An error that the client threw: an answer of the gateway (4xx, 5xx), or no answer. */
   ofError(error: unknown): CallFailure
-  /** An answer we cannot use. For a create: it may have run. */
+  /** An answer that cannot be used. A create may have run. */
   ofUselessAnswer(kind: 'unanswered' | 'unknown', why: string): CallFailure
-  /** It certainly never left this process, whole. */
+  /** The call certainly never left this process whole. */
   ofUnsent(why: string): CallFailure
   /** No answer within the deadline. */
   ofDeadline(deadlineMs: number): CallFailure
 }
 
-/** Turns whatever went wrong with a call into a value without secrets. */
+/** Turns every way in which a call fails into a value without secrets. */
 export const createFailureClassifier = (
   scrub: Scrub,
   slotsFullCodes: readonly string[],
@@ -96,7 +98,7 @@ export const createFailureClassifier = (
   const full = new Set(slotsFullCodes.map(code => code.toLowerCase()))
   const kindOf = (code: string): FailureKind | null =>
     full.has(code.toLowerCase()) ? 'slots-full' : kindOfCode(code)
-  /** Of a code in an answer. Whoever answers has had the call, whatever of our own connections' codes it repeats. */
+  /** The kind of a code in an answer. Whoever answers has had the call, even if the code is one of a connection. */
   const kindOfAnswered = (code: string): FailureKind | null => {
     const kind = kindOf(code)
     return kind === 'not-sent' ? null : kind
@@ -104,7 +106,7 @@ export const createFailureClassifier = (
   const failure = (kind: FailureKind, code: string, message: string): CallFailure => ({
     ok: false,
     kind,
-    code: plainText(scrub(code), 100) || 'unknown',
+    code: oneLine(scrub(code), longestCode) || 'unknown',
     message: scrub(message) || 'no reason given',
   })
 
@@ -131,9 +133,9 @@ export const createFailureClassifier = (
   }
 
   /**
-   * No answer that could be read. Only a connection that was certainly never made is `not-sent`; all else may have
-   * run: both timeouts (even `ConnectTimeout`, which is about an idle socket), resets, HTML instead of JSON.
-   * The message of a client's error holds the URL, so it is not used.
+   * No answer that could be read. Only a connection that was certainly never made is `not-sent`. A call with any other
+   * ending may have run: both timeouts (even `ConnectTimeout`, which is about an idle socket), a reset, HTML instead of
+   * JSON. The message of a client's error holds the URL, so it is not used.
    */
   function ofSilence(thrown: Readonly<Record<string, unknown>>): CallFailure {
     const code = textOf(thrown, 'code') ?? textOf(thrown, 'name') ?? 'unknown'

@@ -1,3 +1,4 @@
+/** One signed call to the provider, on top of the vendor's client. */
 import OpenApi, { Config, OpenApiRequest, Params } from '@alicloud/openapi-client'
 import { RuntimeOptions } from '@alicloud/tea-util'
 import { catchError, defer, finalize, from, map, type Observable, of, raceWith, timer } from 'rxjs'
@@ -8,7 +9,7 @@ import { NotSentError, type Passage, sendingBy } from './send-fenced'
 
 export interface ProviderRequest {
   readonly action: string
-  /** Not flattened by the client: text only, or the signature does not match. */
+  /** The client does not flatten it: any value but text breaks the signature. */
   readonly query?: Readonly<Record<string, string>>
   /** Form fields; lists are flattened (`DeviceName.1`, …). */
   readonly body?: Readonly<Record<string, unknown>>
@@ -24,13 +25,13 @@ export interface ClientOptions {
   /** `https://iot.cn-shanghai.aliyuncs.com`, or the simulator's. */
   readonly endpoint: string
   readonly callTimeoutMs: number
-  /** Asked last, right before a call has left; default: always. */
+  /** Asked last, right before the end of a call leaves. Default: always true. */
   readonly maySend?: () => boolean
 }
 
 const apiVersion = '2018-01-20'
 
-/** `Success` decides, never `Code`: a success may carry none, an empty one or "success". */
+/** `Success` decides, never `Code`: a success may carry no code, an empty one or "success". */
 const succeeded = (body: Fields): boolean | null => {
   const said = String(body.Success).toLowerCase()
   if (said === 'true') return true
@@ -38,8 +39,8 @@ const succeeded = (body: Fields): boolean | null => {
 }
 
 /**
- * One signed call, never repeated. Its failures are values. Subscribing sends it; unsubscribing takes it back as
- * long as its last byte has not left.
+ * A call is signed and sent once, never repeated; its failures are values. Subscribing sends it, and unsubscribing takes it
+ * back as long as its last byte has not left.
  */
 export const createClient = (options: ClientOptions, classify: FailureClassifier): Call => {
   const { callTimeoutMs, maySend = () => true } = options
@@ -53,7 +54,7 @@ export const createClient = (options: ClientOptions, classify: FailureClassifier
       protocol: endpoint.protocol.slice(0, -1),
     }),
   )
-  // How long it may take is our own business (`send-fenced.ts` does the sending).
+  // The SDK's own timeouts do not apply, because `send-fenced.ts` does the sending.
   const runtime = new RuntimeOptions({ autoretry: false })
 
   const readAnswer = (body: Fields): CallResult<Fields> => {
@@ -76,8 +77,8 @@ export const createClient = (options: ClientOptions, classify: FailureClassifier
       bodyType: 'json',
     })
     return defer(() => {
-      const stop = new AbortController()
-      const passage: Passage = { maySend, signal: stop.signal, isOut: false }
+      const withdrawn = new AbortController()
+      const passage: Passage = { maySend, signal: withdrawn.signal, isOut: false }
       const request = new OpenApiRequest({ query: { ...query }, ...(body ? { body } : {}) })
       const late = (): CallFailure =>
         passage.isOut ? classify.ofDeadline(callTimeoutMs) : classify.ofUnsent('deadline')
@@ -87,7 +88,7 @@ export const createClient = (options: ClientOptions, classify: FailureClassifier
           of(error instanceof NotSentError ? classify.ofUnsent(error.why) : classify.ofError(error)),
         ),
         raceWith(timer(callTimeoutMs).pipe(map(late))),
-        finalize(() => stop.abort()),
+        finalize(() => withdrawn.abort()),
       )
     })
   }

@@ -1,19 +1,27 @@
+/** The provider as the port sees it: each operation is a request, a check of the answer, and a result. */
 import { map, type Observable } from 'rxjs'
 import type { Whereabouts } from '../../domain/look-up'
 import { isLoopback } from '../../domain/loopback'
 import type { RouteFields } from '../../domain/route'
-import type { CallResult, FetchedResults, JobApi } from '../../ports/job-api'
+import type {
+  CallResult,
+  FetchedResults,
+  JobApi,
+  ListedJob,
+  ListPage,
+  ListQuery,
+  ProviderStatus,
+} from '../../ports/job-api'
 import { createHostCheck } from '../results/allowed-host'
 import { type FetchedFile, fetchResultFile } from '../results/fetch-result-file'
 import { parseResultFile } from '../results/parse-result-file'
-import { createScrub, type Fields, fieldsOf, textOf, wholeNumberOf } from './answer-fields'
+import { createScrub, type Fields, fieldsOf, listOf, textOf, wholeNumberOf } from './answer-fields'
 import { createFailureClassifier, defaultSlotsFullCodes, type FailureClassifier } from './failure-codes'
-import { listJobs, queryJob } from './list-jobs'
 import { type Call, type ClientOptions, createClient, type ProviderRequest } from './provider-client'
 
 const requestOf = (route: RouteFields, deviceNames: readonly string[]): ProviderRequest => ({
   action: 'CreateDeviceDistributeJob',
-  // All of it in the body: 10,000 names are up to 1.1 MB, and no gateway takes such a URL.
+  // All of it goes into the body: 10,000 names are up to 1.1 MB, and no gateway takes such a URL.
   body: {
     ProductKey: route.productKey,
     SourceInstanceId: route.sourceInstanceId,
@@ -25,8 +33,8 @@ const requestOf = (route: RouteFields, deviceNames: readonly string[]): Provider
   },
 })
 
-/** CreateDeviceDistributeJob. There is no idempotency key: sent twice is two jobs. */
-export const createJob =
+/** CreateDeviceDistributeJob. There is no idempotency key, so a request sent twice makes two jobs. */
+const createJob =
   (call: Call, classify: FailureClassifier) =>
   (
     route: RouteFields,
@@ -36,14 +44,103 @@ export const createJob =
       map(answer => {
         if (!answer.ok) return answer
         const providerJobId = textOf(answer.value, 'JobId')
-        // A job there is, only nobody knows which: that is for reconciling.
+        // There is a job, and reconciling has to find out which.
         if (providerJobId === null)
           return classify.ofUselessAnswer('unanswered', 'created, but without a JobId')
         return { ok: true, value: { providerJobId } }
       }),
     )
 
-/** null: it does not say where the device belongs, or speaks of another one. */
+const statusOf = (value: number | null): ProviderStatus | null =>
+  value === 0 || value === 1 || value === 2 || value === 3 ? value : null
+
+/** A job as List and Query write it; null if a field that decisions rest on is missing or malformed. */
+const readListedJob = (item: unknown): ListedJob | null => {
+  const fields = fieldsOf(item)
+  const providerJobId = textOf(fields, 'JobId')
+  const status = statusOf(wholeNumberOf(fields, 'Status'))
+  const productKey = textOf(fields, 'ProductKey')
+  const sourceInstanceId = textOf(fields, 'SourceInstanceId')
+  const strategy = wholeNumberOf(fields, 'Strategy')
+  const total = wholeNumberOf(fields, 'Total')
+  const createdAt = wholeNumberOf(fields, 'GmtCreate')
+  if (providerJobId === null || status === null || productKey === null || sourceInstanceId === null)
+    return null
+  if (strategy === null || total === null || createdAt === null) return null
+
+  // The documentation has the list inside a wrapper of its own name in lower case. A bare list is read as well.
+  const targetInstanceIds = listOf(fields.TargetInstanceConfigs)
+    .map(config => textOf(fieldsOf(config), 'TargetInstanceId'))
+    .filter(id => id !== null)
+    .sort()
+  const targetUid = textOf(fields, 'TargetUid')
+  return {
+    providerJobId,
+    status,
+    productKey,
+    sourceInstanceId,
+    strategy,
+    targetInstanceIds,
+    targetUid,
+    total,
+    createdAt,
+  }
+}
+
+/** The largest page that the provider allows. */
+const pageSize = 200
+
+const readPage = (body: Fields): ListPage | null => {
+  const data = fieldsOf(body.Data)
+  const jobs: ListedJob[] = []
+  for (const item of listOf(data.JobInfo)) {
+    const job = readListedJob(item)
+    // A job that is left out would count as absent, and an absent job is created again.
+    if (job === null) return null
+    jobs.push(job)
+  }
+  const total = wholeNumberOf(data, 'Total')
+  // An empty page without a total does not prove that there are no jobs.
+  if (total === null && jobs.length === 0) return null
+  return { jobs, nextToken: textOf(data, 'NextToken'), total: total ?? jobs.length }
+}
+
+/** ListDeviceDistributeJob: one page of the account's jobs, other people's included. */
+const listJobs =
+  (call: Call, classify: FailureClassifier) =>
+  (query: ListQuery): Observable<CallResult<ListPage>> =>
+    call({
+      action: 'ListDeviceDistributeJob',
+      query: {
+        PageSize: String(pageSize),
+        ...(query.productKey === undefined ? {} : { ProductKey: query.productKey }),
+        ...(query.nextToken === undefined ? { CurrentPage: '1' } : { NextToken: query.nextToken }),
+      },
+    }).pipe(
+      map(answer => {
+        if (!answer.ok) return answer
+        const page = readPage(answer.value)
+        return page
+          ? { ok: true, value: page }
+          : classify.ofUselessAnswer('unknown', 'the list of jobs is not as documented')
+      }),
+    )
+
+/** QueryDeviceDistributeJob: one job, for where List is refused. */
+const queryJob =
+  (call: Call, classify: FailureClassifier) =>
+  (providerJobId: string): Observable<CallResult<ListedJob>> =>
+    call({ action: 'QueryDeviceDistributeJob', query: { JobId: providerJobId } }).pipe(
+      map(answer => {
+        if (!answer.ok) return answer
+        const job = readListedJob(answer.value.Data)
+        return job
+          ? { ok: true, value: job }
+          : classify.ofUselessAnswer('unknown', 'the job is not as documented')
+      }),
+    )
+
+/** Null when the answer does not say where the device belongs, or is about another device. */
 const readWhereabouts = (data: Fields, deviceName: string): Whereabouts | null => {
   const instanceId = textOf(data, 'TargetIotInstanceId')
   if (instanceId === null || (textOf(data, 'DeviceName') ?? deviceName) !== deviceName) return null
@@ -56,11 +153,11 @@ const readWhereabouts = (data: Fields, deviceName: string): Whereabouts | null =
 }
 
 /**
- * QueryDeviceProvisioning: where one device belongs. The page of it is
- * help.aliyun.com/zh/iot/developer-reference/api-querydeviceprovisioning-2018-01-20; what it answers for a device
- * that was never distributed is documented for the two times only.
+ * QueryDeviceProvisioning: where one device belongs. Its page is
+ * help.aliyun.com/zh/iot/developer-reference/api-querydeviceprovisioning-2018-01-20. For a device that was never
+ * distributed the page documents only the two times.
  */
-export const deviceProvisioning =
+const deviceProvisioning =
   (call: Call, classify: FailureClassifier) =>
   (productKey: string, deviceName: string): Observable<CallResult<Whereabouts>> =>
     call({
@@ -76,8 +173,8 @@ export const deviceProvisioning =
       }),
     )
 
-/** QueryDeviceDistributeDetail: a signed URL of the job's result file, valid for 10 minutes. Never log it. */
-export const jobDetail =
+/** QueryDeviceDistributeDetail: a signed URL of the job's result file, valid for 10 minutes. It must not be logged. */
+const jobDetail =
   (call: Call) =>
   (providerJobId: string): Observable<CallResult<{ readonly url: string | null }>> =>
     call({ action: 'QueryDeviceDistributeDetail', query: { JobId: providerJobId } }).pipe(
@@ -85,13 +182,13 @@ export const jobDetail =
     )
 
 export interface JobApiOptions extends ClientOptions {
-  /** Host names; `*.` in front stands for any subdomain. The endpoint's own host is added when that is loopback. */
+  /** Host names; `*.` in front stands for any subdomain. The endpoint's own host is added when it is loopback. */
   readonly resultFileHosts: readonly string[]
-  /** Codes that mean "too many jobs are open". */
+  /** Codes that mean "too many jobs are open". Default: the simulator's. */
   readonly slotsFullCodes?: readonly string[]
 }
 
-const read = (fetched: FetchedFile, sent: readonly string[]): FetchedResults => {
+const readResults = (fetched: FetchedFile, sent: readonly string[]): FetchedResults => {
   if (fetched.kind !== 'file') return fetched
   const parsed = parseResultFile(fetched.file.body, sent)
   const { file } = fetched
@@ -117,6 +214,7 @@ export const createJobApi = (options: JobApiOptions): JobApi => {
     query: queryJob(call, classify),
     detail: jobDetail(call),
     provisioning: deviceProvisioning(call, classify),
-    fetchResults: (url, sent) => fetchResultFile(url, { check }).pipe(map(fetched => read(fetched, sent))),
+    fetchResults: (url, sent) =>
+      fetchResultFile(url, { check }).pipe(map(fetched => readResults(fetched, sent))),
   }
 }

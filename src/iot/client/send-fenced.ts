@@ -1,9 +1,8 @@
 /**
- * How a signed call leaves this process. Signing takes tens of milliseconds and connecting more, and a process can be
- * frozen at any moment of it: so the last byte of a call waits until all others have left, and leaves right after a
- * last look at whether it may. A call without its last byte is none.
+ * How a signed call leaves this process. Signing takes tens of milliseconds and connecting more, and the process can be
+ * frozen at any moment. So the last byte of a call waits until all others have left, and leaves right after a last check
+ * that it may. Without its last byte a call does not run.
  */
-
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import http from 'node:http'
@@ -15,25 +14,25 @@ import { fieldsOf, textOf } from './answer-fields'
 
 /** One call on its way out. */
 export interface Passage {
-  /** The last look, right before the last byte. */
+  /** The last check, right before the last byte. */
   readonly maySend: () => boolean
-  /** Aborted: nobody waits for the answer any longer. */
+  /** Aborted when nobody waits for the answer any longer. */
   readonly signal: AbortSignal
-  /** Its last byte has left: from here on it may run. */
+  /** The last byte has left: from here on the call may run. */
   isOut: boolean
 }
 
-/** The call did not leave: it has certainly not run. */
+/** The call did not leave, so it has certainly not run. */
 export class NotSentError extends Error {
   override readonly name = 'NotSentError'
 
-  /** `why`: a code, without the address. */
+  /** `why` is a code, without the address. */
   constructor(readonly why: string) {
     super(`not sent: ${why}`)
   }
 }
 
-/** What the client of the provider hands to its transport: signed, and not to be changed. */
+/** The signed request that the provider's client hands to its transport. Any change would break the signature. */
 interface SignedRequest {
   readonly protocol: string
   readonly method: string
@@ -43,7 +42,7 @@ interface SignedRequest {
   readonly body?: Readable
 }
 
-/** The part of `@alicloud/tea-typescript` that sends: the client has no setting for another transport. */
+/** The part of `@alicloud/tea-typescript` that sends. The client has no setting for another transport. */
 interface Transport {
   doAction(request: SignedRequest, runtime: unknown): Promise<unknown>
   readonly Response: new (message: IncomingMessage) => unknown
@@ -94,7 +93,7 @@ const send = async (signed: SignedRequest, passage: Passage): Promise<IncomingMe
     whenConnected(request, () => {
       if (!mayGoOn()) withdraw()
       else if (body.byteLength <= 1) sendLast()
-      // The callback comes once the system has all of it; after an error, 'error' tells.
+      // The callback comes once the system has all bytes. After an error the 'error' event rejects.
       else
         request.write(body.subarray(0, -1), error => {
           if (!error) sendLast()
@@ -105,17 +104,17 @@ const send = async (signed: SignedRequest, passage: Passage): Promise<IncomingMe
 
 const underWay = new AsyncLocalStorage<Passage>()
 
-// The very instance that the client of the provider uses.
+// This must be the instance of the package that the provider's client uses.
 const transport = require(
   require.resolve('@alicloud/tea-typescript', { paths: [require.resolve('@alicloud/openapi-client')] }),
 ) as Transport
-const plainly = transport.doAction
+const unfenced = transport.doAction
 transport.doAction = async (request, runtime) => {
   const passage = underWay.getStore()
-  if (passage === undefined) return plainly(request, runtime)
+  if (passage === undefined) return unfenced(request, runtime)
   return new transport.Response(await send(request, passage))
 }
 
-/** Runs one call of the provider's client so that what it sends keeps to `passage`. */
+/** Runs one call of the provider's client. What the call sends keeps to `passage`. */
 export const sendingBy = <T>(passage: Passage, call: () => Promise<T>): Promise<T> =>
   underWay.run(passage, call)

@@ -1,10 +1,11 @@
+/** From which hosts and addresses a result file may be fetched. */
 import type { LookupAddress } from 'node:dns'
 import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
 import { isLoopback } from '../../domain/loopback'
 
 const matches = (hostname: string, pattern: string): boolean =>
-  // With the dot: `*.aliyuncs.com` is no `evil-aliyuncs.com`, and not `aliyuncs.com` itself.
+  // The dot is compared too: `*.aliyuncs.com` is neither `evil-aliyuncs.com` nor `aliyuncs.com` itself.
   pattern.startsWith('*.')
     ? hostname.endsWith(pattern.slice(1)) && hostname.length > pattern.length - 1
     : hostname === pattern
@@ -12,9 +13,9 @@ const matches = (hostname: string, pattern: string): boolean =>
 export type HostCheck = (url: string) => { readonly url: URL } | { readonly refusal: string }
 
 /**
- * Says whether a result file may be fetched from a URL: its host is listed (`*.` in front stands for one label or
- * more), and it is https at its own port, or on this machine, where http and any port will do. A refusal names the
- * host only. The URL it gives is the one to fetch: what was compared is what is asked.
+ * Says whether a result file may be fetched from a URL: its host is listed (`*.` in front stands for one label or more),
+ * and it is https at port 443, or on this machine, where http and any port are allowed too. A refusal names the host only.
+ * The URL to fetch is the one that it gives, so that the host asked is the host compared.
  */
 export const createHostCheck = (allowedHosts: readonly string[]): HostCheck => {
   const patterns = allowedHosts.map(host => host.toLowerCase())
@@ -38,7 +39,7 @@ export const createHostCheck = (allowedHosts: readonly string[]): HostCheck => {
 
 type Ranges = readonly [what: string, subnets: readonly string[]]
 
-/** What is no address of the public Internet (IANA's special-purpose registries), by what it is instead. */
+/** Addresses outside the public Internet (IANA's special-purpose registries), by what they are. */
 const special: readonly Ranges[] = [
   ['a loopback address', ['127.0.0.0/8', '::1/128']],
   ['a private address', ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7', 'fec0::/10']],
@@ -57,7 +58,7 @@ const special: readonly Ranges[] = [
       '198.51.100.0/24',
       '203.0.113.0/24',
       '240.0.0.0/4',
-      // Teredo, benchmarks and the like; documentation; 6to4, which hides an IPv4 address.
+      // In this order: Teredo, benchmarks and others; documentation; 6to4, which hides an IPv4 address; documentation.
       '2001::/23',
       '2001:db8::/32',
       '2002::/16',
@@ -76,12 +77,12 @@ const asList = (subnets: readonly string[]): BlockList => {
 }
 
 const lists = special.map(([what, subnets]) => ({ what, list: asList(subnets) }))
-/** All of the public IPv6 Internet; outside lie ::, IPv4 in IPv6 clothes and NAT64. */
+/** All of the public IPv6 Internet. Outside of it lie ::, IPv4 addresses written as IPv6, and NAT64. */
 const globalUnicast = asList(['2000::/3'])
 
-/** null for an address of the public Internet, else what it is instead. */
+/** Null for an address of the public Internet, else what it is. */
 export const whyNotPublic = (address: string): string | null => {
-  // An interface's name after % is no part of the address.
+  // The name of an interface after % is not part of the address.
   const [bare = ''] = address.split('%')
   const version = isIP(bare)
   if (version === 0) return 'no address'
@@ -91,7 +92,7 @@ export const whyNotPublic = (address: string): string | null => {
   return version === 6 && !globalUnicast.check(bare, family) ? 'a reserved address' : null
 }
 
-/** Every address of a host name; an address is its own. Rejects with the resolver's error. */
+/** Every address of a host name; of an address, the address itself. Rejects with the resolver's error. */
 export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>
 
 export const systemResolve: Resolve = hostname => lookup(hostname, { all: true })
@@ -99,9 +100,9 @@ export const systemResolve: Resolve = hostname => lookup(hostname, { all: true }
 export type ResolvedHost = { readonly addresses: readonly LookupAddress[] } | { readonly refusal: string }
 
 /**
- * The addresses a result file may be fetched from. All must be of the public Internet (of this machine where the host
- * is), or none is: a name that points inwards, at times or in part, is not asked. Whoever connects must use these
- * and not ask the resolver again, which may answer otherwise the second time.
+ * The addresses that a result file may be fetched from. A host is refused if one of its addresses is not of the public
+ * Internet (for a loopback host: not of this machine), because a name may point inwards in part. The caller must connect
+ * to one of these addresses and not ask the resolver again, which may answer differently the second time.
  */
 export const resolveHost = async (hostname: string, resolve: Resolve): Promise<ResolvedHost> => {
   const addresses = await resolve(hostname.replace(/^\[(.*)\]$/, '$1'))

@@ -1,18 +1,18 @@
+/** Reads what a result file says of each device, in whichever of three formats it is written. */
 import { parse } from 'csv-parse/sync'
 import { messageOf } from '../../domain/error-text'
+import { oneLine } from '../../domain/plain-text'
 import type { ResultRow } from '../../ports/job-api'
-import { type Fields, fieldsOf, plainText } from '../client/answer-fields'
+import { type Fields, fieldsOf } from '../client/answer-fields'
 
-/**
- * The records of a file, in order, whatever their fields are called; or why it cannot be read. `header`: what a file
- * with a header calls its columns.
- */
-export type Records =
+/** The records of a file in order, or why it cannot be read. `header` holds the names of the columns of a CSV file. */
+type Records =
   | { readonly records: readonly Fields[]; readonly header?: readonly string[] }
   | { readonly problem: string }
 
-/** Ten times what a job has of devices. More is no result file, and would keep everything else waiting. */
+/** Ten times the devices of a job. A longer file is no result file, and reading it would keep everything else waiting. */
 const maxRecords = 100_000
+/** Longest record of a CSV file, characters. */
 const longestCsvRecord = 100_000
 const tooMany: Records = { problem: `more than ${maxRecords} records` }
 
@@ -24,7 +24,7 @@ const parseJson = (text: string): { readonly value: unknown } | null => {
   }
 }
 
-/** The one list inside an object (`{"Data": {"items": […]}}`), at most three levels down; null: none, or several. */
+/** The one list inside an object (`{"Data": {"items": […]}}`), at most three levels down; null for none or several. */
 const wrappedList = (value: unknown, depth = 3): readonly unknown[] | null => {
   if (Array.isArray(value)) return value
   if (depth === 0) return null
@@ -34,7 +34,7 @@ const wrappedList = (value: unknown, depth = 3): readonly unknown[] | null => {
   return lists.length === 1 ? (lists[0] ?? null) : null
 }
 
-/** A broken line makes the whole file unreadable: a file cut there may lack any number of lines more. */
+/** A broken line makes the whole file unreadable: a file that was cut there may lack any number of lines. */
 const readJsonLines = (text: string): Records => {
   const records: Fields[] = []
   const lines = text.split(/\r\n|\n|\r/)
@@ -52,7 +52,7 @@ const readJson = (text: string): Records => {
   const whole = parseJson(text)
   if (whole === null)
     return text.startsWith('[') ? { problem: 'a JSON list that is broken (truncated?)' } : readJsonLines(text)
-  // An object itself too: it may be the only line of a file of lines, with a list among its fields.
+  // The object itself counts too: it may be the only line of a file of lines, with a list among its fields.
   const list = Array.isArray(whole.value)
     ? whole.value
     : [whole.value, ...(wrappedList(whole.value) ?? []).slice(0, maxRecords)]
@@ -64,7 +64,7 @@ const delimiterOf = (text: string): string => {
   return [',', ';', '\t'].find(delimiter => header.includes(delimiter)) ?? ','
 }
 
-/** A line with more or fewer fields than the header makes the whole file unreadable, for the same reason. */
+/** A line with more or fewer fields than the header makes the whole file unreadable, because the file may be cut there. */
 const readCsv = (text: string): Records => {
   let header: string[] = []
   try {
@@ -82,18 +82,18 @@ const readCsv = (text: string): Records => {
     if (!Array.isArray(records)) return { records: [], header }
     return records.length > maxRecords ? tooMany : { records: records.map(fieldsOf), header }
   } catch (error) {
-    return { problem: plainText(messageOf(error), 200) }
+    return { problem: oneLine(messageOf(error), 200) }
   }
 }
 
 /**
- * Splits a result file into records. Its format is documented nowhere, so three are read: JSON (a list, or an object
- * around one), JSON lines, CSV with a header.
+ * Splits a result file into records. Its format is not documented, so three are read: JSON (a list, or an object around
+ * one), JSON lines, and CSV with a header.
  */
-export const readRecords = (body: Uint8Array): Records => {
-  // The decoder takes a byte order mark away; bad bytes become U+FFFD, which at worst spoils a message.
+const readRecords = (body: Uint8Array): Records => {
+  // The decoder drops a byte order mark. Bad bytes become U+FFFD, which at worst spoils a message.
   const text = new TextDecoder().decode(body).trim()
-  // No line is what a file of lines without a row looks like.
+  // A file of lines without a row has no line at all.
   if (text === '') return { records: [] }
   if (text.startsWith('<')) return { problem: 'HTML or XML instead of a result file' }
   return text.startsWith('[') || text.startsWith('{') ? readJson(text) : readCsv(text)
@@ -101,15 +101,18 @@ export const readRecords = (body: Uint8Array): Records => {
 
 export type ParsedResults =
   | { readonly rows: ReadonlyMap<string, ResultRow> }
-  /** Why this is no result file of these devices. `empty`: it can be read and has no row at all. */
+  /** Why this is no result file of these devices. `empty`: it can be read and has no row. */
   | { readonly problem: string; readonly kind: 'wrong-devices' | 'empty' | 'unreadable' }
 
-/** In order of preference; case, `_`, `-` and spaces of a field's name do not count. */
+/** Names of fields in order of preference. Case, `_`, `-` and spaces do not count. */
 const nameFields = ['devicename', 'name', 'device']
 const codeFields = ['code']
 const messageFields = ['message', 'errormessage', 'msg', 'reason']
 
+/** Longest code and message that are kept, characters. */
 const longestCode = 100
+const longestMessage = 500
+/** The code of a device that was moved. */
 const moved = '200'
 
 const simple = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '')
@@ -126,13 +129,13 @@ const firstText = (record: ReadonlyMap<string, unknown>, names: readonly string[
   return null
 }
 
-/** Any line of text would pass for the header of a file without rows. */
+/** Whether a line is the header of a result file. Without this check any line of text would pass for one. */
 const isResultHeader = (header: readonly string[]): boolean =>
   [nameFields, codeFields].every(wanted => header.some(name => wanted.includes(simple(name))))
 
 /**
- * Reads what a result file says of the devices sent. A row without a code says nothing; a row of a name not sent is
- * left out (the file may have one for the product).
+ * Reads what a result file says of the devices sent. A row without a code says nothing. A row of a name that was not sent
+ * is left out: the file may have one for the product.
  */
 export const parseResultFile = (body: Uint8Array, sent: readonly string[]): ParsedResults => {
   const read = readRecords(body)
@@ -145,16 +148,16 @@ export const parseResultFile = (body: Uint8Array, sent: readonly string[]): Pars
   for (const record of read.records) {
     const fields = simplified(record)
     const name = firstText(fields, nameFields)
-    const code = plainText(firstText(fields, codeFields) ?? '', longestCode)
+    const code = oneLine(firstText(fields, codeFields) ?? '', longestCode)
     if (name === null || code === '') continue
     if (!wanted.has(name)) {
       hasWrongDevices = true
       continue
     }
-    // Of two rows of a device the one that says "moved" counts: sent again, it would move twice.
+    // Of two rows of a device the one that says "moved" counts, because a device sent again would move twice.
     if (rows.get(name)?.code === moved) continue
     const message = firstText(fields, messageFields)
-    rows.set(name, { code, message: message === null ? null : plainText(message) || null })
+    rows.set(name, { code, message: message === null ? null : oneLine(message, longestMessage) || null })
   }
   if (rows.size > 0) return { rows }
   return {

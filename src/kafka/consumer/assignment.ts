@@ -1,3 +1,7 @@
+/**
+ * Places every assigned partition. It stays paused until it has been moved to the position of the journal, and for as long
+ * as it must not be read.
+ */
 import {
   concatMap,
   defer,
@@ -12,11 +16,30 @@ import {
   timer,
 } from 'rxjs'
 import { messageOf } from '../../domain/error-text'
+import { retryDelayMs } from '../../domain/retry-policy'
 import type { SourceHealth } from '../../ports/request-source'
-import { placeOf, type Watermarks } from '../admin'
-import { backOffMs, type KafkaLog } from '../kafka-client'
+import type { Watermarks } from '../admin'
+import { type KafkaLog, reconnectPolicy } from '../kafka-client'
 
-/** What of a kafkajs consumer is needed here. */
+/** Where reading a partition goes on. */
+type Place =
+  /** The journal has no position: read from the offset the group has committed, else from the beginning. */
+  | { readonly kind: 'as-committed' }
+  | { readonly kind: 'at'; readonly offset: bigint }
+  /** Records that the journal has not taken in were deleted. Read from the first one left, and log an error. */
+  | { readonly kind: 'after-gap'; readonly offset: bigint; readonly missing: bigint }
+  /** The journal is further than the partition's end, so this is another log. Reading it would skip records. */
+  | { readonly kind: 'beyond-end' }
+
+/** `position` is the next offset that the journal expects. */
+export const placeOf = (position: bigint | undefined, { low, high }: Watermarks): Place => {
+  if (position === undefined) return { kind: 'as-committed' }
+  if (position > high) return { kind: 'beyond-end' }
+  if (position < low) return { kind: 'after-gap', offset: low, missing: low - position }
+  return { kind: 'at', offset: position }
+}
+
+/** The part of a kafkajs consumer that is used here. */
 export interface Placeable {
   pause(topics: { topic: string; partitions: number[] }[]): void
   resume(topics: { topic: string; partitions: number[] }[]): void
@@ -34,11 +57,11 @@ export interface AssignmentDeps {
 }
 
 export interface Assignment {
-  /** Call it synchronously when kafkajs has joined: nothing may be fetched before the journal was asked. */
+  /** Call it synchronously when kafkajs has joined: nothing may be fetched before the journal has answered. */
   assigned(partitions: readonly number[]): void
-  /** kafkajs is about to jump: stop the partition and ask the journal again. */
+  /** kafkajs is about to jump in the partition: pause it and ask the journal again. */
   outOfRange(partition: number): void
-  /** The partition is paused and stays so until its first record lies behind `offset`. */
+  /** Reports a paused partition. It stays paused until its first record lies behind `offset`. */
   unreadable(partition: number, offset: bigint, reason: string): void
   stop(): void
 }
@@ -47,15 +70,14 @@ const recheckEveryMs = 10_000
 
 interface Hold {
   readonly reason: string
-  /** Of an unreadable batch; null if the position lies beyond the end. */
+  /** Offset of the unreadable batch; null if the position lies beyond the end. */
   readonly unreadableAt: bigint | null
 }
 
-/** Keeps every assigned partition paused until it stands where the journal says, or for as long as it must not be read. */
 export const createAssignment = (deps: AssignmentDeps): Assignment => {
   const { consumer, topic, log } = deps
   let partitions: readonly number[] = []
-  /** Paused, and to be placed at the next look. */
+  /** Partitions that are paused, and are placed at the next look. */
   const unplaced = new Set<number>()
   const held = new Map<number, Hold>()
   const look$ = new Subject<void>()
@@ -94,7 +116,9 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
         break
       case 'after-gap':
         log('error', `${to.missing} records were deleted from ${topic}/${partition} before they were read`, {
-          ...{ topic, partition, offset: to.offset.toString() },
+          topic,
+          partition,
+          offset: to.offset.toString(),
         })
         readOn(partition, to.offset)
         break
@@ -108,8 +132,8 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
     }
   }
 
-  // The journal first: what it has taken in lies in the partition by then, while an end that was asked for earlier may lie
-  // before what a member that lost the partition has still stored.
+  // The journal is asked before the broker. Everything it has taken in then lies below the end that the broker reports. In
+  // the other order a member that is losing the partition could store more in between, and the end would seem too low.
   const look = (): Observable<unknown> =>
     defer(() => deps.positions([...unplaced])).pipe(
       take(1),
@@ -132,12 +156,12 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
         delay: (error: unknown, failures) => {
           const why = messageOf(error)
           deps.health({ state: 'starting', reason: `where to read ${topic} on is not known: ${why}` })
-          return timer(backOffMs(failures, deps.random))
+          return timer(retryDelayMs(failures, deps.random(), reconnectPolicy))
         },
       }),
     )
 
-  // A newer look covers whatever an older one was about.
+  // A newer look covers every partition of an older one.
   const looking = look$.pipe(switchMap(() => (unplaced.size === 0 ? EMPTY : look()))).subscribe()
   const rechecking = setInterval(() => {
     if (held.size === 0 || unplaced.size > 0) return

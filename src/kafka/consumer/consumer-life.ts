@@ -1,24 +1,31 @@
+/** The life of one kafkajs consumer: from its join, through its signs of life, to the end that is reported. */
 import type { Consumer } from 'kafkajs'
 import { defer, map, Observable, from as wrap } from 'rxjs'
 import type { SourceChunk, SourceHealth } from '../../ports/request-source'
 import { ensureTopics, partitionCounts, withAdmin } from '../admin'
-import { createKafka, isOffsetOutOfRange, type KafkaLog, type KafkaOptions, withinMs } from '../kafka-client'
+import {
+  createKafka,
+  disconnectMs,
+  isOffsetOutOfRange,
+  type KafkaLog,
+  type KafkaOptions,
+  withinMs,
+} from '../kafka-client'
 import { createAssignment } from './assignment'
-import { createEachBatch } from './each-batch'
-import { createOfferedChunks } from './offered-chunks'
+import { createEachBatch, createOfferedChunks } from './each-batch'
 
-/** A healthy broker answers a fetch within 0.1 s, so so long a silence is worth telling. */
+/** Silence is reported after 10 s. A healthy broker answers a fetch within 0.1 s. */
 const silentAfterMs = 10_000
-/** And so long a one is worth a new consumer. */
+/** After 60 s of silence the consumer is given up, and a new one is built. */
 const lostAfterMs = 60_000
-/** A join may wait for the slowest member, up to the rebalance timeout of 60 s. */
+/** During a join silence is allowed for longer: it may wait for the slowest member, up to the rebalance timeout of 60 s. */
 const joiningMs = 150_000
 const lookEveryMs = 2_000
 
-/** The error at the bottom: kafkajs wraps several times. */
+/** The innermost error: kafkajs wraps it several times. */
 const causeOf = (error: Error): Error => (error.cause instanceof Error ? causeOf(error.cause) : error)
 
-/** For people: what ended the consumer. */
+/** What ended the consumer, as text for people. */
 const crashText = (error: Error): string => {
   const cause = causeOf(error)
   const isUndecodable = cause.name === 'UnreadableBatchError' || cause instanceof RangeError
@@ -26,15 +33,16 @@ const crashText = (error: Error): string => {
 }
 
 export interface LifeSigns {
-  /** The broker has not answered for 10 s; null: it does again. */
+  /** Called with a reason when the broker has not answered for 10 s, and with null when it answers again. */
   readonly silent: (reason: string | null) => void
-  /** Told once: crashed, or silent for too long. */
+  /** Called when the consumer has crashed, or was silent for too long. */
   readonly ended: (error: Error) => void
 }
 
 /**
- * Reports that a consumer has crashed or gone silent. kafkajs can do both without anybody noticing: `run()` has
- * resolved long ago (traps 9 and 15).
+ * Reports that a consumer has crashed or gone silent. kafkajs itself tells its caller neither: `run()` resolves before the
+ * first fetch, and a connection whose packets are dropped is not noticed for minutes.
+ * https://github.com/tulios/kafkajs/issues/659 and #1163 report it.
  */
 export const watchLife = (
   consumer: Pick<Consumer, 'events' | 'on'>,
@@ -94,19 +102,18 @@ export interface ConsumerLifeDeps {
   ) => Observable<ReadonlyMap<number, bigint>>
   readonly health: (health: SourceHealth) => void
   readonly random: () => number
-  /** Settles when an earlier consumer has left. */
+  /** Settles when the earlier consumers have left the group. */
   readonly before: Promise<unknown>
-  /** Told of the promise that settles when this consumer has left, or was given up. */
-  readonly closing: (closed: Promise<unknown>) => void
+  /** Gets the promise that settles when this consumer has left the group, or was given up. */
+  readonly leaving: (leaves: Promise<unknown>) => void
 }
 
 /**
- * Nobody reads the partitions of a member that was killed, or that joined and lost its connection, before its session
- * is over; while it is missed, nobody can join either. A frozen one loses its partitions, and gets some when it wakes.
+ * The session of a member that was killed, or that lost its connection, lasts this long. Until it is over its partitions
+ * are read by no one, and no other member can join. A frozen member loses its partitions and gets some when it wakes.
  */
 const sessionTimeoutMs = 10_000
 const heartbeatIntervalMs = 3_000
-const closeWithinMs = 5_000
 
 const consumerOf = (kafka: KafkaOptions, groupId: string): Consumer =>
   createKafka(kafka).consumer({
@@ -120,13 +127,13 @@ const consumerOf = (kafka: KafkaOptions, groupId: string): Consumer =>
     maxBytesPerPartition: 512 * 1024,
     maxBytes: 8 * 1024 * 1024,
     metadataMaxAge: 60_000,
-    // Restarting is ours: kafkajs does it for some causes only, and says nothing of it (trap 9).
+    // kafkajs restarts after some causes only, and silently. The request source builds a new consumer after any.
     retry: { initialRetryTime: 200, maxRetryTime: 3_000, retries: 8, restartOnFailure: async () => false },
   })
 
 /**
- * One kafkajs consumer from its join to its end, as chunks. Errors on whatever ends it; never completes.
- * Unsubscribing fails what is outstanding and leaves the group, within 5 s.
+ * The chunks of one kafkajs consumer. Errors when the consumer ends, whatever the cause; never completes. Unsubscribing
+ * withdraws the outstanding chunks and leaves the group within 5 s.
  */
 export const consumerLife = (deps: ConsumerLifeDeps): Observable<SourceChunk> =>
   new Observable(subscriber => {
@@ -134,7 +141,7 @@ export const consumerLife = (deps: ConsumerLifeDeps): Observable<SourceChunk> =>
     const offered = createOfferedChunks(chunk => subscriber.next(chunk))
     const log: KafkaLog = (level, text, fields) => {
       deps.kafka.log(level, text, fields)
-      // Before kafkajs resets the partition to its beginning: the log may be another one now.
+      // kafkajs logs this before it resets the partition to its beginning. The topic may have been made anew.
       if (isOffsetOutOfRange(text.replace(/^kafka: /, '')) && typeof fields.partition === 'number') {
         assignment.outOfRange(fields.partition)
       }
@@ -146,7 +153,10 @@ export const consumerLife = (deps: ConsumerLifeDeps): Observable<SourceChunk> =>
       ended: error => subscriber.error(error),
     })
     const assignment = createAssignment({
-      ...{ consumer, topic, log: deps.kafka.log, random: deps.random },
+      consumer,
+      topic,
+      log: deps.kafka.log,
+      random: deps.random,
       health: next => {
         placed = next
         deps.health(next)
@@ -158,7 +168,11 @@ export const consumerLife = (deps: ConsumerLifeDeps): Observable<SourceChunk> =>
         ),
     })
     const eachBatch = createEachBatch({
-      ...{ offered, log: deps.kafka.log, heartbeatEveryMs: heartbeatIntervalMs / 2, alive: watch.alive },
+      offered,
+      log: deps.kafka.log,
+      random: deps.random,
+      heartbeatEveryMs: heartbeatIntervalMs / 2,
+      alive: watch.alive,
       unreadable: (partition, offset, reason) => assignment.unreadable(partition, offset, reason),
     })
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
@@ -173,13 +187,13 @@ export const consumerLife = (deps: ConsumerLifeDeps): Observable<SourceChunk> =>
       })
       if (subscriber.closed) return
       await consumer.connect()
-      // Never from the end: it would skip what was written before the first commit (trap 3).
+      // The default, from the end, skips every record written before the group's first commit.
       await consumer.subscribe({ topics: [topic], fromBeginning: true })
       if (subscriber.closed) return
       await consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
-        // With room for partitions added later.
+        // Leaves room for partitions that are added later.
         partitionsConsumedConcurrently: Math.max(64, partitions * 2),
         eachBatch,
       })
@@ -190,8 +204,8 @@ export const consumerLife = (deps: ConsumerLifeDeps): Observable<SourceChunk> =>
       offered.withdraw()
       assignment.stop()
       watch.stop()
-      // Stopping a consumer that is still joining would leave it in the group for good: wait for the join first.
-      const closed = started.then(() => consumer.stop()).then(() => consumer.disconnect())
-      deps.closing(withinMs(closed, closeWithinMs))
+      // A consumer that is stopped while it joins stays in the group for good, so the join is awaited first.
+      const left = started.then(() => consumer.stop()).then(() => consumer.disconnect())
+      deps.leaving(withinMs(left, disconnectMs))
     }
   })

@@ -1,51 +1,84 @@
+/** One fetched batch: it is handed on in chunks, and its offsets are committed as far as the chunks are durable. */
 import type { EachBatchPayload, IHeaders, KafkaMessage } from 'kafkajs'
 import { messageOf } from '../../domain/error-text'
-import type { SourceRecord } from '../../ports/request-source'
+import { type BackoffPolicy, retryDelayMs } from '../../domain/retry-policy'
+import type { SourceChunk, SourceRecord } from '../../ports/request-source'
 import type { KafkaLog } from '../kafka-client'
 import { untilUnreadable } from '../kafkajs-patches/checked-batches'
-import type { OfferedChunks } from './offered-chunks'
 
-const firstPauseMs = 100
-const longestPauseMs = 5_000
+/** How the subscriber ended a chunk. `withdrawn`: the source stopped first. */
+type ChunkEnd =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'withdrawn' }
+  | { readonly kind: 'failed'; readonly reason: unknown }
 
-/**
- * Offers one chunk, again and ever more slowly after each `fail`, until it is durable. false if it must not be
- * offered any more: the source stops, or the partition may be another member's by now.
- */
-export const offerUntilDurable = async (
-  { offered, log }: { readonly offered: OfferedChunks; readonly log: KafkaLog },
-  records: readonly SourceRecord[],
-  mayGoOn: () => boolean,
-): Promise<boolean> => {
-  const first = records[0]?.position
-  if (first === undefined) return true
-  const { topic, partition, offset } = first
-  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
-    const end = await offered.offer(topic, partition, records)
-    if (end.kind === 'done') return true
-    if (end.kind === 'withdrawn') return false
-    log('warn', 'a chunk was not stored and is offered again', {
-      ...{ topic, partition, offset: offset.toString() },
-      error: messageOf(end.reason),
+/** The chunks that the subscriber has been given and has not ended yet. */
+export interface OfferedChunks {
+  /** Hands over one chunk and resolves when it has ended. Never rejects. */
+  offer(topic: string, partition: number, records: readonly SourceRecord[]): Promise<ChunkEnd>
+  /** Resolves after `ms`, or as soon as everything is withdrawn. */
+  pause(ms: number): Promise<void>
+  /** Ends every outstanding chunk as not durable. Nothing is offered afterwards. */
+  withdraw(): void
+  readonly withdrawn: () => boolean
+}
+
+export const createOfferedChunks = (emit: (chunk: SourceChunk) => void): OfferedChunks => {
+  const endings = new Set<() => void>()
+  let isWithdrawn = false
+
+  /** A promise that `withdraw` can resolve too, with `ifWithdrawn`. */
+  const endable = <T>(ifWithdrawn: T, start: (end: (value: T) => void) => void): Promise<T> =>
+    new Promise(resolve => {
+      if (isWithdrawn) return resolve(ifWithdrawn)
+      const end = (value: T): void => {
+        endings.delete(withdraw)
+        resolve(value)
+      }
+      const withdraw = (): void => end(ifWithdrawn)
+      endings.add(withdraw)
+      return start(end)
     })
-    await offered.pause(pauseMs)
-    if (!mayGoOn()) return false
+
+  return {
+    offer: (topic, partition, records) =>
+      endable<ChunkEnd>({ kind: 'withdrawn' }, end =>
+        emit({
+          topic,
+          partition,
+          records,
+          done: () => end({ kind: 'done' }),
+          fail: reason => end({ kind: 'failed', reason }),
+        }),
+      ),
+    pause: async ms => {
+      let timer: NodeJS.Timeout | undefined
+      await endable<void>(undefined, end => {
+        timer = setTimeout(end, ms)
+      })
+      clearTimeout(timer)
+    },
+    withdraw: () => {
+      isWithdrawn = true
+      for (const end of [...endings]) end()
+    },
+    withdrawn: () => isWithdrawn,
   }
 }
 
+/** The first value of each header, under its name in lower case. A header without a value is left out. */
 const headersOf = (headers: IHeaders | undefined): Record<string, Uint8Array> => {
   const kept = new Map<string, Uint8Array>()
   for (const [name, value] of Object.entries(headers ?? {})) {
     const key = name.toLowerCase()
     const first = Array.isArray(value) ? value[0] : value
-    // A header without a value says nothing.
     if (first === undefined || first === null || kept.has(key)) continue
     kept.set(key, typeof first === 'string' ? Buffer.from(first) : first)
   }
   return Object.fromEntries(kept)
 }
 
-/** A record as the port shows it: bytes as they are, a tombstone's value null. */
+/** A record as the port shows it: bytes as they are, and null for the value of a tombstone. */
 export const sourceRecordOf = (topic: string, partition: number, record: KafkaMessage): SourceRecord => ({
   position: { topic, partition, offset: BigInt(record.offset) },
   key: record.key,
@@ -78,23 +111,54 @@ export const chunkEnd = (records: readonly KafkaMessage[], from: number): number
 export interface EachBatchDeps {
   readonly offered: OfferedChunks
   readonly log: KafkaLog
-  /** Between two heartbeats while a chunk is out. kafkajs itself sends none meanwhile (trap 16). */
+  /** Gives 0 up to 1: jitter of the pauses after a chunk that failed. */
+  readonly random: () => number
+  /** Time between two heartbeats while a chunk is outstanding. kafkajs sends none while its handler runs. */
   readonly heartbeatEveryMs: number
-  /** Told of every sign that the connection lives. */
+  /** Called at every sign that the connection lives. */
   readonly alive: () => void
-  /** Told when a partition was met that must not be read on; it is paused then. */
+  /** Called when the partition has a batch that cannot be read. The partition is paused at that point. */
   readonly unreadable: (partition: number, offset: bigint, reason: string) => void
 }
 
 const commitEveryMs = 1_000
+/** Pauses before a chunk that was not stored is offered again. */
+const offerPolicy: BackoffPolicy = { backoffMs: 100, backoffMaxMs: 5_000 }
 
 /**
- * kafkajs's handler of one fetched batch. Its promise is held until the subscriber has ended every chunk of the
- * batch: meanwhile kafkajs fetches nothing more, and does not leave the group's generation. That is the
- * back-pressure, and the barrier at a rebalance.
+ * Offers one chunk until it is durable, with a longer pause after each failure. Resolves with false if it must not be
+ * offered any more, because the source stops or the partition may have gone to another member.
+ */
+const offerUntilDurable = async (
+  { offered, log, random }: EachBatchDeps,
+  records: readonly SourceRecord[],
+  mayGoOn: () => boolean,
+): Promise<boolean> => {
+  const first = records[0]?.position
+  if (first === undefined) return true
+  const { topic, partition, offset } = first
+  for (let attempt = 1; ; attempt += 1) {
+    const end = await offered.offer(topic, partition, records)
+    if (end.kind === 'done') return true
+    if (end.kind === 'withdrawn') return false
+    log('warn', 'a chunk was not stored and is offered again', {
+      topic,
+      partition,
+      offset: offset.toString(),
+      error: messageOf(end.reason),
+    })
+    await offered.pause(retryDelayMs(attempt, random(), offerPolicy))
+    if (!mayGoOn()) return false
+  }
+}
+
+/**
+ * The handler that kafkajs calls for each fetched batch. Its promise stays open until the subscriber has ended every
+ * chunk of the batch. Until then kafkajs fetches nothing more, which is the back-pressure, and it does not leave the
+ * generation of the group, which is the barrier at a rebalance.
  */
 export const createEachBatch = (deps: EachBatchDeps): ((payload: EachBatchPayload) => Promise<void>) => {
-  /** Last commit of each partition: they are throttled across batches. */
+  /** Time of each partition's last commit. The limit of one commit a second holds across batches. */
   const committedAt = new Map<number, number>()
 
   return async payload => {
@@ -104,13 +168,13 @@ export const createEachBatch = (deps: EachBatchDeps): ((payload: EachBatchPayloa
     let nextOffset: bigint | null = null
 
     const beat = setInterval(() => {
-      // With the group lost the chunk is still under way, which needs no broker.
+      // The group is lost, but the chunk is still being stored, which needs no broker.
       if (lost !== undefined) return deps.alive()
       payload
         .heartbeat()
         .then(deps.alive)
         .catch((error: unknown) => {
-          // A rebalance, or no connection: rethrown after the chunk, whose append is idempotent.
+          // A rebalance, or no connection. It is rethrown after the chunk, whose append is idempotent.
           lost ??= error
         })
     }, deps.heartbeatEveryMs)
@@ -118,7 +182,7 @@ export const createEachBatch = (deps: EachBatchDeps): ((payload: EachBatchPayloa
     const commit = async (): Promise<void> => {
       if (nextOffset === null) return
       committedAt.set(partition, Date.now())
-      // Not `consumer.commitOffsets`, which does nothing, silently, once stopping has begun (trap 2).
+      // `consumer.commitOffsets` would resolve without committing anything once the consumer is being stopped.
       await payload.commitOffsetsIfNecessary({
         topics: [{ topic, partitions: [{ partition, offset: nextOffset.toString() }] }],
       })
@@ -131,7 +195,7 @@ export const createEachBatch = (deps: EachBatchDeps): ((payload: EachBatchPayloa
     const throttled = (): boolean => Date.now() - (committedAt.get(partition) ?? 0) < commitEveryMs
     const { readable, unreadable } = untilUnreadable(messages)
 
-    /** true if every readable record is durable. */
+    /** Resolves with true if every readable record is durable. */
     const handOn = async (): Promise<boolean> => {
       let at = 0
       while (at < readable.length) {
@@ -154,7 +218,7 @@ export const createEachBatch = (deps: EachBatchDeps): ((payload: EachBatchPayloa
         payload.pause()
         deps.unreadable(partition, unreadable.offset, unreadable.reason)
       }
-      // Later batches commit for this one, unless none may come soon.
+      // A later batch commits for this one, unless none may come soon.
       const isLast = payload.batch.offsetLag() === '0' || unreadable !== null || !mayGoOn()
       if (isLast || !throttled()) await commit()
       if (lost !== undefined) throw lost

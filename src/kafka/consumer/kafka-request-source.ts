@@ -1,36 +1,49 @@
-import { BehaviorSubject, defer, map, type Observable, retry, timer, from as wrap } from 'rxjs'
+import {
+  BehaviorSubject,
+  defer,
+  map,
+  type Observable,
+  ReplaySubject,
+  retry,
+  takeUntil,
+  timer,
+  from as wrap,
+} from 'rxjs'
 import { messageOf } from '../../domain/error-text'
+import { retryDelayMs } from '../../domain/retry-policy'
 import type { RequestSource, SourceHealth } from '../../ports/request-source'
 import { withAdmin } from '../admin'
-import { backOffMs, type KafkaOptions } from '../kafka-client'
+import { type KafkaOptions, reconnectPolicy } from '../kafka-client'
 import { consumerLife } from './consumer-life'
 
 export interface RequestSourceOptions {
   readonly kafka: KafkaOptions
   readonly groupId: string
   readonly topic: string
-  /** Make the topic if it is missing, instead of waiting for somebody to. */
+  /** true: create the topic if it is missing. Otherwise wait until it exists. */
   readonly createTopics?: boolean | undefined
-  /** [0, 1): jitter of the pauses between attempts. */
+  /** Gives 0 up to 1: jitter of the pauses between attempts. */
   readonly random: () => number
 }
 
 export interface KafkaRequestSource extends RequestSource {
-  /** Settles when every consumer has left its group, or has been given up after 5 s. */
-  stopped(): Promise<void>
+  /** Completes every `chunks`. Resolves when each consumer has left its group, or has been given up after 5 s. */
+  stop(): Promise<void>
 }
 
-/** A consumer that lived so long was well: the next one is tried at once. */
+/** After a consumer that lived this long, the pauses start from the shortest again. */
 const wellAfterMs = 60_000
 
 /**
- * Requests from a Kafka topic. Rebuilds its consumer on whatever ends it, with growing pauses, and says in `health$`
- * and in the log, once per change, what it is waiting for.
+ * Requests from a Kafka topic. It builds a new consumer after any error, with growing pauses. What it waits for stands in
+ * `health$`, and in the log once per change.
  */
 export const createRequestSource = (options: RequestSourceOptions): KafkaRequestSource => {
   const { kafka, topic, random } = options
   const health = new BehaviorSubject<SourceHealth>({ state: 'starting', reason: null })
-  let closed: Promise<unknown> = Promise.resolve()
+  const stop$ = new ReplaySubject<void>(1)
+  /** Settles when every consumer so far has left its group, or was given up. */
+  let left: Promise<unknown> = Promise.resolve()
 
   const report = (next: SourceHealth): void => {
     const last = health.value
@@ -48,7 +61,7 @@ export const createRequestSource = (options: RequestSourceOptions): KafkaRequest
       retry({
         delay: (error: unknown, failures) => {
           report({ state: 'starting', reason: messageOf(error) })
-          return timer(backOffMs(failures, random))
+          return timer(retryDelayMs(failures, random(), reconnectPolicy))
         },
       }),
     )
@@ -61,11 +74,15 @@ export const createRequestSource = (options: RequestSourceOptions): KafkaRequest
       return defer(() => {
         startedAt = Date.now()
         return consumerLife({
-          ...{ kafka, topic, random, positions, groupId: options.groupId },
+          kafka,
+          topic,
+          random,
+          positions,
+          groupId: options.groupId,
           createTopics: options.createTopics === true,
-          before: closed,
-          closing: leaving => {
-            closed = Promise.all([closed, leaving])
+          before: left,
+          leaving: leaves => {
+            left = Promise.all([left, leaves])
           },
           health: next => {
             wasAssigned ||= next.state !== 'starting'
@@ -77,18 +94,19 @@ export const createRequestSource = (options: RequestSourceOptions): KafkaRequest
           delay: error => {
             failures = Date.now() - startedAt > wellAfterMs ? 1 : failures + 1
             report({ state: wasAssigned ? 'failed' : 'starting', reason: `${topic}: ${messageOf(error)}` })
-            return timer(backOffMs(failures, random))
+            return timer(retryDelayMs(failures, random(), reconnectPolicy))
           },
         }),
       )
-    })
+    }).pipe(takeUntil(stop$))
 
   return {
     clusterId,
     chunks,
     health$: health.asObservable(),
-    stopped: async () => {
-      await closed
+    stop: async () => {
+      stop$.next()
+      await left
     },
   }
 }

@@ -1,45 +1,48 @@
+/**
+ * Patch of kafkajs 2.2.4, `src/protocol/recordBatch/v0/decoder.js`: a record batch that cannot be read stops its own
+ * partition only. kafkajs checks no CRC (line 50; https://github.com/tulios/kafkajs/issues/17) and refuses the whole fetch
+ * for one batch that it cannot decode, so that every partition of that broker is fetched again for ever (issues #715 and
+ * #1440). Here the place of such a batch is filled with marker records, one for each offset. The consumer meets them in the
+ * right partition at the right offset, pauses that partition and says why. A release that checks the CRC and reports an
+ * unreadable batch per partition would make this file unnecessary.
+ */
 import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import type { KafkaMessage } from 'kafkajs'
 import { messageOf } from '../../domain/error-text'
 
-/**
- * A record batch that cannot be read would make kafkajs refuse the whole fetch, that is every partition of that
- * broker, and fetch it again for ever. Instead its place is filled with one marker record an offset: the consumer
- * meets the marker in the right partition at the right offset, stops that partition and says why, and the others go on.
- */
-
-/** Random for each process, so that no producer can forge a marker. */
+/** Name of the header that marks a marker. It is random for each process, so that no producer can forge it. */
 const headerName = `unreadable-batch-${randomBytes(16).toString('hex')}`
 
-/** More than a batch can have, and kafkajs overflows the stack (trap 12). */
+/**
+ * kafkajs overflows the stack at about 126,000 records of one batch (`fetch/v4/decodeMessages.js`, line 28;
+ * https://github.com/tulios/kafkajs/pull/1723).
+ */
 const mostMarkers = 100_000
 
-/** Belongs to no transaction, so that kafkajs hands it on. */
+/** A marker belongs to no transaction. Otherwise kafkajs might filter it out as part of an aborted one. */
 const batchContext = { producerId: '-1', inTransaction: false, isControlBatch: false }
 
 /**
- * In place of the records of a batch that begins at `firstOffset` and ends `lastDelta` later: one an offset, since the
- * fetch may have begun in its middle. null if there cannot be so many.
+ * Markers for a batch that begins at `firstOffset` and ends `lastDelta` later. Each offset gets one, because the fetch may
+ * have begun in the middle of the batch. null if the batch claims more records than one can have.
  */
 export const markersFor = (firstOffset: bigint, lastDelta: number, reason: string): KafkaMessage[] | null => {
   if (lastDelta < 0 || lastDelta >= mostMarkers) return null
   const headers = { [headerName]: Buffer.from(reason.slice(0, 500)) }
   return Array.from({ length: lastDelta + 1 }, (_, at) => ({
-    ...{
-      key: null,
-      value: null,
-      timestamp: '0',
-      attributes: 0,
-      headers,
-      batchContext,
-      isControlRecord: false,
-    },
+    key: null,
+    value: null,
+    timestamp: '0',
+    attributes: 0,
+    headers,
+    batchContext,
+    isControlRecord: false,
     offset: (firstOffset + BigInt(at)).toString(),
   }))
 }
 
-/** Why the record's batch could not be read; null for every ordinary record. */
+/** Why the batch of a marker could not be read; null for every other record. */
 const unreadableReason = (record: KafkaMessage): string | null => {
   const reason = record.headers?.[headerName]
   return Buffer.isBuffer(reason) ? reason.toString() || 'unreadable record batch' : null
@@ -51,7 +54,7 @@ export interface UntilUnreadable {
   readonly unreadable: { readonly offset: bigint; readonly reason: string } | null
 }
 
-/** Parts what may be handed on from the first marker. */
+/** Splits records at the first marker: those before it may be handed on. */
 export const untilUnreadable = (records: readonly KafkaMessage[]): UntilUnreadable => {
   for (const [at, record] of records.entries()) {
     const reason = unreadableReason(record)
@@ -61,13 +64,13 @@ export const untilUnreadable = (records: readonly KafkaMessage[]): UntilUnreadab
   return { readable: records, unreadable: null }
 }
 
-/** Never retried by kafkajs: the same bytes stay unreadable. */
+/** kafkajs must not retry this error, because the same bytes stay unreadable. */
 export class UnreadableBatchError extends Error {
   override readonly name = 'UnreadableBatchError'
   readonly retriable = false
 }
 
-/** As kafkajs reads what it fetched. */
+/** The cursor with which kafkajs reads what it fetched. */
 interface Decoder {
   readonly buffer: Buffer
   readonly offset: number
@@ -75,7 +78,7 @@ interface Decoder {
 }
 type DecodeBatch = (decoder: Decoder) => Promise<{ readonly records: readonly KafkaMessage[] }>
 
-/** Of a batch of format 2: base offset, length, epoch, magic, CRC, and from here on what the CRC is of. */
+/** Places of the fields in a record batch of format 2, in bytes from its start. The CRC covers `summedFrom` to the end. */
 const lengthAt = 8
 const sizedFrom = 12
 const magicAt = 16
@@ -87,28 +90,25 @@ const headerBytes = 61
 const load = createRequire(__filename)
 const decoderPath = 'kafkajs/src/protocol/recordBatch/v0/decoder'
 
-/** The bytes of the batch that comes next; null if only its beginning was fetched, or it is of another format. */
+/** The bytes of the next batch; null if only its beginning was fetched, or if it has another format. */
 const nextBatch = ({ buffer, offset }: Decoder): Buffer | null => {
   if (buffer.length - offset < headerBytes || buffer.readInt8(offset + magicAt) !== 2) return null
   const end = offset + sizedFrom + buffer.readInt32BE(offset + lengthAt)
   return end > buffer.length || end < offset + headerBytes ? null : buffer.subarray(offset, end)
 }
 
-/**
- * `decode`, made to give markers in place of a batch that it cannot read, or whose checksum is wrong: kafkajs checks
- * none, and refuses a whole fetch, every partition of that broker, for one batch that it cannot read, again and again.
- */
+/** Wraps `decode`: a batch that it cannot read, or whose checksum is wrong, becomes markers. */
 export const checked =
   (decode: DecodeBatch, crc32C: (bytes: Buffer) => number): DecodeBatch =>
   async decoder => {
     const batch = nextBatch(decoder)
-    // Cut off where the fetch ends: kafkajs knows that case.
+    // The fetch ended in the middle of this batch. kafkajs handles that case.
     if (batch === null) return decode(decoder)
     const { offset } = decoder
     const markers = (reason: string) => {
       const records = markersFor(batch.readBigInt64BE(0), batch.readInt32BE(lastDeltaAt), reason)
       if (records === null) throw new UnreadableBatchError(`a record batch cannot be read: ${reason}`)
-      // To the end of the batch, wherever reading it came to.
+      // Moves the cursor to the end of the batch. Decoding may have stopped anywhere in it.
       decoder.forward(offset + batch.length - decoder.offset)
       return { records }
     }
@@ -124,8 +124,8 @@ export const checked =
 let isInstalled = false
 
 /**
- * Puts the check in the place of kafkajs's own decoder of record batches, which it loads at its first fetch. Throws if
- * this is another kafkajs than the one this was made for.
+ * Puts the wrapped decoder in place of the one of kafkajs, which loads it at its first fetch. Throws with any other release
+ * of kafkajs than the one this was written for.
  */
 export const checkBatches = (): void => {
   if (isInstalled) return

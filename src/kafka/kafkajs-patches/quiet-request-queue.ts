@@ -1,3 +1,8 @@
+/**
+ * Patch of kafkajs 2.2.4, `src/network/requestQueue/index.js`, line 306: every connection re-arms a 1 ms timer for ever,
+ * which makes 880 wake-ups a second and takes 3 % of a core (https://github.com/tulios/kafkajs/issues/1556, #1704, #1751).
+ * A release with pull request #1667 or one like it would make this file unnecessary.
+ */
 import { createRequire } from 'node:module'
 
 interface RequestQueue {
@@ -8,10 +13,7 @@ interface RequestQueue {
 
 const patched = new WeakSet<object>()
 
-/**
- * kafkajs 2.2.4 re-arms a 1 ms timer on every connection for ever (880 wake-ups a second, 3 % of a core each). Lets
- * it arm only while something is queued or throttled. Any other version is left alone.
- */
+/** Lets a connection arm its timer only while a request is queued or throttled. Other releases are left as they are. */
 export const quietRequestQueue = (): void => {
   const load = createRequire(__filename)
   const { version }: { version: string } = load('kafkajs/package.json')

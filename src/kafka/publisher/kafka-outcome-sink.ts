@@ -1,5 +1,6 @@
-import { catchError, defer, Observable } from 'rxjs'
+import { catchError, defer, Observable, ReplaySubject, takeUntil } from 'rxjs'
 import { TransientError } from '../../ports/errors'
+import type { OutboxChunk } from '../../ports/journal'
 import type { OutcomeSink, SinkSession } from '../../ports/outcome-sink'
 import { publishedPosition, withAdmin } from '../admin'
 import { transientOf } from '../kafka-client'
@@ -8,22 +9,23 @@ import { type OutcomeSinkOptions, openWriter, type Writer } from './outcome-writ
 export type { OutcomeSinkOptions } from './outcome-writer'
 
 export interface KafkaOutcomeSink extends OutcomeSink {
-  /** Settles when every session that was unsubscribed has disconnected, or has been given up after 5 s. */
-  closed(): Promise<void>
+  /** Ends every open session. Resolves when each has disconnected, or has been given up after 5 s. */
+  stop(): Promise<void>
 }
 
 /**
- * Outcomes into Kafka, exactly once for readers of committed records: each chunk's results, dead letters and the
- * position are one transaction. The broker lets one session write: opening a newer one fences this one.
+ * Writes outcomes into Kafka, exactly once for readers of committed records. The results and dead letters of a chunk and
+ * the position are one transaction. The broker lets only the newest session write and fences the older ones.
  */
 export const createOutcomeSink = (options: OutcomeSinkOptions): KafkaOutcomeSink => {
-  const closing = new Set<Promise<void>>()
+  const stop$ = new ReplaySubject<void>(1)
+  const stopping = new Set<Promise<void>>()
 
-  /** Bounded; never rejects. */
-  const close = (writer: Writer): Promise<void> => {
-    const closed = writer.close().finally(() => closing.delete(closed))
-    closing.add(closed)
-    return closed
+  /** Takes at most 5 s; never rejects. */
+  const stopWriter = (writer: Writer): Promise<void> => {
+    const stopped = writer.stop().finally(() => stopping.delete(stopped))
+    stopping.add(stopped)
+    return stopped
   }
 
   const open: OutcomeSink['open'] = () =>
@@ -32,7 +34,7 @@ export const createOutcomeSink = (options: OutcomeSinkOptions): KafkaOutcomeSink
       const start = async (): Promise<void> => {
         const opened = await openWriter(options)
         if (subscriber.closed) {
-          await close(opened)
+          await stopWriter(opened)
           return
         }
         writer = opened
@@ -42,9 +44,9 @@ export const createOutcomeSink = (options: OutcomeSinkOptions): KafkaOutcomeSink
         subscriber.error(transientOf(error, 'cannot open the results topic for writing')),
       )
       return () => {
-        if (writer !== null) close(writer)
+        if (writer !== null) stopWriter(writer)
       }
-    })
+    }).pipe(takeUntil(stop$))
 
   const { kafka, transactionalId: groupId, resultsTopic: topic } = options
   const position: OutcomeSink['position'] = () =>
@@ -57,14 +59,15 @@ export const createOutcomeSink = (options: OutcomeSinkOptions): KafkaOutcomeSink
   return {
     open,
     position,
-    closed: async () => {
-      await Promise.all(closing)
+    stop: async () => {
+      stop$.next()
+      await Promise.all(stopping)
     },
   }
 }
 
-/** Cold; unsubscribing in the middle ends the session, since nobody can know then whether it was committed. */
-const publishOnce = (writer: Writer, chunk: Parameters<SinkSession['publish']>[0]): Observable<void> =>
+/** Unsubscribing before it ends makes the session refuse everything else: the transaction may or may not be committed. */
+const publishOnce = (writer: Writer, chunk: OutboxChunk): Observable<void> =>
   new Observable(subscriber => {
     let isOver = false
     writer
@@ -79,6 +82,6 @@ const publishOnce = (writer: Writer, chunk: Parameters<SinkSession['publish']>[0
         subscriber.error(error)
       })
     return () => {
-      if (!isOver) writer.end(new TransientError('publishing was broken off'))
+      if (!isOver) writer.refuse(new TransientError('publishing was broken off'))
     }
   })

@@ -1,13 +1,14 @@
+/** The records that outcomes become, and the stub of one that is too large. */
 import type { Outcome } from '../../domain/outcome'
 import type { OutgoingRecord } from './partitioned-batches'
 
-/** What one outcome is written as; pure, made by the domain. */
+/** Makes the records of one outcome. It is pure, and the domain's. */
 export type EncodeOutcome = (outcome: Outcome) => {
   readonly result: OutgoingRecord
   readonly deadLetter: OutgoingRecord | null
 }
 
-/** A record that still knows its outcome. */
+/** A record with the outcome it was made from. */
 export interface OutcomeRecord extends OutgoingRecord {
   readonly outcome: Outcome
 }
@@ -29,8 +30,8 @@ export const outcomeRecords = (
 const shortHeaderBytes = 256
 
 /**
- * In place of a record larger than the broker takes: says so, and what the outcome was. Key and short headers stay,
- * so that it is routed and recognised like any other.
+ * Replaces a record that is larger than the broker takes. The value says so and gives the outcome. The key and the short
+ * headers stay, so that the record is routed and recognised like any other.
  */
 export const tooLargeStub = ({ key, headers, outcome }: OutcomeRecord): OutgoingRecord => ({
   key,

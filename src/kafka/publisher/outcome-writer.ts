@@ -1,59 +1,22 @@
-import { Partitioners, type Producer } from 'kafkajs'
+/** One session of writing: a transactional producer that publishes chunk after chunk from the committed position on. */
+import type { Producer } from 'kafkajs'
 import { TransientError } from '../../ports/errors'
 import type { OutboxChunk } from '../../ports/journal'
 import { ensureTopics, partitionCounts, publishedPosition, withAdmin } from '../admin'
-import { createKafka, type KafkaOptions, transientOf, withinMs } from '../kafka-client'
-import { type EncodeOutcome, outcomeRecords, tooLargeStub } from './outcome-records'
 import {
-  type OutgoingRecord,
-  type PartitionBatch,
-  partitionedBatches,
-  sendBatch,
-} from './partitioned-batches'
-
-export interface TransactionWork<R extends OutgoingRecord> {
-  /** Sent in this order, one at a time: one send never spans two brokers (trap 4). */
-  readonly batches: readonly PartitionBatch<R>[]
-  readonly stubOf: (record: R) => OutgoingRecord
-  /** Asked before every step; throws to break off. */
-  readonly checkpoint: () => void
-  /** Where the position lies: offset of `topic`, partition 0, for the group. */
-  readonly position: { readonly groupId: string; readonly topic: string; readonly offset: bigint }
-}
-
-const abortWithinMs = 5_000
-
-/**
- * Records and position in one Kafka transaction. Rejects on any error, after trying to abort: the producer must not
- * be used again then, since only a new session can tell whether a commit without an answer took place.
- */
-export const publishTransaction = async <R extends OutgoingRecord>(
-  producer: Producer,
-  { batches, stubOf, checkpoint, position }: TransactionWork<R>,
-): Promise<void> => {
-  const transaction = await producer.transaction()
-  try {
-    for (const batch of batches) {
-      checkpoint()
-      await sendBatch(transaction, batch, stubOf)
-    }
-    checkpoint()
-    await transaction.sendOffsets({
-      consumerGroupId: position.groupId,
-      topics: [{ topic: position.topic, partitions: [{ partition: 0, offset: position.offset.toString() }] }],
-    })
-    checkpoint()
-    await transaction.commit()
-  } catch (error) {
-    // Spares readers the wait until the broker times the transaction out. Opening a new session aborts it too.
-    if (transaction.isActive()) await withinMs(transaction.abort(), abortWithinMs)
-    throw error
-  }
-}
+  createProducer,
+  disconnectMs,
+  type KafkaOptions,
+  maxRecordsOfProducer,
+  transientOf,
+  withinMs,
+} from '../kafka-client'
+import { type EncodeOutcome, type OutcomeRecord, outcomeRecords, tooLargeStub } from './outcome-records'
+import { type PartitionBatch, partitionedBatches, sendBatch } from './partitioned-batches'
 
 export interface OutcomeSinkOptions {
   readonly kafka: KafkaOptions
-  /** Also the name of the private group that keeps the position. */
+  /** Also the name of the group that keeps the position. */
   readonly transactionalId: string
   readonly resultsTopic: string
   readonly deadLetterTopic: string
@@ -62,34 +25,66 @@ export interface OutcomeSinkOptions {
 }
 
 export interface Writer {
-  /** Id of the last outbox row published; null if none is known. */
+  /** Id of the last outbox row that was published; null if none is known. */
   readonly position: bigint | null
-  /** Rejects with a `TransientError`, and is of no use then; with a plain `Error` for what the caller did wrong. */
+  /** Rejects with a `TransientError` when the writer is of no more use, and with a plain `Error` for a wrong call. */
   publish(chunk: OutboxChunk): Promise<void>
-  /** Refuses everything from now on. */
-  end(reason: TransientError): void
-  /** Within 5 s; never rejects. */
-  close(): Promise<void>
+  /** Refuses every later `publish`, and breaks off the one under way. */
+  refuse(reason: TransientError): void
+  /** Takes at most 5 s; never rejects. */
+  stop(): Promise<void>
 }
 
-/** kafkajs's sequence numbers break at 2^31 records of one partition (trap 7): leave long before. */
-const recordsOfOneProducer = 2 ** 30
-const closeWithinMs = 5_000
+const abortMs = 5_000
 
 const producerOf = ({ kafka, transactionalId }: OutcomeSinkOptions): Producer =>
-  createKafka(kafka).producer({
+  createProducer(kafka, {
     transactionalId,
     transactionTimeout: 60_000,
-    idempotent: true,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
-    metadataMaxAge: 60_000,
-    createPartitioner: Partitioners.DefaultPartitioner,
-    // Not for ever: an error is told, and a new session goes on from the committed position.
+    // The number of retries is limited: after an error a new session goes on from the committed position.
     retry: { initialRetryTime: 100, maxRetryTime: 3_000, retries: 8 },
   })
 
-/** Connects, fences every older session of the transactional id, and reads where the last one left off. */
+interface Position {
+  readonly groupId: string
+  readonly topic: string
+  readonly offset: bigint
+}
+
+/**
+ * Writes records and the position, which is the group's offset for partition 0 of the topic, in one Kafka transaction.
+ * `checkpoint` is called before every step and throws to break off. Rejects on any error, after trying to abort. The
+ * producer must not be used after that, because only a new session can tell whether a commit without an answer took place.
+ */
+const publishTransaction = async (
+  producer: Producer,
+  batches: readonly PartitionBatch<OutcomeRecord>[],
+  { groupId, topic, offset }: Position,
+  checkpoint: () => void,
+): Promise<void> => {
+  const transaction = await producer.transaction()
+  try {
+    // One partition at a time. When one of several brokers fails a send, kafkajs sends the records of the others again under
+    // new sequence numbers, and readers would get them twice.
+    for (const batch of batches) {
+      checkpoint()
+      await sendBatch(transaction, batch, tooLargeStub)
+    }
+    checkpoint()
+    await transaction.sendOffsets({
+      consumerGroupId: groupId,
+      topics: [{ topic, partitions: [{ partition: 0, offset: offset.toString() }] }],
+    })
+    checkpoint()
+    await transaction.commit()
+  } catch (error) {
+    // Without this, readers wait until the broker times the transaction out or a new session aborts it.
+    if (transaction.isActive()) await withinMs(transaction.abort(), abortMs)
+    throw error
+  }
+}
+
+/** Connects, fences every older session of the transactional id, and reads the position of the last one. */
 export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> => {
   const { kafka, transactionalId, resultsTopic, deadLetterTopic } = options
   const topics = [resultsTopic, deadLetterTopic]
@@ -101,22 +96,22 @@ export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> =
   let position: bigint | null
   try {
     await producer.connect()
-    // Initialises the producer id, which aborts what an older session left open.
+    // Initialising the producer id aborts the transaction that an older session left open.
     const fence = await producer.transaction()
     await fence.abort()
     position = await withAdmin(kafka, admin =>
       publishedPosition(admin, { groupId: transactionalId, topic: resultsTopic }),
     )
   } catch (error) {
-    // Never used after a failed connect: it would write without sequence numbers (trap 8).
-    await withinMs(producer.disconnect(), closeWithinMs)
+    // After a failed connect kafkajs would write without sequence numbers, so this producer is never used.
+    await withinMs(producer.disconnect(), disconnectMs)
     throw error
   }
 
   const opened = position
   let written = position
   let ended: TransientError | null = null
-  /** Settles when the chunk under way has ended, either way; null between chunks. */
+  /** Settles when the current chunk has ended, with or without an error; null between chunks. */
   let underWay: Promise<unknown> | null = null
   let records = 0
 
@@ -126,19 +121,16 @@ export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> =
     }
     const { results, deadLetters } = outcomeRecords(chunk.outcomes, options.encode)
     records += results.length + deadLetters.length
-    if (records > recordsOfOneProducer)
+    if (records > maxRecordsOfProducer)
       throw new TransientError('the producer has written enough: a new one follows')
     try {
-      await publishTransaction(producer, {
-        batches: [
-          ...partitionedBatches(resultsTopic, results, partitions.get(resultsTopic) ?? 1),
-          ...partitionedBatches(deadLetterTopic, deadLetters, partitions.get(deadLetterTopic) ?? 1),
-        ],
-        stubOf: tooLargeStub,
-        checkpoint: () => {
-          if (ended !== null) throw ended
-        },
-        position: { groupId: transactionalId, topic: resultsTopic, offset: chunk.lastId + 1n },
+      const batches = [
+        ...partitionedBatches(resultsTopic, results, partitions.get(resultsTopic) ?? 1),
+        ...partitionedBatches(deadLetterTopic, deadLetters, partitions.get(deadLetterTopic) ?? 1),
+      ]
+      const next = { groupId: transactionalId, topic: resultsTopic, offset: chunk.lastId + 1n }
+      await publishTransaction(producer, batches, next, () => {
+        if (ended !== null) throw ended
       })
       written = chunk.lastId
     } catch (error) {
@@ -162,15 +154,15 @@ export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> =
         underWay = null
       }
     },
-    end: reason => {
+    refuse: reason => {
       ended ??= reason
     },
-    close: async () => {
+    stop: async () => {
       ended ??= new TransientError('the session is closed')
-      // kafkajs reconnects to finish a send that is under way (trap 27): let it end first, and disconnect then.
+      // kafkajs reconnects to finish a send when it is disconnected during it, so the send is awaited first.
       await withinMs(
         Promise.allSettled([underWay]).then(() => producer.disconnect()),
-        closeWithinMs,
+        disconnectMs,
       )
     },
   }

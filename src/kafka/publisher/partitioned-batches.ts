@@ -1,11 +1,12 @@
+/** Records sorted by partition into batches that the broker takes, and how such a batch is sent. */
 import type { Message, Producer, Transaction } from 'kafkajs'
 
 const seed = 0x9747b28c
 const mix = 0x5bd1e995
 
 /**
- * Kafka's own key hash, in plain 32-bit arithmetic: kafkajs's takes a microsecond a record. Equal keys land in the
- * same partition as with the Java client and kafkajs.
+ * Kafka's hash of keys, in 32-bit arithmetic. Equal keys get the same partition as with the Java client and kafkajs. The
+ * one of kafkajs computes with BigInt and takes about 1 µs a record.
  */
 const murmur2 = (data: Uint8Array): number => {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
@@ -26,27 +27,27 @@ const murmur2 = (data: Uint8Array): number => {
   return hash ^ (hash >>> 15)
 }
 
-/** Partition of a key, 0 to `partitions` - 1. */
+/** The partition of a key: 0 to `partitions` - 1. */
 export const partitionOfKey = (key: Uint8Array, partitions: number): number =>
   (murmur2(key) & 0x7fffffff) % partitions
 
-/** What is written, as bytes. */
+/** A record to be written. Texts become UTF-8. */
 export interface OutgoingRecord {
   readonly key: Uint8Array | string | null
   readonly value: Uint8Array | string | null
   readonly headers: Readonly<Record<string, Uint8Array | string>>
 }
 
-/** Records of one partition that go out in one send, and so become one record batch. */
+/** Records of one partition that are sent together and so become one record batch. */
 export interface PartitionBatch<R extends OutgoingRecord> {
   readonly topic: string
   readonly partition: number
   readonly records: readonly R[]
 }
 
-/** kafkajs groups a send in quadratic time (trap 24). */
+/** kafkajs groups the records of a send in quadratic time: 20,000 for one partition block the process for 9 s. */
 const maxRecords = 1_000
-/** A batch above `max.message.bytes`, 1 MiB by default, is refused whole. */
+/** The broker refuses a batch above its `max.message.bytes`, 1 MiB by default. */
 const maxBytes = 900_000
 const overheadBytes = 70
 const headerOverheadBytes = 10
@@ -54,7 +55,7 @@ const headerOverheadBytes = 10
 const sizeOf = (part: Uint8Array | string | null): number =>
   part === null ? 0 : typeof part === 'string' ? Buffer.byteLength(part) : part.length
 
-/** About how many bytes the record takes in a batch. */
+/** Bytes that the record takes in a batch, estimated. */
 export const recordBytes = ({ key, value, headers }: OutgoingRecord): number =>
   Object.entries(headers).reduce(
     (sum, [name, header]) => sum + headerOverheadBytes + name.length + sizeOf(header),
@@ -67,8 +68,8 @@ interface OpenBatch<R> {
 }
 
 /**
- * Parts records by the partition of their key and cuts what goes to one partition by count and bytes. Keeps the
- * order within a partition: send the batches one after the other. Records without a key are dealt out in turn.
+ * Splits records by the partition of their key, and those of one partition by count and bytes. Records without a key go to
+ * the partitions in turn. Sent one after the other, the batches keep the order within each partition.
  */
 export const partitionedBatches = <R extends OutgoingRecord>(
   topic: string,
@@ -103,7 +104,7 @@ const bytesOf = (part: Uint8Array | string): Buffer | string =>
     ? part
     : Buffer.from(part.buffer, part.byteOffset, part.length)
 
-const messageOf = (record: OutgoingRecord, partition: number): Message => ({
+const kafkaMessageOf = (record: OutgoingRecord, partition: number): Message => ({
   partition,
   key: record.key === null ? null : bytesOf(record.key),
   value: record.value === null ? null : bytesOf(record.value),
@@ -114,8 +115,8 @@ const isTooLarge = (error: unknown): boolean =>
   error instanceof Error && 'type' in error && error.type === 'MESSAGE_TOO_LARGE'
 
 /**
- * Sends the records of one partition. What the broker refuses for its size, which is certain and leaves a
- * transaction usable, is halved; a single record is replaced by `stubOf` of it, once.
+ * Sends the records of one partition. A batch that the broker refuses for its size is halved, and a single record is
+ * replaced by its stub. That refusal is certain and leaves the transaction usable.
  */
 export const sendBatch = async <R extends OutgoingRecord>(
   to: Pick<Producer | Transaction, 'send'>,
@@ -124,8 +125,13 @@ export const sendBatch = async <R extends OutgoingRecord>(
 ): Promise<void> => {
   const { topic, partition, records } = batch
   const send = (some: readonly OutgoingRecord[]): Promise<unknown> =>
-    // The broker's time-out below our own, so that it answers first.
-    to.send({ topic, acks: -1, timeout: 10_000, messages: some.map(record => messageOf(record, partition)) })
+    // The broker's time-out is shorter than the client's, so that the broker answers first.
+    to.send({
+      topic,
+      acks: -1,
+      timeout: 10_000,
+      messages: some.map(record => kafkaMessageOf(record, partition)),
+    })
   try {
     await send(records)
   } catch (error) {

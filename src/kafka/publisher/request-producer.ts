@@ -1,16 +1,24 @@
-import { Partitioners, type Producer } from 'kafkajs'
+/** Writes requests to their topic, for the commands. */
+import type { Producer } from 'kafkajs'
 import { partitionCounts, withAdmin } from '../admin'
-import { createKafka, type KafkaOptions, withinMs } from '../kafka-client'
+import {
+  createProducer,
+  disconnectMs,
+  type KafkaOptions,
+  maxRecordsOfProducer,
+  withinMs,
+} from '../kafka-client'
 import { type OutgoingRecord, partitionedBatches, sendBatch } from './partitioned-batches'
 
 export interface RequestProducer {
   /**
-   * Resolves when every record is written, by all replicas in sync. Rejects if any may not be, after a minute at the
-   * latest: some may be, then, and sending again writes them twice (requests with an id of their own are taken once).
-   * One call at a time.
+   * Resolves when every record is written by all replicas in sync. Rejects after a minute at the latest if one may not be.
+   * Others may be written then, and sending them again writes them twice; the service takes a request with an id once.
+   * Make one call at a time.
    */
   send(records: readonly OutgoingRecord[]): Promise<void>
-  close(): Promise<void>
+  /** Disconnects within 5 s; never rejects. */
+  stop(): Promise<void>
 }
 
 interface Connected {
@@ -19,23 +27,16 @@ interface Connected {
 }
 
 const producerOf = (kafka: KafkaOptions): Producer =>
-  createKafka(kafka).producer({
-    idempotent: true,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
-    metadataMaxAge: 60_000,
-    createPartitioner: Partitioners.DefaultPartitioner,
-    // Within one send, or the sequence numbers would be given to other records (traps 1 and 6).
+  createProducer(kafka, {
+    // kafkajs gives the sequence numbers of a send that failed to the next records, and the broker may then drop those as
+    // repeats. So one send is retried without end, and the producer is given up when the caller's time is over.
     retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: Number.MAX_SAFE_INTEGER },
   })
 
-/** kafkajs's sequence numbers break at 2^31 records of one partition (trap 7). */
-const recordsOfOneProducer = 2 ** 30
-
-/** A broker that is started again is back by then. */
+/** A broker that is restarted is back within this time. */
 const giveUpMs = 60_000
 
-/** A plain idempotent producer of requests. Connects at the first send, and anew after any failure. */
+/** A plain idempotent producer of requests. It connects at the first send and again after any failure. */
 export const createRequestProducer = (options: {
   readonly kafka: KafkaOptions
   readonly topic: string
@@ -51,7 +52,7 @@ export const createRequestProducer = (options: {
     const dropped = connected
     connected = null
     records = 0
-    if (dropped !== null) await withinMs(dropped.producer.disconnect(), 5_000)
+    if (dropped !== null) await withinMs(dropped.producer.disconnect(), disconnectMs)
   }
 
   const connect = async (): Promise<Connected> => {
@@ -60,7 +61,7 @@ export const createRequestProducer = (options: {
     try {
       await producer.connect()
     } catch (error) {
-      await withinMs(producer.disconnect(), 5_000)
+      await withinMs(producer.disconnect(), disconnectMs)
       throw error
     }
     return { producer, partitions: counts.get(topic) ?? 1 }
@@ -74,7 +75,7 @@ export const createRequestProducer = (options: {
   const write = async (some: readonly OutgoingRecord[], signal: AbortSignal): Promise<void> => {
     if (connected === null) {
       const made = await connect()
-      // Nobody waits for it any longer: what it wrote now would be written after the failure was told.
+      // The caller has already got the failure. Nothing may be written after that.
       if (signal.aborted) return made.producer.disconnect()
       connected = made
     }
@@ -88,11 +89,11 @@ export const createRequestProducer = (options: {
 
   return {
     send: async some => {
-      if (records + some.length > recordsOfOneProducer) await drop()
+      if (records + some.length > maxRecordsOfProducer) await drop()
       const sending = new AbortController()
       const written = write(some, sending.signal)
       try {
-        // kafkajs itself would try for ever.
+        // kafkajs retries for ever.
         if ((await withinMs(written, limitMs)) === 'late')
           throw new Error(`no acknowledgement within ${limitMs / 1000} s`)
         await written
@@ -102,6 +103,6 @@ export const createRequestProducer = (options: {
         throw error
       }
     },
-    close: drop,
+    stop: drop,
   }
 }

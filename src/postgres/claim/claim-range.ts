@@ -1,3 +1,4 @@
+/** Claims a range of one route's log: what of it is sent as a batch, what waits and what is left out. */
 import type { PoolClient } from 'pg'
 import {
   applyClaimRules,
@@ -5,6 +6,7 @@ import {
   type ClaimedMove,
   type OtherMove,
 } from '../../domain/claim-rules'
+import { unfinished } from '../shared-sql'
 import { releaseWaitingFor, setWaiting } from './waiting-moves'
 
 /** Positions of one route's log. */
@@ -15,21 +17,21 @@ export interface ClaimRange {
 }
 
 /**
- * Other acceptances of the devices of a range: those unfinished or in flight, and those of the same request. Every
- * row of a device is looked at, once however often the range names it; what became of a row is looked up only where
- * it matters. A row whose move stands elsewhere (left out to wait, or ended but not for good) has no state. Of this
- * route ($1), $2 to $3 is the range.
+ * Other acceptances of the devices of a range: those unfinished or in flight, and those of the same request. Positions $2
+ * to $3 of route $1 are the range. Every row of a device is looked at once, however often the range names the device;
+ * what became of a row is looked up only where it matters. A row has no state where its move goes on elsewhere: it was
+ * left out to wait, or its attempt ended but not for good.
  *
- * The materialised steps and the `offset 0` keep the planner from turning the look-ups round: without statistics it
- * went through whole routes for each device, for minutes. The `in` is one hash table, whatever joins are allowed.
+ * The materialised steps and `offset 0` keep the planner from turning the look-ups round: without statistics it went
+ * through whole routes for each device, which took minutes. The `in` is one hash table, whatever joins are allowed.
  */
-export const otherMovesQuery = `
+const otherMovesQuery = `
   with batch as materialized (
     select device_name, request_id from move where route_id = $1 and seq between $2 and $3
   ), names as materialized (
     select distinct device_name from batch
   ), unsettled as materialized (
-    select route_id, from_seq, to_seq from job where status not in ('refused', 'settled')
+    select j.route_id, j.from_seq, j.to_seq from job j where ${unfinished('j')}
   ), found as materialized (
     select o.*, o.seq > k.claimed as is_pending,
            (o.device_name, o.request_id) in (select b.device_name, b.request_id from batch b) as is_asked
@@ -73,16 +75,16 @@ export const otherMovesQuery = `
     and (select product_key from route r where r.route_id = o.route_id)
         = (select product_key from route where route_id = $1)`
 
-/** 10,000 look-ups by index take a few dozen ms; a join over the whole log, which the planner may prefer, seconds. */
+/** 10,000 look-ups by index take a few dozen ms. The planner may prefer a join over the whole log, which takes seconds. */
 const planner = (value: 'on' | 'off'): string =>
   ['enable_hashjoin', 'enable_mergejoin', 'enable_seqscan']
     .map(name => `set local ${name} = ${value}`)
     .join('; ')
 
-export const forceIndexes = planner('off')
-export const plannersChoice = planner('on')
+const forceIndexes = planner('off')
+const plannersChoice = planner('on')
 
-export const otherMoves = async (client: PoolClient, range: ClaimRange): Promise<OtherMove[]> => {
+const otherMoves = async (client: PoolClient, range: ClaimRange): Promise<OtherMove[]> => {
   await client.query(forceIndexes)
   const { rows } = await client.query<OtherMove>(otherMovesQuery, [range.routeId, range.fromSeq, range.toSeq])
   await client.query(plannersChoice)
@@ -140,8 +142,8 @@ const insertJob = async (
 }
 
 /**
- * Claims a range under the claim rules: leaves out repeats and those that must wait, binds the rest to a new job.
- * Returns its number, or null when nothing of the range is to be sent. Needs the claim lock.
+ * Claims a range under the claim rules: leaves out repeats and moves that must wait, and binds the rest to a new job.
+ * Gives the batch's number, or null when nothing of the range is to be sent. Needs the claim lock.
  */
 export const claimRange = async (client: PoolClient, range: ClaimRange): Promise<number | null> => {
   const moves = await movesOfRange(client, range)

@@ -1,27 +1,28 @@
+/** Claims the next batch: an unfinished one that nobody has in hand, or the next range of the best ready route. */
 import type { PoolClient } from 'pg'
 import { type CandidateRoute, chooseRoute } from '../../domain/choose-route'
 import type { Claim } from '../../ports/journal'
-import { loadJob } from '../job/load-job'
-import { lockClaims } from '../lease/epoch-guard'
+import { loadJob } from '../job/job-row'
+import { unfinished } from '../shared-sql'
 import { claimRange } from './claim-range'
-import { appendDue } from './waiting-moves'
+import { appendDue, lockClaims } from './waiting-moves'
 
 /** `lookAlikeKey` of the domain as a condition on two rows of `route`, named by their aliases. */
-export const lookAlike = (a: string, b: string): string => `
+const lookAlike = (a: string, b: string): string => `
   ${a}.product_key = ${b}.product_key and ${a}.source_instance_id = ${b}.source_instance_id
   and ${a}.strategy = ${b}.strategy
   and ${a}.target_instance_ids @> ${b}.target_instance_ids and ${a}.target_instance_ids <@ ${b}.target_instance_ids`
 
-export interface Candidate extends CandidateRoute {
+interface Candidate extends CandidateRoute {
   readonly claimed: bigint
   readonly nowMs: number
 }
 
-// The lateral limit keeps the planner from joining the whole log: one look-up a route, however many there are.
-const select = `
+// The lateral limit keeps the planner from joining the whole log: it makes one look-up a route, however many there are.
+const selectCandidates = `
   with creating as materialized (
     select b.* from job j join route b using (route_id)
-    where j.status not in ('refused', 'settled')
+    where ${unfinished('j')}
       and (j.status in ('creating', 'unknown') or j.status = 'claimed' and j.held_at is null)
   )
   select r.route_id as "routeId", r.priority, k.claimed, least(i.appended - k.claimed, 2147483647)::integer as pending,
@@ -36,9 +37,9 @@ const select = `
   where i.appended > k.claimed and r.held_at is null
     and not exists (select from creating b where ${lookAlike('b', 'r')})`
 
-/** Routes with moves to claim: not held, and without a create, of theirs or a look-alike's, yet to be answered. */
-export const candidateRoutes = async (client: PoolClient): Promise<readonly Candidate[]> =>
-  (await client.query<Candidate>(select)).rows
+/** Routes with moves to claim that are not held. Neither they nor a look-alike have a create that is yet to be answered. */
+const candidateRoutes = async (client: PoolClient): Promise<readonly Candidate[]> =>
+  (await client.query<Candidate>(selectCandidates)).rows
 
 export interface ClaimOptions {
   /** Most moves of a batch. */
@@ -47,30 +48,34 @@ export interface ClaimOptions {
   readonly batchMaxWaitMs: number
 }
 
-/** Ranges in a row of which nothing was to be sent, before the transaction ends: it must not go on for ever. */
+/** After this many ranges in a row of which nothing was to be sent the transaction ends, so that it stays short. */
 const maxEmptyRanges = 32
 
 /**
+ * The next unfinished batch that is neither held nor in hand, or null.
+ *
  * Of routes that look alike in the provider's List, one create is under way at a time: of two without an answer, one
- * could be taken for the other. So of their batches that are yet to be created only the first is offered, and none beside
- * one in hand. A held one that was certainly not created stops nobody. Jobs that may be open come before all of those: a
- * new driver has to count them before it creates anything. But one whose adopted job was another's may have become
- * unknown beside a later create: of two without an answer the later one is looked for first, so that the earlier one
- * never takes its job.
+ * could be taken for the other's job. So only the first of their batches that are yet to be created is offered, and none
+ * while one of them is in hand. A held batch that was certainly not created stops no other.
+ *
+ * Jobs that may be open at the provider come first: a new driver has to count them before it creates anything.
+ *
+ * A batch whose adopted job was another's may become unknown again while a later create is without an answer. The later
+ * one is looked for first, so that the earlier one never takes its job.
  */
 const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<number | null> => {
   const { rows } = await client.query<{ batchId: number }>(
     `select j.job_id::float8 as "batchId" from job j join route r using (route_id)
-     where j.status not in ('refused', 'settled') and j.held_at is null and j.job_id <> all ($1::bigint[])
+     where ${unfinished('j')} and j.held_at is null and j.job_id <> all ($1::bigint[])
        and not (j.status = 'claimed' and exists (
          select from job b join route br on br.route_id = b.route_id
-         where b.status not in ('refused', 'settled')
+         where ${unfinished('b')}
            and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.held_at is null
                 and (b.job_id < j.job_id or b.job_id = any ($1::bigint[])))
            and ${lookAlike('br', 'r')}))
        and not (j.status = 'unknown' and exists (
          select from job b join route br on br.route_id = b.route_id
-         where b.status not in ('refused', 'settled') and b.job_id > j.job_id
+         where ${unfinished('b')} and b.job_id > j.job_id
            and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id = any ($1::bigint[]))
            and ${lookAlike('br', 'r')}))
      order by j.status = 'claimed', j.job_id limit 1`,
@@ -92,16 +97,16 @@ const idle = async (client: PoolClient, readyInMs: number | null): Promise<Claim
   return { kind: 'idle', wakeInMs: waits.length > 0 ? Math.max(0, Math.ceil(Math.min(...waits))) : null }
 }
 
-/** The claim of one transaction: an unfinished job, or the next batch of the best ready route, or neither. */
+/** The claim of one transaction: an unfinished batch, or the next batch of the best ready route, or neither. */
 export const claim = async (
   client: PoolClient,
   inHand: readonly number[],
   { batchMaxDevices, batchMaxWaitMs }: ClaimOptions,
 ): Promise<Claim> => {
-  // First the lock: a claim whose answer was lost may still be under way, and its job is to be found here.
+  // The lock comes first: a claim whose answer was lost may still be under way, and its batch is to be found here.
   await lockClaims(client)
-  const unfinished = await unfinishedJob(client, inHand)
-  if (unfinished !== null) return { kind: 'job', job: await loadJob(client, unfinished) }
+  const left = await unfinishedJob(client, inHand)
+  if (left !== null) return { kind: 'job', job: await loadJob(client, left) }
   for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
     await appendDue(client)
     const candidates = await candidateRoutes(client)

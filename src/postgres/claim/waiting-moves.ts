@@ -1,4 +1,14 @@
+/** Moves that wait outside a route's log, in `requeue`: put there, released, and appended again when they are due. */
 import type { PoolClient } from 'pg'
+import { moveColumns, moveColumnsOf } from '../shared-sql'
+
+/**
+ * Takes the claim lock and keeps it to the end of the transaction: claims, and the release of waiting moves, follow each
+ * other.
+ */
+export const lockClaims = async (client: PoolClient): Promise<void> => {
+  await client.query('select from claim_lock for update')
+}
 
 /** Positions of a range that must wait, in order, each with the acceptance it waits for. */
 export interface WaitingMoves {
@@ -17,18 +27,16 @@ export const setWaiting = async (
     `with waiting as (
        insert into left_out (route_id, seq, reason) select $1, seq, 'waiting' from unnest($2::bigint[]) as t (seq)
      )
-     insert into requeue (route_id, attempt, source_id, source_offset, accepted, requested_at, device_name, request_id,
-                          traceparent, recorded_at, waits_for)
-     select m.route_id, m.attempt, m.source_id, m.source_offset, m.accepted, m.requested_at, m.device_name, m.request_id,
-            m.traceparent, m.recorded_at, t.waits_for
+     insert into requeue (route_id, attempt, waits_for, ${moveColumns})
+     select m.route_id, m.attempt, t.waits_for, ${moveColumnsOf('m')}
      from unnest($2::bigint[], $3::bigint[]) as t (seq, waits_for)
      join move m on m.route_id = $1 and m.seq between $4 and $5 and m.seq = t.seq`,
-    // With the range given: by the positions alone the planner may go through the whole log of the route.
+    // The range is given because by the positions alone the planner may go through the whole log of the route.
     [routeId, seqs, waitsFor, seqs[0], seqs.at(-1)],
   )
 }
 
-/** Makes those due now that waited for one of these acceptances. Needs the claim lock. */
+/** Makes the moves due now that waited for one of these acceptances. Needs the claim lock. */
 export const releaseWaitingFor = async (client: PoolClient, accepted: readonly bigint[]): Promise<void> => {
   if (accepted.length === 0) return
   await client.query(
@@ -38,8 +46,8 @@ export const releaseWaitingFor = async (client: PoolClient, accepted: readonly b
 }
 
 /**
- * Makes those due now that waited for a move of a job's range. Needs the claim lock: a claim that decides to wait
- * and the settlement that should release it must not miss each other.
+ * Makes the moves due now that waited for a move of a job's range. Needs the claim lock: a claim that decides to wait and
+ * the settlement that should release it must not miss each other.
  */
 export const releaseWaitingForJob = async (
   client: PoolClient,
@@ -55,9 +63,10 @@ export const releaseWaitingForJob = async (
   )
 }
 
+/** Most moves that are appended again in one transaction. */
 const maxMoves = 20_000
 
-// `again` counts further attempts only: one that had to wait is still in its first.
+// `again` counts further attempts only: a move that had to wait may still be in its first.
 const advance = `
   update route_intake i set appended = i.appended + d.moves, appended_again = i.appended_again + d.again
   from (select route_id, count(*) as moves, count(*) filter (where attempt > 1) as again
@@ -66,11 +75,9 @@ const advance = `
 
 // The routes' rows are locked, so `appended` stands still until `advance`.
 const append = `
-  insert into move (route_id, seq, attempt, source_id, source_offset, accepted, requested_at, appended_at, device_name,
-                    request_id, traceparent, recorded_at)
+  insert into move (route_id, seq, attempt, appended_at, ${moveColumns})
   select q.route_id, i.appended + row_number() over (partition by q.route_id order by q.due_at, q.requeue_id), q.attempt,
-         q.source_id, q.source_offset, q.accepted, q.requested_at, statement_timestamp(), q.device_name, q.request_id,
-         q.traceparent, q.recorded_at
+         statement_timestamp(), ${moveColumnsOf('q')}
   from requeue q join route_intake i using (route_id)
   where q.requeue_id = any($1::bigint[])`
 

@@ -1,73 +1,88 @@
+/** Appends requests to the logs of their routes: one move for each device name. */
 import { createHash } from 'node:crypto'
 import type { PoolClient } from 'pg'
 import type { MoveRequest } from '../../domain/request'
 import { type RouteFields, routeKey } from '../../domain/route'
-import { routeIds } from '../route-rows'
+import { moveColumns, routeColumns } from '../shared-sql'
+import { rejectedBefore } from './rejections'
 
-/**
- * Arrays as PostgreSQL array literals, for parameters of tens of thousands of elements: several times cheaper than
- * the driver's own way, which looks at the type of every element.
- */
+// Parameters of tens of thousands of elements are written as PostgreSQL array literals. That is several times cheaper than
+// the driver's own way, which looks at the type of every element.
 
-export const numberArray = (values: readonly (number | bigint | null)[]): string =>
+const numberArray = (values: readonly (number | bigint | null)[]): string =>
   `{${values.map(value => value ?? 'NULL').join(',')}}`
 
 const special = /["\\]/
 const escaped = (text: string): string => (special.test(text) ? text.replace(/["\\]/g, '\\$&') : text)
 
-/** Every text quoted, so that commas, braces, spaces and the word NULL are only text. */
-export const textArray = (values: readonly (string | null)[]): string =>
+/** Every text is quoted, so that commas, braces, spaces and the word NULL are only text. */
+const textArray = (values: readonly (string | null)[]): string =>
   `{${values.map(value => (value === null ? 'NULL' : `"${escaped(value)}"`)).join(',')}}`
 
-/** A move that is about to be appended. */
-export interface NewMove {
-  readonly requestId: string
-  readonly productKey: string
-  readonly deviceName: string
-}
-
-/** What the index `rejection_repeat` holds of a rejection with a device. */
-const repeatKey = ({ requestId, productKey, deviceName }: NewMove): string =>
-  createHash('md5').update(`${requestId}\u001f${productKey}\u001f${deviceName}`).digest('hex')
-
-const indexed = `md5(request_id || chr(31) || coalesce(product_key, '') || chr(31) ||
-  coalesce(device_name, chr(30) || content, chr(30) || source_id || '/' || source_offset || '/' || ordinal))`
-
-const query = `select ${indexed} as key from rejection where ${indexed} = any($1::text[])`
-
-/** Those whose request and device have been rejected: they repeat that. By their places in the list. */
-export const rejectedBefore = async (
-  client: PoolClient,
-  moves: readonly NewMove[],
-): Promise<ReadonlySet<number>> => {
-  const { rowCount } = await client.query('select from rejection limit 1')
-  if (rowCount === 0) return new Set()
-  const keys = moves.map(repeatKey)
-  // Without statistics the planner goes through the whole table: several times as long.
-  await client.query('set local enable_seqscan = off')
-  const { rows } = await client.query<{ key: string }>(query, [`{${keys.join(',')}}`])
-  await client.query('set local enable_seqscan = on')
-  const rejected = new Set(rows.map(({ key }) => key))
-  return new Set(keys.flatMap((key, index) => (rejected.has(key) ? [index] : [])))
-}
-
-/** Ids of routes already seen, by key. Routes are never deleted. */
+/** Ids of the routes met before, by key. Routes are never deleted. */
 export type KnownRoutes = Map<string, number>
 
-/** Moves one acceptance number covers; also the most moves of one statement. */
+const identityOf = (key: string): string => createHash('sha256').update(key).digest('hex')
+
+const insertRoute = `
+  with added as (
+    insert into route (identity, product_key, source_instance_id, strategy, target_instance_ids, target_uid,
+                       target_aliyun_id, priority)
+    values (decode($1, 'hex'), $2, $3, $4, $5, $6, $7, $8)
+    on conflict (identity) do nothing
+    returning route_id
+  ), intake as (
+    insert into route_intake (route_id) select route_id from added
+  )
+  insert into route_claims (route_id) select route_id from added`
+
+/** Ids of routes by their key. Inserts the routes that are new, with their rows of positions. */
+const routeIds = async (
+  client: PoolClient,
+  routes: ReadonlyMap<string, RouteFields>,
+): Promise<Map<string, number>> => {
+  const wanted = [...routes].map(([key, route]) => ({ key, route, identity: identityOf(key) }))
+  // Inserted one at a time in this order, so that two replicas inserting the same routes cannot wait for each other.
+  wanted.sort((a, b) => (a.identity < b.identity ? -1 : 1))
+  const ids = new Map<string, number>()
+  const look = async (identities: readonly string[]): Promise<void> => {
+    const { rows } = await client.query<RouteFields & { readonly routeId: number }>(
+      `select r.route_id as "routeId", ${routeColumns}
+       from unnest($1::text[]) i join route r on r.identity = decode(i, 'hex')`,
+      [identities],
+    )
+    for (const row of rows) ids.set(routeKey(row), row.routeId)
+  }
+  await look(wanted.map(({ identity }) => identity))
+  const missing = wanted.filter(({ key }) => !ids.has(key))
+  if (missing.length === 0) return ids
+  for (const { identity, route } of missing)
+    await client.query(insertRoute, [
+      identity,
+      route.productKey,
+      route.sourceInstanceId,
+      route.strategy,
+      route.targetInstanceIds,
+      route.targetUid,
+      route.targetAliyunId,
+      route.priority,
+    ])
+  await look(missing.map(({ identity }) => identity))
+  return ids
+}
+
+/** How many moves one acceptance number covers, which is also the most moves of one statement. */
 const movesPerAcceptance = 32_768
 
 const insertMoves = `
-  insert into move (route_id, seq, attempt, source_id, source_offset, accepted, requested_at, appended_at, device_name,
-                    request_id, traceparent, recorded_at)
-  select route_id, seq, 1, $1, source_offset, $2::bigint * ${movesPerAcceptance} + n - 1,
-         to_timestamp(requested_at / 1000.0), now(), device_name, request_id, traceparent,
-         to_timestamp(recorded_at / 1000.0)
+  insert into move (route_id, seq, attempt, appended_at, ${moveColumns})
+  select route_id, seq, 1, now(), $1, source_offset, $2::bigint * ${movesPerAcceptance} + n - 1,
+         to_timestamp(requested_at / 1000.0), device_name, request_id, traceparent, to_timestamp(recorded_at / 1000.0)
   from unnest($3::integer[], $4::bigint[], $5::bigint[], $6::float8[], $7::text[], $8::text[], $9::text[],
               $10::float8[])
     with ordinality as t (route_id, seq, source_offset, requested_at, device_name, request_id, traceparent, recorded_at, n)`
 
-/** null where it is `requestedAt`, as it is for most. */
+/** Null where it is the same as `requestedAt`, as for most requests. */
 const recordedAtMs = ({ recordedAt, requestedAt }: MoveRequest): number | null =>
   recordedAt.getTime() === requestedAt.getTime() ? null : recordedAt.getTime()
 
@@ -100,13 +115,12 @@ const lockAppended = async (client: PoolClient, ids: readonly number[]): Promise
 
 export interface Appended {
   readonly moves: number
-  /** Moves left out: their request and device had been rejected before. */
+  /** Moves left out because their request and device were rejected before. */
   readonly repeats: number
-  /** Routes met for the first time: to be remembered once the transaction is committed. */
+  /** Routes met for the first time, to be remembered once the transaction is committed. */
   readonly added: KnownRoutes
 }
 
-/** Appends one move per device name to the logs of their routes. */
 export const appendMoves = async (
   client: PoolClient,
   sourceId: number,

@@ -1,18 +1,19 @@
+/** Intake's side of the journal: one chunk of a partition becomes moves, rejections and a new position. */
 import type { Pool, PoolClient } from 'pg'
 import { map } from 'rxjs'
 import { firstRejections } from '../../domain/request'
 import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../ports/journal'
-import { outboxOfRejections } from '../outbox/outbox'
 import { inTransaction } from '../session/transaction'
+import { appendToOutbox } from '../shared-sql'
 import { type Appended, appendMoves, type KnownRoutes } from './append-moves'
-import { insertRejections } from './insert-rejections'
+import { insertRejections } from './rejections'
 
 interface Consumed {
   readonly source_id: number
   readonly next_offset: bigint
 }
 
-/** The partition's row, made if it is new, locked: chunks of one partition follow each other. */
+/** The partition's row, made if it is new. It is locked, so chunks of one partition follow each other. */
 const lockConsumed = async (client: PoolClient, chunk: JournalChunk): Promise<Consumed> => {
   const source = [chunk.clusterId, chunk.topic, chunk.partition]
   const lock = async (): Promise<Consumed | undefined> => {
@@ -50,7 +51,8 @@ const append = async (client: PoolClient, chunk: JournalChunk, known: KnownRoute
      returning pg_notify('device_move', '')`,
     [sourceId, chunk.nextOffset, rejections.length - inserted + repeats],
   )
-  if (inserted > 0) await outboxOfRejections(client, sourceId, from, chunk.nextOffset - 1n, inserted)
+  if (inserted > 0)
+    await client.query(appendToOutbox, [null, sourceId, from, chunk.nextOffset - 1n, inserted])
   const receipt: AppendReceipt = { moves, rejections: inserted }
   return { receipt, added }
 }
@@ -61,7 +63,7 @@ export const createIntakeJournal = (pool: Pool): IntakeJournal => {
   return {
     append: chunk =>
       inTransaction(pool, client => append(client, chunk, known)).pipe(
-        // Only what is committed may be remembered.
+        // Only routes of a committed transaction may be remembered.
         map(({ receipt, added }) => {
           for (const [key, id] of added) known.set(key, id)
           return receipt

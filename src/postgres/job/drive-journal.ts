@@ -1,16 +1,173 @@
-import type { Pool } from 'pg'
-import { concatMap, defer } from 'rxjs'
+/** The driver's side of the journal: the claim, the steps of a job's lifecycle, and what is kept with a job. */
+import type { Pool, PoolClient } from 'pg'
+import { concatMap, defer, type Observable } from 'rxjs'
+import { type BatchMove, canTransition, clashReason, type Job, type JobTransition } from '../../domain/job'
+import { halveBatch } from '../../domain/refusal'
 import type { DriveJournal } from '../../ports/journal'
 import { type ClaimOptions, claim } from '../claim/claim'
-import { createGuard } from '../lease/epoch-guard'
-import { compress, keepLookUps, keepResultFile, lookUpsOf } from './evidence'
-import { createJobSteps } from './job-transitions'
+import { setWaiting } from '../claim/waiting-moves'
+import { createGuard, type Guarded } from '../session/transaction'
+import { compress, dropEvidence, dropLookUps, keepLookUps, keepResultFile, lookUpsOf } from './evidence'
+import { bindProviderJob, type JobRow, loadJob, lockJob, movesOfJob } from './job-row'
+import { settleJob } from './store-settlement'
+
+const insertHalf = async (
+  client: PoolClient,
+  job: JobRow,
+  range: readonly [bigint, bigint],
+  moves: readonly BatchMove[],
+): Promise<void> => {
+  const devices = new Set(moves.map(move => move.deviceName)).size
+  await client.query(
+    `insert into job (route_id, from_seq, to_seq, moves, devices, refusals, inherited_refusals, split_from, family)
+     values ($1, $2, $3, $4, $5, $6, $6, $7, $8)`,
+    [
+      job.routeId,
+      ...range,
+      moves.length,
+      devices,
+      job.refusals + 1,
+      job.batchId,
+      job.splitRoot ?? job.batchId,
+    ],
+  )
+}
+
+/** Puts two claimed jobs over the two parts of a job's range in place of it. */
+const splitJob = async (client: PoolClient, job: JobRow, why: string): Promise<void> => {
+  const { first, second, behind } = halveBatch(await movesOfJob(client, job))
+  const cut = second[0]?.seq ?? job.toSeq
+  const { rows } = await client.query<{ seq: bigint; acceptedOrder: bigint }>(
+    'select seq, accepted as "acceptedOrder" from move where route_id = $1 and seq = any($2::bigint[])',
+    [job.routeId, [...behind.values()]],
+  )
+  const acceptedAt = new Map(rows.map(row => [row.seq, row.acceptedOrder]))
+  await setWaiting(client, {
+    routeId: job.routeId,
+    seqs: [...behind.keys()],
+    waitsFor: [...behind.values()].map(seq => acceptedAt.get(seq) ?? 0n),
+  })
+  await insertHalf(client, job, [job.fromSeq, cut - 1n], first)
+  await insertHalf(client, job, [cut, job.toSeq], second)
+  await client.query(
+    `update job set status = 'refused', ended_as = 'refused', refusals = refusals + 1, last_error = $2 where job_id = $1`,
+    [job.batchId, why],
+  )
+}
+
+type Steps = Pick<
+  DriveJournal,
+  | 'creating'
+  | 'created'
+  | 'adopted'
+  | 'unanswered'
+  | 'notCreated'
+  | 'markEnded'
+  | 'unadopted'
+  | 'split'
+  | 'settle'
+  | 'hold'
+>
+
+/** A step that was taken before changes nothing. A step that does not fit the job's state throws. */
+const createSteps = (guarded: Guarded): Steps => {
+  const step = (
+    batchId: number,
+    name: JobTransition,
+    take: (client: PoolClient, job: JobRow) => Promise<unknown>,
+  ): Observable<void> =>
+    guarded(async client => {
+      const job = await lockJob(client, batchId)
+      if (canTransition(batchId, job.status, name)) await take(client, job)
+    })
+
+  const bind = (
+    batchId: number,
+    providerJobId: string,
+    foundBy: Job['foundBy'],
+  ): Observable<'stored' | 'clash'> =>
+    guarded(async client => {
+      const job = await lockJob(client, batchId)
+      if (!canTransition(batchId, job.status, 'created')) {
+        if (job.providerJobId !== providerJobId) throw new Error(`job ${batchId} is ${job.providerJobId}`)
+        return 'stored'
+      }
+      if (await bindProviderJob(client, batchId, providerJobId, foundBy)) return 'stored'
+      await client.query(
+        `update job set status = 'unknown', clashes_with = $3, held_at = coalesce(held_at, now()),
+                        held_reason = coalesce(held_reason, $2) where job_id = $1`,
+        [batchId, clashReason(providerJobId), providerJobId],
+      )
+      return 'clash'
+    })
+
+  return {
+    creating: batchId =>
+      guarded(async client => {
+        const { status } = await lockJob(client, batchId)
+        if (canTransition(batchId, status, 'creating')) {
+          await dropLookUps(client, batchId)
+          await client.query(
+            `update job set status = 'creating', create_started_at = clock_timestamp(), clashes_with = null
+             where job_id = $1`,
+            [batchId],
+          )
+        }
+        return loadJob(client, batchId)
+      }),
+    created: (batchId, providerJobId) => bind(batchId, providerJobId, null),
+    adopted: (batchId, providerJobId) => bind(batchId, providerJobId, 'list'),
+    unanswered: (batchId, why) =>
+      step(batchId, 'unanswered', client =>
+        client.query(`update job set status = 'unknown', last_error = $2 where job_id = $1`, [batchId, why]),
+      ),
+    notCreated: (batchId, why, refused) =>
+      step(batchId, 'notCreated', client =>
+        client.query(
+          `update job set status = 'claimed', create_started_at = null, last_error = $2, refusals = refusals + $3
+           where job_id = $1`,
+          [batchId, why, refused ? 1 : 0],
+        ),
+      ),
+    markEnded: (batchId, as) =>
+      step(batchId, 'markEnded', client =>
+        client.query('update job set status = $2, finished_at = now() where job_id = $1', [batchId, as]),
+      ),
+    unadopted: batchId =>
+      step(batchId, 'unadopted', async client => {
+        await dropEvidence(client, batchId)
+        await client.query(
+          `update job set status = 'unknown', not_ours = array_append(not_ours, provider_job_id), provider_job_id = null,
+                          found_by = null, created_at = null, finished_at = null,
+                          last_error = 'the job that was taken for it is another''s: ' || provider_job_id
+           where job_id = $1`,
+          [batchId],
+        )
+      }),
+    split: (batchId, why) => step(batchId, 'split', (client, job) => splitJob(client, job, why)),
+    settle: (batchId, verdicts, as) =>
+      step(batchId, as === 'refused' ? 'refuse' : 'settle', (client, job) =>
+        settleJob(client, job, verdicts, as),
+      ),
+    hold: ({ batchId, releases }, why) =>
+      guarded(async client => {
+        const job = await lockJob(client, batchId)
+        if (job.releases !== releases) return
+        if (job.status === 'refused' || job.status === 'settled')
+          throw new Error(`job ${batchId} is ${job.status}: hold does not fit`)
+        await client.query(
+          'update job set held_at = now(), held_reason = $2 where job_id = $1 and held_at is null',
+          [batchId, why],
+        )
+      }),
+  }
+}
 
 /** The driver's side of the journal, for one epoch of the lease. */
 export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOptions): DriveJournal => {
   const guarded = createGuard(pool, epoch)
   return {
-    ...createJobSteps(guarded),
+    ...createSteps(guarded),
     claim: inHand => guarded(client => claim(client, inHand, options)),
     keepResultFile: (batchId, file) =>
       defer(() => compress(file.body)).pipe(

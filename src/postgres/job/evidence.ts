@@ -1,3 +1,4 @@
+/** All that a job's outcomes are derived from: its result files and look-ups, kept with it and read back. */
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import type { PoolClient } from 'pg'
@@ -7,13 +8,13 @@ import type { Verdict } from '../../domain/outcome'
 import type { ResultFile } from '../../ports/journal'
 import type { Pool } from '../session/session'
 import { inSnapshot, type Queries } from '../session/transaction'
-import { loadJob } from './load-job'
+import { loadJob } from './job-row'
 
-/** Takes its time with a large file: done before a transaction, which would count as idle meanwhile. */
+/** A large file takes a while, and a transaction would count as idle meanwhile, so this comes before the transaction. */
 export const compress: (body: Uint8Array) => Promise<Buffer> = promisify(gzip)
 
-// The latest file stands in the row, those before it in `earlier`, in the order in which they were first read. After
-// a restart the same files are read again: what is there already is not kept twice.
+// The latest file stands in the row, and those before it in `earlier`, in the order in which they were first read. The same
+// files are read again after a restart; a file that is there already is not kept twice.
 const insertFile = `
   insert into result_file as kept (job_id, content_type, bytes, gzipped) values ($1, $2, $3, $4)
   on conflict (job_id) do update set received_at = now(), content_type = excluded.content_type, bytes = excluded.bytes,
@@ -29,12 +30,12 @@ export const keepResultFile = async (
   await client.query(insertFile, [batchId, file.contentType, file.body.byteLength, gzipped])
 }
 
-/** Answers of before a create, or about another JobId, say nothing of what the job does to its devices. */
+/** Drops the look-ups: answers from before a create, or about another JobId, say nothing of what the job does. */
 export const dropLookUps = async (client: PoolClient, batchId: number): Promise<void> => {
   await client.query('delete from look_up where job_id = $1', [batchId])
 }
 
-/** Drops all that is kept of a job at the provider: it was another's, or counts as one. */
+/** Drops all that is kept of a job at the provider, because that job is another's or is taken for one. */
 export const dropEvidence = async (client: PoolClient, batchId: number): Promise<void> => {
   await dropLookUps(client, batchId)
   await client.query('delete from result_file where job_id = $1', [batchId])
@@ -56,10 +57,10 @@ const decompress = promisify(gunzip)
 
 export type StoredOutcome = Pick<Verdict, 'seq' | 'outcome' | 'final' | 'code'>
 
-/** A job with all that its outcomes were derived from, and the outcomes. */
+/** A job with its outcomes and all that they were derived from. */
 export interface JobEvidence {
   readonly job: Job
-  /** How it had ended; null: it is not settled. */
+  /** How it ended; null: it is not settled. */
   readonly endedAs: 'completed' | 'interrupted' | 'refused' | null
   /** Why it is held; null: it is not. */
   readonly heldReason: string | null
@@ -76,7 +77,7 @@ interface JobKey {
   readonly heldReason: string | null
 }
 
-/** By the provider's JobId, else by our own number. */
+/** Finds a job by the provider's JobId, else by our own number. */
 const findJob = async (from: Queries, id: string): Promise<JobKey | null> => {
   const by = async (column: 'provider_job_id' | 'job_id', value: string): Promise<JobKey | null> => {
     const { rows } = await from.query<JobKey>(
@@ -100,7 +101,7 @@ const filesOf = async (from: Queries, batchId: number): Promise<Uint8Array[]> =>
 }
 
 export const lookUpsOf = async (from: Queries, batchId: number): Promise<readonly LookUp[]> => {
-  // Only `keepLookUps` writes the column.
+  // Only `keepLookUps` writes the column, so it holds look-ups.
   const { rows } = await from.query<{ answers: readonly LookUp[] }>(
     'select answers from look_up where job_id = $1',
     [batchId],
@@ -108,7 +109,7 @@ export const lookUpsOf = async (from: Queries, batchId: number): Promise<readonl
   return rows[0]?.answers ?? []
 }
 
-/** null: there is no such job. */
+/** All of one moment; null when there is no such job. */
 export const readJobEvidence = (pool: Pool, id: string): Promise<JobEvidence | null> =>
   inSnapshot(pool, async from => {
     const key = await findJob(from, id)

@@ -1,17 +1,18 @@
+/** What an operator decides about one held job: adopt, absent, again or fail. */
 import type { Pool, PoolClient } from 'pg'
 import type { Observable } from 'rxjs'
 import type { JobStatus } from '../../domain/job'
 import { givenUp, type HeldJob, misfit, type Resolution } from '../../domain/resolution'
 import { inTransaction } from '../session/transaction'
+import { notifyChange } from '../shared-sql'
 import { dropEvidence } from './evidence'
-import { bindProviderJob } from './job-transitions'
-import { lockJob, movesOfJob } from './load-job'
+import { bindProviderJob, lockJob, movesOfJob } from './job-row'
 import { settleJob } from './store-settlement'
 
 export type Resolved =
   /** `was`: the status it was held in. */
   | { readonly kind: 'resolved'; readonly was: JobStatus; readonly devices: number }
-  /** There is no such job, or the resolution does not fit it. Nothing was changed. */
+  /** There is no such job, or the resolution does not fit it. Nothing is changed. */
   | { readonly kind: 'refused'; readonly why: string }
 
 const refused = (batchId: number, why: string): Resolved => ({
@@ -24,7 +25,7 @@ const release = async (client: PoolClient, batchId: number): Promise<void> => {
     'update job set held_at = null, held_reason = null, releases = releases + 1 where job_id = $1',
     [batchId],
   )
-  await client.query(`select pg_notify('device_move', '')`)
+  await client.query(notifyChange)
 }
 
 const adopt = async (client: PoolClient, batchId: number, providerJobId: string): Promise<string | null> => {
@@ -76,8 +77,8 @@ const resolve = async (client: PoolClient, batchId: number, resolution: Resoluti
 }
 
 /**
- * Settles or releases one held job. Any process may do it: no lease guards it, but no driver touches a held job, whose
- * hold is the last step of whoever had it in hand. The row is locked, so a claim sees it before or after.
+ * Settles or releases one held job. Any process may do it, because no driver touches a held job: the hold is the last step
+ * of the driver that had it in hand. The row is locked, so a claim sees it either as it was or as it is afterwards.
  */
 export const resolveJob = (pool: Pool, batchId: number, resolution: Resolution): Observable<Resolved> =>
   inTransaction(pool, client => resolve(client, batchId, resolution))

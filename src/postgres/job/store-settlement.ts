@@ -1,10 +1,10 @@
+/** Stores how every move of a job ended, with the re-queues, the released moves and the outbox row that follow. */
 import type { PoolClient } from 'pg'
 import type { Verdict } from '../../domain/outcome'
 import { checkVerdicts } from '../../domain/settlement'
-import { releaseWaitingForJob } from '../claim/waiting-moves'
-import { lockClaims } from '../lease/epoch-guard'
-import { outboxOfJob } from '../outbox/outbox'
-import type { JobRow } from './load-job'
+import { lockClaims, releaseWaitingForJob } from '../claim/waiting-moves'
+import { appendToOutbox, moveColumns, moveColumnsOf, notifyChange } from '../shared-sql'
+import type { JobRow } from './job-row'
 
 const seqsOfJob = async (client: PoolClient, job: JobRow): Promise<bigint[]> => {
   const { rows } = await client.query<{ seq: bigint }>(
@@ -17,7 +17,7 @@ const seqsOfJob = async (client: PoolClient, job: JobRow): Promise<bigint[]> => 
   return seqs
 }
 
-// The common case needs nothing but the range: all moved, with one code.
+// The common case, all moved with one code, needs only the range.
 const insertMoved = `
   insert into outcome (route_id, seq, job_id, final, outcome, code)
   select $1, s.seq, $4, true, 'moved', $5
@@ -30,12 +30,10 @@ const insertOthers = `
   select $1, seq, $2, final, outcome, code, message
   from unnest($3::bigint[], $4::boolean[], $5::text[], $6::text[], $7::text[]) as t (seq, final, outcome, code, message)`
 
-// With the range given: by the positions alone the planner may go through the whole log of the route.
+// The range is given because by the positions alone the planner may go through the whole log of the route.
 const insertRequeued = `
-  insert into requeue (route_id, attempt, source_id, source_offset, accepted, requested_at, device_name, request_id,
-                       traceparent, recorded_at, due_at)
-  select m.route_id, m.attempt + 1, m.source_id, m.source_offset, m.accepted, m.requested_at, m.device_name, m.request_id,
-         m.traceparent, m.recorded_at, now() + t.retry_in_ms * interval '1 millisecond'
+  insert into requeue (route_id, attempt, due_at, ${moveColumns})
+  select m.route_id, m.attempt + 1, now() + t.retry_in_ms * interval '1 millisecond', ${moveColumnsOf('m')}
   from unnest($4::bigint[], $5::float8[]) as t (seq, retry_in_ms)
   join move m on m.route_id = $1 and m.seq between $2 and $3 and m.seq = t.seq`
 
@@ -69,7 +67,7 @@ const insertOutcomes = async (
     ])
 }
 
-/** Stores how every move of a job ended, with all that follows from it. */
+/** Stores how every move of a job ended and all that follows from it, in the caller's transaction. */
 export const settleJob = async (
   client: PoolClient,
   job: JobRow,
@@ -104,6 +102,6 @@ export const settleJob = async (
   )
   await lockClaims(client)
   await releaseWaitingForJob(client, job)
-  await client.query(`select pg_notify('device_move', '')`)
-  await outboxOfJob(client, job.batchId, verdicts.length)
+  await client.query(notifyChange)
+  await client.query(appendToOutbox, [job.batchId, null, null, null, verdicts.length])
 }

@@ -1,3 +1,4 @@
+/** The statements on the row of the lease, and the connection they go over. */
 import { Client } from 'pg'
 import { sessionConfig, sessionNameOf } from '../session/session'
 
@@ -9,7 +10,7 @@ export type Acquired =
 interface LeaseRow {
   readonly epoch: bigint
   readonly holder: string | null
-  readonly expires_in_ms: number
+  readonly expiresInMs: number
 }
 
 const newExpiry = `clock_timestamp() + $2 * interval '1 millisecond'`
@@ -17,11 +18,11 @@ const newExpiry = `clock_timestamp() + $2 * interval '1 millisecond'`
 // PostgreSQL before 17 cannot subtract from an infinite time.
 const selectLease = `
   select epoch, holder, case when expires_at <= now() then 0
-    else (extract(epoch from expires_at - now()) * 1000)::float8 end as expires_in_ms
+    else (extract(epoch from expires_at - now()) * 1000)::float8 end as "expiresInMs"
   from lease`
 
-// A frozen holder's sessions keep their locks: end them. By name, since a list of them (the column `holder_backends`,
-// not used any longer) would lack those opened since it was written.
+// The sessions of a frozen holder keep their locks, so they are ended. They are found by name: a list of them (the
+// column `holder_backends`, no longer used) would lack the sessions opened since it was written.
 const endSessions = `
   select pg_terminate_backend(pid) from pg_stat_activity
   where application_name = $1 and datname = current_database() and pid <> pg_backend_pid()`
@@ -34,9 +35,8 @@ export const tryAcquire = async (client: Client, holder: string, leaseMs: number
   const { rows } = await client.query<LeaseRow>(selectLease)
   const [lease] = rows
   if (lease === undefined) throw new Error('the lease has no row: run `device-move migrate`')
-  if (lease.expires_in_ms > 0)
-    return { kind: 'taken', holder: lease.holder, expiresInMs: lease.expires_in_ms }
-  // Not permitted, perhaps: then their own time limits end them.
+  if (lease.expiresInMs > 0) return { kind: 'taken', holder: lease.holder, expiresInMs: lease.expiresInMs }
+  // This login may not be permitted to end sessions. Their own time limits end them then.
   if (lease.holder !== null && lease.holder !== holder)
     await client.query(endSessions, [sessionNameOf(lease.holder)]).catch(() => undefined)
   const { rows: taken } = await client.query<{ epoch: bigint }>(
@@ -50,7 +50,7 @@ export const tryAcquire = async (client: Client, holder: string, leaseMs: number
     : { kind: 'acquired', epoch }
 }
 
-/** Puts the end of the lease off. Touches no key, so it waits for no transaction. False: it is another's. */
+/** Puts off the end of the lease. It touches no key, so it waits for no transaction. False: another process holds it. */
 export const renew = async (client: Client, epoch: bigint, leaseMs: number): Promise<boolean> => {
   const { rowCount } = await client.query(`update lease set expires_at = ${newExpiry} where epoch = $1`, [
     epoch,
@@ -59,14 +59,14 @@ export const renew = async (client: Client, epoch: bigint, leaseMs: number): Pro
   return rowCount === 1
 }
 
-/** Lets the next one take it at once, and leave this one's sessions alone. */
+/** Lets the next holder take the lease at once and leave the sessions of this one alone. */
 export const release = async (client: Client, epoch: bigint): Promise<void> => {
   await client.query(`update lease set expires_at = '-infinity', holder = null where epoch = $1`, [epoch])
 }
 
 /**
- * A connection for the lease alone: a busy pool must not starve it. Each answer may take `timeoutMs`, after that
- * the connection is given up. The server gives up before: else a statement nobody waits for any longer could still
+ * A connection for the lease alone, so that a busy pool cannot starve it. After `timeoutMs` without an answer the client
+ * gives it up. The server gives a statement up at 80% of that time: otherwise a statement that was given up could still
  * get its lock, and take the lease for a process that does not know.
  */
 export const connect = async (url: string, holder: string, timeoutMs: number): Promise<Client> => {
@@ -78,13 +78,13 @@ export const connect = async (url: string, holder: string, timeoutMs: number): P
     }),
     connectionTimeoutMillis: timeoutMs,
   })
-  // Its next query fails, and that is where it is dealt with.
+  // The next query fails, and its caller deals with the loss.
   client.on('error', () => undefined)
   await client.connect()
   return client
 }
 
-/** Closes it, whatever state it is in, without waiting for a server that may never answer. */
-export const close = async (client: Client | null): Promise<void> => {
+/** Closes the connection in any state, and does not wait for a server that may never answer. */
+export const disconnect = (client: Client | null): void => {
   client?.end().catch(() => undefined)
 }

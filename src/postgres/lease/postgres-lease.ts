@@ -1,31 +1,55 @@
+/** The lease on the account, kept in PostgreSQL: one process holds it, the others stand by. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { Observable } from 'rxjs'
 import { TransientError } from '../../ports/errors'
 import type { Lease, LeaseState } from '../../ports/lease'
 import { asPortError } from '../session/transaction'
-import { close, connect, release, renew, tryAcquire } from './lease-rows'
+import { connect, disconnect, release, renew, tryAcquire } from './lease-rows'
 
-/** Milliseconds that never go back: for when to do something next. */
-export const nowMs = (): number => performance.now()
+export interface LeaseOptions {
+  /** Names this process (`holderName`). All its sessions bear the name, and the next holder ends them. */
+  readonly holder: string
+  /** How long the lease lasts without renewal, by the database's clock. Default 10 s. */
+  readonly leaseMs?: number
+  /** Default 3 s. Also how long one answer of the database may take. */
+  readonly renewEveryMs?: number
+  /** How long a new holder waits before its first call. Default 1 s. */
+  readonly quotaWindowMs?: number
+}
+
+const defaults = { leaseMs: 10_000, renewEveryMs: 3_000, quotaWindowMs: 1_000 }
+
+export interface StoppableLease extends Lease {
+  /** Resolves when every hold that was unsubscribed has released the lease and closed its connection. */
+  stop(): Promise<void>
+}
+
+/** Calls stop this long before another process can take the lease, ms: the calls on their way then arrive before that. */
+const marginMs = 2_000
+
+/** A try after the end of another's lease comes this much later, ms, because a timer may fire early. */
+const lateMs = 20
+
+/** Milliseconds that never go back, to plan the next step by. */
+const nowMs = (): number => performance.now()
 
 /** An instant on both clocks of this machine. */
-export interface Instant {
+interface Instant {
   readonly monotonicMs: number
   readonly wallMs: number
 }
 
-export const instant = (): Instant => ({ monotonicMs: nowMs(), wallMs: Date.now() })
+const instant = (): Instant => ({ monotonicMs: nowMs(), wallMs: Date.now() })
 
 /**
- * How long ago that was, by whichever clock says more: a lease must not last longer because somebody set the wall
- * clock back, nor because the machine was suspended, while the other one stands still.
+ * How long ago `since` was, by the clock that shows more. The wall clock may be set back, and the monotonic clock stands
+ * still while the machine is suspended: neither may make the lease last longer.
  */
-export const elapsedMs = (since: Instant): number =>
-  Math.max(nowMs() - since.monotonicMs, Date.now() - since.wallMs)
+const elapsedMs = (since: Instant): number => Math.max(nowMs() - since.monotonicMs, Date.now() - since.wallMs)
 
 /** Resolves after `ms`, or at once when the signal is aborted. */
-export const pauseMs = async (ms: number, signal: AbortSignal): Promise<void> => {
+const pauseMs = async (ms: number, signal: AbortSignal): Promise<void> => {
   try {
     await sleep(Math.max(0, ms), undefined, { signal })
   } catch (error) {
@@ -33,7 +57,7 @@ export const pauseMs = async (ms: number, signal: AbortSignal): Promise<void> =>
   }
 }
 
-export interface Tenure {
+interface Tenure {
   readonly connect: () => Promise<Client>
   readonly epoch: bigint
   readonly leaseMs: number
@@ -44,15 +68,12 @@ export interface Tenure {
   readonly idle: () => boolean
 }
 
-/** Calls stop so long before the lease can be taken by another: what is on its way then arrives before. */
-const marginMs = 2_000
-
 /**
- * Renews a lease just acquired until it is lost, has expired, or `signal` is aborted; then gives it back if no call
- * is under way. Says `held` one quota window after it began, when the old holder's last calls have left the window.
- * `sentAt`: when the statement that acquired it was sent: from then on it counts.
+ * Renews a lease that was just acquired until it is lost, has expired, or `signal` is aborted; then gives it back if no
+ * call is under way. Emits `held` one quota window after it began, when the old holder's last calls have left the window.
+ * The lease counts from `sentAt`, when the statement that acquired it was sent.
  */
-export const keepLease = async (tenure: Tenure, first: Client, sentAt: Instant): Promise<void> => {
+const keepLease = async (tenure: Tenure, first: Client, sentAt: Instant): Promise<void> => {
   const { epoch, leaseMs, renewEveryMs, signal } = tenure
   const margin = Math.min(marginMs, leaseMs / 4)
   const firstCallAt = nowMs() + tenure.quotaWindowMs
@@ -62,7 +83,7 @@ export const keepLease = async (tenure: Tenure, first: Client, sentAt: Instant):
   let hasSaid = false
   const mayCall = (): boolean => isMine && !signal.aborted && elapsedMs(renewedAt) < leaseMs - margin
 
-  /** How long until the next try. */
+  /** Gives how long to wait until the next try, ms. */
   const renewOnce = async (): Promise<number> => {
     const startedAt = instant()
     try {
@@ -71,8 +92,8 @@ export const keepLease = async (tenure: Tenure, first: Client, sentAt: Instant):
       renewedAt = startedAt
       return renewEveryMs
     } catch {
-      // Whatever it was, the lease goes on as long as it was last renewed for, and no longer.
-      await close(client)
+      // After any error the lease lasts until the end that its last renewal set.
+      disconnect(client)
       client = null
       isMine = elapsedMs(renewedAt) < leaseMs
       return renewEveryMs / 4
@@ -89,52 +110,31 @@ export const keepLease = async (tenure: Tenure, first: Client, sentAt: Instant):
       tenure.emit({ kind: 'held', epoch, mayCall })
     }
   }
-  // Aborted while still its holder.
+  // It is still the holder when it was told to stop.
   const isToRelease = isMine && tenure.idle()
   isMine = false
   if (isToRelease && client !== null) await release(client, epoch).catch(() => undefined)
-  await close(client)
+  disconnect(client)
 }
-
-export interface LeaseOptions {
-  /** Names this process (`holder-name.ts`). All its sessions bear the name, and the next holder ends them. */
-  readonly holder: string
-  /** How long the lease lasts without renewal, by the database's clock. Default 10 s. */
-  readonly leaseMs?: number
-  /** Default 3 s. Also how long one answer of the database may take. */
-  readonly renewEveryMs?: number
-  /** How long a new holder waits before its first call. Default 1 s. */
-  readonly quotaWindowMs?: number
-}
-
-export interface ClosableLease extends Lease {
-  /** Resolves when what was unsubscribed has released the lease and closed its connection. */
-  closed(): Promise<void>
-}
-
-const defaults = { leaseMs: 10_000, renewEveryMs: 3_000, quotaWindowMs: 1_000 }
-
-/** Tries so long after its end, ms: a timer may fire early. */
-const lateMs = 20
 
 /** The lease on the account, kept in the database at `url`, over a connection of its own. */
-export const createLease = (url: string, given: LeaseOptions): ClosableLease => {
+export const createLease = (url: string, given: LeaseOptions): StoppableLease => {
   const options = { ...defaults, ...given }
   const running = new Set<Promise<void>>()
 
-  /** One try; holds the lease until it is lost if it got it. Gives how long until the next try, ms. */
+  /** Tries once, and keeps the lease until it is lost if it got it. Gives how long to wait until the next try, ms. */
   const tryOnce = async (emit: (state: LeaseState) => void, signal: AbortSignal, idle: () => boolean) => {
     const { holder, leaseMs, renewEveryMs } = options
     const sentAt = instant()
     const client = await connect(url, holder, renewEveryMs)
-    const acquired = await tryAcquire(client, holder, leaseMs).catch(async (error: unknown) => {
-      await close(client)
+    const acquired = await tryAcquire(client, holder, leaseMs).catch((error: unknown) => {
+      disconnect(client)
       throw error
     })
     if (acquired.kind === 'taken') {
-      await close(client)
+      disconnect(client)
       emit({ kind: 'standing-by', holder: acquired.holder })
-      // It may be given back before it ends.
+      // The holder may give it back before its end.
       return Math.min(renewEveryMs, acquired.expiresInMs + lateMs)
     }
     const { epoch } = acquired
@@ -160,7 +160,7 @@ export const createLease = (url: string, given: LeaseOptions): ClosableLease => 
   return {
     hold: idle =>
       new Observable<LeaseState>(subscriber => {
-        const stop = new AbortController()
+        const unsubscribed = new AbortController()
         let said: string | null = null
         const emit = (state: LeaseState): void => {
           // Standing by for the same holder is no news.
@@ -168,12 +168,14 @@ export const createLease = (url: string, given: LeaseOptions): ClosableLease => 
           if (text !== said) subscriber.next(state)
           said = text
         }
-        const run = tryForEver(emit, stop.signal, idle).catch((error: unknown) => subscriber.error(error))
+        const run = tryForEver(emit, unsubscribed.signal, idle).catch((error: unknown) =>
+          subscriber.error(error),
+        )
         running.add(run)
         run.finally(() => running.delete(run))
-        return () => stop.abort()
+        return () => unsubscribed.abort()
       }),
-    closed: async () => {
+    stop: async () => {
       await Promise.all(running)
     },
   }

@@ -1,4 +1,5 @@
-import type { Pool, PoolClient } from 'pg'
+/** The publisher's side of the journal: the outbox in chunks, and how far it is published. */
+import type { Pool } from 'pg'
 import { defer } from 'rxjs'
 import type { Outcome } from '../../domain/outcome'
 import type { Outbox, OutboxChunk, OutboxLimits } from '../../ports/journal'
@@ -16,29 +17,30 @@ import {
 interface OutboxRow {
   readonly id: bigint
   readonly outcomes: number
-  /** About what they take in memory. */
+  /** Roughly what they take in memory. */
   readonly bytes: number
-  readonly source_id: number | null
-  readonly from_offset: bigint | null
-  readonly to_offset: bigint | null
-  readonly route_id: number | null
-  readonly from_seq: bigint | null
-  readonly to_seq: bigint | null
+  readonly sourceId: number | null
+  readonly fromOffset: bigint | null
+  readonly toOffset: bigint | null
+  readonly routeId: number | null
+  readonly fromSeq: bigint | null
+  readonly toSeq: bigint | null
 }
 
-/** Rows looked at for one chunk. */
+/** Most rows of the outbox that are looked at for one chunk. */
 const maxRows = 1_000
-/** What an outcome takes without its message and dead letter, about. */
+/** Roughly what an outcome takes without its message and dead letter, bytes. */
 const outcomeBytes = 1_000
 
-// Those that fit by their number of outcomes, with their size: of dead letters only the length is looked up, which
-// reads none of their bytes. The first is always among them.
+// The rows that fit by their number of outcomes, with their size; the first is always among them. Only the length of a dead
+// letter is looked up, which reads none of its bytes.
 const selectRows = `
   with next as (
     select o.*, sum(o.outcomes) over (order by o.outbox_id) - o.outcomes as before
     from (select * from outbox where outbox_id > $1 order by outbox_id limit ${maxRows}) o
   )
-  select o.outbox_id as id, o.outcomes, o.source_id, o.from_offset, o.to_offset, j.route_id, j.from_seq, j.to_seq,
+  select o.outbox_id as id, o.outcomes, o.source_id as "sourceId", o.from_offset as "fromOffset",
+         o.to_offset as "toOffset", j.route_id as "routeId", j.from_seq as "fromSeq", j.to_seq as "toSeq",
          (o.outcomes * ${outcomeBytes} + coalesce(size.bytes, 0))::float8 as bytes
   from next o
   left join job j using (job_id)
@@ -50,7 +52,7 @@ const selectRows = `
   where o.before = 0 or o.before + o.outcomes <= $2
   order by o.outbox_id`
 
-// One query a row, with its range given: so each is two index ranges, whatever the size of the log.
+// One query a row of the outbox with its range given reads two index ranges, whatever the size of the log.
 const selectMoves = `
   select ${moveOutcomeColumns}
   from outcome o
@@ -81,12 +83,12 @@ const fitting = (rows: readonly OutboxRow[], most: OutboxLimits): OutboxRow[] =>
 const createRowReader = (pool: Pool): ((row: OutboxRow) => Promise<Outcome[]>) => {
   const routeOf = createRouteReader(pool)
   return async row => {
-    if (row.route_id === null) {
-      const range = [row.source_id, row.from_offset, row.to_offset]
+    if (row.routeId === null) {
+      const range = [row.sourceId, row.fromOffset, row.toOffset]
       return (await pool.query<RejectionRow>(selectRejections, range)).rows.map(outcomeOfRejectionRow)
     }
-    const route = await routeOf(row.route_id)
-    const range = [row.route_id, row.from_seq, row.to_seq]
+    const route = await routeOf(row.routeId)
+    const range = [row.routeId, row.fromSeq, row.toSeq]
     return (await pool.query<MoveOutcomeRow>(selectMoves, range)).rows.map(found =>
       outcomeOfMoveRow(found, route),
     )
@@ -139,27 +141,4 @@ export const createOutbox = (pool: Pool): Outbox => {
         await client.query('delete from outbox where outbox_id <= $1', [position])
       }),
   }
-}
-
-// The counter stays locked until the transaction ends: rows appear in the order of their ids, without gaps. So
-// this is the last thing a transaction does.
-const insert = `
-  with counter as (update outbox_counter set last_id = last_id + 1 returning last_id)
-  insert into outbox (outbox_id, job_id, source_id, from_offset, to_offset, outcomes)
-  select last_id, $1, $2, $3, $4, $5 from counter`
-
-/** The outcomes of a settled job are to be published. */
-export const outboxOfJob = async (client: PoolClient, batchId: number, outcomes: number): Promise<void> => {
-  await client.query(insert, [batchId, null, null, null, outcomes])
-}
-
-/** The rejections of a range of offsets, both ends included, are to be published. */
-export const outboxOfRejections = async (
-  client: PoolClient,
-  sourceId: number,
-  fromOffset: bigint,
-  toOffset: bigint,
-  outcomes: number,
-): Promise<void> => {
-  await client.query(insert, [null, sourceId, fromOffset, toOffset, outcomes])
 }

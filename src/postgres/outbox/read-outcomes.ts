@@ -1,116 +1,110 @@
+/** Reads outcomes out of the rows of the journal: for the outbox, and all final ones of a topic. */
 import type { Pool } from 'pg'
-import { type Outcome, outcomeOfMove, outcomeOfRejection } from '../../domain/outcome'
-import type { RejectionCode } from '../../domain/request'
+import { type Outcome, outcomeOfMove, outcomeOfRejection, type SettledMove } from '../../domain/outcome'
+import type { Rejection, SourcePosition } from '../../domain/request'
 import type { RouteFields } from '../../domain/route'
-import { type RouteRow, routeColumns, routeOfRow } from '../route-rows'
+import { asPortError } from '../session/transaction'
+import { readRoute } from '../shared-sql'
 
-interface SourceRow {
-  readonly topic: string
-  readonly partition: number
-  readonly source_offset: bigint
-  readonly request_id: string
-  readonly requested_at: Date
-  readonly recorded_at: Date
-  readonly settled_at: Date
-  readonly code: string
-  readonly message: string | null
-  readonly traceparent: string | null
+/** Columns that both kinds of rows have. */
+interface EndedRow extends SourcePosition {
+  readonly settledAt: Date
 }
 
-export interface MoveOutcomeRow extends SourceRow {
-  readonly route_id: number
+export interface MoveOutcomeRow extends EndedRow, Omit<SettledMove, 'source'> {
+  readonly routeId: number
   readonly seq: bigint
-  readonly device_name: string
-  readonly attempt: number
-  readonly outcome: 'moved' | 'failed'
-  readonly final: boolean
-  readonly provider_job_id: string | null
+  /** The provider's JobId. */
+  readonly jobId: string | null
 }
 
-export interface RejectionRow extends SourceRow {
-  readonly outcome_id: string
-  readonly source_id: number
-  readonly ordinal: number
-  readonly product_key: string | null
-  readonly device_name: string | null
-  readonly source_instance_id: string | null
-  readonly target_instance_ids: string[] | null
-  readonly strategy: number | null
-  readonly message: string
-  readonly dead_letter: Buffer
-  readonly original_size: number | null
-  readonly content_type: string | null
+export interface RejectionRow extends EndedRow, Omit<Rejection, 'position'> {
+  readonly sourceId: number
 }
 
 /** For a select over `move m`, `outcome o`, `job j`, `consumed c`. */
-export const moveOutcomeColumns = `m.route_id, m.seq, c.topic, c.partition, m.source_offset, m.request_id, m.requested_at,
-  coalesce(m.recorded_at, m.requested_at) as recorded_at, j.settled_at, o.code, o.message, m.traceparent, m.device_name, m.attempt, o.outcome, o.final, j.provider_job_id`
+export const moveOutcomeColumns = `m.route_id as "routeId", m.seq, c.topic, c.partition, m.source_offset as "offset",
+  m.request_id as "requestId", m.device_name as "deviceName", m.attempt, m.requested_at as "requestedAt",
+  coalesce(m.recorded_at, m.requested_at) as "recordedAt", m.traceparent, o.outcome, o.final, o.code, o.message,
+  j.provider_job_id as "jobId", j.settled_at as "settledAt"`
 
-/** For a select over `rejection x`, `consumed c`. */
-export const rejectionColumns = `coalesce(x.outcome_id, c.topic || '/' || c.partition || '/' || x.source_offset || '/#' || x.ordinal)
-    as outcome_id,
-  x.source_id, c.topic, c.partition, x.source_offset, x.ordinal, x.request_id,
-  x.requested_at, coalesce(x.recorded_at, x.requested_at) as recorded_at, x.rejected_at as settled_at, x.code, x.message, x.traceparent, x.product_key, x.device_name,
-  x.source_instance_id, x.target_instance_ids, x.strategy, x.dead_letter, x.original_size, x.content_type`
+/** For a select over `rejection x`, `consumed c`. Only this journal writes `code`, from a `RejectionCode`. */
+export const rejectionColumns = `
+  coalesce(x.outcome_id, c.topic || '/' || c.partition || '/' || x.source_offset || '/#' || x.ordinal) as id,
+  x.source_id as "sourceId", c.topic, c.partition, x.source_offset as "offset", x.ordinal, x.request_id as "requestId",
+  x.product_key as "productKey", x.device_name as "deviceName", x.source_instance_id as "sourceInstanceId",
+  x.target_instance_ids as "targetInstanceIds", x.strategy, x.code, x.message, x.requested_at as "requestedAt",
+  coalesce(x.recorded_at, x.requested_at) as "recordedAt", x.traceparent, x.dead_letter as "deadLetter",
+  x.original_size as "originalSize", x.content_type as "contentType", x.rejected_at as "settledAt"`
+
+const positionOf = ({ topic, partition, offset }: EndedRow): SourcePosition => ({ topic, partition, offset })
 
 export const outcomeOfMoveRow = (row: MoveOutcomeRow, route: RouteFields): Outcome =>
-  outcomeOfMove(
-    {
-      source: { topic: row.topic, partition: row.partition, offset: row.source_offset },
-      requestId: row.request_id,
-      deviceName: row.device_name,
-      attempt: row.attempt,
-      requestedAt: row.requested_at,
-      recordedAt: row.recorded_at,
-      traceparent: row.traceparent,
-      outcome: row.outcome,
-      final: row.final,
-      code: row.code,
-      message: row.message,
-    },
-    route,
-    row.provider_job_id,
-    row.settled_at,
-  )
+  outcomeOfMove({ ...row, source: positionOf(row) }, route, row.jobId, row.settledAt)
 
 export const outcomeOfRejectionRow = (row: RejectionRow): Outcome =>
-  outcomeOfRejection(
-    {
-      id: row.outcome_id,
-      position: { topic: row.topic, partition: row.partition, offset: row.source_offset },
-      ordinal: row.ordinal,
-      requestId: row.request_id,
-      productKey: row.product_key,
-      deviceName: row.device_name,
-      sourceInstanceId: row.source_instance_id,
-      targetInstanceIds: row.target_instance_ids,
-      strategy: row.strategy,
-      // Only this journal writes the column, from a `RejectionCode`.
-      code: row.code as RejectionCode,
-      message: row.message,
-      requestedAt: row.requested_at,
-      recordedAt: row.recorded_at,
-      traceparent: row.traceparent,
-      deadLetter: row.dead_letter,
-      originalSize: row.original_size,
-      contentType: row.content_type,
-    },
-    row.settled_at,
-  )
+  outcomeOfRejection({ ...row, position: positionOf(row) }, row.settledAt)
 
 /** Looks up routes by id and remembers them: they never change. */
 export const createRouteReader = (pool: Pool): ((routeId: number) => Promise<RouteFields>) => {
   const known = new Map<number, RouteFields>()
   return async routeId => {
-    const before = known.get(routeId)
-    if (before !== undefined) return before
-    const { rows } = await pool.query<RouteRow>(`select ${routeColumns} from route r where r.route_id = $1`, [
-      routeId,
-    ])
-    const [row] = rows
-    if (row === undefined) throw new Error(`there is no route ${routeId}`)
-    const route = routeOfRow(row)
+    const route = known.get(routeId) ?? (await readRoute(pool, routeId))
     known.set(routeId, route)
     return route
+  }
+}
+
+/** Rows of one statement. */
+const pageSize = 5_000
+
+const selectMoves = `
+  select ${moveOutcomeColumns}
+  from outcome o
+  join move m using (route_id, seq)
+  join job j using (job_id)
+  join consumed c using (source_id)
+  where (o.route_id, o.seq) > ($1, $2) and o.final and c.topic = $3
+  order by o.route_id, o.seq limit ${pageSize}`
+
+const selectRejections = `
+  select ${rejectionColumns}
+  from rejection x join consumed c using (source_id)
+  where (x.source_id, x.source_offset, x.ordinal) > ($1, $2, $3) and c.topic = $4
+  order by x.source_id, x.source_offset, x.ordinal limit ${pageSize}`
+
+async function* movePages(pool: Pool, topic: string): AsyncGenerator<readonly MoveOutcomeRow[]> {
+  for (let after: readonly [number, bigint] = [0, 0n]; ; ) {
+    const { rows } = await pool.query<MoveOutcomeRow>(selectMoves, [...after, topic])
+    yield rows
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < pageSize) return
+    after = [last.routeId, last.seq]
+  }
+}
+
+async function* rejectionPages(pool: Pool, topic: string): AsyncGenerator<readonly RejectionRow[]> {
+  for (let after: readonly [number, bigint, number] = [0, -1n, -1]; ; ) {
+    const { rows } = await pool.query<RejectionRow>(selectRejections, [...after, topic])
+    yield rows
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < pageSize) return
+    after = [last.sourceId, last.offset, last.ordinal]
+  }
+}
+
+/**
+ * Final outcomes of every request read from `topic` (or file), each request and device once: moves by route and
+ * position, then rejections by place. An outcome that is stored meanwhile may or may not be among them.
+ */
+export async function* finalOutcomes(pool: Pool, topic: string): AsyncGenerator<Outcome, void, undefined> {
+  const routeOf = createRouteReader(pool)
+  try {
+    for await (const rows of movePages(pool, topic))
+      for (const row of rows) yield outcomeOfMoveRow(row, await routeOf(row.routeId))
+    for await (const rows of rejectionPages(pool, topic))
+      for (const row of rows) yield outcomeOfRejectionRow(row)
+  } catch (error) {
+    throw asPortError(error)
   }
 }

@@ -1,3 +1,4 @@
+/** What an operator accepts after a database was restored from a backup: the positions move on to where the world is. */
 import type { Pool } from 'pg'
 import { inTransaction } from '../session/transaction'
 
@@ -6,20 +7,20 @@ export interface BeyondEnd {
   readonly clusterId: string
   readonly topic: string
   readonly partition: number
-  /** First offset that is still there: where it is read on. */
+  /** First offset that is still there, from which the partition is read on. */
   readonly low: bigint
 }
 
 export interface AcceptedRestore {
-  /** Id the outbox ended at before. */
+  /** Id of the newest row of the outbox before. */
   readonly end: bigint
-  /** Rows left from before that had been published already; they are deleted. */
+  /** Rows from before that had been published already; they are deleted. */
   readonly publishedRows: number
 }
 
 /**
- * Moves the outbox's counter beyond `position`, so that what is settled from now on is published, and lets partitions
- * be read from the start of their new log. One transaction; done twice it is done once.
+ * Moves the outbox's counter to `position`, so that everything settled from now on is published, and lets partitions be
+ * read from the start of their new log. It is one transaction, and a second run changes nothing.
  */
 export const acceptRestore = (
   pool: Pool,
@@ -38,7 +39,7 @@ export const acceptRestore = (
          on conflict (publisher) do update set position = excluded.position, published_at = now()`,
         [publisher, position],
       )
-      // Ids are given in the order of commits: what a restored database still holds was published before it was lost.
+      // Ids follow the order of commits, so what a restored database still holds was published before the loss.
       publishedRows =
         (await client.query('delete from outbox where outbox_id <= $1', [position])).rowCount ?? 0
     }

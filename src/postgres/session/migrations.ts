@@ -1,15 +1,16 @@
+/** Brings the schema of the journal up to this release, and lets analysts read its views. */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runner } from 'node-pg-migrate'
 import { Client } from 'pg'
-import { asPortError, codeOf } from './transaction'
+import { codeOf } from '../../domain/error-text'
+import { asPortError } from './transaction'
 
 export const analystRole = 'device_move_analyst'
 
 const createRole = `create role ${analystRole} nologin`
 /**
- * Views only: the tables behind them lie in another schema. What PostgreSQL gives to every role could be taken from all of
- * them only, and others may live in this database: docs/analysts.md says how.
+ * The role sees the views only, because the tables behind them lie in another schema. What PostgreSQL grants to every role
+ * can be revoked from all roles only, and others may use this database: docs/analysts.md says how.
  */
 const grants = [
   `grant usage on schema device_move to ${analystRole}`,
@@ -17,10 +18,10 @@ const grants = [
 ]
 
 const notPermitted = '42501'
-/** Another database of the same server may be creating the role at this moment. */
+/** The role exists. Another database of the same server may have created it at this moment. */
 const alreadyThere = new Set(['42710', '23505'])
 
-/** False when this login may not. */
+/** False when this login is not permitted to run it. */
 const tryStatement = async (client: Client, statement: string): Promise<boolean> => {
   try {
     await client.query(statement)
@@ -33,7 +34,7 @@ const tryStatement = async (client: Client, statement: string): Promise<boolean>
   }
 }
 
-/** Makes the role of analysts and lets it read the views. Returns the statements that are left to an administrator. */
+/** Makes the role of analysts and lets it read the views. Gives the statements that are left to an administrator. */
 export const grantAnalysts = async (client: Client): Promise<string[]> => {
   const { rowCount } = await client.query('select from pg_roles where rolname = $1', [analystRole])
   if (rowCount === 0 && !(await tryStatement(client, createRole))) return [createRole, ...grants]
@@ -52,7 +53,7 @@ export interface MigrateResult {
 const directory = join(__dirname, '../../../migrations')
 const ledgerSchema = 'device_move_journal'
 const ledgerTable = 'migration'
-/** "devmove" as a number: whoever holds it migrates, the others wait. */
+/** The number of the advisory lock ("devmove" in ASCII). Its holder migrates while other processes wait. */
 const lockKey = '28259080993109605'
 
 const knownNames = async (): Promise<Set<string>> => {
@@ -60,7 +61,7 @@ const knownNames = async (): Promise<Set<string>> => {
   return new Set(files.filter(file => file.endsWith('.sql')).map(file => file.replace(/\.sql$/, '')))
 }
 
-/** Migrations go forward only, so nothing but the newer release can work on it. */
+/** Migrations only go forward, so only the newer release can work on this database. */
 export class NewerDatabaseError extends Error {
   override readonly name = 'NewerDatabaseError'
 }
@@ -83,6 +84,8 @@ const refuseNewer = async (client: Client): Promise<void> => {
 const apply = async (client: Client, log: (line: string) => void): Promise<MigrateResult> => {
   await client.query('select pg_advisory_lock($1::bigint)', [lockKey])
   await refuseNewer(client)
+  // Loading it takes 40 ms, which the commands that migrate nothing save.
+  const { runner } = require('node-pg-migrate') as typeof import('node-pg-migrate')
   const migrations = await runner({
     dbClient: client,
     dir: directory,
@@ -91,7 +94,7 @@ const apply = async (client: Client, log: (line: string) => void): Promise<Migra
     createMigrationsSchema: true,
     migrationsTable: ledgerTable,
     checkOrder: true,
-    // Its own lock fails where ours waits.
+    // The runner's own lock fails at once where ours waits.
     noLock: true,
     logger: { debug: log, info: log, warn: log, error: log },
   })
@@ -99,15 +102,15 @@ const apply = async (client: Client, log: (line: string) => void): Promise<Migra
 }
 
 /**
- * Brings the schema of the database at `url` up to this release, and lets the role of analysts read the views.
- * Waits for a migration under way elsewhere. Throws `TransientError` when the database cannot be reached,
+ * Brings the schema of the database at `url` up to this release and lets the role of analysts read the views. It waits
+ * for a migration under way elsewhere. Throws `TransientError` when the database cannot be reached,
  * `NewerDatabaseError` when a newer release has migrated it.
  */
 export const migrate = async (
   url: string,
   { log }: { readonly log: (line: string) => void },
 ): Promise<MigrateResult> => {
-  // A migration may take long: none of the journal's time limits.
+  // A migration may take long, so the journal's time limits do not apply to it.
   const client = new Client({
     connectionString: url,
     application_name: 'device-move-migrate',
@@ -123,7 +126,7 @@ export const migrate = async (
   } catch (error) {
     throw asPortError(broken ?? error)
   } finally {
-    // Also gives up the lock.
+    // This also releases the lock.
     await client.end()
   }
 }

@@ -1,9 +1,10 @@
+/** How this process connects to PostgreSQL: its settings, its name, its pool, and whether the server answers. */
 import { type ClientConfig, Pool, type PoolClient, types } from 'pg'
 
-/** What a connection of ours is called in pg_stat_activity; those of a replica bear its name (`holder-name.ts`). */
+/** The name of a connection in pg_stat_activity. Those of a replica bear its name too (`holderName`). */
 export const applicationName = 'device-move'
 
-/** bigint columns as BigInt: positions outgrow a double. */
+/** Reads bigint columns as BigInt: positions outgrow a double. */
 const int8AsBigInt = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
     oid === types.builtins.INT8 && format !== 'binary'
@@ -12,16 +13,16 @@ const int8AsBigInt = {
 }
 
 export interface SessionOptions {
-  /** Its name in pg_stat_activity. */
+  /** The name of the session in pg_stat_activity. */
   readonly name?: string
   /** The server gives a statement up after this time. Default 30 s. */
   readonly statementMs?: number
-  /** The client gives the connection up when no answer has come by then. Default 5 s more. */
+  /** The client gives the connection up after this time without an answer. Default: `statementMs` and 5 s. */
   readonly answerMs?: number
 }
 
-/** What this service leans on, and a URL could set too: pg would take the URL's word. */
-const settled = [
+/** Settings that this service relies on. A URL could set them too, and pg would prefer those of the URL. */
+const ownSettings = [
   'application_name',
   'options',
   'statement_timeout',
@@ -30,18 +31,18 @@ const settled = [
   'query_timeout',
 ]
 
-/** The URL without them, and the `options` it had: some servers tell databases apart by those. */
+/** The URL without those settings, and the `options` it had: some servers tell databases apart by them. */
 const withoutSettings = (url: string): { readonly connectionString: string; readonly given: string } => {
   const parsed = new URL(url)
   const given = parsed.searchParams.get('options') ?? ''
-  for (const name of settled) parsed.searchParams.delete(name)
+  for (const name of ownSettings) parsed.searchParams.delete(name)
   return { connectionString: parsed.href, given }
 }
 
 /**
- * How to connect to `url` (a PostgreSQL connection string) with our settings. A frozen process would keep its row
- * locks: the server ends its transaction, and nobody waits for them for ever. Nor does anybody wait for a server
- * that has fallen silent: a statement has its time, an idle connection is probed. JIT costs more than it saves here.
+ * How to connect to `url` (a PostgreSQL connection string) with our settings. A frozen process would keep its row locks,
+ * so the server ends a transaction that is idle for 5 s. Against a server that has fallen silent each statement has a
+ * time limit and an idle connection is probed. JIT costs more than it saves with these statements.
  */
 export const sessionConfig = (url: string, options: SessionOptions = {}): ClientConfig => {
   const { name = applicationName, statementMs = 30_000, answerMs = statementMs + 5_000 } = options
@@ -56,7 +57,7 @@ export const sessionConfig = (url: string, options: SessionOptions = {}): Client
   return {
     connectionString,
     application_name: name,
-    // The last word counts.
+    // Of two values of one setting the last one counts.
     options: [given, ...settings.map(setting => `-c ${setting}`)].join(' ').trim(),
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
@@ -71,7 +72,7 @@ export type { Pool }
 export interface PoolOptions extends SessionOptions {
   /** Most connections at once. */
   readonly max: number
-  /** A connection broke while nobody or somebody used it; the pool goes on without it. */
+  /** Told that a connection broke, in use or not; the pool goes on without it. */
   readonly onError: (error: Error) => void
 }
 
@@ -79,24 +80,57 @@ export interface PoolOptions extends SessionOptions {
 export const createPool = (url: string, { max, onError, ...session }: PoolOptions): Pool => {
   const pool = new Pool({ ...sessionConfig(url, session), max })
   pool.on('error', onError)
-  // A connection in use has no listener of the pool's: without one its loss would end the process.
+  // The pool does not listen to a connection in use. Without a listener its loss would end the process.
   pool.on('connect', (client: PoolClient) => client.on('error', onError))
   return pool
 }
 
-/** PostgreSQL cuts the name of a session after so many characters. */
+/** A server that is well answers within milliseconds, so this question may give up earlier than a flow does, ms. */
+const answerWithinMs = 3_000
+
+/**
+ * Asks the server for a sign of life; false if it gives none within 3 s. Questions asked at the same time share one
+ * connection, so that a silent server does not use up the pool.
+ */
+export const createAnswers = (pool: Pick<Pool, 'query'>): (() => Promise<boolean>) => {
+  let underWay: Promise<boolean> | null = null
+  const ask = async (): Promise<boolean> => {
+    try {
+      await pool.query('select 1')
+      return true
+    } catch {
+      return false
+    } finally {
+      underWay = null
+    }
+  }
+  return async () => {
+    underWay ??= ask()
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<boolean>(resolve => {
+      timer = setTimeout(() => resolve(false), answerWithinMs)
+    })
+    try {
+      return await Promise.race([underWay, late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** PostgreSQL cuts the name of a session after this many characters. */
 const maxSessionName = 63
 
-/** What every session of a replica is called: by this name the next holder of the lease finds them and ends them. */
+/** The name of all sessions of a replica. The next holder of the lease finds them by it and ends them. */
 export const sessionNameOf = (holder: string): string => `${applicationName}/${holder}`
 
 /**
- * Names a replica: for people its host and process, for the database something that no other process is called.
- * Fits into the name of a session. `unique`: letters and digits.
+ * The name of a replica: host and process for people, and `unique` (letters and digits) so that no other process has the
+ * same name. It fits into the name of a session.
  */
 export const holderName = (host: string, pid: number, unique: string): string => {
   const rest = `/${pid}/${unique}`
-  // The server replaces what is not ASCII.
+  // The server replaces every character that is not ASCII, so the name would not be found again.
   const plain = host.replace(/[^!-~]/g, '?')
   return plain.slice(0, maxSessionName - sessionNameOf(rest).length) + rest
 }

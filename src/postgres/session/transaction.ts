@@ -1,7 +1,9 @@
+/** Transactions on a pool, and which errors of PostgreSQL waiting cures. */
 import { isNativeError } from 'node:util/types'
 import type { Pool, PoolClient } from 'pg'
 import { defer, type Observable } from 'rxjs'
-import { TransientError } from '../../ports/errors'
+import { codeOf } from '../../domain/error-text'
+import { LeaseLostError, TransientError } from '../../ports/errors'
 
 /**
  * SQLSTATEs that waiting cures: 08 connection, 53 resources, 57P server stopping or starting, 57014 cancelled by a
@@ -21,15 +23,11 @@ const transientSystemCodes = new Set([
   'ENETUNREACH',
 ])
 
-/** The driver's own complaints carry no code. */
+/** Errors of the driver itself carry no code. */
 const transientText =
   /Connection terminated|timeout exceeded when trying to connect|timeout expired|not queryable|Query read timeout/
 
-// `instanceof Error` misses the platform's own errors where code is loaded into a realm of its own.
-export const codeOf = (error: unknown): string | null =>
-  isNativeError(error) && 'code' in error && typeof error.code === 'string' ? error.code : null
-
-/** Wraps what waiting cures as `TransientError`; everything else as it is. */
+/** Wraps what waiting cures as `TransientError`; gives everything else as it is. */
 export const asPortError = (error: unknown): unknown => {
   if (!isNativeError(error)) return error
   const code = codeOf(error)
@@ -37,44 +35,52 @@ export const asPortError = (error: unknown): unknown => {
     code === null
       ? transientText.test(error.message)
       : transientState.test(code) || transientSystemCodes.has(code)
-  // Several addresses tried in vain give an error with a code and no text.
+  // When all addresses of a host fail, the error has a code and no text.
   return isTransient ? new TransientError(`PostgreSQL: ${error.message || code}`, { cause: error }) : error
 }
 
-/** Deadlock and serialisation failure: the transaction did nothing and may be run again at once. */
-const runAgain = new Set(['40P01', '40001'])
-const maxRuns = 5
+/** What answers queries: a pool, or one connection in a transaction. */
+export type Queries = Pick<PoolClient, 'query'>
 
-/** Known to the client of PostgreSQL, not to its types: an answer to it that does not come within 5 s does not come. */
-const rollbackNow = { text: 'rollback', query_timeout: 5_000 }
-
-/** Says whether the connection is still good. */
-const rollback = (client: PoolClient): Promise<boolean> =>
-  client.query(rollbackNow).then(
-    () => true,
-    () => false,
-  )
-
-const runOnce = async <T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> => {
+/** Runs `work` between `begin` and commit. After an error, `undo` says whether the connection can be used again. */
+const onConnection = async <T>(
+  pool: Pool,
+  begin: string,
+  work: (client: PoolClient) => Promise<T>,
+  undo: (client: PoolClient) => Promise<boolean>,
+): Promise<T> => {
   const client = await pool.connect()
   let isGood = true
   try {
-    await client.query('begin')
+    await client.query(begin)
     const result = await work(client)
     await client.query('commit')
     return result
   } catch (error) {
-    isGood = await rollback(client)
+    isGood = await undo(client)
     throw error
   } finally {
     client.release(!isGood)
   }
 }
 
+/** The server answers a rollback within milliseconds, or not at all. pg's types lack `query_timeout` (ms) of one query. */
+const rollbackSoon = { text: 'rollback', query_timeout: 5_000 }
+
+const rollBack = (client: PoolClient): Promise<boolean> =>
+  client.query(rollbackSoon).then(
+    () => true,
+    () => false,
+  )
+
+/** Deadlock and serialisation failure: the transaction did nothing and may be run again at once. */
+const runAgain = new Set(['40P01', '40001'])
+const maxRuns = 5
+
 const run = async <T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> => {
   for (let runs = 1; ; runs += 1) {
     try {
-      return await runOnce(pool, work)
+      return await onConnection(pool, 'begin', work, rollBack)
     } catch (error) {
       if (runs === maxRuns || !runAgain.has(codeOf(error) ?? '')) throw asPortError(error)
     }
@@ -82,32 +88,35 @@ const run = async <T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Pro
 }
 
 /**
- * Runs `work` in a transaction (read committed) for each subscriber. Unsubscribing does not stop it. After an error
- * with the commit under way it is not known whether it was done: `work` must be fit to be done again.
+ * Runs `work` in a transaction (read committed) for each subscriber. Unsubscribing does not stop it. When the answer to
+ * the commit is lost, the transaction may or may not be done, so `work` must be fit to be done again.
  */
 export const inTransaction = <T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Observable<T> =>
   defer(() => run(pool, work))
 
-/** What answers queries: a pool, or one connection in a transaction. */
-export type Queries = Pick<PoolClient, 'query'>
+/** Runs work of the driver in a transaction that only the holder of the lease can commit. */
+export type Guarded = <T>(work: (client: PoolClient) => Promise<T>) => Observable<T>
 
 /**
- * All that `read` asks is answered as of one moment, whatever is committed meanwhile: what is judged together must
- * have been true together. Errors are the client's own.
+ * Every transaction first shares the lease's key. A take-over changes that key, so it waits for the transactions under
+ * way, and none begins after it. Throws `LeaseLostError` when the lease has another epoch.
  */
-export const inSnapshot = async <T>(pool: Pool, read: (from: Queries) => Promise<T>): Promise<T> => {
-  const client = await pool.connect()
-  let isGood = false
-  try {
-    await client.query('begin isolation level repeatable read read only')
-    const found = await read(client)
-    await client.query('commit')
-    isGood = true
-    return found
-  } finally {
-    client.release(!isGood)
-  }
-}
+export const createGuard =
+  (pool: Pool, epoch: bigint): Guarded =>
+  work =>
+    inTransaction(pool, async client => {
+      const { rowCount } = await client.query('select from lease where epoch = $1 for key share', [epoch])
+      if (rowCount !== 1)
+        throw new LeaseLostError(`epoch ${epoch} is over: another process drives this account`)
+      return work(client)
+    })
+
+/**
+ * All that `read` asks is answered as of one moment, whatever is committed meanwhile: figures that are compared must
+ * have been true together. Errors are the client's own, and a connection that had one is closed.
+ */
+export const inSnapshot = <T>(pool: Pool, read: (from: Queries) => Promise<T>): Promise<T> =>
+  onConnection(pool, 'begin isolation level repeatable read read only', read, async () => false)
 
 /** What was read, or null while the database cannot be reached: it may come back. */
 export const ifReachable = async <T>(reading: Promise<T>): Promise<T | null> => {

@@ -1,19 +1,22 @@
+/** Where every move is that was taken in, and whether all of a topic was. */
 import type { Queries } from '../session/transaction'
 
-/** The view of that name: every move taken in, by where it is. */
-export interface Conservation {
-  readonly accepted: number
-  readonly moved: number
-  readonly failed: number
-  readonly rejected: number
-  readonly superseded: number
-  readonly duplicate: number
-  readonly pending: number
-  readonly in_flight: number
-  readonly retrying: number
-  readonly held: number
-  readonly gap: number
-}
+const counts = [
+  'accepted',
+  'moved',
+  'failed',
+  'rejected',
+  'superseded',
+  'duplicate',
+  'pending',
+  'in_flight',
+  'retrying',
+  'held',
+  'gap',
+] as const
+
+/** The view of that name: every move taken in, counted by where it is. */
+export type Conservation = Readonly<Record<(typeof counts)[number], number>>
 
 /** @throws while the database cannot be reached */
 export const readConservation = async (from: Queries): Promise<Conservation> => {
@@ -22,29 +25,17 @@ export const readConservation = async (from: Queries): Promise<Conservation> => 
   )
   const [row] = rows
   if (row === undefined) throw new Error('the view conservation has no row')
-  const count = (name: keyof Conservation): number => Number(row[name])
-  return {
-    accepted: count('accepted'),
-    moved: count('moved'),
-    failed: count('failed'),
-    rejected: count('rejected'),
-    superseded: count('superseded'),
-    duplicate: count('duplicate'),
-    pending: count('pending'),
-    in_flight: count('in_flight'),
-    retrying: count('retrying'),
-    held: count('held'),
-    gap: count('gap'),
-  }
+  // One entry for each of `counts`, which is what the type says.
+  return Object.fromEntries(counts.map(name => [name, Number(row[name])])) as Conservation
 }
 
 export interface PartitionEnd {
   readonly partition: number
-  /** Offset that its next record will get. */
+  /** The offset that its next record gets. */
   readonly high: bigint
 }
 
-/** Whether all that lies before these ends of a topic is in the journal. */
+/** Whether every record before these ends of a topic's partitions is in the journal. */
 export const isTakenIn = async (
   from: Queries,
   topic: string,

@@ -1,3 +1,4 @@
+/** Everything that `status` shows and that lies in the database. */
 import type { Pool } from 'pg'
 import { inSnapshot, type Queries } from '../session/transaction'
 import { type Conservation, readConservation } from './conservation'
@@ -15,13 +16,13 @@ export interface RouteStatus {
   readonly retrying: number
   readonly moved: number
   readonly failed: number
-  /** Bound to a job that is held. */
+  /** Moves bound to a job that is held. */
   readonly inHeldJobs: number
   readonly oldestPendingAt: string | null
   readonly eta: string | null
   readonly heldAt: string | null
   readonly heldReason: string | null
-  /** Batch that lets nothing of it be sent, and why. */
+  /** The batch because of which nothing of the route is sent, and why. */
   readonly blockedByBatch: number | null
   readonly blockedReason: string | null
 }
@@ -33,17 +34,17 @@ export interface CodeStatus {
   readonly lastSeenAt: string
 }
 
-/** What the database alone can tell. */
+/** What the database alone can tell about the service. */
 export interface DatabaseStatus extends OpenJobs {
   readonly moves: Conservation
   readonly lease: { readonly holder: string | null; readonly expiresInMs: number | null }
-  /** With work to do or held, most pending first; at most 100. */
+  /** Routes with work to do or held, most pending first, at most 100. */
   readonly routes: readonly RouteStatus[]
-  /** When the next re-queued move is due; null if none waits. */
+  /** When the next re-queued move is due; null when none waits. */
   readonly nextRetryAt: string | null
-  /** Outcomes settled and not published yet (without Kafka: all of them). */
+  /** Outcomes that are settled and not published yet (without Kafka: all of them). */
   readonly unpublished: number
-  /** Of the last 24 hours, most frequent first; at most 20. */
+  /** Failures of the last 24 hours by code, most frequent first, at most 20. */
   readonly failures: readonly CodeStatus[]
 }
 
@@ -61,66 +62,37 @@ const readLease = async (from: Queries): Promise<DatabaseStatus['lease']> => {
   }
 }
 
-interface RouteRow {
-  readonly route_id: number
-  readonly product_key: string
-  readonly source_instance_id: string
-  readonly target_instance_ids: string[]
-  readonly priority: string
-  readonly pending: bigint
-  readonly in_flight: bigint
-  readonly retrying: bigint
-  readonly moved: bigint
-  readonly failed: bigint
-  readonly in_held_jobs: bigint
-  readonly oldest_pending_at: Date | null
-  readonly eta: Date | null
-  readonly held_at: Date | null
-  readonly held_reason: string | null
-  readonly blocked_by_batch: bigint | null
-  readonly blocked_reason: string | null
-}
+type Instants = 'oldestPendingAt' | 'eta' | 'heldAt'
+type RouteRow = Omit<RouteStatus, Instants> & Readonly<Record<Instants, Date | null>>
 
-/** With something to do or held, most pending first; at most 100. */
+/** Routes with something to do or held, most pending first, at most 100. */
 export const readRoutes = async (from: Queries): Promise<RouteStatus[]> => {
   const { rows } = await from.query<RouteRow>(
-    `select * from device_move.routes where pending + in_flight + retrying + in_held_jobs > 0 or held_at is not null
-     order by pending + retrying desc, route_id limit 100`,
+    `select route_id as "routeId", product_key as "productKey", source_instance_id as "sourceInstanceId",
+            target_instance_ids as "targetInstanceIds", priority, pending::float8, in_flight::float8 as "inFlight",
+            retrying::float8, moved::float8, failed::float8, in_held_jobs::float8 as "inHeldJobs",
+            oldest_pending_at as "oldestPendingAt", eta, held_at as "heldAt", held_reason as "heldReason",
+            blocked_by_batch::float8 as "blockedByBatch", blocked_reason as "blockedReason"
+     from device_move.routes where pending + in_flight + retrying + in_held_jobs > 0 or held_at is not null
+     order by routes.pending + routes.retrying desc, route_id limit 100`,
   )
   return rows.map(row => ({
-    routeId: row.route_id,
-    productKey: row.product_key,
-    sourceInstanceId: row.source_instance_id,
-    targetInstanceIds: row.target_instance_ids,
-    priority: row.priority,
-    pending: Number(row.pending),
-    inFlight: Number(row.in_flight),
-    retrying: Number(row.retrying),
-    moved: Number(row.moved),
-    failed: Number(row.failed),
-    inHeldJobs: Number(row.in_held_jobs),
-    oldestPendingAt: iso(row.oldest_pending_at),
+    ...row,
+    oldestPendingAt: iso(row.oldestPendingAt),
     eta: iso(row.eta),
-    heldAt: iso(row.held_at),
-    heldReason: row.held_reason,
-    blockedByBatch: row.blocked_by_batch === null ? null : Number(row.blocked_by_batch),
-    blockedReason: row.blocked_reason,
+    heldAt: iso(row.heldAt),
   }))
 }
 
 const readFailures = async (from: Queries): Promise<CodeStatus[]> => {
-  const { rows } = await from.query<{ code: string; outcomes: bigint; final: bigint; last_seen_at: Date }>(
-    `select o.code, count(*) as outcomes, count(*) filter (where o.final) as final, max(j.settled_at) as last_seen_at
+  const { rows } = await from.query<Omit<CodeStatus, 'lastSeenAt'> & { readonly lastSeenAt: Date }>(
+    `select o.code, count(*)::float8 as outcomes, (count(*) filter (where o.final))::float8 as final,
+            max(j.settled_at) as "lastSeenAt"
      from job j join outcome o on o.route_id = j.route_id and o.seq between j.from_seq and j.to_seq and o.job_id = j.job_id
      where j.settled_at > now() - interval '1 day' and j.failed + j.retried > 0 and o.outcome = 'failed'
      group by o.code order by outcomes desc limit 20`,
   )
-  return rows.map(row => ({
-    code: row.code,
-    outcomes: Number(row.outcomes),
-    final: Number(row.final),
-    lastSeenAt: row.last_seen_at.toISOString(),
-  }))
+  return rows.map(row => ({ ...row, lastSeenAt: row.lastSeenAt.toISOString() }))
 }
 
 const readWaiting = async (from: Queries): Promise<{ nextRetryAt: string | null; unpublished: number }> => {

@@ -1,5 +1,7 @@
+/** What became of the requests of one topic, or file, and of all others in the database. */
 import type { Pool } from 'pg'
 import type { Queries } from '../session/transaction'
+import { unfinished } from '../shared-sql'
 
 export interface CodeCount {
   readonly outcome: string
@@ -7,19 +9,19 @@ export interface CodeCount {
   readonly count: number
 }
 
-/** Of the requests read from one topic, or file; what the database holds besides is not in it. */
+/** Covers the requests read from one topic, or file, and nothing else that the database holds. */
 export interface RunSummary {
-  /** Moves taken in, and rejections: the sum of final outcomes, duplicates, superseded and unfinished ones. */
+  /** Moves taken in, and rejections: the sum of final outcomes, duplicates, superseded and unfinished moves. */
   readonly accepted: number
-  /** Final outcomes by what they are and why, most frequent first. */
+  /** Final outcomes by kind and code, most frequent first. */
   readonly outcomes: readonly CodeCount[]
   readonly duplicates: number
   readonly superseded: number
-  /** Without a final outcome. */
+  /** Moves without a final outcome. */
   readonly unfinished: number
   /** Attempts that were followed by another. */
   readonly retried: number
-  /** Jobs of the provider with a move of them. */
+  /** Jobs of the provider with at least one of the moves. */
   readonly jobs: number
 }
 
@@ -67,15 +69,15 @@ export const countUnfinished = async (from: Queries, topic: string): Promise<num
 
 type Totals = Pick<RunSummary, 'duplicates' | 'superseded' | 'retried' | 'jobs'>
 
-/** Of one moment only in a snapshot: it asks several times. */
+/** Asks several times, so its figures are of one moment only in a snapshot. */
 export const readRunSummary = async (from: Queries, topic: string): Promise<RunSummary> => {
   const { rows: outcomes } = await from.query<CodeCount>(selectOutcomes, [topic])
   const { rows } = await from.query<Totals>(selectTotals, [topic])
   const totals = rows[0] ?? { duplicates: 0, superseded: 0, retried: 0, jobs: 0 }
-  const unfinished = await countUnfinished(from, topic)
+  const left = await countUnfinished(from, topic)
   const ended = outcomes.reduce((sum, { count }) => sum + count, 0)
-  const accepted = ended + totals.duplicates + totals.superseded + unfinished
-  return { ...totals, outcomes, unfinished, accepted }
+  const accepted = ended + totals.duplicates + totals.superseded + left
+  return { ...totals, outcomes, unfinished: left, accepted }
 }
 
 const selectStuck = `
@@ -84,7 +86,7 @@ const selectStuck = `
     from device_move.routes r left join job j on j.job_id = r.blocked_by_batch
     where r.held_at is not null or j.held_at is not null
   ), waiting as (
-    -- Of routes that go on, those that wait for a move of the same device.
+    -- Moves of routes that go on which wait for another move of their device.
     select r.product_key, q.device_name
     from requeue q join route r using (route_id)
     where q.waits_for is not null and q.route_id not in (select route_id from stopped)
@@ -94,7 +96,7 @@ const selectStuck = `
           where exists (
             select from move m join route r using (route_id) join job j using (route_id)
             where m.device_name = w.device_name and r.product_key = w.product_key and m.seq between j.from_seq and j.to_seq
-              and j.held_at is not null and j.status not in ('refused', 'settled'))
+              and j.held_at is not null and ${unfinished('j')})
           or exists (
             select from move m join stopped using (route_id) join route r using (route_id) join route_claims k using (route_id)
             where m.device_name = w.device_name and r.product_key = w.product_key and m.seq > k.claimed)
@@ -103,19 +105,19 @@ const selectStuck = `
             where q.device_name = w.device_name and r.product_key = w.product_key)) as count`
 
 /**
- * Moves that are neither held themselves nor in a job, and yet wait for people: their route is blocked by a held job, or
- * an earlier request for their device is stuck.
+ * Counts the moves that wait for a person although they are neither held themselves nor in a job: their route is blocked by
+ * a held job, or an earlier request for their device is stuck.
  */
 export const countStuck = async (from: Queries): Promise<number> => {
   const { rows } = await from.query<{ count: string }>(selectStuck)
   return Number(rows[0]?.count ?? 0)
 }
 
-/** What a database has done besides one topic, or file. */
+/** What the database holds of all topics and files but one. */
 export interface OtherLists {
   /** Topics and files. */
   readonly lists: number
-  /** Their moves and rejections that have ended, by how: what is counted here never changes again. */
+  /** Their moves and rejections that have ended, by how they ended. What is counted here never changes again. */
   readonly ended: {
     readonly moved: number
     readonly failed: number
@@ -125,7 +127,7 @@ export interface OtherLists {
   }
 }
 
-const select = `
+const selectOtherLists = `
   with others as (
     select source_id, topic, repeated_rejections from consumed where topic <> $1 and next_offset > 0
   ), moves as (
@@ -144,7 +146,9 @@ const select = `
   from moves`
 
 export const readOtherLists = async (pool: Pool, topic: string): Promise<OtherLists> => {
-  const { rows } = await pool.query<OtherLists['ended'] & { readonly lists: number }>(select, [topic])
+  const { rows } = await pool.query<OtherLists['ended'] & { readonly lists: number }>(selectOtherLists, [
+    topic,
+  ])
   const [row] = rows
   if (row === undefined) throw new Error('an aggregate has no row')
   const { lists, ...ended } = row

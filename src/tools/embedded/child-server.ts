@@ -1,9 +1,11 @@
+/** A server as a child process: started until it is ready, and stopped. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { EmbeddedServerError } from './embedded-server-error'
 import type { ParentWatch } from './parent-watch'
 
+/** Lines of output that are kept for the text of an error. */
 const keptLines = 30
 
 export interface OutputLines {
@@ -11,7 +13,7 @@ export interface OutputLines {
   tail(): string
 }
 
-/** Splits what a child writes into lines, hands each on and keeps the last ones. */
+/** Splits a child's output into lines, hands each to `onLine` and keeps the last ones. */
 export const readOutputLines = (
   streams: readonly (Readable | null)[],
   onLine: (line: string) => void,
@@ -33,9 +35,10 @@ export const readOutputLines = (
   return { tail: () => kept.join('\n') }
 }
 
+/** A child that was told to stop is killed after this time, ms. */
 const killAfterMs = 10_000
 
-/** The account a child runs as; none = ours. */
+/** The account that a child runs as; without one it runs as ours. */
 export interface Identity {
   readonly uid: number
   readonly gid: number
@@ -46,7 +49,7 @@ export interface ChildServerOptions {
   readonly command: string
   readonly args: readonly string[]
   readonly cwd: string
-  /** The child's whole environment (ours may hold secrets); left out = ours. */
+  /** The child's whole environment, because ours may hold secrets. Left out: ours. */
   readonly env?: NodeJS.ProcessEnv
   readonly identity?: Identity | undefined
   readonly readyLine: RegExp
@@ -58,11 +61,11 @@ export interface ChildServerOptions {
 
 export interface ChildServer {
   readonly pid: number
-  /** Resolves once the child has ended: in good order, or SIGKILL after ten seconds. */
+  /** Resolves once the child has ended, in good order or by SIGKILL after 10 s. */
   stop(): Promise<void>
 }
 
-/** A started server must not keep this process from ending: the watcher ends it then. */
+/** A started server must not keep this process from ending; the watcher then ends the server. */
 const setReferenced = (child: ChildProcess, referenced: boolean) => {
   if (referenced) child.ref()
   else child.unref()
@@ -90,7 +93,7 @@ const awaitReady = (
       options.readyWithinMs,
     )
     child.once('error', error => fail(`could not be started: ${error.message}`))
-    // 'close' comes after the last output, so the error can show it.
+    // 'close' comes after the last output, which the error can then show.
     child.once('close', (code, signal) => fail(`ended while starting (${signal ?? code})`))
     seen.onLine = line => {
       if (!options.readyLine.test(line) || child.pid === undefined) return
@@ -101,8 +104,8 @@ const awaitReady = (
   })
 
 /**
- * Starts a server in a session of its own (Ctrl-C reaches this process only) and waits for its ready line.
- * @throws EmbeddedServerError with the child's last lines; the child has ended by then.
+ * Starts a server in a session of its own, so that Ctrl-C reaches this process only, and waits for its ready line.
+ * @throws EmbeddedServerError with the child's last lines, once the child has ended
  */
 export const startChildServer = async (options: ChildServerOptions): Promise<ChildServer> => {
   const child = spawn(options.command, options.args, {

@@ -1,7 +1,8 @@
+/** Free ports for local servers. */
 import { createServer } from 'node:net'
-import { reasonOf } from './embedded-server-error'
+import { messageOf } from '../../domain/error-text'
 
-/** A TCP port free on the loopback address a moment ago; whoever binds it must still expect to be beaten to it. */
+/** A TCP port that was free on the loopback address a moment ago. Another process may still bind it first. */
 export const findFreePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer()
@@ -13,7 +14,7 @@ export const findFreePort = (): Promise<number> =>
     })
   })
 
-/** Does `start` again with other ports when another process was quicker to bind one. */
+/** Runs `start`, and again with other ports when another process has bound one of them first; five times at most. */
 export const withFreePorts = async <T>(
   count: number,
   start: (ports: readonly number[]) => Promise<T>,
@@ -24,7 +25,7 @@ export const withFreePorts = async <T>(
     try {
       return await start(ports)
     } catch (error) {
-      if (left === 0 || !taken.test(reasonOf(error))) throw error
+      if (left === 0 || !taken.test(messageOf(error))) throw error
     }
   }
 }

@@ -1,3 +1,4 @@
+/** A Kafka broker in Docker. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -8,11 +9,12 @@ import { brokerSettings, newClusterId, type StartedBroker } from './kafka-java'
 import { createParentWatch } from './parent-watch'
 
 const run = promisify(execFile)
+/** Longest wait for an answer of the Docker engine, ms. */
 const answerWithinMs = 10_000
-/** The image may have to be pulled. */
+/** Longest start of a broker, ms. The image may have to be pulled. */
 const readyWithinMs = 240_000
 
-/** Whether a Docker engine answers; the client alone is no engine. */
+/** Whether a Docker engine answers. The client alone is not enough. */
 export const isDockerRunning = (): Promise<boolean> =>
   run('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: answerWithinMs }).then(
     () => true,
@@ -30,13 +32,13 @@ const environmentOf = (port: number): string[] => {
   const variables = Object.entries(settings).map(
     ([name, value]) => `KAFKA_${name.toUpperCase().replaceAll('.', '_')}=${value}`,
   )
-  // Without an id of its own every container would be the same cluster.
+  // Without an id of its own every container would belong to the same cluster.
   const more = [`CLUSTER_ID=${newClusterId(randomBytes(16))}`, 'KAFKA_HEAP_OPTS=-Xmx768m']
   return [...variables, ...more].flatMap(variable => ['--env', variable])
 }
 
 /**
- * A broker in a container that is removed with it. The client stays in the foreground and hands our signals on.
+ * A broker in a container that is removed when it stops. The Docker client stays in the foreground and passes signals on.
  * @throws EmbeddedServerError when the image cannot be had or the broker does not start
  */
 export const startDockerKafka = async (log?: (line: string) => void): Promise<StartedBroker> => {

@@ -1,17 +1,21 @@
+/** What a broker on this machine's Java needs: its jars, and a Java that is new enough. */
 import { execFile } from 'node:child_process'
 import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { codeOf, messageOf } from '../../domain/error-text'
 import { cacheDirectories, fillCache } from './cache-directory'
-import { codeOf, EmbeddedServerError, outputOf, reasonOf } from './embedded-server-error'
+import { EmbeddedServerError } from './embedded-server-error'
 
 const run = promisify(execFile)
+
 const packageRoot = join(__dirname, '..', '..', '..')
-/** Holds the pinned pom and the broker's log settings. */
+/** The directory with the pinned pom and the broker's log settings. */
 export const kafkaSettings = join(packageRoot, 'embedded-kafka')
+/** Longest time for Maven to fetch the jars, ms. */
 const resolveWithinMs = 300_000
 
-/** The version the pom pins. */
+/** The version of Kafka that the pom pins. */
 export const kafkaVersion = async (): Promise<string> => {
   const pom = await readFile(join(kafkaSettings, 'pom.xml'), 'utf8')
   const [, version] = /<kafka\.version>([\w.-]+)</.exec(pom) ?? []
@@ -19,15 +23,19 @@ export const kafkaVersion = async (): Promise<string> => {
   return version
 }
 
+/** What a command that failed wrote to its standard output. */
+const outputOf = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'stdout' in error ? String(error.stdout) : ''
+
 const lastErrors = (error: unknown): string => {
   const lines = outputOf(error)
     .split('\n')
     .filter(line => line.startsWith('[ERROR]') && line.length > 10)
-  return lines.slice(0, 3).join('\n') || reasonOf(error)
+  return lines.slice(0, 3).join('\n') || messageOf(error)
 }
 
 const resolveJars = async (dir: string): Promise<void> => {
-  // Maven reads a pom beside which it may write.
+  // Maven reads a copy of the pom, beside which it may write.
   await copyFile(join(kafkaSettings, 'pom.xml'), join(dir, 'pom.xml'))
   const libs = join(dir, 'libs')
   await mkdir(libs)
@@ -52,8 +60,8 @@ const resolveJars = async (dir: string): Promise<void> => {
 }
 
 /**
- * The directory with the broker's jars: cached in the package, or where that is read-only with the user; fetched
- * with Maven the first time.
+ * The directory with the broker's jars. They are fetched with Maven once and cached in the package, or in a directory of
+ * the user where the package is read-only.
  * @throws EmbeddedServerError when Maven is missing or cannot fetch
  */
 export const kafkaJars = async (): Promise<string> => {
@@ -62,23 +70,23 @@ export const kafkaJars = async (): Promise<string> => {
   return join(await fillCache(directories, resolveJars), 'libs')
 }
 
-const runTool = promisify(execFile)
+/** The oldest Java that Kafka 4 runs on. */
 const oldest = 17
-/** Where systems keep the Javas that are not on the path. */
+/** Directories where systems keep Java runtimes that are not on the path. */
 const homes = ['/usr/lib/jvm', '/Library/Java/JavaVirtualMachines', '/opt/java']
 
 interface Java {
   readonly major: number
-  /** Absolute: the broker does not get our PATH. */
+  /** Absolute, because the broker does not get our PATH. */
   readonly path: string
 }
 
 const answerOf = async (command: string): Promise<string> => {
   try {
     const options = ['-XX:-UsePerfData', '-XshowSettings:properties', '-version']
-    return (await runTool(command, options, { timeout: 10_000 })).stderr
+    return (await run(command, options, { timeout: 10_000 })).stderr
   } catch {
-    // Also thrown before there is a promise, where a file stands in for a directory of the path.
+    // `execFile` throws at once where a file stands in place of a directory of the path, so a `.catch` would miss it.
     return ''
   }
 }
@@ -88,7 +96,7 @@ const look = async (command: string): Promise<Java | null> => {
   const property = (name: string) => new RegExp(`^\\s*${name} = (.*)$`, 'm').exec(answer)?.[1]?.trim()
   const [home, version] = [property('java\\.home'), property('java\\.specification\\.version')]
   if (home === undefined || version === undefined) return null
-  // Before Java 9 the version is 1.8.
+  // Java 8 calls its version 1.8, which becomes 1.
   return { major: Number.parseInt(version, 10), path: join(home, 'bin', 'java') }
 }
 
@@ -105,7 +113,7 @@ const installed = async (places: readonly string[]): Promise<readonly string[]> 
 }
 
 /**
- * The path of a Java runtime new enough for Kafka 4: `command`, else one that lies in a directory of `places`.
+ * The path of a Java runtime that is new enough for Kafka 4: `command`, else one in a directory of `places`.
  * @throws EmbeddedServerError when there is none
  */
 export const findJava = async (command = 'java', places: readonly string[] = homes): Promise<string> => {

@@ -1,3 +1,4 @@
+/** A Kafka broker on this machine's Java. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -12,14 +13,14 @@ import { createParentWatch } from './parent-watch'
 
 /** Where a single broker, which is its own controller, listens and keeps its data. */
 export interface BrokerPlace {
-  /** The address it binds; clients are always told the loopback address. */
+  /** The address it binds. Clients are always told the loopback address. */
   readonly address: '127.0.0.1' | '0.0.0.0'
   readonly port: number
   readonly controllerPort: number
   readonly dataDir: string
 }
 
-/** Broker settings for one node: nothing is replicated, and a broker that was killed is back within seconds. */
+/** Settings for a single node: nothing is replicated, and a broker that was killed is back within seconds. */
 export const brokerSettings = (place: BrokerPlace): Readonly<Record<string, string>> => ({
   'process.roles': 'broker,controller',
   'node.id': '1',
@@ -52,13 +53,14 @@ export const asProperties = (settings: Readonly<Record<string, string>>): string
     .map(([name, value]) => `${name}=${value.replaceAll('\\', '\\\\')}\n`)
     .join('')
 
-/** A new cluster's id: 16 random bytes in base64url, as Kafka has it (it dislikes a leading dash). */
+/** The id of a new cluster: 16 random bytes in base64url. Kafka refuses a leading dash. */
 export const newClusterId = (random: Uint8Array): string =>
   Buffer.from(random).toString('base64url').replace(/^-/, 'A')
 
 const run = promisify(execFile)
+/** Longest start of a broker, ms. */
 const readyWithinMs = 90_000
-/** A JVM of which many are started and none runs for long. */
+/** Options for JVMs of which many are started and none runs for long. */
 const frugal = [
   '-XX:+UseSerialGC',
   '-XX:TieredStopAtLevel=1',
@@ -84,7 +86,7 @@ export interface JavaTools {
 /** @throws EmbeddedServerError when Java, Maven or the network is missing */
 export const javaTools = async (): Promise<JavaTools> => ({ java: await findJava(), libs: await kafkaJars() })
 
-/** The class path is relative, so that no character of the jars' own path can break it. */
+/** The class path is relative, so that no character of the jars' path can break it. */
 const javaArguments = (home: string, heap: string, ...rest: readonly string[]): string[] => [
   heap,
   ...frugal,
@@ -109,7 +111,7 @@ export const prepareBroker = async (
   await run(java, javaArguments(home, '-Xmx128m', ...format), { cwd: libs, env: environment })
 }
 
-/** Starts the broker of a prepared home, also again after it was stopped or killed. */
+/** Starts the broker of a prepared home; also again after it was stopped or killed. */
 export const runBroker = (
   { java, libs }: JavaTools,
   home: string,
@@ -133,7 +135,7 @@ const serve = async (tools: JavaTools, ports: readonly number[], log: Log): Prom
   try {
     const place: BrokerPlace = { address: '127.0.0.1', port, controllerPort, dataDir: join(home, 'data') }
     await prepareBroker(tools, home, brokerSettings(place))
-    // Nothing of it is kept, so nothing is worth waiting for.
+    // None of its data is kept, so it is killed without waiting for an orderly end.
     const server = await runBroker(tools, home, { stopSignal: 'SIGKILL', watch, log })
     return {
       brokers: [`127.0.0.1:${port}`],
@@ -151,7 +153,7 @@ const serve = async (tools: JavaTools, ports: readonly number[], log: Log): Prom
 }
 
 /**
- * A broker on this machine's Java, with temporary data; it ends with this process, however that ends.
+ * A broker on this machine's Java, with temporary data. It ends with this process, however that ends.
  * @throws EmbeddedServerError when Java, Maven or the network is missing
  */
 export const startJavaKafka = async (log: Log): Promise<StartedBroker> => {

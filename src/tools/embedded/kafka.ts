@@ -1,9 +1,10 @@
-import { reasonOf } from './embedded-server-error'
+/** A Kafka broker for `demo` and the tests, from wherever one can be had. */
+import { messageOf } from '../../domain/error-text'
 import { isDockerRunning, startDockerKafka } from './kafka-docker'
 import { type StartedBroker, startJavaKafka } from './kafka-java'
 
 export interface KafkaOptions {
-  /** Brokers that are there already (`KAFKA_BROKERS`): used, and left running. */
+  /** Brokers that run already (`KAFKA_BROKERS`). They are used and left running. */
   readonly brokers?: readonly string[]
   /** Gets the broker's own log, a line at a time. */
   readonly log?: (line: string) => void
@@ -15,14 +16,14 @@ export type Kafka =
       /** host:port */
       readonly brokers: readonly string[]
       readonly origin: 'environment' | 'docker' | 'java'
-      /** Ends the broker, if it is ours, with its data. */
+      /** Ends the broker and removes its data, if it is ours. */
       stop(): Promise<void>
     }
   | { readonly kind: 'unavailable'; readonly reason: string }
 
 /**
- * A Kafka broker: the given ones, else one in a running Docker engine, else one on this machine's Java. It ends with
- * this process, however that ends. Never throws: without any of them it says why.
+ * A Kafka broker: the given ones, else one in a running Docker engine, else one on this machine's Java. It ends with this
+ * process, however that ends. Never throws: where none can be had, the answer says why.
  */
 export const startKafka = async (options: KafkaOptions = {}): Promise<Kafka> => {
   const { brokers = [], log } = options
@@ -36,7 +37,7 @@ export const startKafka = async (options: KafkaOptions = {}): Promise<Kafka> => 
     try {
       return { kind: 'running', origin, ...(await start()) }
     } catch (error) {
-      reasons.push(`${origin}: ${reasonOf(error)}`)
+      reasons.push(`${origin}: ${messageOf(error)}`)
       return null
     }
   }

@@ -1,9 +1,10 @@
+/** Ends a child server when this process ends, however it ends. */
 import { spawn } from 'node:child_process'
 
 /**
- * A shell in a session of its own reads a pipe that only this process holds. When the pipe closes without `done`,
- * this process has ended, however it ended (kill -9 too): the shell then ends what is watched and removes the
- * directory. A child that has turned zombie under an init that does not reap counts as gone.
+ * A shell in a session of its own reads a pipe that only this process holds. When the pipe closes without `done`, this
+ * process has ended, by kill -9 too. The shell then ends the watched process and removes the directory. A zombie under an
+ * init that does not reap counts as ended.
  */
 const script = `
 trap '' HUP INT TERM
@@ -30,22 +31,22 @@ fi
 `
 
 export interface ParentWatch {
-  /** From now on `pid` gets `signal` when this process ends, and SIGKILL ten seconds later. */
+  /** From now on `pid` gets `signal` when this process ends, and SIGKILL 10 s later. */
   watch(pid: number, signal: NodeJS.Signals): void
-  /** The child has ended by itself: nothing is to be signalled (its number may soon be another's). */
+  /** The child has ended: nothing is signalled any longer, because its number may soon be another process's. */
   free(): void
-  /** Everything was cleaned up in good order: the watcher ends and does nothing. */
+  /** Everything is cleaned up in good order: the watcher ends and does nothing. */
   done(): void
 }
 
-/** Starts the watcher; `removeDir` (absolute) is removed when this process ends before `done()`. */
+/** Starts the watcher. `removeDir` (absolute) is removed when this process ends before `done()`. */
 export const createParentWatch = (removeDir?: string): ParentWatch => {
   const shell = spawn('/bin/sh', ['-c', script, 'sh', removeDir ?? ''], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
     cwd: '/',
   })
-  // Without a shell there is no watching; the server itself still works.
+  // Without a shell nothing is watched, and the server still works.
   shell.on('error', () => undefined)
   shell.stdin.on('error', () => undefined)
   shell.unref()

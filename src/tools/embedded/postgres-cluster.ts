@@ -1,9 +1,11 @@
+/** The data directory of an embedded PostgreSQL. */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmod, chown, lchown, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { codeOf, messageOf } from '../../domain/error-text'
 import { type Identity, readOutputLines } from './child-server'
-import { codeOf, EmbeddedServerError, NoPlaceError, reasonOf } from './embedded-server-error'
+import { EmbeddedServerError, NoPlaceError } from './embedded-server-error'
 import { createParentWatch } from './parent-watch'
 
 export interface ClusterPlace {
@@ -14,12 +16,12 @@ export interface ClusterPlace {
   readonly durable: boolean
 }
 
-/** What PostgreSQL gets to see of an environment: ours may hold secrets, and settings meant for other servers. */
+/** The environment of PostgreSQL. Ours is not passed on: it may hold secrets, and settings for other servers. */
 export const serverEnvironment = { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/local/bin:/usr/bin:/bin' }
 
 /**
- * How a server that starts in its data directory is told about it. An unprivileged account may not pass through the
- * directories above (`/root`), but it may stay where it was put.
+ * How a server that starts in its data directory names that directory. An unprivileged account may be unable to pass
+ * through the directories above (`/root`), but it can use the directory it was started in.
  */
 export const dataArgument = (dir: string, identity: Identity | undefined): string =>
   identity !== undefined && process.platform === 'linux' ? '/proc/self/cwd' : dir
@@ -28,7 +30,7 @@ const giveTo = async (path: string, identity: Identity | undefined): Promise<voi
   if (identity !== undefined) await chown(path, identity.uid, identity.gid)
 }
 
-/** Data that root copied or restored belongs to root: the server's account gets all of it. */
+/** Gives a whole directory to the server's account. Data that root copied or restored belongs to root. */
 const giveTree = async (dir: string, identity: Identity): Promise<void> => {
   for (const entry of await readdir(dir, { recursive: true })) {
     await lchown(join(dir, entry), identity.uid, identity.gid)
@@ -36,7 +38,7 @@ const giveTree = async (dir: string, identity: Identity): Promise<void> => {
   await giveTo(dir, identity)
 }
 
-/** Runs initdb in `draft/data`; the password reaches it as an open file, so that no path has to be reachable. */
+/** Runs initdb in `draft/data`. The password reaches it as an open file, so that no path has to be reachable. */
 const runInitdb = async (draft: string, place: ClusterPlace): Promise<void> => {
   const { binaries, identity, durable } = place
   const data = join(draft, 'data')
@@ -77,7 +79,7 @@ const runInitdb = async (draft: string, place: ClusterPlace): Promise<void> => {
   }
 }
 
-/** Made beside its place and renamed into it, password and all: a cluster is there as a whole or not at all. */
+/** Makes the cluster and its password beside their place and renames them into it: a cluster is whole or absent. */
 const makeCluster = async (dir: string, place: ClusterPlace): Promise<void> => {
   const draft = join(place.home, `new-${randomBytes(6).toString('hex')}`)
   const [data, password] = [join(draft, 'data'), join(draft, 'password')]
@@ -92,7 +94,7 @@ const makeCluster = async (dir: string, place: ClusterPlace): Promise<void> => {
     await runInitdb(draft, place)
     await rename(password, join(data, 'password'))
     await rename(data, dir).catch(async error => {
-      // Another process was quicker: its cluster is as good.
+      // Another process has made one meanwhile, which serves as well.
       if (!(await exists(dir))) throw error
     })
   } finally {
@@ -110,7 +112,7 @@ const exists = (path: string): Promise<boolean> =>
   )
 
 /**
- * The cluster below `home`, made when it is not there yet, and its superuser's password.
+ * Opens the cluster below `home`, making it first where there is none. Gives its superuser's password.
  * @throws EmbeddedServerError when it cannot be made or belongs to another user
  */
 export const openCluster = async (dir: string, place: ClusterPlace): Promise<{ password: string }> => {
@@ -120,6 +122,6 @@ export const openCluster = async (dir: string, place: ClusterPlace): Promise<{ p
     return { password: await readFile(join(dir, 'password'), 'utf8') }
   } catch (error) {
     if (error instanceof EmbeddedServerError) throw error
-    throw new NoPlaceError(`PostgreSQL cannot keep its data in ${dir}: ${reasonOf(error)}`)
+    throw new NoPlaceError(`PostgreSQL cannot keep its data in ${dir}: ${messageOf(error)}`)
   }
 }

@@ -1,9 +1,11 @@
+/** A real PostgreSQL that this process starts, for tests, `demo` and `move`. */
 import { mkdtemp, readFile, realpath, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { messageOf } from '../../domain/error-text'
 import { makeDirectories } from './cache-directory'
 import { type ChildServer, type Identity, startChildServer } from './child-server'
-import { EmbeddedServerError, NoPlaceError, reasonOf } from './embedded-server-error'
+import { EmbeddedServerError, NoPlaceError } from './embedded-server-error'
 import { withFreePorts } from './free-port'
 import { createParentWatch } from './parent-watch'
 import { postgresBinaries } from './postgres-binaries'
@@ -12,7 +14,7 @@ import { clearDataDirectory, clusterName, inUse } from './postmaster'
 
 const accounts = ['postgres', 'nobody', 'daemon']
 
-/** PostgreSQL looks its account up by number, so it must be one that exists. */
+/** An account that exists, because PostgreSQL looks its account up by number. */
 const findAccount = async (): Promise<Identity> => {
   const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map(line => line.split(':'))
   for (const account of accounts) {
@@ -27,32 +29,33 @@ const findAccount = async (): Promise<Identity> => {
 }
 
 /**
- * The account for PostgreSQL: none for an ordinary user (it runs as that user); for root the one that owns the data
- * already, else an unprivileged one.
+ * The account for PostgreSQL. An ordinary user needs none: it runs as that user. For root it is the account that owns the
+ * data already, else an unprivileged one.
  */
-export const serverIdentity = async (dataDir: string): Promise<Identity | undefined> => {
+const serverIdentity = async (dataDir: string): Promise<Identity | undefined> => {
   if (process.getuid?.() !== 0) return undefined
   const owner = await stat(dataDir).catch(() => null)
   return owner !== null && owner.uid !== 0 ? { uid: owner.uid, gid: owner.gid } : findAccount()
 }
 
-/** Crash recovery of a large journal takes its time. */
+/** Longest start, ms. Crash recovery of a large journal takes a while. */
 const readyWithinMs = 120_000
 
 export interface EmbeddedPostgresOptions {
-  /** Kept and used again; left out = a temporary server whose data goes with it. */
+  /** Kept and used again. Left out: a temporary server, whose data is removed with it. */
   readonly dataDir?: string
-  /** Gets the server's own log, a line at a time. */
+  /** Gets the server's log, a line at a time. */
   readonly log?: (line: string) => void
 }
 
 export interface EmbeddedPostgres {
-  /** Superuser, database `postgres`; holds the password. */
+  /** Of the superuser and the database `postgres`; it holds the password. */
   readonly url: string
-  /** Fast shutdown, waited for; a temporary server's data is removed. */
+  /** Resolves after a fast shutdown, and once a temporary server's data is removed. */
   stop(): Promise<void>
 }
 
+/** Settings of a temporary server, whose data need not survive a crash. */
 const volatile = [
   'fsync=off',
   'synchronous_commit=off',
@@ -117,7 +120,7 @@ const serve = async (
   } catch (error) {
     watch.done()
     const taken = /lock file ".*" already exists|pre-existing shared memory block/
-    if (taken.test(reasonOf(error))) throw inUse(dir)
+    if (taken.test(messageOf(error))) throw inUse(dir)
     throw error
   }
 }
@@ -128,14 +131,14 @@ const makeHome = async (dataDir: string | undefined): Promise<string> => {
     await makeDirectories(dataDir)
     return await realpath(dataDir)
   } catch (error) {
-    throw new NoPlaceError(`PostgreSQL has no place for its data: ${reasonOf(error)}`)
+    throw new NoPlaceError(`PostgreSQL has no place for its data: ${messageOf(error)}`)
   }
 }
 
 /**
  * Starts a real PostgreSQL on a free loopback port, as root too (the server then runs as an unprivileged account),
  * with a random password. It ends with this process, however that ends.
- * @throws EmbeddedServerError saying what to do; nothing is left behind then
+ * @throws EmbeddedServerError saying what to do; then nothing is left behind
  */
 export const startEmbeddedPostgres = async (
   options: EmbeddedPostgresOptions = {},

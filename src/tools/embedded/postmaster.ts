@@ -1,13 +1,17 @@
+/** Finds and ends a server that still runs on a data directory. */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { codeOf, EmbeddedServerError } from './embedded-server-error'
+import { codeOf } from '../../domain/error-text'
+import { EmbeddedServerError } from './embedded-server-error'
 
 const run = promisify(execFile)
+/** How long the watcher of a killed process has to stop its server, ms. */
 const orphanGraceMs = 5_000
+/** How long a server has to end after a signal, ms. */
 const shutdownMs = 10_000
 const pollMs = 50
 
@@ -16,10 +20,10 @@ interface Owner {
   readonly startedAt: string
 }
 
-/** Tells a process from a later one with the same number; empty where the system does not say. */
+/** When a process started, which tells it from a later one with the same number; empty where the system does not say. */
 const startOf = async (pid: number): Promise<string> => {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  // The program's name, in parentheses, may hold spaces; the 22nd field is the 20th after it.
+  // The program's name, in parentheses, may hold spaces. The 22nd field is the 20th after it.
   return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? ''
 }
 
@@ -42,7 +46,7 @@ const commandLineOf = (pid: number): Promise<string> =>
 
 const fingerprint = (dir: string): string => createHash('sha256').update(dir).digest('hex').slice(0, 12)
 
-/** The server's `cluster_name`, which says on its command line whose data it serves and for which process. */
+/** The server's `cluster_name`. On the command line it names the data that it serves and the process that started it. */
 export const clusterName = async (dir: string): Promise<string> =>
   `device-move/${fingerprint(dir)}/${process.pid}/${await startOf(process.pid)}`
 
@@ -56,7 +60,7 @@ const readPidFile = async (dir: string): Promise<number | null> => {
   return Number(line) > 0 ? Number(line) : null
 }
 
-/** The server that runs on `dir`, if one does: the number in a stale pid file may be anyone's by now. */
+/** The server that runs on `dir`, or null. The number in a stale pid file may belong to any other process now. */
 const findPostmaster = async (dir: string): Promise<Postmaster | null> => {
   const pid = await readPidFile(dir)
   if (pid === null) return null
@@ -77,7 +81,7 @@ const isGoneWithin = async (dir: string, withinMs: number): Promise<boolean> => 
   return false
 }
 
-/** Two processes on one data directory: the second is told so. */
+/** The error of a second process on one data directory. */
 export const inUse = (dir: string, pid?: number): EmbeddedServerError =>
   new EmbeddedServerError(
     `the data in ${dir} is in use by another process${pid === undefined ? '' : ` (${pid})`}: ` +
@@ -85,8 +89,8 @@ export const inUse = (dir: string, pid?: number): EmbeddedServerError =>
   )
 
 /**
- * Makes sure no server runs on `dir` (a real path): one whose starter was killed is given time to be stopped by its
- * watcher, then stopped here; a pid file that names a stranger is removed.
+ * Makes sure that no server runs on `dir` (a real path). A server whose starter was killed has 5 s to be stopped by its
+ * watcher and is then stopped here. A pid file that names another program is removed.
  * @throws EmbeddedServerError when a living process uses it
  */
 export const clearDataDirectory = async (dir: string): Promise<void> => {

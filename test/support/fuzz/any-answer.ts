@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { anyJsonText, anyText, asBytes, damaged } from './json-text'
 
-/** What a provider, or whatever stands in front of it, sends back. */
+/** An answer of the provider, or of a proxy in front of it. */
 export interface ProviderAnswer {
   readonly status: number
   readonly contentType: string
   readonly body: Uint8Array
-  /** Bytes of the body after which the connection breaks; null: never. */
+  /** Number of bytes of the body after which the connection breaks; null: it never breaks. */
   readonly cutAfter: number | null
 }
 
@@ -60,7 +60,7 @@ const fieldTexts: Readonly<Record<string, fc.Arbitrary<string>>> = {
   DeviceName: fc.constantFrom('"meter-0001"', '"meter-0002"', 'null'),
 }
 
-/** Some of the documented fields; mostly all of them. */
+/** Members of a job: mostly all documented fields, otherwise some of them. */
 const members: fc.Arbitrary<string> = fc
   .tuple(
     fc.oneof(

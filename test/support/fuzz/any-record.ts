@@ -47,7 +47,7 @@ const value = fc.oneof(
   },
 )
 
-/** A request with some fields changed, added, repeated or taken away; rarely with ten thousand names. */
+/** A request with some fields changed, added, repeated or taken away, and rarely one with 10,000 names or more. */
 const nearlyRequest: fc.Arbitrary<string> = fc
   .tuple(
     fc.oneof(
@@ -74,7 +74,7 @@ const nearlyRequest: fc.Arbitrary<string> = fc
     return `{${all.map(([field, text]) => `${JSON.stringify(field)}:${text}`).join(',')}}`
   })
 
-/** A structured event around it, itself not always as it should be. */
+/** Such a request inside a structured event, which may break the rules too. */
 const event: fc.Arbitrary<string> = fc
   .tuple(
     nearlyRequest,
@@ -131,7 +131,7 @@ const body: fc.Arbitrary<Uint8Array | null> = fc.oneof(
   { weight: 1, arbitrary: asBytes(damaged(event)) },
 )
 
-/** What a topic may hold. */
+/** Any record that a topic may hold. */
 export const anyRecord: fc.Arbitrary<SourceRecord> = fc
   .tuple(
     body,

@@ -61,14 +61,12 @@ const plain = (json: string): string => {
 const field = (text: string, delimiter: string): string =>
   /["\r\n]/.test(text) || text.includes(delimiter) ? `"${text.replaceAll('"', '""')}"` : text
 
-const html = fc
-  .constantFrom(
-    '<html><body>200</body></html>',
-    '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>',
-  )
-  .map(text => text)
+const html = fc.constantFrom(
+  '<html><body>200</body></html>',
+  '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>',
+)
 
-/** A file in one of the forms that are read, as somebody else might write it. */
+/** A file in one of the forms that are read, as another writer may write it. */
 const written: fc.Arbitrary<string> = fc
   .tuple(
     rows,
@@ -92,7 +90,7 @@ const written: fc.Arbitrary<string> = fc
     ].join(newline)
   })
 
-/** What the host of a result file may send. */
+/** Any content that the host of a result file may send. */
 export const anyResultFile: fc.Arbitrary<Uint8Array> = fc.oneof(
   { weight: 10, arbitrary: asBytes(written) },
   { weight: 5, arbitrary: asBytes(damaged(written)) },

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** Texts that have broken parsers, stores and terminals. */
+/** Texts that are known to break parsers, databases or terminals. */
 export const nastyTexts = [
   '',
   ' ',
@@ -32,7 +32,7 @@ export const anyText: fc.Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: 'grapheme-ascii', maxLength: 300 }) },
 )
 
-/** Numbers as a writer may put them, whatever a reader makes of them. */
+/** Numbers as a writer may write them. A reader may not represent all of them. */
 const numberText = fc.constantFrom(
   '0',
   '-0',
@@ -49,7 +49,7 @@ const numberText = fc.constantFrom(
   `1${'0'.repeat(400)}`,
 )
 const space = fc.constantFrom('', '', '', ' ', '\n\t', '   ')
-/** With and without escapes for what needs none. */
+/** Strings without needless escapes, and with an escape for every character. */
 const quoted = anyText.map(text => JSON.stringify(text))
 const escaped = anyText.map(
   text =>
@@ -61,7 +61,7 @@ const nested = fc
   .tuple(fc.constantFrom(10, 1_000, 20_000), fc.constantFrom('[', '{"a":'))
   .map(([depth, open]) => `${open.repeat(depth)}0${(open === '[' ? ']' : '}').repeat(depth)}`)
 
-/** Valid JSON as text, with what a serialiser would not write: repeated keys, digits beyond a double, deep nesting. */
+/** Valid JSON text, with what a serialiser would not write: repeated keys, more digits than a double holds, deep nesting. */
 export const jsonText: fc.Arbitrary<string> = fc.letrec<{ value: string; list: string; object: string }>(
   tie => ({
     value: fc.oneof(
@@ -86,7 +86,7 @@ export const anyJsonText: fc.Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: nested },
 )
 
-/** Text with a piece cut out, put in, or cut off. */
+/** A text with a piece cut out, put in, replaced, or cut off. */
 export const damaged = (texts: fc.Arbitrary<string>): fc.Arbitrary<string> =>
   fc
     .tuple(texts, fc.double({ min: 0, max: 1, noNaN: true }), fc.nat({ max: 8 }), anyText, fc.nat({ max: 3 }))
@@ -98,7 +98,7 @@ export const damaged = (texts: fc.Arbitrary<string>): fc.Arbitrary<string> =>
       return text.slice(0, at) + piece + text.slice(at + length)
     })
 
-/** The bytes of a text in some encoding, marked or not, or not quite. */
+/** The bytes of a text in some encoding, with or without a byte order mark, or with one bit flipped. */
 export const asBytes = (texts: fc.Arbitrary<string>): fc.Arbitrary<Uint8Array> =>
   fc
     .tuple(

@@ -1,19 +1,19 @@
 import { appendFileSync } from 'node:fs'
 import fc from 'fast-check'
 
-/** All suites together: a few in every run of the tests, 100,000 from `npm run bench -- fuzz`. */
+/** Number of cases of all suites together: 4,000 in a run of the tests, 100,000 from `npm run bench -- fuzz`. */
 const allCases = Number(process.env.FUZZ_CASES ?? 4_000)
 const report = process.env.FUZZ_REPORT
 
 export interface Fuzzing<T> {
-  /** Of all cases, 0 to 1. */
+  /** This test's share of all cases, 0 to 1. */
   readonly share: number
   readonly cases: fc.Arbitrary<T>
-  /** Throws for what must never be; else says what kind of outcome it was. */
+  /** Throws if the case breaks a rule. Otherwise returns the kind of its outcome. */
   readonly outcomeOf: (one: T) => string | Promise<string>
 }
 
-/** A test of many made-up cases. What came of them goes to the bench that asked for it. */
+/** A test of many generated cases. The number of each kind of outcome goes to the report, if a bench asked for one. */
 export const fuzz = <T>(name: string, { share, cases, outcomeOf }: Fuzzing<T>): void => {
   it(
     name,

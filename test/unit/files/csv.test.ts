@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { csvCells, csvColumns, csvRequest } from '../../../src/files/read-csv'
 
 const header = ['deviceName', 'productKey', 'sourceInstanceId', 'targetInstanceId']
 
-describe('csvColumns', () => {
-  it('takes columns in any order, with spaces around, and ignores unknown ones', () => {
+describe('the header row of a CSV file', () => {
+  it('may have its columns in any order, with spaces around them, and unknown ones among them', () => {
     const columns = csvColumns(
       ['site', ' targetInstanceIds', 'sourceInstanceId ', 'productKey', 'deviceNames'],
       'f',
@@ -11,23 +13,31 @@ describe('csvColumns', () => {
     expect(columns).toEqual([null, 'targetInstanceIds', 'sourceInstanceId', 'productKey', 'deviceNames'])
   })
 
-  it('names everything that is missing or repeated at once', () => {
+  it('may have every field of the published schema for a column', () => {
+    const schema = JSON.parse(
+      readFileSync(join(__dirname, '../../../schemas/move-request.schema.json'), 'utf8'),
+    )
+    const fields = Object.keys(schema.properties)
+    expect(csvColumns(fields, 'f')).toEqual(fields)
+  })
+
+  it('is refused with all columns that are missing or repeated', () => {
     expect(() => csvColumns(['priority', 'strategy', 'priority'], 'fleet.csv')).toThrow(
       'fleet.csv: the header row has no column deviceName or deviceNames, no column productKey, ' +
         'no column sourceInstanceId, no column targetInstanceId or targetInstanceIds, column priority more than once',
     )
   })
 
-  it('hints at commas where there is one column', () => {
+  it('is refused with a hint at commas if it has one column only', () => {
     expect(() => csvColumns([header.join(';')], 'f')).toThrow('cells are separated by commas')
   })
 })
 
-describe('csvCells', () => {
+describe('a line of a CSV file', () => {
   it.each([
     ['a,b,,', ['a', 'b', '', '']],
     ['a,"b,c","d ""e"""', ['a', 'b,c', 'd "e"']],
-  ])('splits %s', (line, cells) => {
+  ])('is split into its cells: %s', (line, cells) => {
     expect(csvCells(line)).toEqual({ cells })
   })
 
@@ -35,13 +45,13 @@ describe('csvCells', () => {
     ['a,"b,c', 'a quote is not closed on its line'],
     ['a,b"c,d', 'a quote stands inside a cell'],
     ['a,"b"c,d', 'a quote stands inside a cell'],
-  ])('says what is wrong with %s', (line, problem) => {
+  ])('is refused with what is wrong: %s', (line, problem) => {
     expect(csvCells(line)).toEqual({ problem })
   })
 })
 
-describe('csvRequest', () => {
-  it('makes lists, numbers and absent fields of cells, and checks nothing', () => {
+describe('the request of a CSV row', () => {
+  it('has lists, numbers and absent fields made of its cells, and is not checked', () => {
     const columns = csvColumns(
       [...header.slice(0, 3), 'targetInstanceIds', 'deviceNames', 'strategy', 'targetUid'],
       'f',

@@ -15,7 +15,7 @@ const known = async (content: string) => {
 
 type Event = SourceChunk | 'complete' | Error
 
-/** Reads a source event by event. */
+/** Reads a file source event by event. */
 const open = async (
   content: string,
   next: bigint | null = null,
@@ -58,7 +58,7 @@ const offsets = (chunk: SourceChunk): number[] => chunk.records.map(record => Nu
 afterAll(removeTemporaryFiles)
 
 describe('a file as a source of requests', () => {
-  it('offers one chunk at a time and completes after the last is done', async () => {
+  it('offers one chunk at a time and completes when the last is done', async () => {
     const reader = await open(lines(5))
     const first = await reader.nextChunk()
     expect(offsets(first)).toEqual([1, 2])
@@ -72,7 +72,7 @@ describe('a file as a source of requests', () => {
     expect(await reader.nextEvent()).toBe('complete')
   })
 
-  it('offers a failed chunk again, and takes one answer only', async () => {
+  it('offers a failed chunk again, and takes one answer to each offer', async () => {
     const reader = await open(lines(3))
     const first = await reader.nextChunk()
     first.fail(new Error('database away'))
@@ -84,7 +84,7 @@ describe('a file as a source of requests', () => {
     reader.subscription.unsubscribe()
   })
 
-  it('goes on at the journal’s position', async () => {
+  it('goes on at the position of the journal', async () => {
     const reader = await open(lines(5), 4n)
     const first = await reader.nextChunk()
     expect(offsets(first)).toEqual([4, 5])
@@ -96,7 +96,7 @@ describe('a file as a source of requests', () => {
     expect(await (await open(lines(5), 6n)).nextEvent()).toBe('complete')
   })
 
-  it('reports its health, and fails for a file that was changed since it was hashed', async () => {
+  it('reports its health, and errors if the file was changed since it was hashed', async () => {
     const reader = await open(lines(1), null, { change: path => appendFileSync(path, '{"n":2}\n{"n":3}\n') })
     const first = await reader.nextChunk()
     expect(await firstValueFrom(reader.source.health$)).toEqual({ state: 'assigned', reason: null })
@@ -121,7 +121,7 @@ describe('a file as a source of requests', () => {
     reader.subscription.unsubscribe()
   })
 
-  it('offers nothing after it was stopped', async () => {
+  it('offers nothing after it was unsubscribed', async () => {
     const reader = await open(lines(5))
     const first = await reader.nextChunk()
     reader.subscription.unsubscribe()

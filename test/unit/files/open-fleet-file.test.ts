@@ -18,7 +18,7 @@ const recordsOf = async (path: string, options: OpenOptions = {}): Promise<Sourc
     .chunks(() => of(new Map()))
     .pipe(
       map(chunk => {
-        // The next chunk comes only once this one is done, so it is done after it was taken.
+        // The next chunk comes as soon as this one is done, so it is done only after its records are taken.
         queueMicrotask(() => chunk.done())
         return chunk.records
       }),
@@ -41,7 +41,7 @@ describe('a list that can be read', () => {
     ['with LF', `${header}\n${row(1)}\n${row(2)}\n`],
     ['with CRLF and a byte order mark', `\ufeff${header}\r\n${row(1)}\r\n${row(2)}\r\n`],
     ['without a last line break', `${header}\n${row(1)}\n${row(2)}`],
-  ])('is CSV %s', async (_, content) => {
+  ])('may be CSV %s', async (_, content) => {
     const records = await recordsOf(temporaryFile('fleet.csv', content))
     expect(outcomesOf(records)).toEqual([
       [2, 'meter-1'],
@@ -53,7 +53,7 @@ describe('a list that can be read', () => {
     })
   })
 
-  it('is NDJSON, blank lines left out and numbers those of the lines', async () => {
+  it('may be NDJSON, whose blank lines are left out and whose records are numbered like its lines', async () => {
     const line = (n: number): string =>
       JSON.stringify({
         deviceName: `meter-${n}`,
@@ -74,12 +74,15 @@ describe('a list that can be read', () => {
   it.each([
     ['CSV', `${header}\n${row(1)}\n`, 'csv'],
     ['NDJSON', '\n {"deviceName":"meter-1"}\n', 'ndjson'],
-  ])('is known as %s by its first character where no extension tells', async (_, content, format) => {
-    const file = await openFleetFile(temporaryFile('fleet', content))
-    expect(file.format).toBe(format)
-  })
+  ])(
+    'is recognised as %s by its first character if its name has no extension',
+    async (_, content, format) => {
+      const file = await openFleetFile(temporaryFile('fleet', content))
+      expect(file.format).toBe(format)
+    },
+  )
 
-  it('comes from standard input by way of a private copy, removed at the end', async () => {
+  it('may come from standard input, by way of a private copy that is removed at the end', async () => {
     const content = `${header}\n${row(1)}\n`
     const file = await openFleetFile('-', { stdin: Readable.from([Buffer.from(content)]) })
     expect(readFileSync(file.path, 'utf8')).toBe(content)
@@ -89,7 +92,7 @@ describe('a list that can be read', () => {
 })
 
 describe('rows that cannot be read', () => {
-  it('stop only themselves', async () => {
+  it('are rejected alone', async () => {
     const rows = [row(1), 'r/2,"meter-2,p', 'r/3,meter-3', row(4), ',,,,,', 'r/6,me"ter,p,s,t,u', row(7)]
     const records = await recordsOf(temporaryFile('fleet.csv', `${header}\n${rows.join('\n')}\n`))
     expect(outcomesOf(records)).toEqual([
@@ -105,7 +108,7 @@ describe('rows that cannot be read', () => {
     expect(messages[2]).toContain('line 4: 2 cells, but the header has 6')
   })
 
-  it('reach the parser as they are when they are not UTF-8, or cut off, or too long', async () => {
+  it('reach the parser unchanged if they are not UTF-8, cut off, or too long', async () => {
     const latin1 = Buffer.from(`${header}\nr/1,z\xe4hler,p,s,t,u\n`, 'latin1')
     expect(outcomesOf(await recordsOf(temporaryFile('fleet.csv', latin1)))).toEqual([[2, 'invalid_encoding']])
     const cut =
@@ -135,23 +138,23 @@ describe('a list that cannot be read at all', () => {
     ],
     ['UTF-16', 'fleet.csv', Buffer.from(`\ufeff${header}`, 'utf16le'), /UTF-16 text; save it as UTF-8$/],
     ['a JSON array', 'fleet.json', '[{"deviceName":"meter-1"}]', /one request a line/],
-  ])('%s is refused with its reason', async (_, name, content, reason) => {
+  ])('is refused with its reason: %s', async (_, name, content, reason) => {
     await expect(openFleetFile(temporaryFile(name, content))).rejects.toThrow(reason)
   })
 
-  it('missing or a directory is refused with its reason', async () => {
+  it('is refused with its reason if it is missing or a directory', async () => {
     const path = temporaryFile('fleet.csv', 'x')
     await expect(openFleetFile(`${path}.gone`)).rejects.toThrow(/cannot read .*gone: there is no such file$/)
     await expect(openFleetFile(dirname(path))).rejects.toThrow(/it is a directory$/)
   })
 
-  it('names standard input, not its copy', async () => {
+  it('is named standard input, not by its copy', async () => {
     await expect(openFleetFile('-', { stdin: Readable.from([]) })).rejects.toThrow('standard input is empty')
   })
 })
 
 describe('examples/fleet.csv', () => {
-  it('is a large fleet on twelve routes with six mistakes', async () => {
+  it('holds a large fleet on twelve routes, with six mistakes', async () => {
     const records = await recordsOf(join(__dirname, '../../../examples/fleet.csv'))
     const parsed = records.map(record => parse(record))
     const requests = parsed.flatMap(each => each.requests)

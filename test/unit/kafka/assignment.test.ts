@@ -6,7 +6,7 @@ import type { SourceHealth } from '../../../src/ports/request-source'
 
 interface Setup {
   readonly assignment: Assignment
-  /** What was done to the consumer, in order. */
+  /** The calls of the consumer, in order. */
   readonly done: string[]
   readonly healths: SourceHealth[]
   readonly errors: string[]
@@ -24,7 +24,11 @@ const setUp = (): Setup => {
   const partitionsOf = (topics: { partitions: number[] }[]): string =>
     topics.flatMap(topic => topic.partitions).join()
   const setup: Omit<Setup, 'assignment'> = {
-    ...{ done, healths, errors, failures: 0, answerMs: 0 },
+    done,
+    healths,
+    errors,
+    failures: 0,
+    answerMs: 0,
     positions: new Map(),
     marks: new Map([0, 1].map(partition => [partition, { low: 10n, high: 20n }])),
   }
@@ -47,7 +51,7 @@ const setUp = (): Setup => {
     watermarks: () => defer(() => of(new Map(setup.marks))),
     health: health => healths.push(health),
     log: (level, text) => level === 'error' && errors.push(text),
-    random: () => 0,
+    random: () => 1,
   })
   const state: Setup = { ...setup, assignment }
   return state
@@ -72,14 +76,14 @@ describe('an assignment', () => {
     jest.useRealTimers()
   })
 
-  it('pauses everything at once, and reads on where the journal stands', () => {
+  it('pauses every partition at once and reads each on where the journal stands', () => {
     setup.positions.set(0, 15n)
     setup.assignment.assigned([0, 1])
     expect(setup.done).toEqual(['pause 0,1', 'seek 0 15', 'resume 0', 'resume 1'])
     expect(setup.healths).toEqual([{ state: 'assigned', reason: null }])
   })
 
-  it('stands by without partitions', () => {
+  it('reports that it stands by when it has no partitions', () => {
     setup.assignment.assigned([])
     expect(setup.done).toEqual([])
     expect(setup.healths.at(-1)).toEqual({ state: 'standing-by', reason: null })
@@ -101,7 +105,7 @@ describe('an assignment', () => {
     expect(setup.healths.at(-1)?.state).toBe('assigned')
   })
 
-  it('takes no partition for cut short that grew, and was read by another, while the journal was asked', () => {
+  it('resumes a partition that grew, and was read by another member, while the journal was asked', () => {
     virtually(at => {
       setup.answerMs = 2_000
       setup.assignment.assigned([0])
@@ -114,7 +118,7 @@ describe('an assignment', () => {
     expect(setup.errors).toEqual([])
   })
 
-  it('keeps a partition beyond its end paused until it is long enough', () => {
+  it('keeps a partition paused whose position lies beyond its end, until the partition is long enough', () => {
     setup.positions.set(0, 25n)
     setup.assignment.assigned([0, 1])
     expect(setup.done).toEqual(['pause 0,1', 'resume 1'])
@@ -132,14 +136,14 @@ describe('an assignment', () => {
     expect(setup.healths.at(-1)).toEqual({ state: 'assigned', reason: null })
   })
 
-  it('sounds the alarm when records were deleted unread', () => {
+  it('logs an error when records were deleted before they were read', () => {
     setup.positions.set(0, 4n)
     setup.assignment.assigned([0])
     expect(setup.done).toEqual(['pause 0', 'seek 0 10', 'resume 0'])
     expect(setup.errors).toEqual(['6 records were deleted from requests/0 before they were read'])
   })
 
-  it('asks the journal again before kafkajs jumps', () => {
+  it('asks the journal again when kafkajs is about to jump', () => {
     setup.positions.set(0, 15n)
     setup.assignment.assigned([0])
     setup.marks.set(0, { low: 0n, high: 3n })
@@ -150,7 +154,7 @@ describe('an assignment', () => {
     expect(setup.done.slice(3)).toEqual(['pause 0'])
   })
 
-  it('holds an unreadable batch until it is deleted', () => {
+  it('keeps a partition paused at an unreadable batch until that batch is deleted', () => {
     setup.assignment.assigned([0])
     setup.assignment.unreadable(0, 12n, 'lz4: truncated')
     expect(setup.healths.at(-1)).toMatchObject({
@@ -166,7 +170,7 @@ describe('an assignment', () => {
     expect(setup.healths.at(-1)?.state).toBe('assigned')
   })
 
-  it('forgets an earlier assignment', () => {
+  it('forgets the partitions of an earlier assignment', () => {
     setup.failures = 1
     setup.assignment.assigned([0])
     setup.assignment.assigned([1])

@@ -1,12 +1,13 @@
-import { backOffMs } from '../../../src/kafka/kafka-client'
+import { retryDelayMs } from '../../../src/domain/retry-policy'
+import { reconnectPolicy } from '../../../src/kafka/kafka-client'
 
 describe('the pause before Kafka is tried again', () => {
-  it('doubles, and never keeps us away for long once it is back', () => {
-    const pauses = [1, 2, 3, 4, 50, 5_000].map(failures => backOffMs(failures, () => 0))
+  it('doubles from one second, and is never longer than five', () => {
+    const pauses = [1, 2, 3, 4, 50, 5_000].map(failures => retryDelayMs(failures, 1, reconnectPolicy))
     expect(pauses).toEqual([1_000, 2_000, 4_000, 5_000, 5_000, 5_000])
   })
 
-  it('is shortened by up to a fifth, at random', () => {
-    expect(backOffMs(1, () => 0.5)).toBe(900)
+  it('is shortened at random, by up to half', () => {
+    expect([0, 0.5].map(random => retryDelayMs(1, random, reconnectPolicy))).toEqual([500, 750])
   })
 })

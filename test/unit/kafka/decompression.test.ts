@@ -1,13 +1,18 @@
 import { gunzipSync } from 'node:zlib'
 import { CompressionCodecs, CompressionTypes } from 'kafkajs'
+import { registerCodecs } from '../../../src/kafka/kafkajs-patches/codecs'
 import {
-  compressSnappy,
+  decompressLz4,
   decompressSnappy,
   decompressZstd,
-  registerCodecs,
-} from '../../../src/kafka/kafkajs-patches/codecs'
-import { decompressLz4 } from '../../../src/kafka/kafkajs-patches/lz4'
-import { framesOfPlain, fromJavaClient, plain } from '../../support/compressed-fixtures'
+} from '../../../src/kafka/kafkajs-patches/decompression'
+import {
+  framesOfPlain,
+  fromJavaClient,
+  plain,
+  snappyBlock,
+  snappyStream,
+} from '../../support/compressed-fixtures'
 
 const mebibyte = 1024 * 1024
 const readers = { snappy: decompressSnappy, lz4: decompressLz4, zstd: decompressZstd }
@@ -25,47 +30,46 @@ describe('decompression', () => {
   const frames = (['lz4', 'zstd'] as const).flatMap(name =>
     Object.entries(framesOfPlain[name]).map(([how, frame]) => ({ name, how, frame: of(frame) })),
   )
-  it.each(frames)('reads $name, $how', ({ name, frame }) => {
+  it.each(frames)('reads one and two frames of $name, $how', ({ name, frame }) => {
     expect(readers[name](frame, mebibyte).equals(plain)).toBe(true)
     const twice = readers[name](Buffer.concat([frame, frame]), mebibyte)
     expect(twice.equals(Buffer.concat([plain, plain]))).toBe(true)
   })
 
-  it.each(names)('stops at the limit of %s', name => {
+  it.each(names)('throws when %s would give more bytes than the limit', name => {
     const compressed =
-      name === 'snappy' ? compressSnappy(plain) : of(Object.values(framesOfPlain[name])[0] ?? '')
+      name === 'snappy' ? snappyStream(plain) : of(Object.values(framesOfPlain[name])[0] ?? '')
     expect(readers[name](compressed, plain.length)).toHaveLength(plain.length)
     expect(() => readers[name](compressed, plain.length - 1)).toThrow()
   })
 
-  it.each(names)('refuses %s that is cut or damaged', name => {
+  it.each(names)('throws for %s that is cut off or is no compressed data', name => {
     const whole = of(fromJavaClient[name])
     expect(() => readers[name](whole.subarray(0, whole.length - 9), mebibyte)).toThrow()
     expect(() => readers[name](Buffer.from('certainly not compressed'), mebibyte)).toThrow()
   })
 
-  it('refuses a zstd window of gigabytes before it is allocated', () => {
+  it('throws for a zstd window of gigabytes before it allocates it', () => {
     const frame = of(Object.values(framesOfPlain.zstd)[0] ?? '')
     const huge = Buffer.from(frame)
-    // No single segment, and the largest window descriptor.
+    // The flags say that it is no single segment. The window descriptor is the largest.
     huge.writeUInt8(0x00, 4)
     huge.writeUInt8(0xf8, 5)
     expect(() => decompressZstd(huge, mebibyte)).toThrow('window')
   })
 
   it('reads a bare snappy block, as librdkafka writes it', () => {
-    const framed = compressSnappy(plain)
-    expect(decompressSnappy(framed.subarray(20), mebibyte).equals(plain)).toBe(true)
+    expect(decompressSnappy(snappyBlock(plain), mebibyte).equals(plain)).toBe(true)
   })
 
-  it.each([0, 1, 12, 13, 70_000])('reads back its own snappy of %i bytes', length => {
+  it.each([0, 1, 12, 13, 70_000])('reads a snappy stream of %i bytes', length => {
     const data = Buffer.from(Array.from({ length }, (_, at) => (at * 7919) % 251))
-    expect(decompressSnappy(compressSnappy(data), mebibyte).equals(data)).toBe(true)
+    expect(decompressSnappy(snappyStream(data), mebibyte).equals(data)).toBe(true)
   })
 
-  it('says that it does not compress with lz4 and zstd', async () => {
+  it('has no counterpart for snappy, lz4 and zstd: compressing with them throws', async () => {
     registerCodecs()
-    for (const type of [CompressionTypes.LZ4, CompressionTypes.ZSTD] as const) {
+    for (const type of [CompressionTypes.Snappy, CompressionTypes.LZ4, CompressionTypes.ZSTD] as const) {
       const codec: { compress(encoder: { buffer: Buffer }): Promise<Buffer> } = CompressionCodecs[type]()
       await expect(codec.compress({ buffer: plain })).rejects.toThrow('is read, not written')
     }

@@ -1,17 +1,14 @@
 import type { EachBatchPayload, KafkaMessage } from 'kafkajs'
-import { createEachBatch } from '../../../src/kafka/consumer/each-batch'
-import { createOfferedChunks } from '../../../src/kafka/consumer/offered-chunks'
+import { createEachBatch, createOfferedChunks } from '../../../src/kafka/consumer/each-batch'
 import type { SourceChunk } from '../../../src/ports/request-source'
 
 const message = (offset: number): KafkaMessage => ({
-  ...{
-    key: null,
-    value: Buffer.from(`${offset}`),
-    timestamp: '0',
-    attributes: 0,
-    offset: `${offset}`,
-    headers: {},
-  },
+  key: null,
+  value: Buffer.from(`${offset}`),
+  timestamp: '0',
+  attributes: 0,
+  offset: `${offset}`,
+  headers: {},
 })
 
 const setUp = (offsets: readonly number[], lag = '0') => {
@@ -26,6 +23,7 @@ const setUp = (offsets: readonly number[], lag = '0') => {
   const eachBatch = createEachBatch({
     offered,
     log: () => undefined,
+    random: () => 1,
     heartbeatEveryMs: 1_500,
     alive: () => {
       state.alive += 1
@@ -34,8 +32,14 @@ const setUp = (offsets: readonly number[], lag = '0') => {
   })
   const payload: EachBatchPayload = {
     batch: {
-      ...{ topic: 'requests', partition: 0, highWatermark: '0', messages: offsets.map(message) },
-      ...{ isEmpty: () => false, firstOffset: () => null, lastOffset: () => '', offsetLag: () => lag },
+      topic: 'requests',
+      partition: 0,
+      highWatermark: '0',
+      messages: offsets.map(message),
+      isEmpty: () => false,
+      firstOffset: () => null,
+      lastOffset: () => '',
+      offsetLag: () => lag,
       offsetLagLow: () => lag,
     },
     resolveOffset: offset => resolved.push(offset),
@@ -63,7 +67,7 @@ describe('the handler of a fetched batch', () => {
     jest.useRealTimers()
   })
 
-  it('holds its promise until every chunk is done', async () => {
+  it('keeps its promise open until every chunk is done', async () => {
     const { chunks, resolved, committed, handle } = setUp(range(700))
     let isOver = false
     const handling = handle().then(() => {
@@ -82,7 +86,7 @@ describe('the handler of a fetched batch', () => {
     expect(committed).toEqual(['500', '700'])
   })
 
-  it('commits at most once a second while more is to come', async () => {
+  it('commits at most once a second while more records are to come', async () => {
     const { chunks, committed, handle } = setUp(range(1_500), '9999')
     const handling = handle()
     for (let at = 0; at < 3; at += 1) {
@@ -102,7 +106,7 @@ describe('the handler of a fetched batch', () => {
     await next
   })
 
-  it('neither resolves nor commits a failed chunk, and offers it again more slowly each time', async () => {
+  it('neither resolves nor commits a chunk that failed, and offers it again after a longer pause each time', async () => {
     const { chunks, resolved, committed, handle } = setUp(range(3))
     const handling = handle()
     await settle()
@@ -122,7 +126,7 @@ describe('the handler of a fetched batch', () => {
     expect(committed).toEqual(['3'])
   })
 
-  it('counts the first ending of a chunk only', async () => {
+  it('takes the first answer to a chunk and ignores the others', async () => {
     const { chunks, resolved, handle } = setUp(range(600))
     const handling = handle()
     await settle()
@@ -136,7 +140,7 @@ describe('the handler of a fetched batch', () => {
     expect(resolved).toEqual(['499', '599'])
   })
 
-  it('awaits the chunk under way when the group rebalances, then lets kafkajs join again', async () => {
+  it('waits for the outstanding chunk when the group rebalances, and then lets kafkajs join again', async () => {
     const { chunks, resolved, committed, state, handle } = setUp(range(700))
     const rebalance = new Error('REBALANCE_IN_PROGRESS')
     const handling = handle()
@@ -149,11 +153,11 @@ describe('the handler of a fetched batch', () => {
     await failed
     expect([resolved, committed]).toEqual([['499'], ['500']])
     expect(chunks).toHaveLength(1)
-    // Every beat after the refused one: the chunk is under way without the broker.
+    // Every beat after the refused one counts, because the chunk is being stored without the broker.
     expect(state.alive).toBe(39)
   })
 
-  it('takes no heartbeat without an answer for a sign of life', async () => {
+  it('does not take a heartbeat without an answer for a sign of life', async () => {
     const { chunks, state, handle } = setUp(range(3))
     state.heartbeats = () => new Promise(() => undefined)
     const handling = handle()
@@ -163,7 +167,7 @@ describe('the handler of a fetched batch', () => {
     await handling
   })
 
-  it('leaves the rest when it is stopped: what was done is committed, what was not is not', async () => {
+  it('commits the chunks that are done and leaves the others when the source stops', async () => {
     const { chunks, resolved, committed, offered, handle } = setUp(range(1_200))
     const handling = handle()
     await settle()
@@ -177,9 +181,9 @@ describe('the handler of a fetched batch', () => {
   })
 
   it.each([
-    ['the partition is placed anew', { isStale: true }],
+    ['the partition was moved to another offset', { isStale: true }],
     ['the consumer is being stopped', { isRunning: false }],
-  ])('leaves the rest when %s', async (_, change) => {
+  ])('leaves the other chunks when %s', async (_, change) => {
     const { chunks, state, handle } = setUp(range(700))
     const handling = handle()
     await settle()
@@ -189,7 +193,7 @@ describe('the handler of a fetched batch', () => {
     expect(chunks).toHaveLength(1)
   })
 
-  it('ends the wait after a failed chunk when it is stopped', async () => {
+  it('ends the pause after a chunk that failed when the source stops', async () => {
     const { chunks, offered, handle } = setUp(range(3))
     const handling = handle()
     await settle()

@@ -1,7 +1,7 @@
 import { logLevel } from 'kafkajs'
 import { type KafkaLogLevel, logCreatorOf } from '../../../src/kafka/kafka-client'
 
-/** A line of kafkajs as ours. */
+/** The line that is written here for a line of kafkajs. */
 const lineOf = (level: logLevel, namespace: string, message: string, more: object = {}) => {
   const lines: [KafkaLogLevel, string, Readonly<Record<string, unknown>>][] = []
   const log = logCreatorOf((...line) => lines.push(line))()
@@ -9,7 +9,7 @@ const lineOf = (level: logLevel, namespace: string, message: string, more: objec
   return lines[0]
 }
 
-describe('what kafkajs logs', () => {
+describe('a log line of kafkajs', () => {
   it.each<[string, logLevel, string, string, KafkaLogLevel]>([
     [
       'a jump over records',
@@ -25,14 +25,14 @@ describe('what kafkajs logs', () => {
       'Response Heartbeat: The group is rebalancing, so a rejoin is needed',
       'info',
     ],
-    ['what it tries again', logLevel.ERROR, 'Connection', 'Connection timeout', 'debug'],
-    ['what nobody else tells', logLevel.ERROR, 'OffsetManager', 'something odd', 'warn'],
-    ['chatter', logLevel.INFO, 'Consumer', 'Starting', 'debug'],
-  ])('is at our level: %s', (_, level, namespace, message, ours) => {
+    ['an error that kafkajs retries', logLevel.ERROR, 'Connection', 'Connection timeout', 'debug'],
+    ['an error that is logged nowhere else', logLevel.ERROR, 'OffsetManager', 'something odd', 'warn'],
+    ['information', logLevel.INFO, 'Consumer', 'Starting', 'debug'],
+  ])('about %s gets the level of this service', (_, level, namespace, message, ours) => {
     expect(lineOf(level, namespace, message)?.slice(0, 2)).toEqual([ours, `kafka: ${message}`])
   })
 
-  it('bears known fields only', () => {
+  it('keeps known fields only', () => {
     const more = {
       topic: 'requests',
       partition: 3,

@@ -13,7 +13,7 @@ const record = (key: string | null, bytes = 10): OutgoingRecord => ({
 })
 
 describe('the partition of a key', () => {
-  it("is the Java client's and kafkajs's", () => {
+  it('is the one that kafkajs and the Java client choose', () => {
     const partitioner = Partitioners.DefaultPartitioner()
     const partitionMetadata = Array.from({ length: 12 }, (_, partitionId): PartitionMetadata => {
       return { partitionErrorCode: 0, partitionId, leader: 1, replicas: [1], isr: [1] }
@@ -31,7 +31,7 @@ describe('the partition of a key', () => {
 describe('partitioned batches', () => {
   const records = Array.from({ length: 5_000 }, (_, n) => record(`device-${n % 700}`, n % 50))
 
-  it('send every record once, to the partition of its key, in order', () => {
+  it('hold every record once, under the partition of its key, in order', () => {
     const batches = partitionedBatches('results', records, 3)
     for (const { topic, partition, records: some } of batches) {
       expect(topic).toBe('results')
@@ -47,7 +47,7 @@ describe('partitioned batches', () => {
     }
   })
 
-  it('hold at most 1,000 records and 900 kB', () => {
+  it('hold at most 1,000 records and 900 kB each', () => {
     const counted = partitionedBatches(
       't',
       Array.from({ length: 2_500 }, () => record('k')),
@@ -66,12 +66,12 @@ describe('partitioned batches', () => {
     expect(large.map(batch => batch.records.length)).toEqual([17, 17, 6])
   })
 
-  it('send a record above 900 kB alone', () => {
+  it('hold a record above 900 kB alone', () => {
     const batches = partitionedBatches('t', [record('k'), record('k', 950_000), record('k')], 1)
     expect(batches.map(batch => batch.records.length)).toEqual([1, 1, 1])
   })
 
-  it('deal records without a key out in turn', () => {
+  it('give records without a key to the partitions in turn', () => {
     const batches = partitionedBatches(
       't',
       Array.from({ length: 7 }, () => record(null)),
@@ -84,7 +84,7 @@ describe('partitioned batches', () => {
     ])
   })
 
-  it('count bytes, not characters', () => {
+  it('are measured in bytes, not in characters', () => {
     expect(recordBytes({ key: 'é', value: Buffer.alloc(5), headers: { ab: 'é' } })).toBe(
       70 + 2 + 5 + 10 + 2 + 2,
     )

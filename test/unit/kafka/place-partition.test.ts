@@ -1,6 +1,6 @@
-import { placeOf } from '../../../src/kafka/admin'
+import { placeOf } from '../../../src/kafka/consumer/assignment'
 
-describe('where a partition is read on', () => {
+describe('the place where a partition is read on', () => {
   const marks = { low: 10n, high: 20n }
 
   it.each([
@@ -10,7 +10,7 @@ describe('where a partition is read on', () => {
     [20n, { kind: 'at', offset: 20n }],
     [7n, { kind: 'after-gap', offset: 10n, missing: 3n }],
     [21n, { kind: 'beyond-end' }],
-  ])('position %s', (position, place) => {
+  ])('for journal position %s is %o', (position, place) => {
     expect(placeOf(position, marks)).toEqual(place)
   })
 })

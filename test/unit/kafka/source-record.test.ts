@@ -11,7 +11,7 @@ const message = (more: Partial<Pick<KafkaMessage, 'value' | 'headers'>> = {}): K
 })
 
 describe('a record of the source', () => {
-  it('has an exact offset, and its time', () => {
+  it('has the exact offset and the time of the Kafka record', () => {
     expect(sourceRecordOf('requests', 3, message())).toEqual({
       position: { topic: 'requests', partition: 3, offset: 12345678901234567n },
       key: null,
@@ -21,7 +21,7 @@ describe('a record of the source', () => {
     })
   })
 
-  it('has lower-case header names, of a repeated header the first, and none without a value', () => {
+  it('has its header names in lower case, the first of a repeated header, and no header without a value', () => {
     const headers = {
       CE_Id: [Buffer.from('first'), Buffer.from('second')],
       ce_id: Buffer.from('third'),
@@ -32,7 +32,7 @@ describe('a record of the source', () => {
     expect(kept).toEqual({ ce_id: Buffer.from('first'), text: Buffer.from('é') })
   })
 
-  it('takes a header named like a part of every object for a header', () => {
+  it('has a header that is named like a member of every object', () => {
     const headers = JSON.parse('{"__proto__":"x","constructor":"y"}')
     const { headers: kept } = sourceRecordOf('t', 0, message({ headers }))
     expect(Object.keys(kept).sort()).toEqual(['__proto__', 'constructor'])
@@ -50,7 +50,7 @@ describe('a chunk', () => {
     ])
   })
 
-  it('has about 4 MiB, and one record however large', () => {
+  it('has at most about 4 MiB, but always one record', () => {
     const mebibyte = 1024 * 1024
     expect(chunkEnd([sized(3 * mebibyte), sized(mebibyte), sized(1)], 0)).toBe(2)
     expect(chunkEnd([sized(9 * mebibyte), sized(1)], 0)).toBe(1)

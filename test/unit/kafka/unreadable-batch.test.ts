@@ -10,7 +10,7 @@ const Decoder: new (bytes: Buffer) => Parameters<ReturnType<typeof checked>>[0] 
 const crc32C: (bytes: Buffer) => number = load('kafkajs/src/protocol/recordBatch/crc32C')
 const decodeBatch = checked(load('kafkajs/src/protocol/recordBatch/v0/decoder'), crc32C)
 
-/** A v2 batch of `count` records from offset 100 with this in its records section, and a right checksum. */
+/** A batch of format 2 with these bytes for its `count` records from offset 100, and with a right checksum. */
 const batchOf = (records: Buffer, count: number, { codec = 0, lastDelta = count - 1 } = {}): Buffer => {
   const header = Buffer.alloc(61)
   header.writeBigInt64BE(100n, 0)
@@ -24,14 +24,14 @@ const batchOf = (records: Buffer, count: number, { codec = 0, lastDelta = count 
   return batch
 }
 const garbage = Buffer.from('this is no compressed data at all')
-/** One record: length, attributes, timestamp, offset, no key, value "ab", no headers. */
+/** One record: length, attributes, timestamp, offset, no key, the value "ab", no headers. */
 const oneRecord = Buffer.from([16, 0, 0, 0, 1, 4, 97, 98, 0])
 const offsetsOf = (records: readonly KafkaMessage[]): string[] => records.map(({ offset }) => offset)
 
 describe('a record batch that cannot be read', () => {
   beforeAll(registerCodecs)
 
-  it.each([1, 2, 3, 4])('stands in its partition as markers (codec %i)', async codec => {
+  it.each([1, 2, 3, 4])('becomes markers in its partition if it has codec %i', async codec => {
     const { records } = await decodeBatch(new Decoder(batchOf(garbage, 3, { codec })))
     expect(offsetsOf(records)).toEqual(['100', '101', '102'])
     const { readable, unreadable } = untilUnreadable(records)
@@ -40,14 +40,14 @@ describe('a record batch that cannot be read', () => {
     expect(unreadable?.reason).toMatch(/^(gzip|snappy|lz4|zstd): ./)
   })
 
-  it('may be one of an unknown codec, or one that is not compressed', async () => {
+  it('becomes markers too if its codec is unknown or it is not compressed', async () => {
     for (const codec of [7, 0]) {
       const { records } = await decodeBatch(new Decoder(batchOf(garbage, 2, { codec })))
       expect(untilUnreadable(records)).toMatchObject({ readable: [], unreadable: { offset: 100n } })
     }
   })
 
-  it('is known by its checksum, though it could be decoded', async () => {
+  it('is recognised by its checksum even where it could be decoded', async () => {
     const good = batchOf(oneRecord, 1)
     const { records } = await decodeBatch(new Decoder(good))
     expect(untilUnreadable(records)).toMatchObject({ readable: [{ offset: '100' }], unreadable: null })
@@ -60,13 +60,13 @@ describe('a record batch that cannot be read', () => {
     })
   })
 
-  it('is followed by the next one', async () => {
+  it('does not keep the next batch from being read', async () => {
     const decoder = new Decoder(Buffer.concat([batchOf(garbage, 2, { codec: 3 }), batchOf(oneRecord, 1)]))
     expect(untilUnreadable((await decodeBatch(decoder)).records).unreadable).not.toBeNull()
     expect(untilUnreadable((await decodeBatch(decoder)).records).unreadable).toBeNull()
   })
 
-  it('lets what was read before it pass', async () => {
+  it('lets the records before it pass', async () => {
     const { records } = await decodeBatch(new Decoder(batchOf(garbage, 2, { codec: 3 })))
     const good = { ...records[0], headers: {}, offset: '99' } as KafkaMessage
     const parted = untilUnreadable([good, ...records])
@@ -75,7 +75,7 @@ describe('a record batch that cannot be read', () => {
     expect(untilUnreadable([good])).toEqual({ readable: [good], unreadable: null })
   })
 
-  it('fails the fetch where even its offsets cannot be believed', async () => {
+  it('fails the fetch if even its offsets cannot be right', async () => {
     const batch = batchOf(garbage, 1, { codec: 3, lastDelta: 2_000_000_000 })
     await expect(decodeBatch(new Decoder(batch))).rejects.toMatchObject({
       name: 'UnreadableBatchError',
@@ -83,7 +83,7 @@ describe('a record batch that cannot be read', () => {
     })
   })
 
-  it('is none if the fetch ended in its middle: kafkajs waits for the rest', async () => {
+  it('is not the batch that the end of the fetch cut off: kafkajs waits for its rest', async () => {
     const batch = batchOf(oneRecord, 1)
     await expect(decodeBatch(new Decoder(batch.subarray(0, -1)))).rejects.toMatchObject({
       name: 'KafkaJSPartialMessageError',

@@ -3,7 +3,7 @@ import { type Consumer, type InstrumentationEvent, Kafka, logLevel } from 'kafka
 import { watchLife } from '../../../src/kafka/consumer/consumer-life'
 import { UnreadableBatchError } from '../../../src/kafka/kafkajs-patches/checked-batches'
 
-/** The events of a real consumer, which connects to nothing. */
+/** The events of a real consumer. It connects to nothing. */
 const { events } = new Kafka({ brokers: ['127.0.0.1:1'], logLevel: logLevel.NOTHING }).consumer({
   groupId: 'none',
 })
@@ -26,11 +26,11 @@ const setUp = () => {
   return { emit: (name: string, payload: object = {}) => emitter.emit(name, { payload }), told, watch }
 }
 
-describe('watching a consumer', () => {
+describe('the watch over a consumer', () => {
   beforeEach(() => jest.useFakeTimers())
   afterEach(() => jest.useRealTimers())
 
-  it('tells of a broker that has fallen silent, once, and of its first answer', () => {
+  it('reports once that the broker is silent, and then its first answer', () => {
     const { emit, told, watch } = setUp()
     emit(events.GROUP_JOIN)
     jest.advanceTimersByTime(30_000)
@@ -40,7 +40,7 @@ describe('watching a consumer', () => {
     watch.stop()
   })
 
-  it('gives up a consumer after a minute of silence', () => {
+  it('gives the consumer up after a minute of silence', () => {
     const { emit, told, watch } = setUp()
     emit(events.GROUP_JOIN)
     jest.advanceTimersByTime(62_000)
@@ -51,7 +51,7 @@ describe('watching a consumer', () => {
     watch.stop()
   })
 
-  it('is patient with a join, which may wait for the slowest member', () => {
+  it('reports no silence during a join, which may wait for the slowest member', () => {
     const { emit, told, watch } = setUp()
     emit(events.GROUP_JOIN)
     emit(events.REBALANCING)
@@ -60,7 +60,7 @@ describe('watching a consumer', () => {
     watch.stop()
   })
 
-  it('says what crashed', () => {
+  it('reports the innermost cause of a crash', () => {
     const { emit, told, watch } = setUp()
     emit(events.CRASH, { error: new Error('outer', { cause: new Error('the broker hung up') }) })
     expect(told).toEqual(['ended: the broker hung up'])
@@ -68,12 +68,9 @@ describe('watching a consumer', () => {
   })
 
   it.each([
-    [
-      'a record batch of more records than the stack bears',
-      new RangeError('Maximum call stack size exceeded'),
-    ],
-    ['one that cannot be read', new UnreadableBatchError('a record batch cannot be read')],
-  ])('says that it is the bytes, not the broker: %s', (_, cause) => {
+    ['of more records than the stack allows', new RangeError('Maximum call stack size exceeded')],
+    ['that cannot be read', new UnreadableBatchError('a record batch cannot be read')],
+  ])('reports that the bytes are at fault, not the broker, for a record batch %s', (_, cause) => {
     const { emit, told, watch } = setUp()
     emit(events.CRASH, { error: new Error('outer', { cause: new Error('inner', { cause }) }) })
     expect(told).toEqual([`ended: what was fetched cannot be decoded: ${cause.message}`])

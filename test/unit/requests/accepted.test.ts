@@ -4,7 +4,7 @@ import { goodRequest, makeRecord, parse, parseWith, recordedAtMs } from './make-
 const routeWith = (changes: Readonly<Record<string, unknown>>) => parseWith(changes).requests[0]?.route
 
 describe('a valid record', () => {
-  it('becomes one request with every default filled in', () => {
+  it('becomes one request, with a default for every field that it leaves out', () => {
     expect(parse(makeRecord(goodRequest))).toEqual({
       requests: [
         {
@@ -29,14 +29,14 @@ describe('a valid record', () => {
     })
   })
 
-  it('keeps what it says itself', () => {
+  it('becomes a request with the priority and the time that it gives', () => {
     const request = parseWith({ priority: 'urgent', requestedAt: '2026-11-24T16:00:00.250+08:00' })
       .requests[0]
     expect(request?.route.priority).toBe('urgent')
     expect(request?.requestedAt.toISOString()).toBe('2026-11-24T08:00:00.250Z')
   })
 
-  it('has its targets sorted and each once, so that equal routes are equal', () => {
+  it('has its targets sorted, each once, so that equal routes are equal', () => {
     const targets = {
       targetInstanceId: undefined,
       strategy: 1,
@@ -45,7 +45,7 @@ describe('a valid record', () => {
     expect(routeWith(targets)).toMatchObject({ strategy: 1, targetInstanceIds: ['iot-a', 'iot-b'] })
   })
 
-  it('may name one target as a list with strategy 0', () => {
+  it('may give its one target as a list with strategy 0', () => {
     expect(
       routeWith({ targetInstanceId: undefined, targetInstanceIds: ['iot-a'] })?.targetInstanceIds,
     ).toEqual(['iot-a'])
@@ -63,7 +63,7 @@ describe('a valid record', () => {
     expect(configured(makeRecord({ ...goodRequest, ...changes })).requests[0]?.route).toMatchObject(account)
   })
 
-  it('takes the configured login where no id is configured', () => {
+  it('goes to the account of the configured login if no id is configured', () => {
     const configured = createRecordParser({ defaultTargetUid: null, defaultTargetAliyunId: 'a@b' })
     const { requests } = configured(makeRecord({ ...goodRequest, targetUid: undefined }))
     expect(requests[0]?.route).toMatchObject({ targetUid: null, targetAliyunId: 'a@b' })
@@ -75,7 +75,7 @@ describe('a valid record', () => {
     [{ requestId: undefined }, { ce_id: 'event-9' }, 'event-9'],
     [{ requestId: undefined }, { ce_id: 'bad\u0000id' }, 'device-move.requests/3/1234'],
     [{ requestId: undefined }, {}, 'device-move.requests/3/1234'],
-  ])('with %j and headers %j is named %s', (changes, headers, requestId) => {
+  ])('with fields %j and headers %j gets the request id %s', (changes, headers, requestId) => {
     expect(parseWith(changes, headers).requests[0]?.requestId).toBe(requestId)
   })
 
@@ -101,8 +101,11 @@ describe('a valid record', () => {
     })
   })
 
-  it.each([-1, Number.NaN, 1e300])('survives a record timestamp of %d', timestampMs => {
-    const { requests } = parse({ ...makeRecord(goodRequest), timestampMs })
-    expect(requests[0]?.requestedAt.toISOString()).toMatch(/^(1970|9999)-/)
-  })
+  it.each([-1, Number.NaN, 1e300])(
+    'may have the timestamp %d, which is moved into 1970 to 9999',
+    timestampMs => {
+      const { requests } = parse({ ...makeRecord(goodRequest), timestampMs })
+      expect(requests[0]?.requestedAt.toISOString()).toMatch(/^(1970|9999)-/)
+    },
+  )
 })

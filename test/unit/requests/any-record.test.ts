@@ -11,7 +11,7 @@ const isRequest = new Ajv2020({ formats: { 'date-time': isInstant } }).compile(s
 
 const unprintable = /[\p{Cc}\p{Cs}]/u
 
-/** Every string of a value that will be stored or shown. */
+/** Every text of a value that is stored or shown. */
 const stringsOf = (value: unknown): string[] => {
   if (typeof value === 'string') return [value]
   if (value instanceof Uint8Array || typeof value !== 'object' || value === null) return []
@@ -39,7 +39,7 @@ const anyValue = fc.oneof(
   fc.constantFrom('meter-000017', 'iot-a', '', 0, 1, 'normal', null),
 )
 const fieldNames = Object.keys(schema.properties)
-/** A valid request with some fields set to anything, and some taken away. */
+/** A valid request with any values for some fields, and without some others. */
 const damaged = fc
   .tuple(
     fc.dictionary(fc.constantFrom(...fieldNames), anyValue, { maxKeys: 3 }),
@@ -56,8 +56,8 @@ const anyHeaders = fc.dictionary(
   fc.oneof(anyText, fc.constantFrom('application/cloudevents+json', 'event-9')),
 )
 
-describe('the parser', () => {
-  it('turns any bytes into something clean', () => {
+describe('the parser of records', () => {
+  it('answers any bytes with a result fit to be stored and shown', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), anyHeaders, (bytes, headers) => {
         expectClean(parse(makeRecord(bytes, headers)))
@@ -66,7 +66,7 @@ describe('the parser', () => {
     )
   })
 
-  it('turns any JSON into something clean, in and out of an event', () => {
+  it('answers any JSON, with and without an event around it, with a result fit to be stored and shown', () => {
     fc.assert(
       fc.property(fc.oneof(fc.jsonValue(), damaged), anyHeaders, fc.boolean(), (value, headers, wrapped) => {
         const event = { specversion: '1.0', id: 'event-9', data: value }
@@ -76,14 +76,14 @@ describe('the parser', () => {
     )
   })
 
-  it('accepts without rejection what the published schema accepts, unless only the service can tell', () => {
+  it('accepts exactly what the published schema accepts, unless only the service can tell', () => {
     fc.assert(
       fc.property(damaged, request => {
         const value: Record<string, unknown> = JSON.parse(JSON.stringify(request))
         const parsed = parse(makeRecord(value))
         const whole = parsed.requests.length === 1 && parsed.rejections.length === 0
-        const toldByService = /also a target|targetUid is missing/.test(parsed.rejections[0]?.message ?? '')
-        if (whole || !toldByService) expect(whole).toBe(isRequest(value))
+        const foundByService = /also a target|targetUid is missing/.test(parsed.rejections[0]?.message ?? '')
+        if (whole || !foundByService) expect(whole).toBe(isRequest(value))
       }),
       { numRuns: 1000 },
     )

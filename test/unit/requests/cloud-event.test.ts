@@ -7,7 +7,7 @@ const event = { specversion: '1.0', id: 'event-9', source: '/erp', type: 'move',
 const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64')
 
 describe('a CloudEvent in binary mode', () => {
-  it('is a request like any other, named by the event unless it names itself', () => {
+  it('is a request like any other, and has the id of the event unless it gives one', () => {
     const headers = {
       ce_specversion: '1.0',
       ce_id: 'event-9',
@@ -64,7 +64,7 @@ describe('a CloudEvent in structured mode', () => {
       'UTF-8',
     ],
   ])(
-    'with %s is no request: rejected under its position, its bytes and media type kept',
+    'with %s is rejected under its position, and its bytes and media type are kept',
     (_, value, code, text) => {
       const record = makeRecord(value, structured)
       const { requests, rejections } = parse(record)
@@ -77,7 +77,7 @@ describe('a CloudEvent in structured mode', () => {
     },
   )
 
-  it('with a request that breaks a rule is rejected under its id, and that request is ready for another', () => {
+  it('is rejected under its id if its request breaks a rule, and the dead letter is that request under the next id', () => {
     const { rejections } = parse(makeRecord({ ...event, data: { ...unnamed, strategy: 3 } }, structured))
     expect(rejections).toMatchObject([
       { code: 'invalid_request', requestId: 'event-9', originalSize: null, contentType: null },
@@ -90,20 +90,20 @@ describe('a CloudEvent in structured mode', () => {
     })
   })
 
-  it('is rejected when its data has a field twice', () => {
+  it('is rejected if its data has a field twice', () => {
     const value = `{"id":"event-9","specversion":"1.0","data":{"deviceName":"meter-1","deviceName":"meter-2"}}`
     expect(parse(makeRecord(value, structured)).rejections[0]?.message).toContain(
       '$.deviceName is given more than once',
     )
   })
 
-  it('is rejected when it is a batch', () => {
+  it('is rejected if it is a batch of events', () => {
     const headers = { 'content-type': 'application/cloudevents-batch+json' }
     expect(parse(makeRecord([event], headers)).rejections).toMatchObject([{ code: 'invalid_request' }])
   })
 })
 
-describe('trace context', () => {
+describe('the trace context of a record', () => {
   it.each([
     ['its header', () => parseWith({}, { traceparent: trace })],
     ['the extension in binary mode', () => parseWith({}, { ce_traceparent: trace })],
@@ -111,11 +111,11 @@ describe('trace context', () => {
       'the extension in structured mode',
       () => parse(makeRecord({ ...event, traceparent: trace }, structured)),
     ],
-  ])('is carried from %s', (_, parsed) => {
+  ])('is taken from %s', (_, parsed) => {
     expect(parsed().requests[0]?.traceparent).toBe(trace)
   })
 
-  it('is carried by rejections too', () => {
+  it('is part of its rejection too', () => {
     expect(parseWith({ strategy: 3 }, { traceparent: trace }).rejections[0]?.traceparent).toBe(trace)
   })
 
@@ -126,7 +126,7 @@ describe('trace context', () => {
     trace.replace(/^00/, 'ff'),
     trace.replace('4bf92f3577b34da6a3ce929d0e0e4736', '0'.repeat(32)),
     trace.replace('00f067aa0ba902b7', '0'.repeat(16)),
-  ])('of another shape is dropped: %s', traceparent => {
+  ])('is dropped if it has another shape: %s', traceparent => {
     expect(parseWith({}, { traceparent }).requests).toMatchObject([{ traceparent: null }])
   })
 })

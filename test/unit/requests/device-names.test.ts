@@ -12,7 +12,7 @@ describe('a single bad device name', () => {
     ['with a NUL', 'meter\u0000', null],
     ['that is a number', 17, null],
     ['that is null', null, null],
-  ])('%s rejects the request, and is shown if it can be', (_, deviceName, shown) => {
+  ])('%s rejects the request, and is shown if it is printable', (_, deviceName, shown) => {
     const { requests, rejections } = parseWith({ deviceName })
     expect(requests).toEqual([])
     expect(rejections).toMatchObject([{ code: 'invalid_device_name', deviceName: shown, ordinal: 0 }])
@@ -27,7 +27,7 @@ describe('a list of device names', () => {
     expect(rejections).toEqual([])
   })
 
-  it('may have 10,000 names and no more', () => {
+  it('may have 10,000 names, but not more', () => {
     const names = Array.from({ length: 10_001 }, (_, index) => `meter-${index}`)
     expect(parseNames(names.slice(1)).requests[0]?.deviceNames).toHaveLength(10_000)
     const { requests, rejections } = parseNames(names)
@@ -42,7 +42,7 @@ describe('a list of device names', () => {
     ['an empty list', [], '$.deviceNames must not be empty'],
     ['a text', 'meter-1', '$.deviceNames must be an array'],
     ['null', null, '$.deviceNames must be a'],
-  ])('is rejected as one when it is %s', (_, names, text) => {
+  ])('is rejected as a whole if it is %s', (_, names, text) => {
     const { requests, rejections } = parseNames(names)
     expect(requests).toEqual([])
     expect(rejections).toHaveLength(1)
@@ -66,13 +66,13 @@ describe('a list of device names', () => {
     })
   })
 
-  it('with bad names only has no request', () => {
+  it('with bad names only becomes no request', () => {
     const { requests, rejections } = parseNames(['x', 'y'])
     expect(requests).toEqual([])
     expect(rejections).toHaveLength(2)
   })
 
-  it('puts each bad name in a request of its own', () => {
+  it('becomes one dead letter for each bad name, which is a request for that name', () => {
     const { rejections } = parseNames(['meter-1', 'bad name', { deep: 1 }], { unknown: 'u'.repeat(1000) })
     const letters = rejections.map(rejection => JSON.parse(textOf(rejection.deadLetter)))
     expect(letters[0]).toEqual({ ...goodRequest, requestId: 'fleet-42/0007~1', deviceName: 'bad name' })
@@ -80,7 +80,7 @@ describe('a list of device names', () => {
     expect(rejections.map(rejection => rejection.originalSize)).toEqual([null, null])
   })
 
-  it('of ten thousand bad names stays small in memory', () => {
+  it('of 10,000 bad names becomes dead letters of less than 4 MB', () => {
     const value = JSON.stringify({
       ...goodRequest,
       deviceName: undefined,
@@ -94,7 +94,7 @@ describe('a list of device names', () => {
     )
   })
 
-  it('is rejected as one where its bad names would repeat too much', () => {
+  it('is rejected as a whole if the dead letters of its bad names would be too large together', () => {
     const { requests, rejections } = parseNames(
       ['meter-1', ...Array.from({ length: 9_999 }, (_, index) => `bad ${index}`)],
       {

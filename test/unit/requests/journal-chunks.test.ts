@@ -11,10 +11,13 @@ const recordAt = (offset: number, devices: number): SourceRecord => {
   return { ...record, position: { ...record.position, offset: BigInt(offset) } }
 }
 
-/** Offsets and moves of each chunk that records of so many devices become. */
+/** Next offset, moves and rejections of each chunk of the journal. Each record has that many devices; 0 is a bad record. */
 const chunksOf = (...devices: readonly number[]): (readonly [bigint, number, number])[] => {
   const chunk: SourceChunk = {
-    ...{ topic: 'device-move.requests', partition: 3, done: () => undefined, fail: () => undefined },
+    topic: 'device-move.requests',
+    partition: 3,
+    done: () => undefined,
+    fail: () => undefined,
     records: devices.map((count, offset) => recordAt(offset, count)),
   }
   const parse = createRecordParser({ defaultTargetUid: null, defaultTargetAliyunId: null })
@@ -28,7 +31,7 @@ const chunksOf = (...devices: readonly number[]): (readonly [bigint, number, num
 }
 
 describe('chunks of the journal', () => {
-  it('hold 20,000 moves at most, and end with a record', () => {
+  it('hold at most 20,000 moves, and whole records', () => {
     expect(chunksOf(9_000, 9_000, 2_000, 1, 10_000, 10_000)).toEqual([
       [3n, 20_000, 0],
       [5n, 10_001, 0],
@@ -36,14 +39,14 @@ describe('chunks of the journal', () => {
     ])
   })
 
-  it('count rejections like moves', () => {
+  it('count a rejection like a move', () => {
     expect(chunksOf(10_000, 0, 10_000)).toEqual([
       [2n, 10_000, 1],
       [3n, 10_000, 0],
     ])
   })
 
-  it('move the position on past records that are no requests', () => {
+  it('move the position past records that are no requests', () => {
     expect(chunksOf(0, 0)).toEqual([[2n, 0, 2]])
   })
 })

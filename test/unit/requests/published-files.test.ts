@@ -16,13 +16,13 @@ describe('the published schemas', () => {
   it.each([
     ['request', requestSchema],
     ['outcome', outcomeSchema],
-  ])('accept their own examples: %s', (_, schema) => {
+  ])('accept the examples of the %s schema', (_, schema) => {
     const isValid = ajv.compile(schema)
     expect(schema.examples.length).toBeGreaterThan(1)
     for (const example of schema.examples) expect(isValid(example) ? null : isValid.errors).toBeNull()
   })
 
-  it('describe every field', () => {
+  it('have a title and a description for every field', () => {
     for (const schema of [requestSchema, outcomeSchema]) {
       for (const [name, field] of Object.entries(schema.properties)) {
         expect([name, field]).toEqual([
@@ -35,7 +35,7 @@ describe('the published schemas', () => {
 })
 
 describe('examples/requests.ndjson', () => {
-  it.each(lines)('is valid: %s', line => {
+  it.each(lines)('has a valid request on each line: %s', line => {
     const isValid = ajv.getSchema(requestSchema.$id) ?? ajv.compile(requestSchema)
     expect(isValid(JSON.parse(line))).toBe(true)
     expect(parse(makeRecord(line))).toMatchObject({ requests: [{}], rejections: [] })
@@ -57,7 +57,7 @@ describe('schemas/asyncapi.yaml', () => {
           .reduce((at, key) => at?.[key], document)
       : JSON.parse(read(join('schemas', ref)))
 
-  it('describes the three topics', () => {
+  it('describes the three topics of the service', () => {
     expect(document.asyncapi).toBe('3.0.0')
     const channels: { address: string }[] = Object.values(document.channels)
     expect(channels.map(channel => channel.address)).toEqual([
@@ -67,7 +67,7 @@ describe('schemas/asyncapi.yaml', () => {
     ])
   })
 
-  it('refers to nothing that is not there', () => {
+  it('refers only to what exists', () => {
     const refs = refsOf(document)
     expect(refs).toContain('./outcome.schema.json')
     for (const ref of refs) expect([ref, resolve(ref)]).toEqual([ref, expect.anything()])

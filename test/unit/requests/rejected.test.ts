@@ -30,7 +30,7 @@ describe('a record that cannot be read', () => {
       '$.strategy is given more than once',
     ],
     ['more than 4 MiB', ' '.repeat(4 * 1024 * 1024 + 1), 'record_too_large', 'more than 4194304'],
-  ])('%s is rejected under its position', (_, value, code, text) => {
+  ])('is rejected under its position: %s', (_, value, code, text) => {
     const record = makeRecord(value)
     const { requests, rejections } = parse(record)
     expect(requests).toEqual([])
@@ -50,7 +50,7 @@ describe('a record that cannot be read', () => {
     expect(rejections[0]?.message).toMatch(/Correct it and submit it again\.$/)
   })
 
-  it('keeps its bytes, cut at 900,000', () => {
+  it('has its bytes for a dead letter, cut at 900,000', () => {
     const value = `{"broken": "${'é'.repeat(1_000_000)}`
     const rejection = parse(makeRecord(value)).rejections[0]
     expect(
@@ -134,7 +134,7 @@ describe('a request that breaks a rule', () => {
       '$.requestedAt must be a day of the calendar, from 1970 on',
     ],
     ['a time as a number', { requestedAt: 1764000000000 }, '$.requestedAt must be a string, not a number'],
-  ])('%s: says what and where', (_, changes, text) => {
+  ])('is rejected with what is wrong and where: %s', (_, changes, text) => {
     const { requests, rejections } = parseWith(changes)
     expect(requests).toEqual([])
     expect(rejections).toHaveLength(1)
@@ -142,7 +142,7 @@ describe('a request that breaks a rule', () => {
     expect(rejections[0]?.message).toContain(text)
   })
 
-  it('shows the fields that are valid by themselves, and the time it gives', () => {
+  it('is rejected with the fields that are valid by themselves, and with the time that it gives', () => {
     const { rejections } = parseWith({ strategy: 7, requestedAt: '2026-11-24T08:00:00Z' })
     expect(rejections[0]).toMatchObject({
       requestId: 'fleet-42/0007',
@@ -155,13 +155,13 @@ describe('a request that breaks a rule', () => {
     })
   })
 
-  it('shows null, and never part of it, for a request id of a megabyte', () => {
+  it('is rejected under the id of its event, and without any of its own, if its own has a megabyte', () => {
     const { rejections } = parseWith({ requestId: 'x'.repeat(1_000_000) }, { ce_id: 'event-9' })
     expect(rejections[0]?.requestId).toBe('event-9')
     expect(rejections[0]?.message.length).toBeLessThan(300)
   })
 
-  it('lists ten problems and counts the rest, in at most 1,000 characters', () => {
+  it('is rejected with ten problems and the number of the others, in at most 1,000 characters', () => {
     const { rejections } = parseWith({
       targetInstanceId: undefined,
       strategy: 1,
@@ -174,7 +174,7 @@ describe('a request that breaks a rule', () => {
     expect(message.length).toBeLessThanOrEqual(1000)
   })
 
-  it('echoes no more than 64 characters of a value', () => {
+  it('is rejected with at most 64 characters of a wrong value', () => {
     const { rejections } = parseWith({ priority: 'p'.repeat(500) })
     expect(rejections[0]?.message).toContain(`"${'p'.repeat(64)}…" (500 characters)`)
   })

@@ -3,7 +3,7 @@ import { goodRequest, makeRecord, parse, parseWith, textOf } from './make-record
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
 const position = 'device-move.requests/3/1234'
 
-describe('the dead letter of what could be read as a request', () => {
+describe('the dead letter of a record that could be read as a request', () => {
   it('is that request under the next id, without unknown fields', () => {
     const rejection = parseWith({ strategy: '0', note: 'x' }).rejections[0]
     expect(JSON.parse(textOf(rejection?.deadLetter))).toEqual({
@@ -24,7 +24,7 @@ describe('the dead letter of what could be read as a request', () => {
     ],
     ['a name that cannot be shown', { deviceName: 'meter\u0000\ud800' }],
     ['no device', { deviceName: undefined }],
-  ])('with %s is all of it, under the next id', (_, changes) => {
+  ])('is the whole request under the next id, with %s', (_, changes) => {
     const { requests, rejections } = parseWith(changes)
     expect(requests).toEqual([])
     expect(rejections).toMatchObject([{ requestId: 'fleet-42/0007', originalSize: null }])
@@ -34,7 +34,7 @@ describe('the dead letter of what could be read as a request', () => {
     })
   })
 
-  it('keeps the digits of a number and a value of any depth', () => {
+  it('has every digit of a number, and values of any depth', () => {
     const value = `{"deviceName":"meter-1","str\\u0061tegy": ${nested(100_000)} ,"targetUid":12345678901234567890}`
     expect(textOf(parse(makeRecord(value)).rejections[0]?.deadLetter)).toBe(
       `{"requestId":"${position}~1","deviceName":"meter-1","strategy":${nested(100_000)},"targetUid":12345678901234567890}`,
@@ -44,19 +44,19 @@ describe('the dead letter of what could be read as a request', () => {
   it.each([
     ['a value too long', JSON.stringify({ ...goodRequest, priority: 'p'.repeat(1_000_000) })],
     ['a value too deep', `{"productKey":"p","deviceName":"meter-1","strategy":${nested(500_000)}}`],
-  ])('is the original, cut, with %s for a record of the broker', (_, value) => {
+  ])('is the original, cut at 900,000 bytes, if it would have %s', (_, value) => {
     const rejection = parse(makeRecord(value, { 'content-type': 'text/json' })).rejections[0]
     expect(rejection?.deadLetter).toHaveLength(900_000)
     expect(rejection).toMatchObject({ originalSize: value.length, contentType: 'text/json' })
   })
 })
 
-describe('the dead letter of what could not', () => {
+describe('the dead letter of a record that could not be read as a request', () => {
   it.each([
     ['no field of a request', '{"name":"meter-1","__proto__":{"deviceName":"meter-1"}}'],
     ['no object', '["meter-1"]'],
     ['a field twice', '{"deviceName":"meter-1","deviceName":"meter-2"}'],
-  ])('because of %s is its bytes, and nothing is known but its position', (_, value) => {
+  ])('is the bytes of the record, under its position, where the record has %s', (_, value) => {
     const { rejections } = parse(makeRecord(value, { ce_id: 'event-9', 'content-type': 'x/y' }))
     expect(rejections).toMatchObject([
       { requestId: position, strategy: null, originalSize: value.length, contentType: 'x/y' },
@@ -64,13 +64,18 @@ describe('the dead letter of what could not', () => {
     expect(textOf(rejections[0]?.deadLetter)).toBe(value)
   })
 
-  it.each([[`x/${'y'.repeat(300)}`], ['x/y\u0000']])('has no content type that cannot be handed on', type => {
-    expect(parse(makeRecord('?', { 'content-type': type })).rejections).toMatchObject([{ contentType: null }])
-  })
+  it.each([[`x/${'y'.repeat(300)}`], ['x/y\u0000']])(
+    'has no content type where that of the record cannot be handed on: %j',
+    type => {
+      expect(parse(makeRecord('?', { 'content-type': type })).rejections).toMatchObject([
+        { contentType: null },
+      ])
+    },
+  )
 })
 
 describe('the id of a rejection', () => {
-  it('is made of position, device and attempt, or its place where the device is unknown', () => {
+  it('is made of position, device and attempt, or of position and ordinal where the device is unknown', () => {
     const { rejections } = parseWith({
       deviceName: undefined,
       deviceNames: ['x', 'x', 7, 'x/1', 'meter-1', 7, '#0'],
@@ -89,8 +94,8 @@ describe('the id of a rejection', () => {
 
 describe('the strategy of a rejection', () => {
   it.each([
-    ['0 where it is left out', undefined, 0],
-    ['the one given', 1, 1],
+    ['0 where the record leaves it out', undefined, 0],
+    ['the one that the record gives', 1, 1],
     ['unknown where it is no strategy', 7, null],
     ['unknown where it is null', null, null],
   ])('is %s', (_, strategy, shown) => {
@@ -99,7 +104,7 @@ describe('the strategy of a rejection', () => {
 })
 
 describe('the times of a record', () => {
-  it('are the one it gives and its own', () => {
+  it('are the one that its request gives and its own', () => {
     const times = {
       requestedAt: new Date('2026-11-24T08:00:00Z'),
       recordedAt: new Date('2026-11-24T09:00:00Z'),
@@ -110,14 +115,14 @@ describe('the times of a record', () => {
   })
 })
 
-describe('a problem', () => {
+describe('the message of a rejection', () => {
   it.each([
     [
       { requestedAt: 'yesterday' },
       /^\$\.requestedAt must be an instant such as 2026-11-24T08:00:00Z \(got "yesterday"\)\. Corr/,
     ],
     [{ priority: 7 }, /^\$\.priority must be a string, not a number [^$]*\(got 7\)\. Corr/],
-  ])('is told once: %j', (changes, text) => {
+  ])('names a problem once: %j', (changes, text) => {
     expect(parseWith(changes).rejections[0]?.message).toMatch(text)
   })
 })

@@ -1,6 +1,0 @@
-/** The part we use of a package that comes without types. */
-declare module 'snappyjs' {
-  /** Raw snappy, without framing. Throws on bad input, and when the result would exceed `maxLength` bytes. */
-  export function uncompress(compressed: Buffer, maxLength?: number): Buffer
-  export function compress(uncompressed: Buffer): Buffer
-}

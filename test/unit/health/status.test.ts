@@ -1,0 +1,222 @@
+import { type ProcessStatus, statusOf } from '../../../src/health/status'
+import type { DatabaseStatus, RouteStatus } from '../../../src/postgres/status/read-status'
+
+const at = new Date('2026-11-24T08:00:00Z')
+const well = { state: 'running', problem: null } as const
+
+const database = (
+  more: Partial<DatabaseStatus> = {},
+  moves: Partial<DatabaseStatus['moves']> = {},
+): DatabaseStatus => ({
+  moves: {
+    accepted: 0,
+    moved: 0,
+    failed: 0,
+    rejected: 0,
+    superseded: 0,
+    duplicate: 0,
+    pending: 0,
+    in_flight: 0,
+    retrying: 0,
+    held: 0,
+    gap: 0,
+    ...moves,
+  },
+  lease: { holder: 'host/1', expiresInMs: 9_000 },
+  routes: [],
+  heldJobs: [],
+  troubledJobs: [],
+  openJobs: {},
+  nextRetryAt: null,
+  unpublished: 0,
+  failures: [],
+  lastErrors: [],
+  ...more,
+})
+const service = (more: Partial<ProcessStatus> = {}): ProcessStatus => ({
+  lease: 'held',
+  holder: null,
+  openJobs: { own: 0, foreign: 0, capacity: 10 },
+  accountRefused: null,
+  provider: null,
+  quota: {
+    shared: 0,
+    perOperation: { create: 0, detail: 0, query: 0, list: 0, provisioning: 0 },
+    waiting: { create: 0, detail: 0, query: 0, list: 0, provisioning: 0 },
+  },
+  flows: { intake: well, drive: well, publish: well },
+  source: { state: 'assigned', reason: null },
+  ...more,
+})
+const route: RouteStatus = {
+  routeId: 3,
+  productKey: 'a1',
+  sourceInstanceId: 'from',
+  targetInstanceIds: ['to'],
+  priority: 'normal',
+  pending: 5,
+  inFlight: 0,
+  retrying: 1,
+  moved: 0,
+  failed: 0,
+  inHeldJobs: 0,
+  oldestPendingAt: null,
+  eta: null,
+  heldAt: null,
+  heldReason: null,
+  blockedByBatch: null,
+  blockedReason: null,
+}
+const because = (db: DatabaseStatus | null, process: ProcessStatus | null = service()) =>
+  statusOf(at, db, process).because
+
+describe('the status', () => {
+  it('has nothing to explain when jobs run', () => {
+    const status = statusOf(
+      at,
+      database({ openJobs: { running: 2 }, routes: [route] }, { pending: 5 }),
+      service(),
+    )
+    expect(status).toMatchObject({ at: '2026-11-24T08:00:00.000Z', moving: true, because: [] })
+  })
+
+  it('has nothing to explain when nothing waits', () => {
+    expect(statusOf(at, database(), null)).toMatchObject({ moving: false, because: [] })
+  })
+
+  it('says that the database does not answer', () => {
+    expect(because(null, null)).toEqual(['the database does not answer'])
+  })
+
+  it('says that no process holds the lease', () => {
+    const waits = database({ lease: { holder: null, expiresInMs: null } }, { pending: 1 })
+    expect(because(waits, null)).toEqual(['no process holds the lease: start the service'])
+  })
+
+  it('names held routes and held batches with their reasons', () => {
+    const held = database({
+      routes: [{ ...route, heldAt: at.toISOString(), heldReason: 'target is full' }],
+      openJobs: { completed: 1 },
+      heldJobs: [
+        {
+          batchId: 7,
+          jobId: 'J',
+          routeId: 3,
+          status: 'completed',
+          moves: 1,
+          heldAt: at.toISOString(),
+          heldReason: 'no result file',
+          resolutions: ['again', 'fail'],
+        },
+      ],
+    })
+    expect(because(held)).toEqual([
+      'route 3 is held (6 moves): target is full',
+      'batch 7 of route 3 (1 move) is held: no result file',
+    ])
+    expect(statusOf(at, held, null).moving).toBe(false)
+  })
+
+  it('names batches in trouble, what is done and what to do about them, and how many moves wait for them', () => {
+    const batch = { batchId: 7, jobId: null, routeId: 3, moves: 100, refusals: 0 }
+    const blocked = { ...route, blockedByBatch: 7, blockedReason: 'refused …' }
+    const troubled = database({
+      openJobs: { claimed: 1, unknown: 1, running: 1, completed: 1 },
+      routes: [
+        blocked,
+        { ...blocked, routeId: 5 },
+        { ...blocked, routeId: 6, pending: 0, retrying: 0 },
+        route,
+      ],
+      troubledJobs: [
+        { ...batch, kind: 'refused', refusals: 6, lastError: 'iot.odd: no' },
+        { ...batch, batchId: 8, kind: 'denied', jobId: 'J', moves: 1, lastError: 'List does not show job J' },
+        { ...batch, batchId: 9, kind: 'unanswered', lastError: 'deadline: no answer' },
+        { ...batch, batchId: 10, kind: 'no-results', jobId: 'K', lastError: 'ECONNREFUSED' },
+      ],
+    })
+    expect(statusOf(at, troubled, null)).toMatchObject({
+      moving: false,
+      because: [
+        expect.stringMatching(
+          /^batch 7 of route 3 \(100 moves\) was refused 6 times .*iot\.odd: no; .*tried again .*QUOTA_JOBS/,
+        ),
+        expect.stringMatching(/^batch 8 of route 3 \(1 move\) is in doubt: List does not show job J; .*held/),
+        expect.stringMatching(/^batch 9 of route 3 .*not answered: deadline: no answer; List is searched/),
+        expect.stringMatching(
+          /^batch 10 of route 3 .*has ended, .*results cannot be had: ECONNREFUSED; .*asked for again/,
+        ),
+        '12 moves of routes 3, 5 wait for batch 7',
+      ],
+    })
+    expect(statusOf(at, { ...troubled, openJobs: { running: 5 } }, null).moving).toBe(true)
+  })
+
+  it('says that the account is refused, that other people have all slots, and which problem each flow has', () => {
+    const stuck = service({
+      accountRefused: { operation: 'create', code: 'SignatureDoesNotMatch' },
+      openJobs: { own: 0, foreign: 10, capacity: 10 },
+      flows: {
+        intake: { state: 'retrying', problem: 'PostgreSQL: could not extend file: No space left on device' },
+        drive: well,
+        publish: { state: 'standing-by', problem: null },
+      },
+      source: { state: 'failed', reason: 'no sign of life from Kafka for 10 s' },
+    })
+    expect(because(database({}, { pending: 1 }), stuck)).toEqual([
+      'intake: PostgreSQL: could not extend file: No space left on device',
+      'intake: no sign of life from Kafka for 10 s',
+      expect.stringContaining('refuses the account: SignatureDoesNotMatch (create)'),
+      'all 10 slots are taken by jobs that are not ours',
+    ])
+  })
+
+  it('does not count as moving while the provider does not answer, and says why', () => {
+    const problem = 'the provider cannot be reached since …'
+    const away = service({
+      provider: {
+        kind: 'unreachable',
+        since: at.toISOString(),
+        lastAt: at.toISOString(),
+        calls: 3,
+        operation: 'list',
+        code: 'ECONNREFUSED',
+      },
+      flows: { intake: well, drive: { state: 'retrying', problem }, publish: well },
+    })
+    expect(statusOf(at, database({ openJobs: { running: 1 } }), away)).toMatchObject({
+      moving: false,
+      because: [`drive: ${problem}`],
+    })
+  })
+
+  it('shows a restored database once and not once for each flow', () => {
+    const stopped = { state: 'stopped', problem: 'restored' } as const
+    const flows = { intake: stopped, drive: stopped, publish: stopped }
+    expect(because(database(), service({ flows }))).toEqual(['restored'])
+  })
+
+  it('does not count as moving while no process drives or the flows are stopped, whatever jobs are open', () => {
+    const open = database({ openJobs: { running: 1 } }, { in_flight: 5 })
+    const stopped = { state: 'stopped', problem: 'restored' } as const
+    const flows = { intake: stopped, drive: stopped, publish: stopped }
+    expect(statusOf(at, open, null).moving).toBe(true)
+    expect(statusOf(at, open, service({ flows })).moving).toBe(false)
+    expect(statusOf(at, { ...open, lease: { holder: null, expiresInMs: null } }, null)).toMatchObject({
+      moving: false,
+      because: ['no process holds the lease: start the service'],
+    })
+  })
+
+  it('explains nothing by the slots if the process stands by', () => {
+    const standBy = service({ lease: 'standing-by', holder: 'host/1', openJobs: null, quota: null })
+    expect(because(database({}, { pending: 1 }), standBy)).toEqual([])
+  })
+
+  it('says until when re-queued moves wait', () => {
+    const later = database({ nextRetryAt: '2026-11-24T09:00:00.000Z' }, { retrying: 2 })
+    expect(because(later)).toEqual([
+      '2 moves wait for their next attempt, the first until 2026-11-24T09:00:00.000Z',
+    ])
+  })
+})
