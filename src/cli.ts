@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander'
 import { redact } from './commands/configured'
 import { CommandError, exitCode } from './commands/exit-code'
-import { writtenOut } from './commands/process-end'
+import { endAtNextSignal, writtenOut } from './commands/process-end'
 import { createProgram } from './commands/program'
 import { EmbeddedServerError } from './tools/embedded/embedded-server-error'
 
@@ -11,12 +11,13 @@ const say = (text: string): void => {
 }
 
 /**
- * Ends the process at once: timers of calls that nobody waits for any longer would keep it for seconds. Only for a
- * reader slower than itself it waits: what does not fit into the pipe yet would be lost.
+ * Ends the process without waiting for timers of calls that have been given up, which would keep it for seconds. It
+ * waits only for a reader that is slower than the command, since what does not fit into the pipe yet would be lost.
  */
 const exit = async (status: number): Promise<never> => {
+  endAtNextSignal()
   await Promise.all([process.stdout, process.stderr].map(writtenOut))
-  // That standard output could not be written is heard of a turn later.
+  // The error of a failed write to standard output is emitted one turn later.
   await new Promise(setImmediate)
   return process.exit(status)
 }
@@ -24,13 +25,14 @@ const exit = async (status: number): Promise<never> => {
 const textOf = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error)
 
-// What nobody foresaw ends the process all the same; only that Node's own text would show every field of the error.
+// An unforeseen error ends the process, as it does by default. Node's own text would show every field of the error.
 process.on('uncaughtException', error => {
   say(textOf(error))
   process.exit(exitCode.failed)
 })
 
-// A reader that has seen enough (`| head -1`) is told nothing more. What is lost is noticed here only.
+// A reader that has seen enough (`| head -1`) has closed the pipe, which is no error. Any other failed write is reported
+// here only.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') say(`Standard output cannot be written: ${error.message}`)
   process.exit(exitCode.failed)
@@ -41,7 +43,7 @@ const isExpected = (error: unknown): error is Error =>
 
 const fail = async (error: unknown): Promise<void> => {
   if (error instanceof CommanderError) {
-    // Help and version end with 0; commander has already said what is wrong otherwise.
+    // Help and version end with 0. In all other cases commander has already said what is wrong.
     process.exitCode = error.exitCode === 0 ? exitCode.done : exitCode.usage
     return
   }

@@ -71,7 +71,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       }),
       onError: error => logger.error({ err: error }, 'http'),
     })
-    closers.push(server.close)
+    closers.push(server.stop)
     logger.info({ url: server.url }, 'listening')
     return server
   }

@@ -1,19 +1,20 @@
+/** A command's configuration, and what it may show of it. */
 import { type Config, type Environment, loadConfig, processEnvironment, secretsOf } from '../app/config'
 import { createRedact } from '../domain/redact'
 import { createLogger, type Logger } from '../telemetry/logger'
-import { CommandError, exitCode } from './exit-code'
+import { usageError } from './exit-code'
 
-/** The configuration, or the end of the command with all its problems at once. */
+/** The configuration. Ends the command with all problems at once if it is not usable. */
 export const configured = (required: readonly (keyof Config)[], overrides: Environment = {}): Config => {
   const loaded = loadConfig({ ...processEnvironment(), ...overrides }, required)
   if (loaded.ok) return loaded.config
   const lines = loaded.problems.map(problem => `  ${problem}`)
-  throw new CommandError(`The configuration is not usable:\n${lines.join('\n')}`, exitCode.usage)
+  return usageError(`The configuration is not usable:\n${lines.join('\n')}`)
 }
 
-/** Takes this process's secrets out of whatever it is about to say. */
+/** Takes the secrets of this process out of a text. */
 export const redact = createRedact(secretsOf(processEnvironment()))
 
-/** For commands whose progress people watch: errors only, unless LOG_LEVEL asks for something else. */
+/** Logger of commands whose progress people watch. It logs errors only, unless LOG_LEVEL is other than `info`. */
 export const quietLogger = ({ logLevel }: Config): Logger =>
   createLogger(logLevel === 'info' ? 'error' : logLevel, redact)

@@ -1,3 +1,4 @@
+/** The database that a command works on: that of DATABASE_URL, or the embedded one that keeps a run of `move`. */
 import { access } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Config } from '../app/config'
@@ -6,38 +7,33 @@ import { createPool, type Pool } from '../postgres/session/session'
 import { NoPlaceError } from '../tools/embedded/embedded-server-error'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../tools/embedded/postgres'
 import { configured } from './configured'
-import { asUsage, CommandError, exitCode } from './exit-code'
+import { asUsage, CommandError, usageError } from './exit-code'
 import { databaseProblem } from './problems'
 
-// The embedded PostgreSQL that keeps the runs of `move` in a directory, for want of DATABASE_URL.
+const homeIn = (dataDir: string): string =>
+  dataDir === '' ? usageError('--data-dir is empty: give a directory') : join(resolve(dataDir), 'postgres')
 
-const homeIn = (dataDir: string): string => {
-  if (dataDir === '') throw new CommandError('--data-dir is empty: give a directory', exitCode.usage)
-  return join(resolve(dataDir), 'postgres')
-}
-
-/** Starts it; made if it is not there yet. Ends the command if the directory cannot be used. */
+/** Starts the database in `dataDir`, and makes it if there is none. Ends the command if the directory cannot be used. */
 export const startOwnDatabase = async (dataDir: string): Promise<EmbeddedPostgres> =>
   startEmbeddedPostgres({ dataDir: homeIn(dataDir) }).catch((error: unknown) => {
     if (error instanceof NoPlaceError) return asUsage(error)
     throw error
   })
 
-/** Starts the one that a `move` has made; ends the command if there is none. */
+/** Starts the database that a `move` has made in `dataDir`. Ends the command if there is none. */
 export const openOwnDatabase = async (dataDir: string): Promise<EmbeddedPostgres> => {
-  await access(homeIn(dataDir)).catch(() => {
-    throw new CommandError(`--data-dir ${dataDir}: no run of move is kept there`, exitCode.usage)
-  })
+  const home = homeIn(dataDir)
+  await access(home).catch(() => usageError(`--data-dir ${dataDir}: no run of move is kept there`))
   return startOwnDatabase(dataDir)
 }
 
 export interface DatabaseFlags {
-  /** The database of a `move` without DATABASE_URL, instead of the one of DATABASE_URL. */
+  /** Directory of a `move` without DATABASE_URL. Its database is used instead of that of DATABASE_URL. */
   readonly dataDir?: string
 }
 
 const onPool = async <T>(url: string, work: (pool: Pool) => Promise<T>): Promise<T> => {
-  // A connection that is lost fails the query, which says so.
+  // A lost connection fails the query on it, whose error says so.
   const pool = createPool(url, { max: 1, onError: () => undefined })
   try {
     return await work(pool)
@@ -48,7 +44,7 @@ const onPool = async <T>(url: string, work: (pool: Pool) => Promise<T>): Promise
   }
 }
 
-/** Does `work` on the database that a command is for, or ends the command with what is wrong with that. */
+/** Does `work` on the database of the command. Ends the command with what is wrong if the database cannot be used. */
 export const withDatabase = async <T>(
   { dataDir }: DatabaseFlags,
   work: (pool: Pool, config: Config) => Promise<T>,
@@ -60,7 +56,7 @@ export const withDatabase = async <T>(
   const config = configured([])
   const server = await openOwnDatabase(dataDir)
   try {
-    // Whoever made it may have been an older release, and nobody else brings it up to date.
+    // An older release may have made the database, and no service brings its schema up to date.
     return await onPool(server.url, async pool => {
       await migrate(server.url, { log: () => undefined })
       return work(pool, config)

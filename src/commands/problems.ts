@@ -1,3 +1,4 @@
+/** What is wrong with the database, the broker or an address to listen on, in sentences that say what to do. */
 import { isNativeError } from 'node:util/types'
 import type { Config } from '../app/config'
 import { TransientError } from '../ports/errors'
@@ -5,7 +6,7 @@ import { NewerDatabaseError } from '../postgres/session/migrations'
 import { asPortError } from '../postgres/session/transaction'
 import { CommandError, exitCode } from './exit-code'
 
-/** What to do about it, by SQLSTATE or by the system's own code. */
+/** What to do about an error of the database, by SQLSTATE or by the system's code. */
 const cures: readonly (readonly [RegExp, string])[] = [
   [/^(28P01|28000)$/, 'Check the user and the password in DATABASE_URL, and what pg_hba.conf lets in.'],
   [/^3D000$/, 'Create the database first, or correct its name in DATABASE_URL.'],
@@ -52,11 +53,11 @@ export const databaseProblem = (error: unknown, url: string): CommandError => {
   )
 }
 
-/** The same for what an operator can cure; null for an error that nobody foresaw. */
+/** The same for an error that an operator can cure; null for any other error. */
 export const knownDatabaseProblem = (error: unknown, url: string): CommandError | null =>
   isNativeError(error) && adviceFor(error) !== null ? databaseProblem(error, url) : null
 
-/** What to do about it, by the client's names and texts. */
+/** What to do about an error of Kafka, by the client's name and text of it. */
 const kafkaCures: readonly (readonly [RegExp, string])[] = [
   [/sasl/i, 'Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.'],
   [/ssl|tls|certificate/i, 'Check KAFKA_SSL, and the certificate of the broker.'],

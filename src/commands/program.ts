@@ -1,19 +1,26 @@
 /** The command line's commands and flags. A command's own code is loaded only when it runs. */
 import { Command, Option } from 'commander'
 import { packageVersion } from '../app/package-version'
+import { optionFlags } from '../tools/simulator/options'
 import { redact } from './configured'
-import { addSimulatorFlags } from './simulator-flags'
 
-/** A command's status becomes the process's. `load` requires the file of the command, which takes up to 400 ms. */
+/** Requires the file of a command, which takes up to 400 ms, and gives the command. */
 type Load<A extends readonly unknown[]> = () => (...args: A) => Promise<number>
 
-/** For commands that look into a database, or change something in it. */
+/** Flag of the commands that read a database or change something in it. */
 const dataDirFlag = [
   '--data-dir <path>',
   'instead of DATABASE_URL: where a move without it keeps its run',
 ] as const
 
-/** The whole command line; `end` is told of the status that a command ends with. */
+/** Adds one flag for each option in the simulator's table, so that flags and options cannot differ. */
+const addSimulatorFlags = (command: Command): Command => {
+  for (const { flag, value, note, accepts } of optionFlags)
+    command.option(`${flag} <value>`, `${note} (${accepts}; default ${JSON.stringify(value)})`)
+  return command
+}
+
+/** The whole command line. `end` is called with the status that a command ends with. */
 export const createProgram = (end: (status: number) => Promise<void>): Command => {
   const ending =
     <A extends readonly unknown[]>(load: Load<A>) =>
@@ -65,7 +72,7 @@ export const createProgram = (end: (status: number) => Promise<void>): Command =
     .description(
       'Stops one route: none of its moves is bound to a job until it is released. Running jobs go on.',
     )
-    .option('--reason <text>', 'why, for whoever looks at it')
+    .option('--reason <text>', 'why, for those who look at the route')
     .option(...dataDirFlag)
     .action(ending(() => (require('./operate/hold') as typeof import('./operate/hold')).holdCommand))
 

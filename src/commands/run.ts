@@ -1,3 +1,4 @@
+/** `device-move run`: the service. */
 import { startMain } from '../app/main'
 import { providerVariables } from '../app/wiring'
 import { createLogger } from '../telemetry/logger'
@@ -10,7 +11,7 @@ import { firstSignal, stopWithin } from './process-end'
 export const runCommand = async ({ migrate }: { readonly migrate: boolean }): Promise<number> => {
   const config = configured(['kafkaBrokers', 'databaseUrl', ...providerVariables])
   const logger = createLogger(config.logLevel, redact)
-  // Every step is crash-safe, so ending at once is as good as ending late.
+  // Every step is crash-safe, so nothing is lost by ending at once.
   const signal = firstSignal(() => process.exit(exitCode.done))
   const running = startMain(config, { migrate, logger })
   const ended = await Promise.race([signal, running.failed])

@@ -1,8 +1,10 @@
+/** `device-move simulate`: the provider simulator as a process. */
 import { readFileSync } from 'node:fs'
 import { processEnvironment } from '../app/config'
+import { messageOf } from '../domain/error-text'
 import { parseSimulatorOptions } from '../tools/simulator/options'
 import { createSimulator } from '../tools/simulator/simulator'
-import { CommandError, exitCode } from './exit-code'
+import { exitCode, usageError } from './exit-code'
 import { listenProblem } from './listen-problem'
 import { firstSignal } from './process-end'
 
@@ -12,14 +14,11 @@ const readJson = (path: string): Record<string, unknown> => {
     if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return { ...parsed }
     throw new Error('it holds no JSON object')
   } catch (error) {
-    throw new CommandError(
-      `--options ${path}: ${error instanceof Error ? error.message : 'cannot be read'}`,
-      exitCode.usage,
-    )
+    return usageError(`--options ${path}: ${messageOf(error)}`)
   }
 }
 
-/** `flags` as commander gives them; those of the table win over the file. */
+/** Serves until a signal. `flags` are as commander gives them; those of the table win over the file of `--options`. */
 export const simulateCommand = async (flags: Readonly<Record<string, unknown>>): Promise<number> => {
   const { port, host, options: file, ...given } = flags
   const environment = processEnvironment()
@@ -35,11 +34,10 @@ export const simulateCommand = async (flags: Readonly<Record<string, unknown>>):
     ...(typeof file === 'string' ? readJson(file) : {}),
     ...given,
   })
-  if ('problems' in options)
-    throw new CommandError(options.problems.map(text => `  ${text}`).join('\n'), exitCode.usage)
+  if ('problems' in options) return usageError(options.problems.map(text => `  ${text}`).join('\n'))
   const number = Number(port ?? 0)
   if (!Number.isInteger(number) || number < 0 || number > 65_535)
-    throw new CommandError(`--port ${String(port)}: must be from 0 to 65535`, exitCode.usage)
+    return usageError(`--port ${String(port)}: must be from 0 to 65535`)
   const simulator = createSimulator(options)
   const signal = firstSignal()
   const { url } = await simulator

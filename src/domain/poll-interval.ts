@@ -4,8 +4,8 @@
 const FIRST_GUESS_MS = 30_000
 const SHORTEST_MS = 200
 const LONGEST_MS = 30_000
-/** Lists in the mean time that one slot takes for a job. More Lists cost calls, fewer leave slots idle. */
-const LOOKS_PER_SLOT = 1.4
+/** Lists for each job that ends while all slots are busy. More Lists cost calls, fewer leave slots idle. */
+const LOOKS_PER_END = 1.4
 /** Slots that are reckoned with at least. With fewer, an idle slot weighs more and there are few polls anyway. */
 const FEWEST_SLOTS = 5
 /** While no job has ended, the pause is this share of the age of the oldest open job, and at least `FIRST_LOOK_MS`. */
@@ -31,7 +31,7 @@ const clamp = (ms: number): number => Math.min(LONGEST_MS, Math.max(SHORTEST_MS,
  */
 export const pollIntervalMs = ({ meanJobMs, oldestOpenAgeMs, slots }: PollPace): number => {
   const ageMs = oldestOpenAgeMs ?? 0
-  const shareOf = (jobMs: number): number => jobMs / (LOOKS_PER_SLOT * Math.max(FEWEST_SLOTS, slots))
+  const shareOf = (jobMs: number): number => jobMs / (LOOKS_PER_END * Math.max(FEWEST_SLOTS, slots))
   if (meanJobMs !== null) return clamp(shareOf(meanJobMs))
   return clamp(Math.min(shareOf(Math.max(FIRST_GUESS_MS, ageMs)), Math.max(FIRST_LOOK_MS, ageMs * AGE_SHARE)))
 }

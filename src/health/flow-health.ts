@@ -1,32 +1,32 @@
-/** What each flow is doing, and what it cannot get over. */
+/** What each flow is doing, and which problem it has. */
 
 import type { FlowName } from '../domain/flow-event'
 
-/** What is done again on its own. `list`: the provider's List, whose troubles are the provider's, not a flow's. */
+/** What is retried on its own. `list` is the poll of the provider's List, whose problems are those of the provider. */
 export type StepName = FlowName | 'list'
 
 /**
- * `starting`: makes sure that the database is the one it published from. `retrying`: a step fails and is done again.
- * `stopped`: waits for somebody. `ended`: told to, or its source has ended.
+ * `starting`: the flow makes sure that the database is the one it published from. `retrying`: a step has failed and is
+ * tried again. `stopped`: the flow waits for people. `ended`: it was stopped, or its source has ended.
  */
 export type FlowState = 'starting' | 'running' | 'retrying' | 'standing-by' | 'stopped' | 'ended'
 
 export interface FlowHealth {
   readonly state: FlowState
-  /** The last error that no success has followed yet, for people; null when all is well. */
+  /** The last error that no success has followed yet, as a text for people; null when there is none. */
   readonly problem: string | null
 }
 
 export interface FlowBook {
   is(flow: FlowName, state: Exclude<FlowState, 'retrying'>): void
-  /** A step has failed. False if it had failed for the same reason before (`code`, else the text): no news. */
+  /** Notes that a step has failed. False if its last failure had the same reason: the same `code`, else the same text. */
   failed(step: StepName, problem: string, code?: string | null): boolean
-  /** A step has worked. True if one had failed before. */
+  /** Notes that a step has worked. True if it had failed before. */
   worked(step: StepName): boolean
   read(): Readonly<Record<FlowName, FlowHealth>>
 }
 
-/** Every flow waits for somebody to do something about `problem`. */
+/** Every flow waits for people to do something about `problem`. */
 export const allStopped = (problem: string): Readonly<Record<FlowName, FlowHealth>> => {
   const stopped: FlowHealth = { state: 'stopped', problem }
   return { intake: stopped, drive: stopped, publish: stopped }
@@ -44,7 +44,7 @@ export const createFlowBook = (): FlowBook => {
     is: (flow, state) => {
       if (states.get(flow) === state) return
       states.set(flow, state)
-      // What went wrong before belongs to what it was then.
+      // A problem belongs to the state in which it occurred.
       problems.delete(flow)
       if (flow === 'drive') problems.delete('list')
     },

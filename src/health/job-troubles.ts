@@ -1,4 +1,4 @@
-/** What is wrong with batches that are not held, what is done about it, and what people can do, as sentences. */
+/** What is wrong with batches that are not held, what is done about it, and what people can do: as sentences. */
 import type { TroubledJobStatus } from '../postgres/status/read-open-jobs'
 import type { RouteStatus } from '../postgres/status/read-status'
 
@@ -22,7 +22,7 @@ export const jobTroubleText = (job: TroubledJobStatus): string => {
   }
 }
 
-/** One sentence a batch that others wait for. */
+/** One sentence for each batch that moves of other routes wait for. */
 export const blockedTexts = (routes: readonly RouteStatus[]): string[] => {
   const waiting = new Map<number, RouteStatus[]>()
   for (const route of routes)

@@ -1,30 +1,33 @@
-/** Whether the provider answers, as every call to it tells, whichever flow made it. */
+/** Whether the provider answers. The calls of all flows tell. */
 import { asyncScheduler } from 'rxjs'
 import type { FlowEvent } from '../domain/flow-event'
 
-/** No call has succeeded for a while. Instants are ISO 8601. */
+/** No call has succeeded for some time. Instants are ISO 8601. */
 export interface ProviderTrouble {
   readonly kind: 'unreachable' | 'throttled'
-  /** When the first call that failed so left. */
+  /** When the first of the failed calls was sent. */
   readonly since: string
-  /** When the last one ended. */
+  /** When the last of them ended. */
   readonly lastAt: string
   readonly calls: number
-  /** Of the last one. */
+  /** Operation of the last of them. */
   readonly operation: string
   readonly code: string
 }
 
 export interface ProviderBook {
-  /** Told of every event, right after it was told to everybody else; what it makes of it is news, or null. */
+  /** Takes in an event that all others have seen already. Gives the event that follows from it, or null. */
   notice(event: FlowEvent): FlowEvent | null
-  /** null: it answers, as far as is known. */
+  /** null: the provider is not known to be in trouble. */
   trouble(): ProviderTrouble | null
-  /** The last answer to an operation was that the account is refused. */
+  /** The operation whose last answer was that the account is refused, and its code; null when there is none. */
   refusal(): { readonly operation: string; readonly code: string } | null
 }
 
-/** One lost answer, or a call throttled now and then, is no trouble: it takes two calls in a row and so long, ms. */
+/**
+ * One lost answer, or one throttled call now and then, is no trouble. At least two failed calls in a row, over at least
+ * 5 s, are. In ms.
+ */
 const troubledAfterMs = 5_000
 const troubledAfterCalls = 2
 
@@ -37,7 +40,7 @@ const kindOf = ({ result }: CallEnded): ProviderTrouble['kind'] | null => {
   return result === 'not-sent' || result === 'unanswered' ? 'unreachable' : null
 }
 
-/** For people. */
+/** The trouble as a sentence for people. */
 export const troubleText = ({ kind, since, lastAt, operation, code }: ProviderTrouble): string => {
   const what = kind === 'unreachable' ? 'cannot be reached' : 'throttles every call'
   return `the provider ${what} since ${since}: ${code} (${operation}, last tried ${lastAt})`
@@ -45,9 +48,9 @@ export const troubleText = ({ kind, since, lastAt, operation, code }: ProviderTr
 
 export const createProviderBook = (): ProviderBook => {
   const refusals = new Map<string, string>()
-  /** Calls in a row that came to nothing. */
+  /** The calls that have failed since the last answer. */
   let row: ProviderTrouble | null = null
-  /** What was last told of it; null: that all is well. */
+  /** The trouble that was reported last; null when the provider has answered since. */
   let told: ProviderTrouble | null = null
 
   const failed = (call: CallEnded, kind: ProviderTrouble['kind']): FlowEvent | null => {
@@ -68,7 +71,9 @@ export const createProviderBook = (): ProviderBook => {
     return isNews
       ? {
           kind: kind === 'unreachable' ? 'provider-unreachable' : 'provider-throttles',
-          ...{ since, operation, code: row.code },
+          since,
+          operation,
+          code: row.code,
         }
       : null
   }
@@ -91,7 +96,7 @@ export const createProviderBook = (): ProviderBook => {
           return kind === null ? answered() : failed(event, kind)
         }
         case 'standing-by':
-          // Another process calls now: this one does not know any longer.
+          // Another process makes the calls from now on.
           row = null
           told = null
           refusals.clear()

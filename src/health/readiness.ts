@@ -1,5 +1,4 @@
-/** Able to take requests in and to let outcomes out, or why not: what `/readyz` says. */
-
+/** What `/readyz` says: whether the process can take requests in and let outcomes out, or why not. */
 import type { FlowName } from '../domain/flow-event'
 import type { RateLimiter } from '../operators/rate-limit'
 import type { Operation } from '../ports/job-api'
@@ -25,17 +24,17 @@ export interface ServiceStatus {
 
 export interface Readiness extends ServiceStatus {
   readonly ready: boolean
-  /** What has to change before it is ready, and that the provider does not answer, which changes nothing in that. */
+  /** What has to change before it is ready. A provider that does not answer is named too, and does not count. */
   readonly because: readonly string[]
-  /** Of the requests topic. */
+  /** Health of the requests topic. */
   readonly source: SourceHealth
   /** Whether the database answers. */
   readonly database: boolean
 }
 
 /**
- * The provider may be away for a while without another process being able to do better, and requests are taken in all the
- * while: drive's troubles do not count, but are told.
+ * Problems of the drive flow and of the provider do not count. No other process could do better while the provider is
+ * away, and requests are taken in all the while.
  */
 export const readinessOf = (status: ServiceStatus, source: SourceHealth, database: boolean): Readiness => {
   const { intake, publish } = status.flows

@@ -1,5 +1,4 @@
-/** How the work stands, and why nothing is moving when nothing is: what `status` prints and `/api/status` answers. */
-
+/** What `status` prints and `/api/status` answers: how the work stands, and why nothing is moving when nothing is. */
 import type { SourceHealth } from '../ports/request-source'
 import type { DatabaseStatus } from '../postgres/status/read-status'
 import { batchText, blockedTexts, jobTroubleText, plural } from './job-troubles'
@@ -12,9 +11,9 @@ export interface ProcessStatus extends ServiceStatus {
 
 export interface Status {
   readonly at: string
-  /** Jobs are open, or being made or settled, with nothing wrong with them; somebody drives, and the provider answers. */
+  /** Jobs without a problem are open, or being created or settled; a process drives, and the provider answers. */
   readonly moving: boolean
-  /** Why nothing is moving, or is not moving as it could; empty when all is well, or nothing waits. */
+  /** Why nothing is moving, or not everything that could. Empty when all is well, or nothing waits. */
   readonly because: readonly string[]
   /** null: the database does not answer. */
   readonly database: DatabaseStatus | null
@@ -78,6 +77,6 @@ export const statusOf = (
     ...(process === null ? [] : ofProcess(process)),
     ...(database === null ? [] : ofDatabase(database, isUnderWay)),
   ]
-  // A restored database is told once, not once a flow.
+  // All flows name the same problem when the database was restored, and it is listed once.
   return { at: at.toISOString(), moving, because: [...new Set(because)], database, process }
 }

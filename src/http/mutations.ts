@@ -1,3 +1,4 @@
+/** The paths that change state: their bearer token, their JSON body, and what they do. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { firstValueFrom } from 'rxjs'
@@ -5,6 +6,7 @@ import { holdReason, holdReasonRule, type RouteHold, routeIdOf } from '../domain
 import { TransientError } from '../ports/errors'
 import type { RouteControl } from '../ports/journal'
 
+/** A body is read up to this size, bytes. */
 const maxBytes = 16 * 1024
 
 export type JsonBody =
@@ -25,13 +27,13 @@ const bytesOf = async (request: IncomingMessage): Promise<Buffer | null> => {
   return Buffer.concat(pieces)
 }
 
-/** The fields of a request's JSON object; none where there is no body. At most 16 KiB are read. */
+/** The fields of the JSON object in a request's body. A request without a body has none. */
 export const readJsonBody = async (request: IncomingMessage): Promise<JsonBody> => {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return refused(413, 'the body is too large')
   const bytes = await bytesOf(request)
   if (bytes === null) return refused(413, 'the body is too large')
   if (bytes.byteLength === 0) return { kind: 'read', fields: {} }
-  // A form of another site can send text or form fields, but not this.
+  // A form on another site can send text or form fields, but no JSON.
   if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
     return refused(415, 'the body must be application/json')
   try {
@@ -44,17 +46,17 @@ export const readJsonBody = async (request: IncomingMessage): Promise<JsonBody> 
   return refused(400, 'the body must be a JSON object')
 }
 
-/** `off`: there is no token, so nothing can be right. */
+/** `off`: no token is configured, so none can be right. */
 export type TokenVerdict = 'right' | 'wrong' | 'off'
 
-/** Judges an Authorization header. */
+/** Judges the value of an Authorization header. */
 export type TokenCheck = (authorization: string | undefined) => TokenVerdict
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
 /**
- * Compares bearer tokens by their hashes, which are of one length and say nothing of how near a guess is: the time it
- * takes is the same for each.
+ * Compares bearer tokens by their hashes, in constant time. The hashes have one length, and the time does not tell how
+ * near a guess is.
  */
 export const createTokenCheck = (token: string | null): TokenCheck => {
   if (token === null) return () => 'off'
@@ -71,15 +73,15 @@ export interface Reply {
   readonly headers?: OutgoingHttpHeaders
 }
 
-/** Answers a request for one of the paths that change state; null: this is none of them. */
+/** Answers a request for one of the paths that change state. Gives null for any other path. */
 export type Mutations = (request: IncomingMessage, path: string) => Promise<Reply> | null
 
 export interface MutationDeps {
-  /** null: everything here is off. */
+  /** null: nothing can be changed over HTTP. */
   readonly token: string | null
-  /** null: not yet, the database has not been reached. */
+  /** Gives null while the database has not been reached yet. */
   readonly routes: () => RouteControl | null
-  /** Told of every change that was made. */
+  /** Called for every change that was made; `from` is the address of the caller. */
   readonly onChange: (hold: RouteHold, from: string | null) => void
 }
 
@@ -95,7 +97,7 @@ type Action = 'hold' | 'release'
 
 /**
  * `POST /api/routes/:id/hold` (`{"reason": "…"}`, which may be left out) and `…/release`, with the bearer token. The
- * token comes first: whoever has none learns nothing but that one is needed.
+ * token is checked first, so a caller without one learns only that it is needed.
  */
 export const createMutations = ({ token, routes, onChange }: MutationDeps): Mutations => {
   const check = createTokenCheck(token)

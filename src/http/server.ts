@@ -1,8 +1,15 @@
+/** The HTTP server: health, readiness, metrics, status, and the paths that change state. */
 import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { isLoopback } from '../domain/loopback'
 import type { Mutations } from './mutations'
 
-export const answer = (
+/** Limits against clients that send slowly, ms: for the head, for the whole request, and between two checks of both. */
+const limits = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 }
+/** Limit against many clients at once. */
+const maxConnections = 256
+
+const answer = (
   response: ServerResponse,
   status: number,
   contentType: string,
@@ -19,30 +26,30 @@ export const answer = (
   response.end(body)
 }
 
-export const answerJson = (
+const answerJson = (
   response: ServerResponse,
   status: number,
   value: unknown,
   headers: OutgoingHttpHeaders = {},
 ): void => answer(response, status, 'application/json; charset=utf-8', `${JSON.stringify(value)}\n`, headers)
 
-const loopbackName = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i
-const loopbackAddress = /^(127\.|::1$|::ffff:127\.)/
+/** As a URL writes the address. */
+const hostOf = (address: string): string => (address.includes(':') ? `[${address}]` : address)
 
 /**
- * Says whether a request's Host header is one that is meant here. On this machine's own address only its own names are:
- * a web page whose name was made to stand for 127.0.0.1 sends that name, and is not to read what the browser's user
- * may. A request without the header comes from no browser. On other addresses every name may be right.
- * @param address the one listened on, as the socket has it
+ * Says whether a request's Host header may be answered. A server on a loopback address answers only to this machine's
+ * own names: a web page whose name resolves to 127.0.0.1 sends that name, and may not read what the user of the browser
+ * may. A request without the header comes from no browser. On any other address every name may be right.
+ * @param address the address that is listened on, as the socket gives it
  */
-export const createHostHeaderCheck =
-  (address: string) =>
-  (host: string | undefined): boolean =>
-    host === undefined || !loopbackAddress.test(address) || loopbackName.test(host)
+export const createHostHeaderCheck = (address: string): ((host: string | undefined) => boolean) => {
+  const isLocal = isLoopback(hostOf(address.replace(/^::ffff:/, '')))
+  return host => host === undefined || !isLocal || isLoopback(host.replace(/:\d{1,5}$/, '').toLowerCase())
+}
 
-/** Able to work, or why not. */
 export interface HttpReadiness {
   readonly ready: boolean
+  /** Why it is not ready. */
   readonly because: readonly string[]
 }
 
@@ -52,22 +59,19 @@ export interface HttpDeps {
   readonly status: () => Promise<object>
   readonly scrape: () => Promise<{ readonly body: string; readonly contentType: string }>
   readonly mutations: Mutations
-  /** Told of what nobody expected; the answer says no more than that it happened. */
+  /** Called for an unexpected error. The answer says only that there was one. */
   readonly onError: (error: unknown) => void
 }
 
 export interface HttpServer {
   readonly url: string
-  readonly close: () => Promise<void>
+  /** Cuts the requests that are being answered. */
+  readonly stop: () => Promise<void>
 }
 
-/** Against those who send slowly, ms: head, whole request, how often it is looked at; and against many at once. */
-const limits = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 }
-const maxConnections = 256
-
 /**
- * `/healthz` the process answers · `/readyz` it can work, with the reason if not · `/metrics` for Prometheus ·
- * `/api/status` how the work stands.
+ * Serves `/healthz` (the process answers), `/readyz` (it can work, or why not), `/metrics` (for Prometheus),
+ * `/api/status` (how the work stands) and the paths of `mutations`.
  * @throws if the address cannot be listened on
  */
 export const startHttpServer = async (host: string, port: number, deps: HttpDeps): Promise<HttpServer> => {
@@ -89,7 +93,7 @@ export const startHttpServer = async (host: string, port: number, deps: HttpDeps
     server.once('error', reject)
     server.listen(port, host, resolve)
   })
-  // listen() was called with a host and a port, so the address is never a pipe's name.
+  // The server listens on a host and a port, so its address is not the name of a pipe.
   const address = server.address() as AddressInfo
   const isMeantHere = createHostHeaderCheck(address.address)
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -111,17 +115,16 @@ export const startHttpServer = async (host: string, port: number, deps: HttpDeps
   }
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     handle(request, response).catch((error: unknown) => {
-      // Whoever hung up half-way through a request is told nothing, and is no fault of ours.
+      // A client that hangs up in the middle of its request is no error of the service.
       if (request.destroyed && !request.complete) return
       deps.onError(error)
       if (response.headersSent) response.destroy()
       else answerJson(response, 500, { error: 'unexpected error: see the log' })
     })
   })
-  const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address
   return {
-    url: `http://${shown}:${address.port}`,
-    close: () =>
+    url: `http://${hostOf(address.address)}:${address.port}`,
+    stop: () =>
       new Promise<void>(resolve => {
         server.close(() => resolve())
         server.closeAllConnections()

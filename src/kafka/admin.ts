@@ -1,7 +1,7 @@
 /** What is asked of a cluster, and made in it, over admin connections of its own. */
 import type { Admin } from 'kafkajs'
 import { TransientError } from '../ports/errors'
-import { brief, createKafka, type KafkaOptions, withinMs } from './kafka-client'
+import { brief, createKafka, disconnectMs, type KafkaOptions, withinMs } from './kafka-client'
 
 /** Runs `work` on a new admin connection and closes it. Gives up on an unreachable broker within seconds. */
 export const withAdmin = async <T>(options: KafkaOptions, work: (admin: Admin) => Promise<T>): Promise<T> => {
@@ -10,7 +10,7 @@ export const withAdmin = async <T>(options: KafkaOptions, work: (admin: Admin) =
     await admin.connect()
     return await work(admin)
   } finally {
-    await withinMs(admin.disconnect(), 5_000)
+    await withinMs(admin.disconnect(), disconnectMs)
   }
 }
 

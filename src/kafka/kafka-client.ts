@@ -1,5 +1,14 @@
 /** How this service sets kafkajs up: its options, its log lines, its patches, and its retries. */
-import { Kafka, type LogEntry, logLevel, type RetryOptions, type SASLOptions } from 'kafkajs'
+import {
+  Kafka,
+  type LogEntry,
+  logLevel,
+  Partitioners,
+  type Producer,
+  type ProducerConfig,
+  type RetryOptions,
+  type SASLOptions,
+} from 'kafkajs'
 import { messageOf } from '../domain/error-text'
 import type { BackoffPolicy } from '../domain/retry-policy'
 import { TransientError } from '../ports/errors'
@@ -96,11 +105,31 @@ export const createKafka = (options: KafkaOptions, retry: RetryOptions = patient
   })
 }
 
+/** A producer is replaced after this many records. At 2^31 in one partition kafkajs's sequence numbers no longer match the broker's. */
+export const maxRecordsOfProducer = 2 ** 30
+
+/** A new idempotent producer: the broker recognises a record that is sent again. It connects to nothing yet. */
+export const createProducer = (
+  options: KafkaOptions,
+  config: Pick<ProducerConfig, 'transactionalId' | 'transactionTimeout' | 'retry'>,
+): Producer =>
+  createKafka(options).producer({
+    ...config,
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    metadataMaxAge: 60_000,
+    createPartitioner: Partitioners.DefaultPartitioner,
+  })
+
 /** The error as one that another session may cure. `doing` names what failed. */
 export const transientOf = (error: unknown, doing: string): TransientError =>
   error instanceof TransientError
     ? error
     : new TransientError(`${doing}: ${messageOf(error)}`, { cause: error })
+
+/** A connection that cannot be closed within this time is given up. */
+export const disconnectMs = 5_000
 
 /** Waits for `work`, at most `limitMs`. Never rejects: callers that close a connection can do nothing about an error. */
 export const withinMs = async (

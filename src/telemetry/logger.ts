@@ -1,3 +1,4 @@
+/** JSON lines on stderr, and which event is logged at which level. */
 import type { Logger } from 'pino'
 import pino from 'pino'
 import type { FlowEvent, Observe } from '../domain/flow-event'
@@ -6,8 +7,8 @@ import type { Redact } from '../domain/redact'
 export type { Logger }
 
 /**
- * JSON lines on stderr. No secret is logged on purpose anywhere; this is the net below: what is logged under one of the
- * secret names is left out, and `redact` goes over every line.
+ * Makes the logger. No code logs a secret on purpose. As a second line of defence, fields with one of the secret names
+ * are left out, and `redact` goes over every line.
  */
 export const createLogger = (level: string, redact: Redact): Logger =>
   pino(
@@ -29,7 +30,7 @@ export const createLogger = (level: string, redact: Redact): Logger =>
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
 
-/** One line of the table an event: how loud it is. What people must act on is `error`. */
+/** The level of each event. What people must act on is `error`. */
 const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
   appended: 'debug',
   'lease-held': 'info',
@@ -63,12 +64,12 @@ const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
 
 const printable = (value: unknown): unknown => (typeof value === 'bigint' ? value.toString() : value)
 
-/** Each flow event as one log line: its kind is the text, its fields are the fields. */
+/** Logs each event as one line: its kind is the text, its fields are the fields. */
 export const logEvents =
   (logger: Logger): Observe =>
   event => {
     const { kind, ...fields } = event
-    // One line a problem, not one a try.
+    // A problem is one line, however often it is tried again.
     const level = event.kind === 'retrying' && !event.isNews ? 'debug' : levels[kind]
     const entry = Object.fromEntries(
       Object.entries(fields).map(([name, value]) => [name === 'error' ? 'err' : name, printable(value)]),

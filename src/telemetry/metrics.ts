@@ -1,16 +1,17 @@
+/** The metrics of this process and of the database, for Prometheus. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { FlowEvent } from '../domain/flow-event'
 
 export interface Metrics {
   readonly observe: (event: FlowEvent) => void
-  /** Text in Prometheus' exposition format, and its content type. */
+  /** Gives the text in the exposition format of Prometheus, and its content type. */
   readonly scrape: () => Promise<{ readonly body: string; readonly contentType: string }>
 }
 
 export interface MetricSources {
-  /** Moves by state, read when metrics are scraped; null while the database cannot be reached. */
+  /** Counts of moves by state, read when metrics are scraped. Gives null while the database cannot be reached. */
   readonly conservation: () => Promise<object | null>
-  /** null: this process does not drive, and knows nothing of them. */
+  /** Gives null while another process drives. */
   readonly openJobs: () => { readonly own: number; readonly foreign: number } | null
 }
 
@@ -25,44 +26,44 @@ export const createMetrics = (sources: MetricSources): Metrics => {
     'operation',
     'result',
   ])
-  const jobs = counter('jobs_total', 'Jobs, by what became of them.', ['event'])
+  const jobs = counter('jobs_total', 'Events of jobs, by kind.', ['event'])
   const lookedUp = counter(
     'looked_up_total',
-    'Devices no result file told of, by what looking them up told.',
+    'Devices that no result file tells of, by what their look-up says.',
     ['fate'],
   )
   const attempts = counter('attempts_total', 'Settled attempts.', ['result'])
   const published = counter('published_total', 'Outcomes published.', ['outcome'])
   const retries = counter('retries_total', 'Steps done again after a passing fault.', ['flow'])
-  const defects = counter('defects_total', 'Errors nobody expected; each is in the log.', ['flow'])
+  const defects = counter('defects_total', 'Unexpected errors; each is in the log.', ['flow'])
   const jobSeconds = new Histogram({
     name: 'device_move_job_seconds',
-    help: 'Time from create to end of a job.',
+    help: 'Time from the create of a job to its end.',
     buckets: [1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600],
     registers: [registry],
   })
   const callSeconds = new Histogram({
     name: 'device_move_call_seconds',
-    help: 'Time a call took to be answered.',
+    help: 'Time from a call to its answer.',
     labelNames: ['operation'],
     buckets: [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20],
     registers: [registry],
   })
   new Gauge({
     name: 'device_move_moves',
-    help: 'Every move taken in, by where it is; gap must be 0.',
+    help: 'Moves taken in, by state; gap must be 0.',
     labelNames: ['state'],
     registers: [registry],
     async collect() {
       const counts = await sources.conservation()
-      // What was so at an earlier scrape may not be so now.
+      // The counts of an earlier scrape may no longer be true.
       this.reset()
       for (const [state, count] of Object.entries(counts ?? {})) this.set({ state }, Number(count))
     },
   })
   new Gauge({
     name: 'device_move_open_jobs',
-    help: 'Jobs open in the account, ours and other people’s as last seen; told by the process that drives only.',
+    help: 'Jobs open in the account as last seen, ours and foreign ones; only the process that drives has them.',
     labelNames: ['whose'],
     registers: [registry],
     collect() {

@@ -98,6 +98,7 @@ describe('what is read of a journal in several statements', () => {
         progress: { show: () => undefined, say: () => undefined, end: () => undefined },
         others: { lists: 0, ended: { moved: 0, failed: 0, rejected: 0, superseded: 0, duplicate: 0 } },
         aborted: () => false,
+        failed: new Promise(() => undefined),
       })
     expect(await between('move', '%with stopped as%', follow, endSession)).toEqual({ kind: 'done' })
   })

@@ -143,7 +143,7 @@ describe('holding and releasing a route', () => {
       return server.url
     }
     afterEach(async () => {
-      await server?.close()
+      await server?.stop()
       changes.length = 0
       errors.length = 0
     })

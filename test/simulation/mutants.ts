@@ -171,8 +171,8 @@ export const mutants: readonly Mutant[] = [
     name: 'settles-twice',
     what: 'Settling is not idempotent: done again after a lost answer it is done twice.',
     edit: {
-      find: "{ $$$before, settle: { from: [$$$from], taken: ['settled'] }, $$$after }",
-      replace: "{ $$$before, settle: { from: [$$$from, 'settled'], taken: [] }, $$$after }",
+      find: "{ $$$before, settle: { from: [$$$from], after: ['settled'] }, $$$after }",
+      replace: "{ $$$before, settle: { from: [$$$from, 'settled'], after: [] }, $$$after }",
     },
   },
   {

@@ -1,3 +1,5 @@
+import { compress } from 'snappyjs'
+
 /** Base64. The records sections of batches of 40 requests, as the Java client 4.1 compressed them. */
 export const fromJavaClient: Readonly<Record<'gzip' | 'snappy' | 'lz4' | 'zstd', string>> = {
   gzip: 'H4sIAAAAAAAA/43WzWoUQRDA8WlpFhERERERERlERKJ0V/XnIqJBVFRy9B6SOUizGpY1RiQXTyI+h/gcPkTYgw9jZbZym6Jy7YYf1fDvpr+brutsc8tv/f5w+GFv2NldDP28XwyrYfnI9Vv9wfLT/ue91dvhKy3v+u0vz1+9H44WB7T1sZ+74+6H6X6bC7b5w0nDq0b1lRVrG0wroCoFCysz23BaQVXJMbNy0bYwrQRVSTmxcsm2OK1EVYk1snLZtjStJF3xYVT+mCu25Wklq0pAZOWqbWVaKaqCEVi5ZludVqqqQPbH3a9T5fqseXc0nZ3erq+OnRvkeMHR+/WO+v156twkRwjY6wVD4XFuEYPCOHrCNWR2bpMTBEePuKTEzh1youDoGecS2blLThIcPeTswuj8NT05WXD0lBPg6JyYe+QUwdFjjgHYuU9OFRw955A8Ow9mDYScQc8Zi2PnITlCzqDnDLWys0UOCM45cvaFncfkCD2D3rPHPF6vE+PIEd5k0HuOiccBYoScQc+55shOIEfIGfScSw3sJHKEnEHPufiznAs5Qs6g55zxLOc5OULOoOec4ibntXkyayjkjHrOMTt2npIj5Ix6zqFUdp6RI+SMes7BFXa2yRFyRj1nhMzOC3KE5xn1nCEkdl6SI/SMes8+xfF6rc1rcoRvBp6j5803Y23eEJNX04yeM/Kh3pEixIx6zBU2Mf8zO+QIMaMecwkU83+WpU/rJAsAAA==',
@@ -34,3 +36,16 @@ const piece = Buffer.concat([
 
 /** 220,800 bytes. */
 export const plain = Buffer.concat(Array.from({ length: 300 }, () => piece))
+
+const snappyHeader = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00, 0, 0, 0, 1, 0, 0, 0, 1])
+
+/** The data as one bare block of snappy, as librdkafka writes it. */
+export const snappyBlock = (data: Buffer): Buffer => compress(data)
+
+/** The data as a stream of one block of snappy, in the frame of the Java client. */
+export const snappyStream = (data: Buffer): Buffer => {
+  const block = snappyBlock(data)
+  const length = Buffer.alloc(4)
+  length.writeInt32BE(block.length)
+  return Buffer.concat([snappyHeader, length, block])
+}

@@ -1,12 +1,16 @@
+/** `device-move demo`: the whole system on this machine, with an example fleet and nothing to configure. */
 import { join } from 'node:path'
-import type { Environment } from '../../app/config'
+import type { Config, Environment } from '../../app/config'
 import { startMain } from '../../app/main'
 import { packageRoot } from '../../app/package-version'
+import { kafkaOptions } from '../../app/wiring'
 import type { FleetFile } from '../../files/fleet-file'
+import { ensureTopics, readRequestLog, withAdmin } from '../../kafka/admin'
 import { createPool } from '../../postgres/session/session'
 import { ifReachable, inSnapshot } from '../../postgres/session/transaction'
 import { isTakenIn, type PartitionEnd, readConservation } from '../../postgres/status/conservation'
 import { readRunSummary } from '../../postgres/status/run-summary'
+import type { Logger } from '../../telemetry/logger'
 import { type Kafka, startKafka } from '../../tools/embedded/kafka'
 import { startEmbeddedPostgres } from '../../tools/embedded/postgres'
 import { createSimulator } from '../../tools/simulator/simulator'
@@ -16,8 +20,7 @@ import { type Look, untilSettled } from '../move/follow-list'
 import { backlogOf, createProgress, createRunCost } from '../move/progress'
 import { summaryText } from '../move/report-run'
 import { firstSignal } from '../process-end'
-import { openFleet } from '../submit/send-records'
-import { sendDemoFleet } from './send-demo-fleet'
+import { openFleet, sendRecords } from '../submit/send-records'
 
 export interface DemoFlags {
   readonly keep?: boolean
@@ -26,7 +29,7 @@ export interface DemoFlags {
 
 const credentials = { accessKeyId: 'demo', accessKeySecret: 'demo-secret' }
 
-/** What the simulated provider does wrong: enough to see every kind of ending, quick enough for a demonstration. */
+/** The simulated provider fails often enough to show every kind of outcome, and is quick enough to watch. */
 const provider = {
   ...credentials,
   seed: 42,
@@ -44,7 +47,7 @@ const provider = {
 
 const say = (text: string): void => console.log(text)
 
-/** The default quota, on a topic of our own so that a broker that is shared sees nothing of other demonstrations. */
+/** The default quota, and topics of the demonstration's own, since its broker may be shared with others. */
 const settings = (
   name: string,
   endpoint: string,
@@ -63,7 +66,7 @@ const settings = (
   KAFKA_DEAD_LETTER_TOPIC: `${name}.dead-letter`,
   KAFKA_CREATE_TOPICS: 'true',
   RETRY_BACKOFF_MS: '2000',
-  // At two calls a second a thousand would take a quarter of an hour.
+  // A thousand look-ups would take a quarter of an hour at two calls a second.
   LOOKUP_MAX_DEVICES: '3',
   HTTP_HOST: '127.0.0.1',
   HTTP_PORT: '0',
@@ -76,22 +79,22 @@ const queries = (url: string): string => `
   select route_id, moved, failed from device_move.routes order by route_id;
   select job_id, status, devices, moved, failed, retried, calls from device_move.jobs order by batch_id;`
 
+/** What stops the parts that have been started, in the order of their start. */
+type Stops = (() => Promise<void>)[]
+
 export const demoCommand = async (flags: DemoFlags): Promise<number> => {
   const startedAt = performance.now()
-  const closers: (() => Promise<void>)[] = []
+  // A signal ends the process while the list is read, and the copy of standard input goes with it.
+  const fleet = await openFleet(flags.file ?? join(packageRoot, 'examples', 'fleet.csv'))
+  const stops: Stops = [fleet.close]
   let interrupted = false
   const signal = firstSignal().then(() => {
     interrupted = true
     process.stderr.write('\n  stopping\n')
   })
-  const closeAll = async (): Promise<void> => {
-    for (const close of closers.splice(0).reverse()) await close()
-  }
   try {
-    const fleet = await openFleet(flags.file ?? join(packageRoot, 'examples', 'fleet.csv'))
-    closers.push(fleet.close)
     say('Starting PostgreSQL, Kafka and the provider simulator …')
-    const [postgres, kafka, simulator] = await startParts(closers)
+    const [postgres, kafka, simulator] = await startParts(stops)
     if (kafka.kind === 'unavailable')
       say(
         `No Kafka here, so the same pipeline reads the file instead:\n  ${kafka.reason.replaceAll('\n', '\n  ')}`,
@@ -103,21 +106,22 @@ export const demoCommand = async (flags: DemoFlags): Promise<number> => {
       kafka,
       postgresUrl: postgres.url,
       endpoint: simulator.url,
-      closers,
+      stops,
       aborted: () => interrupted,
       startedAt,
       keepUntil: flags.keep === true ? signal : null,
     })
     return interrupted && flags.keep !== true ? exitCode.interrupted : exitCode.done
   } finally {
-    await closeAll()
+    for (const stop of stops.reverse()) await stop()
   }
 }
 
-const startParts = async (closers: (() => Promise<void>)[]) => {
+/** Starts all three together. Each that is up is stopped at the end, even if another cannot be started. */
+const startParts = async (stops: Stops) => {
   const kept = async <T>(starting: Promise<T>, stop: (part: T) => Promise<void>): Promise<T> => {
     const part = await starting
-    closers.push(() => stop(part))
+    stops.push(() => stop(part))
     return part
   }
   const simulator = createSimulator(provider)
@@ -135,19 +139,48 @@ const startParts = async (closers: (() => Promise<void>)[]) => {
   return [postgres.value, kafka.value, listening.value] as const
 }
 
+/**
+ * Sends the list as an upstream system would, its mistakes included, and creates the topics that are missing. Returns
+ * the ends of the requests topic with all of it in it.
+ */
+const sendFleet = async (
+  fleet: FleetFile,
+  config: Config,
+  logger: Logger,
+): Promise<readonly PartitionEnd[]> => {
+  const { kafkaRequestsTopic: topic, kafkaResultsTopic, kafkaDeadLetterTopic } = config
+  const kafka = kafkaOptions(config, logger)
+  await withAdmin(kafka, admin => ensureTopics(admin, [topic, kafkaResultsTopic, kafkaDeadLetterTopic], true))
+  let requests = 0
+  await sendRecords({
+    fleet,
+    kafka,
+    topic,
+    keyOf: record => `${record.position.offset}`,
+    onSent: records => {
+      requests += records
+    },
+  })
+  const { partitions } = await withAdmin(kafka, admin => readRequestLog(admin, topic, config.kafkaGroupId))
+  say(`${requests} requests sent to ${topic}.`)
+  return partitions
+}
+
 interface RunDemo {
   readonly fleet: FleetFile
   readonly kafka: Kafka
   readonly postgresUrl: string
   readonly endpoint: string
-  readonly closers: (() => Promise<void>)[]
+  readonly stops: Stops
   readonly aborted: () => boolean
+  /** When the command began, on the monotonic clock, ms. */
   readonly startedAt: number
+  /** null: everything is stopped once the summary is printed. */
   readonly keepUntil: Promise<void> | null
 }
 
 const runDemo = async (demo: RunDemo): Promise<void> => {
-  const { fleet, kafka, closers, aborted } = demo
+  const { fleet, kafka, stops, aborted } = demo
   const brokers = kafka.kind === 'running' ? kafka.brokers : ['127.0.0.1:9']
   const name = `device-move.demo-${process.pid}-${Date.now().toString(36)}`
   const config = configured([], settings(name, demo.endpoint, demo.postgresUrl, brokers))
@@ -160,19 +193,17 @@ const runDemo = async (demo: RunDemo): Promise<void> => {
     observe: cost.observe,
     ...(kafka.kind === 'running' ? {} : withoutKafka),
   })
-  closers.push(() => running.stop())
+  stops.push(() => running.stop())
   const { service, httpUrl } = await running.started
   if (aborted()) return
   const pool = createPool(demo.postgresUrl, { max: 2, onError: () => undefined })
-  closers.push(() => pool.end())
+  stops.push(() => pool.end())
 
   const upAt = performance.now()
   let readAll = false
   let ends: readonly PartitionEnd[] = []
   if (kafka.kind === 'running') {
-    const { requests, partitions } = await sendDemoFleet(fleet, config, logger)
-    say(`${requests} requests sent to ${config.kafkaRequestsTopic}.`)
-    ends = partitions
+    ends = await sendFleet(fleet, config, logger)
     readAll = true
   } else {
     service.intakeDone.then(() => {
@@ -180,26 +211,19 @@ const runDemo = async (demo: RunDemo): Promise<void> => {
     })
   }
   const topic = kafka.kind === 'running' ? config.kafkaRequestsTopic : fleet.topic
-  const progress = createProgress()
   const look = (isAllRead: boolean): Promise<Look> =>
     inSnapshot(pool, async from => {
       const counts = await readConservation(from)
       return { counts, isDone: isAllRead && backlogOf(counts) === 0 && (await isTakenIn(from, topic, ends)) }
     })
-  const settled = untilSettled({
+  const done = await untilSettled({
     isAllRead: () => readAll,
     look: isAllRead => ifReachable(look(isAllRead)),
     openJobs: () => service.status().openJobs?.own ?? 0,
-    progress,
+    progress: createProgress(),
     aborted,
+    failed: running.failed,
   })
-  const done = await Promise.race([
-    settled,
-    running.failed.then(error => {
-      throw error
-    }),
-  ])
-  progress.end()
   const seconds = (performance.now() - upAt) / 1000
   if (!done) return
   const { summary, gap } = await inSnapshot(pool, async from => ({

@@ -1,5 +1,5 @@
-import { firstValueFrom, timer } from 'rxjs'
-import { filter } from 'rxjs/operators'
+/** Shows how a list is moved, until nothing more will happen to it by itself. */
+import { defer, filter, firstValueFrom, from, map, merge, of, repeat, tap } from 'rxjs'
 import type { Service } from '../../app/service'
 import type { FleetFile } from '../../files/fleet-file'
 import { plural } from '../../health/job-troubles'
@@ -10,9 +10,59 @@ import { type Conservation, readConservation } from '../../postgres/status/conse
 import { countStuck, countUnfinished, type OtherLists } from '../../postgres/status/run-summary'
 import { backlogOf, type Progress } from './progress'
 
-// Lists that a database has worked on besides the one that is moved: what has ended of them is not shown with it.
+/** The database is looked at this often, ms. */
+const lookEveryMs = 400
 
-/** The counts less what had ended of others: they still add up. */
+/** How the work stands at one moment. */
+export interface Look {
+  readonly counts: Conservation
+  /** Nothing more will happen by itself. It is false as long as not everything is read. */
+  readonly isDone: boolean
+}
+
+export interface UntilSettledDeps {
+  /** Whether all that is to be counted is in the journal. The work is not done before. */
+  readonly isAllRead: () => boolean
+  /** Gives null while the database cannot be reached. `isAllRead` says how it was when the look began. */
+  readonly look: (isAllRead: boolean) => Promise<Look | null>
+  readonly openJobs: () => number
+  /** It is ended here, however the waiting ends. */
+  readonly progress: Progress
+  readonly aborted: () => boolean
+  /** Resolves with the error that ends the service. */
+  readonly failed: Promise<unknown>
+}
+
+/**
+ * Shows the progress until the work is done (true) or aborted (false).
+ * @throws the error that ends the service, since waiting would never end then
+ */
+export const untilSettled = async (deps: UntilSettledDeps): Promise<boolean> => {
+  const { progress } = deps
+  const look$ = defer(() => {
+    if (deps.aborted()) return of(false)
+    // `isAllRead` is asked before the look: the last of the list may be read while the look is on its way.
+    return from(deps.look(deps.isAllRead())).pipe(
+      filter(look => look !== null),
+      tap(({ counts }) => progress.show(counts, deps.openJobs())),
+      filter(({ isDone }) => isDone),
+      map(() => true),
+    )
+  })
+  const failure$ = from(deps.failed).pipe(
+    map((error): never => {
+      throw error
+    }),
+  )
+  try {
+    // An error unsubscribes from the look that is on its way, so that it draws no bar any more.
+    return await firstValueFrom(merge(failure$, look$.pipe(repeat({ delay: lookEveryMs }))))
+  } finally {
+    progress.end()
+  }
+}
+
+/** The counts less what had ended of other lists in the database. They still add up. */
 export const without = (counts: Conservation, { ended }: OtherLists): Conservation => ({
   ...counts,
   accepted: counts.accepted - Object.values(ended).reduce((sum, count) => sum + count, 0),
@@ -27,59 +77,27 @@ export const otherListsText = ({ lists }: OtherLists): string =>
   `this database has worked on ${plural(lists, 'other list')} (a file whose content has changed is another one): ` +
   'only lines with the same requestId and device are duplicates, all others are sent, moved before or not'
 
-/** How the work stands, all of it at one moment. */
-export interface Look {
-  readonly counts: Conservation
-  /** Nothing more will happen by itself; never, as long as not all is read. */
-  readonly isDone: boolean
-}
-
-export interface UntilSettledDeps {
-  /** Whether all that is to be counted is in the journal: nothing is done before. */
-  readonly isAllRead: () => boolean
-  /** `isAllRead`: it was so before. null while the database cannot be reached. */
-  readonly look: (isAllRead: boolean) => Promise<Look | null>
-  readonly openJobs: () => number
-  readonly progress: Progress
-  readonly aborted: () => boolean
-}
-
-const lookEveryMs = 400
-
-/** Shows the progress until it is done (true) or aborted (false). */
-export const untilSettled = async (deps: UntilSettledDeps): Promise<boolean> => {
-  for (;;) {
-    if (deps.aborted()) return false
-    // Asked first: a look may be older than the last of what is read while it is on its way.
-    const look = await deps.look(deps.isAllRead())
-    if (look !== null) {
-      deps.progress.show(look.counts, deps.openJobs())
-      if (look.isDone) return true
-    }
-    await firstValueFrom(timer(lookEveryMs))
-  }
-}
-
-export interface FollowDeps {
+export interface FollowDeps extends Pick<UntilSettledDeps, 'progress' | 'aborted' | 'failed'> {
   readonly fleet: Pick<FleetFile, 'topic'> & { readonly source: Pick<FleetFile['source'], 'health$'> }
   readonly service: Pick<Service, 'intakeDone'> & {
     readonly status: () => Pick<ServiceStatus, 'openJobs'>
   }
   readonly pool: Pool
-  readonly progress: Progress
-  /** In the same database; what had ended of them is not shown. */
+  /** Lists that the same database has worked on before. What had ended of them is not shown. */
   readonly others: OtherLists
-  readonly aborted: () => boolean
 }
 
-/** How it ended: nothing more will happen to the list by itself, or it was aborted, or the file cannot be read on. */
+/** `done`: nothing more will happen to the list by itself. `unreadable`: the file cannot be read to its end. */
 export type Followed =
   | { readonly kind: 'done' | 'aborted' }
   | { readonly kind: 'unreadable'; readonly why: string }
 
-/** Shows how the list is moved, until nothing more will happen to it by itself. */
+/**
+ * Shows the progress of the list until it ends.
+ * @throws the error that ends the service
+ */
 export const followList = async (deps: FollowDeps): Promise<Followed> => {
-  const { fleet, service, pool, progress, others } = deps
+  const { fleet, service, pool, progress, others, failed } = deps
   let readAll = false
   service.intakeDone.then(() => {
     readAll = true
@@ -89,18 +107,19 @@ export const followList = async (deps: FollowDeps): Promise<Followed> => {
   firstValueFrom(failed$, { defaultValue: null }).then(health => {
     unreadable = health?.reason ?? null
   })
-  // What is left then is held, or waits for what is; another list's in the same database is not its concern.
-  const isDone = async (from: Queries, counts: Conservation): Promise<boolean> => {
+  // A list is also done when the rest of it is held, or waits for something that is. What is left of other lists in the
+  // database does not count.
+  const isDone = async (queries: Queries, counts: Conservation): Promise<boolean> => {
     const backlog = backlogOf(counts)
     if (backlog === 0) return true
-    const isStuck = counts.held > 0 && counts.in_flight === 0 && backlog === (await countStuck(from))
-    // Counting a list's own moves reads all of them: only where the backlog may be another's.
-    return isStuck || (others.lists > 0 && (await countUnfinished(from, fleet.topic)) === 0)
+    const isStuck = counts.held > 0 && counts.in_flight === 0 && backlog === (await countStuck(queries))
+    // Counting the list's own moves reads all of them, so it is done only where the backlog may be another list's.
+    return isStuck || (others.lists > 0 && (await countUnfinished(queries, fleet.topic)) === 0)
   }
   const look = (isAllRead: boolean): Promise<Look> =>
-    inSnapshot(pool, async from => {
-      const counts = without(await readConservation(from), others)
-      return { counts, isDone: isAllRead && (await isDone(from, counts)) }
+    inSnapshot(pool, async queries => {
+      const counts = without(await readConservation(queries), others)
+      return { counts, isDone: isAllRead && (await isDone(queries, counts)) }
     })
   const done = await untilSettled({
     isAllRead: () => readAll,
@@ -108,6 +127,7 @@ export const followList = async (deps: FollowDeps): Promise<Followed> => {
     openJobs: () => service.status().openJobs?.own ?? 0,
     progress,
     aborted: () => deps.aborted() || unreadable !== null,
+    failed,
   })
   if (unreadable !== null) return { kind: 'unreadable', why: unreadable }
   return { kind: done ? 'done' : 'aborted' }

@@ -1,3 +1,4 @@
+/** `device-move move`: moves one list of devices through the whole pipeline, without Kafka. */
 import type { Config } from '../../app/config'
 import { startMain } from '../../app/main'
 import { providerVariables } from '../../app/wiring'
@@ -16,7 +17,7 @@ import { createProgress, createRunCost } from './progress'
 import { reportRun } from './report-run'
 import { type ResultPlace, resultPlace, writeResults } from './write-results'
 
-/** What people are told of the provider at `endpoint` while they watch a list being moved; null for all that is none of that. */
+/** What an event says of the provider at `endpoint`, for those who watch a list being moved; null for all other events. */
 export const providerNews = (event: FlowEvent, endpoint: string): string | null => {
   switch (event.kind) {
     case 'provider-unreachable':
@@ -40,7 +41,7 @@ const say = (text: string): void => {
   process.stderr.write(text)
 }
 
-/** DATABASE_URL, or a PostgreSQL of our own that keeps its data between runs. */
+/** The database of DATABASE_URL, or an embedded PostgreSQL that keeps its data in `dataDir`. */
 const database = async (
   config: Config,
   dataDir: string,
@@ -56,10 +57,10 @@ const moveFleet = async (
   flags: MoveFlags,
   signal: Promise<unknown>,
 ): Promise<number> => {
-  const stop = new AbortController()
+  const abort = new AbortController()
   const interruption = signal.then(() => {
-    stop.abort()
-    process.stderr.write('\n  stopping; start the same command again to go on\n')
+    abort.abort()
+    say('\n  stopping; start the same command again to go on\n')
   })
   const server = await database(config, flags.dataDir)
   const startedAt = performance.now()
@@ -85,7 +86,7 @@ const moveFleet = async (
     throw databaseProblem(error, server.url)
   }
   try {
-    // While the database cannot be reached this waits; Ctrl-C does not.
+    // The start waits while the database cannot be reached, and Ctrl-C ends that.
     const started = await Promise.race([running.started.catch(explained), interruption])
     if (started === undefined) {
       await stopWithin(running)
@@ -94,17 +95,16 @@ const moveFleet = async (
     const { service } = started
     const others = await readOtherLists(pool, fleet.topic).catch(explained)
     if (others.lists > 0) progress.say(otherListsText(others))
-    const aborted = (): boolean => stop.signal.aborted
-    const following = followList({ fleet, service, pool, progress, others, aborted }).catch(explained)
-    // What waiting cannot cure would be waited for without end.
-    const followed = await Promise.race([following, running.failed.then(explained)])
-    progress.end()
+    const aborted = (): boolean => abort.signal.aborted
+    const { failed } = running
+    const following = followList({ fleet, service, pool, progress, others, aborted, failed })
+    const followed = await following.catch(explained)
     await stopWithin(running)
     const done = followed.kind === 'done'
-    // What is printed cannot be taken back: only a whole run prints, so that all runs together print each result once.
+    // Printed results cannot be replaced. Only a run that is done prints, so all starts together print each result once.
     const { written, bad } =
       done || place.kind === 'file'
-        ? await writeResults(pool, fleet.topic, place, stop.signal)
+        ? await writeResults(pool, fleet.topic, place, abort.signal)
         : { written: 0, bad: 0 }
     if (followed.kind === 'unreadable') throw new CommandError(followed.why)
     const seconds = (performance.now() - startedAt) / 1000

@@ -1,43 +1,46 @@
+/** What is shown while a list is moved, and what its run has cost. */
 import { Presets, SingleBar } from 'cli-progress'
 import type { FlowEvent, Observe } from '../../domain/flow-event'
 import type { Conservation } from '../../postgres/status/conservation'
 
-/** Final moves, whichever way they ended. */
-export const endedOf = (counts: Conservation): number =>
+/** Moves that are final, whichever way they ended. */
+const endedOf = (counts: Conservation): number =>
   counts.moved + counts.failed + counts.rejected + counts.superseded + counts.duplicate
 
-/** Moves that something will still happen to by itself. */
+/** Moves to which something will still happen by itself. */
 export const backlogOf = (counts: Conservation): number => counts.pending + counts.in_flight + counts.retrying
 
+/** Every move is in one of the counts. */
+const progressText = (counts: Conservation, openJobs: number): string =>
+  `${endedOf(counts)}/${counts.accepted} done · ${counts.moved} moved · ${counts.failed} failed · ` +
+  `${counts.rejected} rejected · ${counts.in_flight} in flight · ${openJobs} jobs open · ${counts.retrying} retrying · ` +
+  `${counts.pending} pending${counts.held > 0 ? ` · ${counts.held} held` : ''}`
+
 export interface Progress {
-  /** Every move is in one of the counts. */
   readonly show: (counts: Conservation, openJobs: number) => void
-  /** A sentence in between. */
+  /** Prints a sentence above the progress. */
   readonly say: (text: string) => void
+  /** Leaves the last state on the screen. More than one call does no harm. */
   readonly end: () => void
 }
 
-/** Without a terminal a line at most so often, ms. */
+/** Without a terminal there is at most one line in this time, ms. */
 const lineEveryMs = 2_000
 
-/** On stderr: a bar on a terminal, else a line now and then. */
-export const createProgress = (): Progress => {
-  const text = (counts: Conservation, openJobs: number): string =>
-    `${endedOf(counts)}/${counts.accepted} done · ${counts.moved} moved · ${counts.failed} failed · ` +
-    `${counts.rejected} rejected · ${counts.in_flight} in flight · ${openJobs} jobs open · ${counts.retrying} retrying · ` +
-    `${counts.pending} pending${counts.held > 0 ? ` · ${counts.held} held` : ''}`
-  if (!process.stderr.isTTY) {
-    let last = Number.NEGATIVE_INFINITY
-    return {
-      show: (counts, openJobs) => {
-        if (performance.now() - last < lineEveryMs) return
-        last = performance.now()
-        process.stderr.write(`  ${text(counts, openJobs)}\n`)
-      },
-      say: sentence => process.stderr.write(`  ${sentence}\n`),
-      end: () => undefined,
-    }
+const createLines = (): Progress => {
+  let last = Number.NEGATIVE_INFINITY
+  return {
+    show: (counts, openJobs) => {
+      if (performance.now() - last < lineEveryMs) return
+      last = performance.now()
+      process.stderr.write(`  ${progressText(counts, openJobs)}\n`)
+    },
+    say: sentence => process.stderr.write(`  ${sentence}\n`),
+    end: () => undefined,
   }
+}
+
+const createBar = (): Progress => {
   const bar = new SingleBar(
     {
       format: '  {bar} {percentage}% · {text}',
@@ -51,21 +54,24 @@ export const createProgress = (): Progress => {
   return {
     show: (counts, openJobs) => {
       bar.setTotal(Math.max(1, counts.accepted))
-      bar.update(endedOf(counts), { text: text(counts, openJobs) })
+      bar.update(endedOf(counts), { text: progressText(counts, openJobs) })
     },
-    // Over the bar, which draws itself anew below.
+    // The sentence replaces the line of the bar, which draws itself anew below.
     say: sentence => process.stderr.write(`\r\u001b[K  ${sentence}\n`),
     end: () => bar.stop(),
   }
 }
 
-/** What this start of a run has cost and settled, be the run older or not. */
+/** Progress on stderr: a bar on a terminal, else a line now and then. */
+export const createProgress = (): Progress => (process.stderr.isTTY ? createBar() : createLines())
+
+/** What this start of a run has called and settled. An earlier start may have done the rest of the run. */
 export interface RunCost {
-  /** Every call that was answered or timed out. */
+  /** Calls that were answered or timed out. */
   readonly calls: number
   readonly jobsSettled: number
   readonly devicesSettled: number
-  /** It went on with a job of an earlier start. */
+  /** This start has gone on with a job of an earlier one. */
   readonly isResumed: boolean
 }
 

@@ -1,3 +1,4 @@
+/** The end of a run for people: what became of each device, what it cost, and what is left for them to do. */
 import type { Resolution } from '../../domain/resolution'
 import { batchText } from '../../health/job-troubles'
 import type { Pool } from '../../postgres/session/session'
@@ -6,15 +7,17 @@ import { readConservation } from '../../postgres/status/conservation'
 import { type HeldJobStatus, readOpenJobs } from '../../postgres/status/read-open-jobs'
 import { type RouteStatus, readRoutes } from '../../postgres/status/read-status'
 import { type RunSummary, readRunSummary } from '../../postgres/status/run-summary'
+import { table } from '../table'
 import type { RunCost } from './progress'
 
 export interface HeldInput {
   readonly heldJobs: readonly HeldJobStatus[]
   readonly routes: readonly RouteStatus[]
-  /** null: the database is that of DATABASE_URL. */
+  /** Directory of the run's own database; null when it is in that of DATABASE_URL. */
   readonly dataDir: string | null
 }
 
+/** The flag of `resolve` for each way to settle a held job, and what it says. */
 const answers: Readonly<Record<Resolution['kind'], readonly [flag: string, meaning: string]>> = {
   adopt: ['--adopt JOB_ID', 'the job is at the provider under this JobId'],
   absent: ['--absent', 'the provider has no such job: its devices are sent again'],
@@ -22,11 +25,11 @@ const answers: Readonly<Record<Resolution['kind'], readonly [flag: string, meani
   fail: ['--fail', 'its devices fail for good'],
 }
 
-/** For a shell. */
+/** The text as one word of a shell command. */
 const quoted = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 
-/** What somebody has to do before the rest of a list can end: each held job and route, why, and the commands. */
+/** What people have to do before the rest of a list can end: each held job and route, why it is held, and the commands. */
 export const heldText = ({ heldJobs, routes, dataDir }: HeldInput): string => {
   const where = dataDir === null ? '' : ` --data-dir ${quoted(dataDir)}`
   const ofJob = ({ batchId, routeId, moves, heldReason, resolutions }: HeldJobStatus): string[] => [
@@ -49,81 +52,76 @@ export const heldText = ({ heldJobs, routes, dataDir }: HeldInput): string => {
     .join('')
 }
 
+type Row = readonly [label: string, value: string | number]
+
 export interface SummaryInput {
-  /** Of the list, all starts together. */
+  /** Of the list, over all starts of its run. */
   readonly summary: RunSummary
-  /** Of the whole database. */
+  /** Conservation gap of the whole database. */
   readonly gap: number
   /** Of this start. */
   readonly cost: RunCost
+  /** Length of this start. */
   readonly seconds: number
 }
 
-type Row = readonly [string, string]
+const ifAny = (label: string, count: number): Row[] => (count > 0 ? [[label, count]] : [])
 
-const table = (rows: readonly Row[]): string => {
-  const width = Math.max(...rows.map(([label]) => label.length))
-  return rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value.padStart(10)}`).join('\n')
-}
-
-const grouped = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 1 })
-
-const some = (label: string, count: number): Row[] => (count > 0 ? [[label, grouped(count)]] : [])
-
-/** Calls are not stored, so what they bought is counted over the same time: this start, where that is not all. */
+/**
+ * Calls are not stored, so they are those of this start. What they achieved is counted over the same time, and the rows
+ * say so unless this start did the whole run.
+ */
 const costRows = ({ summary, cost, seconds }: SummaryInput): Row[] => {
   const { calls, jobsSettled, devicesSettled } = cost
   const isAll = !cost.isResumed && jobsSettled === summary.jobs
   const label = (text: string): string => (isAll ? text : `${text}, this start`)
   return [
-    ...(isAll ? [] : [[label('jobs settled'), grouped(jobsSettled)] as const]),
-    [label('calls'), grouped(calls)],
-    [label('devices per call'), calls === 0 ? '-' : grouped(devicesSettled / calls)],
-    [label('seconds'), grouped(seconds)],
+    ...(isAll ? [] : [[label('jobs settled'), jobsSettled] as const]),
+    [label('calls'), calls],
+    [label('devices per call'), calls === 0 ? '-' : devicesSettled / calls],
+    [label('seconds'), seconds],
   ]
 }
 
-/** The end of a run, for people: what became of every device, and what it cost. */
+/** What became of every device of a run, and what it cost. */
 export const summaryText = (input: SummaryInput): string => {
   const { summary, gap } = input
-  return table([
-    ['accepted', grouped(summary.accepted)],
+  const rows: Row[] = [
+    ['accepted', summary.accepted],
     ...summary.outcomes.map(
-      ({ outcome, code, count }): Row => [
-        outcome === 'moved' ? 'moved' : `${outcome}: ${code}`,
-        grouped(count),
-      ],
+      ({ outcome, code, count }): Row => [outcome === 'moved' ? 'moved' : `${outcome}: ${code}`, count],
     ),
-    ['duplicates', grouped(summary.duplicates)],
-    ...some('superseded', summary.superseded),
-    ...some('unfinished', summary.unfinished),
-    ['attempts re-queued', grouped(summary.retried)],
-    ['jobs', grouped(summary.jobs)],
+    ['duplicates', summary.duplicates],
+    ...ifAny('superseded', summary.superseded),
+    ...ifAny('unfinished', summary.unfinished),
+    ['attempts re-queued', summary.retried],
+    ['jobs', summary.jobs],
     ...costRows(input),
-    ['conservation gap', grouped(gap)],
-  ])
+    ['conservation gap', gap],
+  ]
+  return table(rows, [0, 10])
+    .map(line => `  ${line}`)
+    .join('\n')
 }
 
-export interface ReportDeps {
+export interface ReportDeps extends Pick<SummaryInput, 'cost' | 'seconds'> {
   readonly pool: Pool
   /** Of the list. */
   readonly topic: string
-  readonly cost: RunCost
-  readonly seconds: number
-  /** null: the database is that of DATABASE_URL. */
+  /** Directory of the run's own database; null when it is in that of DATABASE_URL. */
   readonly dataDir: string | null
   readonly say: (text: string) => void
 }
 
-/** Says what became of the list, and what somebody has to do for the rest of it; returns how many moves that is. */
+/** Says what became of the list and what people have to do for the rest of it. Returns how many moves are unfinished. */
 export const reportRun = async (deps: ReportDeps): Promise<number> => {
   const { pool, topic, cost, seconds, dataDir, say } = deps
-  const { summary, gap, held } = await inSnapshot(pool, async from => {
-    const summary = await readRunSummary(from, topic)
-    const { gap, held } = await readConservation(from)
+  const { summary, gap, held } = await inSnapshot(pool, async queries => {
+    const summary = await readRunSummary(queries, topic)
+    const { gap, held } = await readConservation(queries)
     if (summary.unfinished === 0 || held === 0) return { summary, gap, held: null }
-    const { heldJobs } = await readOpenJobs(from)
-    return { summary, gap, held: { heldJobs, routes: await readRoutes(from) } }
+    const { heldJobs } = await readOpenJobs(queries)
+    return { summary, gap, held: { heldJobs, routes: await readRoutes(queries) } }
   })
   say(`${summaryText({ summary, gap, cost, seconds })}\n`)
   if (held !== null) say(heldText({ ...held, dataDir }))

@@ -1,3 +1,4 @@
+/** Writes the final results of a list where `--out` says. The place is found and tried before anything is sent. */
 import { constants, createReadStream, createWriteStream, fstat } from 'node:fs'
 import { access, type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
@@ -12,23 +13,21 @@ import { finalOutcomes } from '../../postgres/outbox/read-outcomes'
 import type { Pool } from '../../postgres/session/session'
 import { CommandError, exitCode } from '../exit-code'
 
-// Where the results of a list go: found out, and tried, before anything is sent.
-
 export type ResultPlace =
   | { readonly kind: 'stdout' }
-  /** A device or a FIFO. What is written to it, or printed, cannot be taken back. */
+  /** A device or a FIFO. What is written to it cannot be replaced. */
   | { readonly kind: 'stream'; readonly path: string }
-  /** A regular file, or nothing yet; all symbolic links are followed. It is replaced as a whole. */
+  /** A regular file, or nothing yet, behind all symbolic links. It is replaced as a whole. */
   | { readonly kind: 'file'; readonly path: string }
 
 export interface PlaceOptions {
-  /** Of the list: `file:<sha256>`. */
+  /** Topic of the list: `file:<sha256>`. */
   readonly topic: string
   /** Replace a file whatever it holds. */
   readonly force: boolean
 }
 
-/** What a file is written to before it takes its place. */
+/** The results are written to this file, which then takes the place of the one at `path`. */
 export const draftOf = (path: string): string => `${path}.${process.pid}.part`
 
 const nullIfAbsent = (error: NodeJS.ErrnoException): null => {
@@ -36,24 +35,24 @@ const nullIfAbsent = (error: NodeJS.ErrnoException): null => {
   throw error
 }
 
-/** The path behind all symbolic links, whether there is something at it or not. */
+/** The path behind all symbolic links. There may be nothing at it. */
 const behindLinks = async (path: string): Promise<string> => {
   const real = await realpath(path).catch(nullIfAbsent)
   if (real !== null) return real
   const directory = await realpath(dirname(path))
-  // What is no link cannot be read as one.
+  // Only a link can be read as a link.
   const target = await readlink(path).catch(() => null)
   return target === null ? path : behindLinks(resolve(directory, target))
 }
 
-/** Only an attempt tells whether a file can be made there. */
+/** Makes a file there and removes it again. Nothing else tells whether one can be made. */
 const tryToWrite = async (path: string): Promise<void> => {
   const file = await open(draftOf(path), 'w')
   await file.close()
   await rm(draftOf(path))
 }
 
-/** Every line is a result of the list: to write them anew loses nothing. */
+/** Whether every line is a result of the list, so that nothing is lost by writing the file anew. */
 const holdsOnly = async (path: string, topic: string): Promise<boolean> => {
   const source = `"topic":${JSON.stringify(topic)}`
   for await (const line of createInterface({ input: createReadStream(path) }))
@@ -83,7 +82,7 @@ const placeAt = async (out: string, { topic, force }: PlaceOptions): Promise<Res
   return { kind: 'file', path }
 }
 
-/** The place that `--out` names; ends the command with what is wrong with it. Changes nothing. */
+/** The place that `--out` names. Ends the command if it cannot be used, and changes nothing. */
 export const resultPlace = async (out: string | undefined, options: PlaceOptions): Promise<ResultPlace> => {
   if (out === undefined) return { kind: 'stdout' }
   return placeAt(out, options).catch((error: unknown) => {
@@ -93,10 +92,11 @@ export const resultPlace = async (out: string | undefined, options: PlaceOptions
 
 export interface WrittenResults {
   readonly written: number
-  /** Failed or rejected ones among them. */
+  /** How many of them are not `moved`. */
   readonly bad: number
 }
 
+/** A FIFO that nobody reads is tried again this often, ms. */
 const readerEveryMs = 200
 
 const toStdout = (lines: AsyncIterable<string>): Promise<void> =>
@@ -113,8 +113,8 @@ const toFile = async (lines: AsyncIterable<string>, path: string): Promise<void>
 }
 
 /**
- * Resolves with a handle once `path` can be opened without waiting: where it is a FIFO, once somebody reads it. A thread
- * that waited for that would keep the process from ending.
+ * Resolves with a handle once `path` can be opened without waiting. A FIFO can be once somebody reads it; an open call
+ * that waits for that blocks a thread and keeps the process from ending.
  */
 const whenRead = async (path: string, signal: AbortSignal): Promise<FileHandle> => {
   for (let said = false; ; said = true) {
@@ -151,9 +151,9 @@ const write = (lines: AsyncIterable<string>, place: ResultPlace, signal: AbortSi
 }
 
 /**
- * All final outcomes of the run `topic` as NDJSON, from the journal: so the file is whole and each device stands in
- * it once, however often the run was interrupted. A file appears at once, when it is complete.
- * @throws CommandError when they cannot be written; they stay in the journal
+ * Writes all final outcomes of the run `topic` as NDJSON. They come from the journal, so each device has one line however
+ * often the run was interrupted. A file appears only when it is complete.
+ * @throws CommandError when the results cannot be written; they stay in the journal
  */
 export const writeResults = async (
   pool: Pool,

@@ -1,4 +1,4 @@
-/** Settles what a restored database (or a topic made anew) leaves open, so that the service goes on. */
+/** `device-move accept-restore`: settles what a restored database, or a topic made anew, leaves open. */
 import { firstValueFrom } from 'rxjs'
 import { kafkaOptions } from '../../app/wiring'
 import { largerOf } from '../../domain/published-position'
@@ -22,12 +22,13 @@ export interface AcceptRestoreFlags {
 }
 
 interface Partition extends RequestLogPartition {
-  /** Next offset by the database's word; null: it knows nothing of it. */
+  /** Next offset as the database has it; null: the database does not know the partition. */
   readonly position: bigint | null
 }
 
 const isBeyondEnd = ({ position, high }: Partition): boolean => position !== null && position > high
-/** Records the group had read that this database does not know. */
+
+/** How many records the group had read that this database does not know. */
 const readAgain = ({ position, committed, high }: Partition): bigint =>
   position === null || committed === null || committed <= position || position > high
     ? 0n
@@ -66,10 +67,11 @@ const readPartitions = async (pool: Pool, topic: string, log: RequestLog): Promi
   return log.partitions.map(at => ({ ...at, position: positions.get(at.partition) ?? null }))
 }
 
+/** What Kafka remembers. */
 interface Found {
   readonly publisher: string
   readonly topic: string
-  /** By Kafka's memory; null: it has none. */
+  /** The outbox is published up to this row; null: Kafka does not remember how far. */
   readonly sink: bigint | null
   readonly log: RequestLog
 }

@@ -1,9 +1,9 @@
+/** `device-move migrate`: applies the migrations that are missing, and says which. */
 import { migrate } from '../../postgres/session/migrations'
 import { configured } from '../configured'
 import { exitCode } from '../exit-code'
 import { databaseProblem } from '../problems'
 
-/** Applies what is missing and says so. */
 export const migrateCommand = async (): Promise<number> => {
   const { databaseUrl } = configured(['databaseUrl'])
   const url = databaseUrl ?? ''

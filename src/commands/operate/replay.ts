@@ -1,3 +1,4 @@
+/** `device-move replay`: derives the outcomes of a job again from what is kept of it, and says what would differ. */
 import { policies } from '../../app/wiring'
 import { type Comparison, compareOutcomes, type Ending } from '../../domain/compare-outcomes'
 import { classifyDeviceCode, type DeviceResult, mergeRows } from '../../domain/device-results'
@@ -7,22 +8,21 @@ import { type AttemptPolicy, deriveVerdicts } from '../../domain/settlement'
 import { parseResultFile } from '../../iot/results/parse-result-file'
 import { type JobEvidence, readJobEvidence } from '../../postgres/job/evidence'
 import { type DatabaseFlags, withDatabase } from '../database'
-import { CommandError, exitCode } from '../exit-code'
+import { CommandError, exitCode, usageError } from '../exit-code'
 
-/** A job's outcomes derived again, beside those stored. */
+/** The outcomes of a job as derived again, beside those stored. */
 export interface Replay extends Comparison {
-  /** Our own number. */
   readonly batchId: number
-  /** The provider's. */
+  /** The provider's number of the job. */
   readonly jobId: string | null
   readonly ended: 'completed' | 'interrupted'
-  /** Not settled, it has no outcomes yet. */
+  /** A job that is not settled has no outcomes yet. */
   readonly settled: boolean
-  /** Why it is held; null: it is not, or it is settled. */
+  /** Why the job is held; null when it is not held, or is settled. */
   readonly held: string | null
   readonly moves: number
   readonly files: number
-  /** Why a file could not be read, one text a file. */
+  /** Why a file could not be read: one text for each such file. */
   readonly unreadable: readonly string[]
   /** Devices looked up. */
   readonly lookedUp: number
@@ -31,7 +31,7 @@ export interface Replay extends Comparison {
 const endingText = (ending: Ending | null): string =>
   ending === null ? 'none' : `${ending.outcome} ${ending.code}${ending.final ? '' : ', re-queued'}`
 
-/** Of a job that has no outcomes yet, what those derived are. */
+/** Explains what the derived outcomes of a job are that has none yet. */
 const unsettledText = ({ settled, held }: Replay): string[] => {
   if (settled) return []
   const state = held === null ? 'It is not settled yet' : `It is held and not settled: ${held}`
@@ -44,7 +44,7 @@ const unsettledText = ({ settled, held }: Replay): string[] => {
 const row = (what: string, stored: string, derived: string): string =>
   `  ${what.padEnd(44)}${stored.padStart(10)}${derived.padStart(10)}`
 
-/** For people: how many moves ended how, and the first `devices` that would end otherwise. */
+/** The replay for people: how many moves ended how, and the first `devices` that would end otherwise. */
 export const replayText = (replay: Replay, devices: number): string => {
   const { counts, differences, unreadable } = replay
   const ended = `${replay.ended}${replay.settled ? '' : ', not settled'}`
@@ -79,7 +79,7 @@ const endOf = ({ job, endedAs }: JobEvidence): 'completed' | 'interrupted' | nul
   return end === 'completed' || end === 'interrupted' ? end : null
 }
 
-/** What the settlement does, on what is kept of it. */
+/** Does what the settlement does, on what is kept of the job; null when nothing is kept that tells of its devices. */
 const replay = (evidence: JobEvidence, policy: AttemptPolicy): Replay | null => {
   const { job, files, lookUps } = evidence
   const ended = endOf(evidence)
@@ -99,7 +99,7 @@ const replay = (evidence: JobEvidence, policy: AttemptPolicy): Replay | null => 
     ended,
     policy,
     classify: classifyDeviceCode,
-    // It only decides how long re-queued moves wait, which is not compared.
+    // It decides only how long re-queued moves wait, and that is not compared.
     random: () => 0,
   })
   const comparison: Comparison = compareOutcomes(job.moves, evidence.outcomes, verdicts)
@@ -117,13 +117,10 @@ const replay = (evidence: JobEvidence, policy: AttemptPolicy): Replay | null => 
   }
 }
 
-const wholeNumber = (text: string): number => {
-  if (!/^\d{1,9}$/.test(text))
-    throw new CommandError(`--devices ${text}: must be a whole number`, exitCode.usage)
-  return Number(text)
-}
+const wholeNumber = (text: string): number =>
+  /^\d{1,9}$/.test(text) ? Number(text) : usageError(`--devices ${text}: must be a whole number`)
 
-/** Derives a job's outcomes again, without a call, and says what would differ. Changes nothing. */
+/** Makes no call and changes nothing. */
 export const replayCommand = async (id: string, flags: ReplayFlags): Promise<number> => {
   const shown = wholeNumber(flags.devices)
   const replayed = await withDatabase(flags, async (pool, config) => {

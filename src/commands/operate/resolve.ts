@@ -1,8 +1,9 @@
+/** `device-move resolve`: settles or releases one held job, beside a running service or without one. */
 import { firstValueFrom } from 'rxjs'
 import { providerJobIdOf, type Resolution } from '../../domain/resolution'
 import { type Resolved, resolveJob } from '../../postgres/job/resolve-job'
 import { type DatabaseFlags, withDatabase } from '../database'
-import { CommandError, exitCode } from '../exit-code'
+import { CommandError, exitCode, usageError } from '../exit-code'
 
 export interface ResolveFlags extends DatabaseFlags {
   readonly adopt?: string
@@ -11,27 +12,23 @@ export interface ResolveFlags extends DatabaseFlags {
   readonly fail?: boolean
 }
 
-const usage = (text: string): never => {
-  throw new CommandError(text, exitCode.usage)
-}
-
 const resolutionOf = ({ adopt, absent, again, fail }: ResolveFlags): Resolution => {
   const given: Resolution[] = []
   if (adopt !== undefined)
     given.push({
       kind: 'adopt',
-      providerJobId: providerJobIdOf(adopt) ?? usage(`--adopt: ${JSON.stringify(adopt)} is no JobId`),
+      providerJobId: providerJobIdOf(adopt) ?? usageError(`--adopt: ${JSON.stringify(adopt)} is no JobId`),
     })
   if (absent === true) given.push({ kind: 'absent' })
   if (again === true) given.push({ kind: 'again' })
   if (fail === true) given.push({ kind: 'fail' })
   const [only, ...more] = given
   return only === undefined || more.length > 0
-    ? usage('Say what is to be done with the job: one of --adopt, --absent, --again and --fail.')
+    ? usageError('Say what is to be done with the job: one of --adopt, --absent, --again and --fail.')
     : only
 }
 
-const told = (
+const resolvedText = (
   batchId: number,
   resolution: Resolution,
   { was, devices }: Extract<Resolved, { kind: 'resolved' }>,
@@ -51,16 +48,15 @@ const told = (
   }
 }
 
-/** Settles or releases one held job, beside a running service or without one. */
 export const resolveCommand = async (job: string, flags: ResolveFlags): Promise<number> => {
   const batchId = /^[1-9]\d{0,14}$/.test(job)
     ? Number(job)
-    : usage(`${JSON.stringify(job)} is no job: give its batch_id, a whole number`)
+    : usageError(`${JSON.stringify(job)} is no job: give its batch_id, a whole number`)
   const resolution = resolutionOf(flags)
   return withDatabase(flags, async pool => {
     const resolved = await firstValueFrom(resolveJob(pool, batchId, resolution))
     if (resolved.kind === 'refused') throw new CommandError(resolved.why)
-    console.log(told(batchId, resolution, resolved))
+    console.log(resolvedText(batchId, resolution, resolved))
     return exitCode.done
   })
 }

@@ -1,5 +1,4 @@
-/** `device-move status`: the database's word, and the running service's where it answers. */
-
+/** `device-move status`: what the database says, and what the running service says where it answers. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from '../../app/config'
 import { type ProcessStatus, type Status, statusOf } from '../../health/status'
@@ -8,89 +7,66 @@ import { type DatabaseStatus, type RouteStatus, readDatabaseStatus } from '../..
 import { type DatabaseFlags, withDatabase } from '../database'
 import { exitCode } from '../exit-code'
 import { firstSignal } from '../process-end'
+import { grouped, table } from '../table'
 
-const number = (value: number): string => value.toLocaleString('en-US')
+/** A service has this long to answer, ms. */
+const serviceWithinMs = 4_000
+/** With --watch the status is shown this often, ms. */
+const watchEveryMs = 2_000
 
-/** Columns as wide as their widest cell; numbers to the right. */
-const table = (rows: readonly (readonly (string | number)[])[]): string[] => {
-  const texts = rows.map(row => row.map(cell => (typeof cell === 'number' ? number(cell) : cell)))
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...texts.map(row => row[at]?.length ?? 0)))
-  return texts.map((row, line) =>
-    row
-      .map((cell, at) =>
-        typeof rows[Math.max(line, 1)]?.[at] === 'number'
-          ? cell.padStart(widths[at] ?? 0)
-          : cell.padEnd(widths[at] ?? 0),
-      )
-      .join('  ')
-      .trimEnd(),
-  )
-}
+const stateNames = [
+  'pending',
+  'in_flight',
+  'retrying',
+  'held',
+  'moved',
+  'failed',
+  'rejected',
+  'superseded',
+] as const
 
 const etaText = ({ heldAt, blockedByBatch, eta }: RouteStatus): string => {
   if (heldAt !== null) return 'held'
   return blockedByBatch === null ? (eta ?? '') : `waits for batch ${blockedByBatch}`
 }
 
+const routeTable = (routes: readonly RouteStatus[]): string[] =>
+  table([
+    ['route', 'product', 'from', 'to', 'priority', 'pending', 'in flight', 'retrying', 'in held jobs', 'eta'],
+    ...routes.map(route => [
+      String(route.routeId),
+      route.productKey,
+      route.sourceInstanceId,
+      route.targetInstanceIds.join(' '),
+      route.priority,
+      route.pending,
+      route.inFlight,
+      route.retrying,
+      route.inHeldJobs,
+      etaText(route),
+    ]),
+  ])
+
+const failureTable = (failures: DatabaseStatus['failures']): string[] =>
+  table([
+    ['failures in 24 h', 'outcomes', 'final'],
+    ...failures.map(({ code, outcomes, final }) => [code, outcomes, final]),
+  ])
+
 const ofDatabase = ({ moves, lease, routes, openJobs, failures, unpublished }: DatabaseStatus): string[] => {
+  const states = stateNames.map(state => `${grouped(moves[state])} ${state.replace('_', ' ')}`)
   const open = Object.entries(openJobs).map(([status, count]) => `${count} ${status}`)
-  const states = [
-    'pending',
-    'in_flight',
-    'retrying',
-    'held',
-    'moved',
-    'failed',
-    'rejected',
-    'superseded',
-  ] as const
   return [
     `lease        ${lease.holder ?? 'nobody holds it'}`,
-    `moves        ${states.map(state => `${number(moves[state])} ${state.replace('_', ' ')}`).join(', ')}; gap ${moves.gap}`,
+    `moves        ${states.join(', ')}; gap ${moves.gap}`,
     `jobs         ${open.length === 0 ? 'none open' : open.join(', ')}`,
-    `unpublished  ${number(unpublished)} outcomes`,
-    ...(routes.length === 0
-      ? []
-      : [
-          '',
-          ...table([
-            [
-              'route',
-              'product',
-              'from',
-              'to',
-              'priority',
-              'pending',
-              'in flight',
-              'retrying',
-              'in held jobs',
-              'eta',
-            ],
-            ...routes.map(route => [
-              ...[
-                String(route.routeId),
-                route.productKey,
-                route.sourceInstanceId,
-                route.targetInstanceIds.join(' '),
-              ],
-              ...[route.priority, route.pending, route.inFlight, route.retrying, route.inHeldJobs],
-              etaText(route),
-            ]),
-          ]),
-        ]),
-    ...(failures.length === 0
-      ? []
-      : [
-          '',
-          ...table([
-            ['failures in 24 h', 'outcomes', 'final'],
-            ...failures.map(({ code, outcomes, final }) => [code, outcomes, final]),
-          ]),
-        ]),
+    `unpublished  ${grouped(unpublished)} outcomes`,
+    ...(routes.length === 0 ? [] : ['', ...routeTable(routes)]),
+    ...(failures.length === 0 ? [] : ['', ...failureTable(failures)]),
   ]
 }
 
-/** Only the process that drives knows them. */
+/** Only the process that drives knows slots and quota; `driver` is its name. */
 const slotsAndQuota = ({ lease, openJobs, quota }: ProcessStatus, driver: string | null): string[] => {
   if (lease === 'standing-by')
     return [
@@ -113,7 +89,7 @@ const ofProcess = (process: ProcessStatus, driver: string | null): string[] => {
   ]
 }
 
-/** For people: a few lines, the routes, and why nothing is moving. */
+/** The status for people: a few lines, the routes, and why nothing is moving. */
 export const statusText = ({ database, process, because, moving }: Status): string =>
   [
     ...(process === null
@@ -131,10 +107,7 @@ export interface StatusFlags extends DatabaseFlags {
   readonly watch?: boolean
 }
 
-const serviceWithinMs = 4_000
-const watchEveryMs = 2_000
-
-/** What a service at HTTP_HOST:HTTP_PORT answers; null if there is none. */
+/** What the service at HTTP_HOST:HTTP_PORT answers; null if none answers. */
 const askService = async ({ httpHost, httpPort }: Config): Promise<Status | null> => {
   const host = httpHost.includes(':') ? `[${httpHost}]` : httpHost
   try {
@@ -143,25 +116,25 @@ const askService = async ({ httpHost, httpPort }: Config): Promise<Status | null
     })
     return answer.ok ? ((await answer.json()) as Status) : null
   } catch {
-    // Nobody there: the database alone can tell most of it.
+    // No service listens there. The database alone tells most of the status.
     return null
   }
 }
 
-/** What lies in a database, and what the service that works on it says of itself, if one can be asked. */
+/** The state of the database, and what the service that works on it says of itself, if one can be asked. */
 const statusNow = async (
   read: () => Promise<DatabaseStatus | null>,
   service: Config | null,
 ): Promise<Status> => {
   const answered = service === null || service.httpPort === 0 ? null : await askService(service)
-  // Another deployment's service may listen there: the database asked here has the last word on what lies in it.
+  // The service of another deployment may listen there, so only what it says of its process is taken.
   return statusOf(new Date(), await read(), answered?.process ?? null)
 }
 
 export const statusCommand = ({ json = false, watch = false, ...flags }: StatusFlags): Promise<number> =>
   withDatabase(flags, async (pool, config) => {
     const stop = new AbortController()
-    // No service works on the database of a `move`.
+    // A database of `move` has no service.
     const service = flags.dataDir === undefined ? config : null
     const show = async (read: () => Promise<DatabaseStatus | null>): Promise<void> => {
       const status = await statusNow(read, service)
@@ -172,7 +145,7 @@ export const statusCommand = ({ json = false, watch = false, ...flags }: StatusF
     await show(() => readDatabaseStatus(pool))
     while (watch && !stop.signal.aborted) {
       await pause(watchEveryMs, undefined, { signal: stop.signal }).catch(() => undefined)
-      // It was there before: it may come back.
+      // The database has answered before, so a watch goes on while it is away.
       if (!stop.signal.aborted) await show(() => ifReachable(readDatabaseStatus(pool)))
     }
     return exitCode.done

@@ -1,3 +1,4 @@
+/** A command's list of devices, and how it is sent to a topic. */
 import { catchError, concatMap, defer, EMPTY, lastValueFrom, of, throwError, toArray } from 'rxjs'
 import { messageOf } from '../../domain/error-text'
 import { type FleetFile, openFleetFile } from '../../files/fleet-file'
@@ -10,17 +11,16 @@ export interface SendRecordsOptions {
   readonly fleet: FleetFile
   readonly kafka: KafkaOptions
   readonly topic: string
-  /** Which records go, and under which key. */
+  /** Key of the record; null leaves the record out. */
   readonly keyOf: (record: SourceRecord) => string | null
-  /** Told of each chunk that is written: how many of its records, and the file's line that it ends with. */
+  /** Called for each chunk that is written, with the number of its records and the line of the file that it ends with. */
   readonly onSent: (records: number, lastLine: bigint) => void
 }
 
-/** The file cannot be read to its end. */
 const unreadable = (error: unknown) => throwError(() => new CommandError(messageOf(error)))
 
 /**
- * Writes the records of a file to a topic, in order; a null key leaves a record out.
+ * Writes the records of a file to a topic, in order.
  * @throws CommandError when the file cannot be read to its end; any other error is Kafka's
  */
 export const sendRecords = async ({
@@ -56,5 +56,5 @@ export const sendRecords = async ({
   }
 }
 
-/** The list of devices a command was given, or the end of the command with what is wrong with it. */
+/** Opens the list of devices that a command was given. Ends the command with what is wrong if it cannot be read. */
 export const openFleet = (path: string): Promise<FleetFile> => openFleetFile(path).catch(asUsage)

@@ -1,3 +1,4 @@
+/** `device-move submit`: checks each line by the rules of the service, sends the good ones, and reports the others. */
 import type { Config } from '../../app/config'
 import { defaultTarget, kafkaOptions } from '../../app/wiring'
 import { type MoveRequest, positionText, type Rejection } from '../../domain/request'
@@ -11,17 +12,17 @@ import { kafkaProblem } from '../problems'
 import { firstSignal } from '../process-end'
 import { openFleet, sendRecords } from './send-records'
 
-/** Refused lines shown one by one; the rest only counted. */
-const shown = 10
+/** This many refused lines are shown one by one. The rest is only counted. */
+const maxShown = 10
 
+/** The lines of a list that no service would accept. */
 export interface Refusals {
-  /** Counts it, and says on stderr what is wrong, unless it has said enough. */
+  /** Counts the refusal. The first ones are also shown on stderr. */
   readonly add: (rejection: Rejection) => void
   readonly count: () => number
   readonly byCode: () => ReadonlyMap<string, number>
 }
 
-/** What a list holds that no service would take. */
 export const createRefusals = (): Refusals => {
   const byCode = new Map<string, number>()
   let count = 0
@@ -30,29 +31,29 @@ export const createRefusals = (): Refusals => {
       count += 1
       byCode.set(code, (byCode.get(code) ?? 0) + 1)
       const device = deviceName === null ? '' : ` (${deviceName})`
-      if (count <= shown) process.stderr.write(`  line ${position.offset}${device}: ${message}\n`)
+      if (count <= maxShown) process.stderr.write(`  line ${position.offset}${device}: ${message}\n`)
     },
     count: () => count,
     byCode: () => byCode,
   }
 }
 
-/** How far a list has been sent, for whoever has to go on from there. */
+/** How far a list has been sent, and how to go on from there if the command ends early. */
 export interface SubmitProgress {
-  /** A good line of the list, about to be sent. */
+  /** Counts a good line of the list that is about to be sent. */
   readonly taken: (request: MoveRequest) => void
-  /** So many requests are acknowledged, and every line up to this one is done with. */
+  /** Counts requests that are acknowledged. Every line up to `lastLine` is done with. */
   readonly sent: (requests: number, lastLine: bigint) => void
   readonly requests: () => number
   readonly devices: () => number
-  /** What is certain when it ends too early, and what to send again. */
+  /** What is certain when the command ends early, and what to send again. */
   readonly text: () => string
 }
 
 export const createSubmitProgress = (): SubmitProgress => {
   let [requests, devices, unnamed, lastLine] = [0, 0, 0, 0n]
 
-  /** The same id is taken once; a line without one is a new request each time. */
+  /** What to send again. A requestId is taken once; a line without one is a new request each time it is sent. */
   const again = (): string => {
     if (unnamed === 0) return 'Send the same list again: a requestId is taken only once.'
     const because = `${unnamed} so far name no requestId, so each time they are sent they are new requests.`
@@ -113,7 +114,6 @@ const send = async (
   })
 }
 
-/** Checks each line by the rules of the service, sends the good ones, and tells of the others. */
 export const submitCommand = async (path: string): Promise<number> => {
   const config = configured(['kafkaBrokers'])
   const fleet = await openFleet(path)

@@ -3,7 +3,14 @@ import type { Consumer } from 'kafkajs'
 import { defer, map, Observable, from as wrap } from 'rxjs'
 import type { SourceChunk, SourceHealth } from '../../ports/request-source'
 import { ensureTopics, partitionCounts, withAdmin } from '../admin'
-import { createKafka, isOffsetOutOfRange, type KafkaLog, type KafkaOptions, withinMs } from '../kafka-client'
+import {
+  createKafka,
+  disconnectMs,
+  isOffsetOutOfRange,
+  type KafkaLog,
+  type KafkaOptions,
+  withinMs,
+} from '../kafka-client'
 import { createAssignment } from './assignment'
 import { createEachBatch, createOfferedChunks } from './each-batch'
 
@@ -106,7 +113,6 @@ export interface ConsumerLifeDeps {
  */
 const sessionTimeoutMs = 10_000
 const heartbeatIntervalMs = 3_000
-const leaveWithinMs = 5_000
 
 const consumerOf = (kafka: KafkaOptions, groupId: string): Consumer =>
   createKafka(kafka).consumer({
@@ -199,6 +205,6 @@ export const consumerLife = (deps: ConsumerLifeDeps): Observable<SourceChunk> =>
       watch.stop()
       // A consumer that is stopped while it joins stays in the group for good, so the join is awaited first.
       const left = started.then(() => consumer.stop()).then(() => consumer.disconnect())
-      deps.leaving(withinMs(left, leaveWithinMs))
+      deps.leaving(withinMs(left, disconnectMs))
     }
   })

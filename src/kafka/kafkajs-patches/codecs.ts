@@ -9,7 +9,7 @@ import { gunzip, gzip } from 'node:zlib'
 import { CompressionCodecs, CompressionTypes } from 'kafkajs'
 import { messageOf } from '../../domain/error-text'
 import { UnreadableBatchError } from './checked-batches'
-import { compressSnappy, decompressLz4, decompressSnappy, decompressZstd } from './decompression'
+import { decompressLz4, decompressSnappy, decompressZstd } from './decompression'
 
 /** Brokers refuse batches above 1 MiB by default. A larger result than this is an accident or an attack. */
 export const maxDecompressedBytes = 64 * 1024 * 1024
@@ -39,7 +39,7 @@ const codecOf = ({ name, compress, decompress }: Algorithm): Codec => ({
 
 /** The service reads what others compressed. It never writes these formats. */
 const readOnly = (name: string) => (): never => {
-  throw new Error(`${name} is read, not written: produce with gzip or snappy`)
+  throw new Error(`${name} is read, not written: produce with gzip`)
 }
 
 const gzipAsync = promisify<Buffer, Buffer>(gzip)
@@ -56,7 +56,7 @@ export const registerCodecs = (): void => {
   isRegistered = true
   const algorithms: readonly [CompressionTypes, Algorithm][] = [
     [CompressionTypes.GZIP, { name: 'gzip', compress: gzipAsync, decompress: gunzipAsync }],
-    [CompressionTypes.Snappy, { name: 'snappy', compress: compressSnappy, decompress: decompressSnappy }],
+    [CompressionTypes.Snappy, { name: 'snappy', compress: readOnly('snappy'), decompress: decompressSnappy }],
     [CompressionTypes.LZ4, { name: 'lz4', compress: readOnly('lz4'), decompress: decompressLz4 }],
     [CompressionTypes.ZSTD, { name: 'zstd', compress: readOnly('zstd'), decompress: decompressZstd }],
   ]

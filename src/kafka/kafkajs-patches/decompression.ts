@@ -1,6 +1,6 @@
 /** The compression formats of Kafka that Node does not read: snappy, lz4 and zstd. Their output is bounded. */
 import { Decompress } from 'fzstd'
-import { compress, uncompress } from 'snappyjs'
+import { uncompress } from 'snappyjs'
 
 /** Output of a decompressor. Its size is not known beforehand. */
 interface GrowingBuffer {
@@ -71,17 +71,6 @@ export const decompressSnappy = (data: Buffer, maxBytes: number): Buffer => {
     at = end
   }
   return Buffer.concat(blocks)
-}
-
-/** Compresses to one framed block, which every client can read. */
-export const compressSnappy = (data: Buffer): Buffer => {
-  const block = compress(data)
-  const head = Buffer.alloc(snappyHeaderBytes + 4)
-  snappyMagic.copy(head)
-  head.writeInt32BE(1, 8)
-  head.writeInt32BE(1, 12)
-  head.writeInt32BE(block.length, snappyHeaderBytes)
-  return Buffer.concat([head, block])
 }
 
 const lz4Magic = 0x184d2204

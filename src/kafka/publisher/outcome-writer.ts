@@ -1,59 +1,18 @@
 /** One session of writing: a transactional producer that publishes chunk after chunk from the committed position on. */
-import { Partitioners, type Producer } from 'kafkajs'
+import type { Producer } from 'kafkajs'
 import { TransientError } from '../../ports/errors'
 import type { OutboxChunk } from '../../ports/journal'
 import { ensureTopics, partitionCounts, publishedPosition, withAdmin } from '../admin'
-import { createKafka, type KafkaOptions, transientOf, withinMs } from '../kafka-client'
-import { type EncodeOutcome, outcomeRecords, tooLargeStub } from './outcome-records'
 import {
-  type OutgoingRecord,
-  type PartitionBatch,
-  partitionedBatches,
-  sendBatch,
-} from './partitioned-batches'
-
-interface TransactionWork<R extends OutgoingRecord> {
-  /**
-   * Sent in this order, one at a time. When one of several brokers fails a send, kafkajs sends the records of the others
-   * again under new sequence numbers, and readers get them twice. So no send spans two brokers.
-   */
-  readonly batches: readonly PartitionBatch<R>[]
-  readonly stubOf: (record: R) => OutgoingRecord
-  /** Called before every step. Throws to break off. */
-  readonly checkpoint: () => void
-  /** The position is the group's offset for partition 0 of `topic`. */
-  readonly position: { readonly groupId: string; readonly topic: string; readonly offset: bigint }
-}
-
-const abortWithinMs = 5_000
-
-/**
- * Writes records and position in one Kafka transaction. Rejects on any error, after trying to abort. The producer must not
- * be used after that, because only a new session can tell whether a commit without an answer took place.
- */
-const publishTransaction = async <R extends OutgoingRecord>(
-  producer: Producer,
-  { batches, stubOf, checkpoint, position }: TransactionWork<R>,
-): Promise<void> => {
-  const transaction = await producer.transaction()
-  try {
-    for (const batch of batches) {
-      checkpoint()
-      await sendBatch(transaction, batch, stubOf)
-    }
-    checkpoint()
-    await transaction.sendOffsets({
-      consumerGroupId: position.groupId,
-      topics: [{ topic: position.topic, partitions: [{ partition: 0, offset: position.offset.toString() }] }],
-    })
-    checkpoint()
-    await transaction.commit()
-  } catch (error) {
-    // Without this, readers wait until the broker times the transaction out or a new session aborts it.
-    if (transaction.isActive()) await withinMs(transaction.abort(), abortWithinMs)
-    throw error
-  }
-}
+  createProducer,
+  disconnectMs,
+  type KafkaOptions,
+  maxRecordsOfProducer,
+  transientOf,
+  withinMs,
+} from '../kafka-client'
+import { type EncodeOutcome, type OutcomeRecord, outcomeRecords, tooLargeStub } from './outcome-records'
+import { type PartitionBatch, partitionedBatches, sendBatch } from './partitioned-batches'
 
 export interface OutcomeSinkOptions {
   readonly kafka: KafkaOptions
@@ -76,22 +35,54 @@ export interface Writer {
   stop(): Promise<void>
 }
 
-/** After 2^31 records in one partition kafkajs's sequence numbers no longer match the broker's. A new producer starts at 0. */
-const recordsOfOneProducer = 2 ** 30
-const stopWithinMs = 5_000
+const abortMs = 5_000
 
 const producerOf = ({ kafka, transactionalId }: OutcomeSinkOptions): Producer =>
-  createKafka(kafka).producer({
+  createProducer(kafka, {
     transactionalId,
     transactionTimeout: 60_000,
-    idempotent: true,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
-    metadataMaxAge: 60_000,
-    createPartitioner: Partitioners.DefaultPartitioner,
-    // The number of retries is limited: a new session goes on from the committed position after an error.
+    // The number of retries is limited: after an error a new session goes on from the committed position.
     retry: { initialRetryTime: 100, maxRetryTime: 3_000, retries: 8 },
   })
+
+interface Position {
+  readonly groupId: string
+  readonly topic: string
+  readonly offset: bigint
+}
+
+/**
+ * Writes records and the position, which is the group's offset for partition 0 of the topic, in one Kafka transaction.
+ * `checkpoint` is called before every step and throws to break off. Rejects on any error, after trying to abort. The
+ * producer must not be used after that, because only a new session can tell whether a commit without an answer took place.
+ */
+const publishTransaction = async (
+  producer: Producer,
+  batches: readonly PartitionBatch<OutcomeRecord>[],
+  { groupId, topic, offset }: Position,
+  checkpoint: () => void,
+): Promise<void> => {
+  const transaction = await producer.transaction()
+  try {
+    // One partition at a time. When one of several brokers fails a send, kafkajs sends the records of the others again under
+    // new sequence numbers, and readers would get them twice.
+    for (const batch of batches) {
+      checkpoint()
+      await sendBatch(transaction, batch, tooLargeStub)
+    }
+    checkpoint()
+    await transaction.sendOffsets({
+      consumerGroupId: groupId,
+      topics: [{ topic, partitions: [{ partition: 0, offset: offset.toString() }] }],
+    })
+    checkpoint()
+    await transaction.commit()
+  } catch (error) {
+    // Without this, readers wait until the broker times the transaction out or a new session aborts it.
+    if (transaction.isActive()) await withinMs(transaction.abort(), abortMs)
+    throw error
+  }
+}
 
 /** Connects, fences every older session of the transactional id, and reads the position of the last one. */
 export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> => {
@@ -113,7 +104,7 @@ export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> =
     )
   } catch (error) {
     // After a failed connect kafkajs would write without sequence numbers, so this producer is never used.
-    await withinMs(producer.disconnect(), stopWithinMs)
+    await withinMs(producer.disconnect(), disconnectMs)
     throw error
   }
 
@@ -130,19 +121,16 @@ export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> =
     }
     const { results, deadLetters } = outcomeRecords(chunk.outcomes, options.encode)
     records += results.length + deadLetters.length
-    if (records > recordsOfOneProducer)
+    if (records > maxRecordsOfProducer)
       throw new TransientError('the producer has written enough: a new one follows')
     try {
-      await publishTransaction(producer, {
-        batches: [
-          ...partitionedBatches(resultsTopic, results, partitions.get(resultsTopic) ?? 1),
-          ...partitionedBatches(deadLetterTopic, deadLetters, partitions.get(deadLetterTopic) ?? 1),
-        ],
-        stubOf: tooLargeStub,
-        checkpoint: () => {
-          if (ended !== null) throw ended
-        },
-        position: { groupId: transactionalId, topic: resultsTopic, offset: chunk.lastId + 1n },
+      const batches = [
+        ...partitionedBatches(resultsTopic, results, partitions.get(resultsTopic) ?? 1),
+        ...partitionedBatches(deadLetterTopic, deadLetters, partitions.get(deadLetterTopic) ?? 1),
+      ]
+      const next = { groupId: transactionalId, topic: resultsTopic, offset: chunk.lastId + 1n }
+      await publishTransaction(producer, batches, next, () => {
+        if (ended !== null) throw ended
       })
       written = chunk.lastId
     } catch (error) {
@@ -174,7 +162,7 @@ export const openWriter = async (options: OutcomeSinkOptions): Promise<Writer> =
       // kafkajs reconnects to finish a send when it is disconnected during it, so the send is awaited first.
       await withinMs(
         Promise.allSettled([underWay]).then(() => producer.disconnect()),
-        stopWithinMs,
+        disconnectMs,
       )
     },
   }

@@ -1,6 +1,13 @@
-import { Partitioners, type Producer } from 'kafkajs'
+/** Writes requests to their topic, for the commands. */
+import type { Producer } from 'kafkajs'
 import { partitionCounts, withAdmin } from '../admin'
-import { createKafka, type KafkaOptions, withinMs } from '../kafka-client'
+import {
+  createProducer,
+  disconnectMs,
+  type KafkaOptions,
+  maxRecordsOfProducer,
+  withinMs,
+} from '../kafka-client'
 import { type OutgoingRecord, partitionedBatches, sendBatch } from './partitioned-batches'
 
 export interface RequestProducer {
@@ -20,19 +27,11 @@ interface Connected {
 }
 
 const producerOf = (kafka: KafkaOptions): Producer =>
-  createKafka(kafka).producer({
-    idempotent: true,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
-    metadataMaxAge: 60_000,
-    createPartitioner: Partitioners.DefaultPartitioner,
+  createProducer(kafka, {
     // kafkajs gives the sequence numbers of a send that failed to the next records, and the broker may then drop those as
     // repeats. So one send is retried without end, and the producer is given up when the caller's time is over.
     retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: Number.MAX_SAFE_INTEGER },
   })
-
-/** After 2^31 records in one partition kafkajs's sequence numbers no longer match the broker's. A new producer starts at 0. */
-const recordsOfOneProducer = 2 ** 30
 
 /** A broker that is restarted is back within this time. */
 const giveUpMs = 60_000
@@ -53,7 +52,7 @@ export const createRequestProducer = (options: {
     const dropped = connected
     connected = null
     records = 0
-    if (dropped !== null) await withinMs(dropped.producer.disconnect(), 5_000)
+    if (dropped !== null) await withinMs(dropped.producer.disconnect(), disconnectMs)
   }
 
   const connect = async (): Promise<Connected> => {
@@ -62,7 +61,7 @@ export const createRequestProducer = (options: {
     try {
       await producer.connect()
     } catch (error) {
-      await withinMs(producer.disconnect(), 5_000)
+      await withinMs(producer.disconnect(), disconnectMs)
       throw error
     }
     return { producer, partitions: counts.get(topic) ?? 1 }
@@ -90,7 +89,7 @@ export const createRequestProducer = (options: {
 
   return {
     send: async some => {
-      if (records + some.length > recordsOfOneProducer) await drop()
+      if (records + some.length > maxRecordsOfProducer) await drop()
       const sending = new AbortController()
       const written = write(some, sending.signal)
       try {

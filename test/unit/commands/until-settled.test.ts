@@ -2,8 +2,17 @@ import { type Look, type UntilSettledDeps, untilSettled } from '../../../src/com
 import type { Conservation } from '../../../src/postgres/status/conservation'
 
 const none: Conservation = {
-  ...{ accepted: 0, moved: 0, failed: 0, rejected: 0, superseded: 0, duplicate: 0 },
-  ...{ pending: 0, in_flight: 0, retrying: 0, held: 0, gap: 0 },
+  accepted: 0,
+  moved: 0,
+  failed: 0,
+  rejected: 0,
+  superseded: 0,
+  duplicate: 0,
+  pending: 0,
+  in_flight: 0,
+  retrying: 0,
+  held: 0,
+  gap: 0,
 }
 
 const lookAt = (counts: Conservation, isAllRead: boolean): Look => ({
@@ -17,14 +26,26 @@ const deps = (own: Partial<UntilSettledDeps>): UntilSettledDeps => ({
   openJobs: () => 0,
   progress: { show: () => undefined, say: () => undefined, end: () => undefined },
   aborted: () => false,
+  failed: new Promise(() => undefined),
   ...own,
 })
+
+/** A progress that says what was done to it. */
+const recorded = () => {
+  const done: string[] = []
+  const progress = {
+    show: () => done.push('show'),
+    say: () => done.push('say'),
+    end: () => done.push('end'),
+  }
+  return { done, progress }
+}
 
 describe('waiting until a list is settled', () => {
   beforeEach(() => jest.useFakeTimers())
   afterEach(() => jest.useRealTimers())
 
-  it('does not go by counts that were on their way while the last of the list was read', async () => {
+  it('does not rely on counts that were on their way while the last of the list was read', async () => {
     let isAllRead = false
     const looks: number[] = []
     const later = [none, { ...none, accepted: 5, pending: 5 }, { ...none, accepted: 5, moved: 5 }]
@@ -45,7 +66,7 @@ describe('waiting until a list is settled', () => {
     expect(looks).toEqual([0, 5, 5])
   })
 
-  it('goes on while the counts cannot be had', async () => {
+  it('goes on while the database cannot be reached', async () => {
     let looks = 0
     const settled = untilSettled(deps({ look: async () => (++looks < 3 ? null : lookAt(none, true)) }))
     await jest.advanceTimersByTimeAsync(10_000)
@@ -60,5 +81,45 @@ describe('waiting until a list is settled', () => {
     isAborted = true
     await jest.advanceTimersByTimeAsync(1_000)
     expect(await settled).toBe(false)
+  })
+
+  it('ends the progress when the list is settled', async () => {
+    const { done, progress } = recorded()
+    expect(await untilSettled(deps({ progress }))).toBe(true)
+    expect(done).toEqual(['show', 'end'])
+  })
+
+  it('ends with the error of a service that cannot go on, and ends the progress', async () => {
+    const { done, progress } = recorded()
+    const error = new Error('the service cannot go on')
+    const settled = untilSettled(deps({ progress, isAllRead: () => false, failed: Promise.resolve(error) }))
+    await expect(settled).rejects.toBe(error)
+    expect(done.at(-1)).toBe('end')
+  })
+
+  it('shows nothing of a look that comes back after the service has failed', async () => {
+    const { done, progress } = recorded()
+    let comeBack: (look: Look) => void = () => undefined
+    const look = new Promise<Look>(resolve => {
+      comeBack = resolve
+    })
+    const failed = Promise.resolve(new Error('the service cannot go on'))
+    await expect(untilSettled(deps({ progress, look: () => look, failed }))).rejects.toThrow('cannot go on')
+    comeBack(lookAt(none, true))
+    await jest.advanceTimersByTimeAsync(10_000)
+    expect(done).toEqual(['end'])
+  })
+
+  it('shows nothing of a look that fails after the service has failed', async () => {
+    const { done, progress } = recorded()
+    let fail: (error: Error) => void = () => undefined
+    const look = new Promise<Look>((_resolve, reject) => {
+      fail = reject
+    })
+    const failed = Promise.resolve(new Error('the service cannot go on'))
+    await expect(untilSettled(deps({ progress, look: () => look, failed }))).rejects.toThrow('cannot go on')
+    fail(new Error('too late'))
+    await jest.advanceTimersByTimeAsync(10_000)
+    expect(done).toEqual(['end'])
   })
 })

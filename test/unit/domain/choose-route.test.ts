@@ -17,25 +17,27 @@ const chosen = (...routes: CandidateRoute[]): number | string => {
 }
 
 describe('chooseRoute', () => {
-  it('has none to choose without candidates', () => expect(chosen()).toBe('in null'))
+  it('chooses none and names no time without candidates', () => expect(chosen()).toBe('in null'))
 
-  it('says when the first is ready', () => expect(chosen(route(1, 5, 0), route(2, 5, 1_200))).toBe('in 3800'))
+  it('names the time until the first route is ready when none is', () =>
+    expect(chosen(route(1, 5, 0), route(2, 5, 1_200))).toBe('in 3800'))
 
-  it('takes one that is full at once', () => expect(chosen(route(1, 99, 0), route(2, 100, 0))).toBe(2))
+  it('chooses a full route at once', () => expect(chosen(route(1, 99, 0), route(2, 100, 0))).toBe(2))
 
-  it('takes one that has waited long enough', () =>
+  it('chooses a route whose oldest move has waited long enough', () =>
     expect(chosen(route(1, 1, 5_000), route(2, 99, 0))).toBe(1))
 
-  it('prefers full ones to older ones', () => expect(chosen(route(1, 99, 9_000), route(2, 100, 10))).toBe(2))
+  it('prefers a full route to an older one', () =>
+    expect(chosen(route(1, 99, 9_000), route(2, 100, 10))).toBe(2))
 
-  it('prefers the oldest of equals', () => expect(chosen(route(1, 100, 10), route(2, 100, 20))).toBe(2))
+  it('prefers the oldest of equal routes', () => expect(chosen(route(1, 100, 10), route(2, 100, 20))).toBe(2))
 
-  it('prefers urgent ones when they are ready, and only then', () => {
+  it('prefers an urgent route only when it is ready', () => {
     expect(chosen(route(1, 100, 9_000), route(2, 1, 5_000, { priority: 'urgent' }))).toBe(2)
     expect(chosen(route(1, 100, 9_000), route(2, 1, 4_999, { priority: 'urgent' }))).toBe(1)
   })
 
-  it('chooses the same whatever the order of the candidates', () => {
+  it('chooses the same route whatever the order of the candidates', () => {
     const candidate = fc.record({
       routeId: fc.nat({ max: 9 }),
       pending: fc.integer({ min: 1, max: 110 }),

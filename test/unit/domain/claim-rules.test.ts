@@ -20,7 +20,7 @@ const other = (acceptedOrder: number, requestId: string, state: OtherState, atte
   state,
   waitsFor: null,
 })
-/** In the re-queue of the range's own route. */
+/** A move that waits in the re-queue of the range's own route. */
 const waiting = (acceptedOrder: number, requestId: string, waitsFor: number): OtherMove => ({
   ...other(acceptedOrder, requestId, 'unfinished'),
   waitsFor: BigInt(waitsFor),
@@ -33,74 +33,119 @@ const decided = (range: readonly ClaimedMove[], others: readonly OtherMove[]): s
 
 describe('applyClaimRules', () => {
   it.each<[string, ClaimedMove[], OtherMove[], string[]]>([
-    ['alone', [move(5, 'a')], [], ['send']],
-    ['a repeat of an earlier one', [move(5, 'a')], [other(3, 'a', 'unfinished')], ['duplicate']],
-    ['the earliest of repeats', [move(5, 'a')], [other(7, 'a', 'unfinished')], ['send']],
-    ['a repeat of a later one already sent', [move(5, 'a')], [other(7, 'a', 'in-flight')], ['duplicate']],
-    ['a repeat of a later one that has ended', [move(5, 'a')], [other(7, 'a', 'finished')], ['duplicate']],
+    ['sends a move that has no others', [move(5, 'a')], [], ['send']],
+    ['drops a repeat of an earlier move', [move(5, 'a')], [other(3, 'a', 'unfinished')], ['duplicate']],
+    ['sends the earliest of repeats', [move(5, 'a')], [other(7, 'a', 'unfinished')], ['send']],
     [
-      'a repeat of a later one being retried',
+      'drops a repeat of a later move that is in flight',
+      [move(5, 'a')],
+      [other(7, 'a', 'in-flight')],
+      ['duplicate'],
+    ],
+    [
+      'drops a repeat of a later move that has ended',
+      [move(5, 'a')],
+      [other(7, 'a', 'finished')],
+      ['duplicate'],
+    ],
+    [
+      'drops a repeat of a later move that is being retried',
       [move(5, 'a')],
       [other(7, 'a', 'unfinished', 2)],
       ['duplicate'],
     ],
-    ['with a later repeat already left out', [move(5, 'a')], [other(7, 'a', 'duplicate')], ['send']],
     [
-      'retried, with an earlier repeat',
+      'sends a move whose later repeat is dropped already',
+      [move(5, 'a')],
+      [other(7, 'a', 'duplicate')],
+      ['send'],
+    ],
+    [
+      'sends a retried move that has an earlier repeat',
       [move(5, 'a', { attempt: 2 })],
       [other(3, 'a', 'duplicate')],
       ['send'],
     ],
-    ['repeats in one range', [move(6, 'a'), move(5, 'a')], [], ['duplicate', 'send']],
-    ['two requests in one range', [move(5, 'a'), move(6, 'b')], [], ['send', 'send']],
     [
-      'requests that do not stand in order in one range',
+      'sends the earlier of two repeats in one range and drops the other',
+      [move(6, 'a'), move(5, 'a')],
+      [],
+      ['duplicate', 'send'],
+    ],
+    [
+      'sends two requests in one range that stand in the order of acceptance',
+      [move(5, 'a'), move(6, 'b')],
+      [],
+      ['send', 'send'],
+    ],
+    [
+      'lets a request wait that stands in one range in front of an earlier one',
       [move(7, 'c'), move(5, 'a'), move(6, 'b'), move(8, 'd')],
       [],
       ['wait for 6', 'send', 'send', 'wait for 6'],
     ],
-    ['behind an earlier one', [move(5, 'a')], [other(3, 'b', 'unfinished')], ['wait for 3']],
+    ['lets a move wait for an earlier one', [move(5, 'a')], [other(3, 'b', 'unfinished')], ['wait for 3']],
     [
-      'behind several: the nearest',
+      'lets a move wait for the nearest of several earlier ones',
       [move(5, 'a')],
       [other(3, 'b', 'unfinished'), other(4, 'c', 'unfinished')],
       ['wait for 4'],
     ],
-    ['before a later one', [move(5, 'a')], [other(7, 'b', 'unfinished')], ['send']],
-    ['with a later one in flight', [move(5, 'a')], [other(7, 'b', 'in-flight')], ['wait for 7']],
-    ['after one that has ended', [move(5, 'a')], [other(3, 'b', 'finished')], ['send']],
+    ['sends a move before a later one', [move(5, 'a')], [other(7, 'b', 'unfinished')], ['send']],
     [
-      'behind one of its range that waits',
+      'lets a move wait for a later one that is in flight',
+      [move(5, 'a')],
+      [other(7, 'b', 'in-flight')],
+      ['wait for 7'],
+    ],
+    [
+      'sends a move after an earlier one that has ended',
+      [move(5, 'a')],
+      [other(3, 'b', 'finished')],
+      ['send'],
+    ],
+    [
+      'lets a move wait for the same as its predecessor in the range',
       [move(5, 'a'), move(6, 'b')],
       [other(3, 'c', 'in-flight')],
       ['wait for 3', 'wait for 3'],
     ],
-    ['behind one of its route that waits', [move(5, 'a')], [waiting(3, 'b', 1)], ['wait for 1']],
     [
-      'behind one of its route that waits, another between them',
+      'lets a move wait for the same as its predecessor of the same route',
+      [move(5, 'a')],
+      [waiting(3, 'b', 1)],
+      ['wait for 1'],
+    ],
+    [
+      'lets a move wait for one that stands between it and a waiting one of its route',
       [move(5, 'a')],
       [waiting(3, 'b', 1), other(4, 'c', 'unfinished')],
       ['wait for 4'],
     ],
     [
-      'of its range, with another between them',
+      'lets two moves of the range wait for different ones if one outside stands between them',
       [move(5, 'a'), move(8, 'b')],
       [other(3, 'c', 'in-flight'), other(6, 'd', 'unfinished')],
       ['wait for 3', 'wait for 6'],
     ],
     [
-      'behind a repeat of its range',
+      'sends a move behind a repeat in its range',
       [move(5, 'a'), move(6, 'b')],
       [other(3, 'a', 'finished')],
       ['duplicate', 'send'],
     ],
-    ['another device', [move(5, 'a', { deviceName: 'dev2' })], [other(3, 'a', 'in-flight')], ['send']],
+    [
+      'sends a move while another device is in flight',
+      [move(5, 'a', { deviceName: 'dev2' })],
+      [other(3, 'a', 'in-flight')],
+      ['send'],
+    ],
   ])('%s', (_case, range, others, expected) => {
     expect(decided(range, others)).toEqual(expected)
   })
 
-  /** Every rule as it is said, at the cost of looking at every other move for each. */
-  const asSaid = (range: readonly ClaimedMove[], others: readonly OtherMove[]): ClaimDecision[] => {
+  /** The rules without short cuts: every move is compared with every other move. */
+  const byPlainRules = (range: readonly ClaimedMove[], others: readonly OtherMove[]): ClaimDecision[] => {
     const decisions = new Map<bigint, ClaimDecision>()
     const inOrder = [...range].sort((a, b) => Number(a.acceptedOrder - b.acceptedOrder))
     const isRepeat = (one: ClaimedMove): boolean => {
@@ -148,12 +193,12 @@ describe('applyClaimRules', () => {
     return range.map(one => decisions.get(one.acceptedOrder) ?? { kind: 'send' })
   }
 
-  it('decides as the rules are said', () => {
+  it('decides as the plain rules do', () => {
     const anyMove = fc.record({
       deviceName: fc.constantFrom('dev1', 'dev2'),
       requestId: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
       attempt: fc.constantFrom(1, 1, 1, 2),
-      /** null: in the range. */
+      /** null: the move is in the range. */
       state: fc.constantFrom<OtherState | null>(
         null,
         null,
@@ -173,13 +218,13 @@ describe('applyClaimRules', () => {
         const others = all.flatMap(({ state, waitsFor, ...one }): OtherMove[] =>
           state === null ? [] : [{ ...one, state, waitsFor: state === 'unfinished' ? waitsFor : null }],
         )
-        expect(applyClaimRules(range, others)).toEqual(asSaid(range, others))
+        expect(applyClaimRules(range, others)).toEqual(byPlainRules(range, others))
       }),
       { numRuns: 3_000 },
     )
   })
 
-  /** One device: acceptances become visible in any order, are claimed in any ranges, retried at will. */
+  /** Of one device. Acceptances become visible in any order, and are claimed in any ranges and retried at any time. */
   const history = fc.record({
     requests: fc.array(
       fc.record({ requestId: fc.constantFrom('a', 'b', 'c', 'd', 'e'), route: fc.constantFrom(1, 2) }),
@@ -198,7 +243,7 @@ describe('applyClaimRules', () => {
     everSent: boolean
   }
 
-  /** Plays a history to its end; throws when the rules let two be in flight at once. */
+  /** Plays a history to its end. Throws if two jobs have the device at once, or if a request overtakes an earlier one. */
   const play = (
     requests: readonly { readonly requestId: string; readonly route: number }[],
     choices: readonly number[],
@@ -218,7 +263,7 @@ describe('applyClaimRules', () => {
         if (one.waitsFor === BigInt(gone.acceptedOrder))
           Object.assign(one, { state: 'unfinished', waitsFor: null })
     }
-    /** A range is of one route. */
+    /** Claims a range, which is of one route. */
     const claim = (claimable: readonly Acceptance[], route: number): void => {
       const range = claimable.filter(one => one.route === route)
       const others = all.flatMap(({ state, waitsFor, ...one }): OtherMove[] =>
@@ -281,7 +326,7 @@ describe('applyClaimRules', () => {
     }
     for (const choice of choices) step(choice)
     for (const one of all) if (one.state === 'unseen') one.state = 'unfinished'
-    // From here on everything is claimed and ends for good: a deadlock would leave something unfinished.
+    // From here on everything is claimed and ends for good. A deadlock would leave something unfinished.
     for (let round = 0; round <= 2 * all.length; round += 1)
       for (const route of [1, 2]) {
         claim(
@@ -302,7 +347,7 @@ describe('applyClaimRules', () => {
           expect(states.filter(state => state === 'finished')).toHaveLength(1)
           expect(states.filter(state => state === 'duplicate')).toHaveLength(states.length - 1)
         }
-        // What was sent once is never called a repeat afterwards.
+        // A move that was sent is never called a repeat afterwards.
         expect(ended.filter(({ everSent, state }) => everSent && state !== 'finished')).toEqual([])
       }),
       { numRuns: 3_000 },

@@ -37,7 +37,7 @@ describe('compareOutcomes', () => {
     })
   })
 
-  it('names moves that would end otherwise, be it only for good or not', () => {
+  it('names moves whose derived ending differs, even if only one of the two endings is final', () => {
     const { counts, differences } = compareOutcomes(
       moves,
       [moved(1n), failed(2n, 'a', 5), failed(3n, 'unknown')],
@@ -61,7 +61,7 @@ describe('compareOutcomes', () => {
     expect(counts).toContainEqual({ outcome: 'failed', final: true, code: 'unknown', stored: 1, derived: 0 })
   })
 
-  it('says that nothing is stored of a job that is not settled', () => {
+  it('reports that nothing is stored for a job that is not settled', () => {
     const { differences } = compareOutcomes(moves, [], [moved(1n), moved(2n), moved(3n)])
     expect(differences.map(({ stored }) => stored)).toEqual([null, null, null])
   })

@@ -26,11 +26,11 @@ describe('nextRequestId', () => {
     ['a~b', 'a~b~1'],
     ['a~0', 'a~0~1'],
     ['~3', '~3~1'],
-  ])('of %s is %s', (old, next) => {
+  ])('turns %s into %s', (old, next) => {
     expect(nextRequestId(old)).toBe(next)
   })
 
-  it('keeps to 256 characters, the end that tells ids apart, and whole characters', () => {
+  it('cuts an id to 256 whole characters and keeps its end, which tells ids apart', () => {
     const old = `${'🚀'.repeat(250)}/12345`
     const next = nextRequestId(old)
     expect([...next]).toHaveLength(256)
@@ -38,7 +38,7 @@ describe('nextRequestId', () => {
     expect(nextRequestId(next)).toMatch(/\/12345~2$/)
   })
 
-  it('counts on where ids have no room left', () => {
+  it('gives further distinct ids when an id of 256 characters has no room left', () => {
     let id = 'x'.repeat(256)
     const ids = new Set(Array.from({ length: 12 }, () => (id = nextRequestId(id))))
     expect(ids.size).toBe(12)
@@ -50,12 +50,12 @@ describe('encodeDeadLetter', () => {
   it.each<[string, Partial<Outcome>]>([
     ['a move', { outcome: 'moved' }],
     ['a failure that is re-queued', { final: false }],
-    ['what was superseded', { outcome: 'superseded' }],
-  ])('is null for %s', (_, more) => {
+    ['a superseded move', { outcome: 'superseded' }],
+  ])('gives no dead letter for %s', (_, more) => {
     expect(encodeDeadLetter(failed(more))).toBeNull()
   })
 
-  it('is the failed move as a request under a new id', () => {
+  it('writes a failed move as a request under a new id', () => {
     expect(requestOf(failed())).toEqual({
       requestId: 'requests/0/7~1',
       deviceName: 'meter-7',
@@ -84,7 +84,7 @@ describe('encodeDeadLetter', () => {
     expect(request).not.toHaveProperty('targetUid')
   })
 
-  it('says where it comes from and why', () => {
+  it('names the origin of a dead letter and the reason for it in its headers', () => {
     expect(encodeDeadLetter(failed())).toMatchObject({
       key: 'a1BwAGVexmp/meter-7',
       headers: {
@@ -96,21 +96,21 @@ describe('encodeDeadLetter', () => {
         'original-topic': 'requests',
         'original-partition': '0',
         'original-offset': '7',
-        // The record's, not the request's.
+        // The timestamp is of the record, not of the request.
         'original-timestamp': '1699999999000',
       },
     })
     expect(encodeDeadLetter(failed())?.headers).not.toHaveProperty('original-size')
   })
 
-  it('carries the trace context on, and no more of a message than fits a header', () => {
+  it('passes the trace context on, and cuts the message in the header at 1,000 characters', () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     const { headers } = encodeDeadLetter(failed({ traceparent, message: 'm'.repeat(5_000) })) ?? {}
     expect(headers).toMatchObject({ traceparent, 'error-message': 'm'.repeat(1_000) })
     expect(encodeDeadLetter(failed())?.headers).not.toHaveProperty('traceparent')
   })
 
-  it('hands on the bytes of a rejection, with their size where they are the original', () => {
+  it('passes the bytes of a rejection on, with their size if they are the original value', () => {
     const deadLetter = new Uint8Array([0xff, 0x00])
     const rejected = failed({
       outcome: 'rejected',

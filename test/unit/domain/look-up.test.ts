@@ -1,4 +1,11 @@
-import { fateOf, fatesOf, type LookUp, type OpenJob, type Whereabouts } from '../../../src/domain/look-up'
+import {
+  type Fate,
+  fateOf,
+  fatesOf,
+  type LookUp,
+  type OpenJob,
+  type Whereabouts,
+} from '../../../src/domain/look-up'
 import { routeTo } from '../../support/virtual-driver'
 
 const startedAt = 1_000_000
@@ -34,52 +41,57 @@ const atSource = {
   changedAt: answeredAt,
 }
 
-describe('what a look-up says of a move', () => {
-  it.each<[string, Partial<Whereabouts> | null, OpenJob, string]>([
-    ['brought to the target by the job', {}, job, 'moved'],
+describe('a look-up', () => {
+  it.each<[string, Fate, Partial<Whereabouts> | null, OpenJob]>([
+    ['brought to the target by the job', 'moved', {}, job],
     [
       'at the target since before the job',
+      'moved',
       { sentAt: startedAt - 9e8, changedAt: startedAt - 9e8 },
       job,
-      'moved',
     ],
-    ['at the target, its times not given', { sentAt: null, changedAt: null }, job, 'moved'],
-    ['at the target, by a job that ended at once', { changedAt: startedAt + 301 }, job, 'moved'],
-    ['made at the target', { ...atSource, instanceId: 'iot-target', cameFrom: 'iot-target' }, job, 'moved'],
+    ['at the target, without times,', 'moved', { sentAt: null, changedAt: null }, job],
+    ['brought to the target by a job that ended at once', 'moved', { changedAt: startedAt + 301 }, job],
     [
-      'said to be at the target, and never distributed',
+      'created at the target',
+      'moved',
+      { ...atSource, instanceId: 'iot-target', cameFrom: 'iot-target' },
+      job,
+    ],
+    [
+      'said to be at the target and never distributed',
+      'cannot-tell',
       { sentAt: answeredAt, changedAt: answeredAt + 1 },
       job,
-      'cannot-tell',
     ],
-    ['at its source, never distributed', atSource, job, 'elsewhere'],
+    ['at its source and never distributed', 'elsewhere', atSource, job],
     [
       'back at its source since before the job',
+      'elsewhere',
       { instanceId: 'iot-source', cameFrom: 'iot-target', sentAt: startedAt - 1 },
       job,
-      'elsewhere',
     ],
     [
       'taken back to its source since the job began',
+      'cannot-tell',
       { instanceId: 'iot-source', cameFrom: 'iot-target', sentAt: startedAt },
       job,
-      'cannot-tell',
     ],
     [
-      'gone on from the target, nobody knows when',
+      'moved on from the target at an unknown time',
+      'cannot-tell',
       { instanceId: 'iot-third', cameFrom: 'iot-target', sentAt: null },
       job,
-      'cannot-tell',
     ],
-    ['at a third instance', { instanceId: 'iot-third' }, job, 'elsewhere'],
-    ['without an answer', null, job, 'cannot-tell'],
-    ['at one of several targets', { instanceId: 'iot-other' }, nearest, 'moved'],
-    ['accepted or not, but not yet connected', atSource, nearest, 'cannot-tell'],
-  ])('a device %s', (_, found, of, fate) => {
+    ['at a third instance', 'elsewhere', { instanceId: 'iot-third' }, job],
+    ['without an answer', 'cannot-tell', null, job],
+    ['at one of several targets', 'moved', { instanceId: 'iot-other' }, nearest],
+    ['at its source that moves when it next connects', 'cannot-tell', atSource, nearest],
+  ])('of a device %s says %s', (_, fate, found, of) => {
     expect(fateOf(lookUp(found), of)).toBe(fate)
   })
 
-  it('does not depend on clocks that differ by less than half of what the job took', () => {
+  it('says the same with clocks that differ by less than half of the time the job took', () => {
     for (const skewMs of [-29_000, 29_000]) {
       const by = { sentAt: startedAt + skewMs, changedAt: startedAt + skewMs }
       const never = { sentAt: answeredAt + skewMs, changedAt: answeredAt + skewMs }
@@ -88,7 +100,7 @@ describe('what a look-up says of a move', () => {
     }
   })
 
-  it('goes by the later of two look-ups', () => {
+  it('counts instead of an earlier one of the same device', () => {
     const later = { ...lookUp({}), answeredAt: answeredAt + 1 }
     const earlier = lookUp(atSource)
     expect(fatesOf([later, earlier], job)).toEqual(new Map([['meter-1', 'moved']]))

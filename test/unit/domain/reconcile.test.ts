@@ -3,6 +3,7 @@ import {
   decideByFiles,
   findCandidates,
   type ListedLike,
+  lookAlikeKey,
   type UnansweredJob,
 } from '../../../src/domain/reconcile'
 import type { RouteFields } from '../../../src/domain/route'
@@ -36,52 +37,52 @@ const find = (jobs: readonly ListedLike[], own: readonly string[] = [], unanswer
   findCandidates(jobs, unanswered, new Set(own), clockSkewMs).map(candidate => candidate.providerJobId)
 
 describe('findCandidates', () => {
-  it('finds the one that matches', () => {
+  it('finds the job that matches', () => {
     expect(find([listed({ providerJobId: 'other', total: 3 }), listed()])).toEqual(['job-1'])
   })
 
-  it('finds one of which List shows no targets: passed over, it would be created again', () => {
+  it('finds a job whose targets List does not show, which would be created again if it were passed over', () => {
     expect(find([listed({ targetInstanceIds: [] })])).toEqual(['job-1'])
   })
 
   it.each<[string, Partial<ListedLike>]>([
-    ['product', { productKey: 'other' }],
-    ['source', { sourceInstanceId: 'other' }],
-    ['strategy', { strategy: 0 }],
-    ['target', { targetInstanceIds: ['iot-a', 'iot-c'] }],
-    ['target, one fewer', { targetInstanceIds: ['iot-a'] }],
-    ['target, one more', { targetInstanceIds: ['iot-a', 'iot-b', 'iot-c'] }],
-    ['target account', { targetUid: '1985' }],
-    ['total', { total: 501 }],
-    ['time: before the intent', { createdAt: createStartedAt - clockSkewMs - 1 }],
-  ])('takes no job of another %s', (_, fields) => {
+    ['another product', { productKey: 'other' }],
+    ['another source', { sourceInstanceId: 'other' }],
+    ['another strategy', { strategy: 0 }],
+    ['another target', { targetInstanceIds: ['iot-a', 'iot-c'] }],
+    ['one target fewer', { targetInstanceIds: ['iot-a'] }],
+    ['one target more', { targetInstanceIds: ['iot-a', 'iot-b', 'iot-c'] }],
+    ['another target account', { targetUid: '1985' }],
+    ['another number of devices', { total: 501 }],
+    ['a creation time before the intent', { createdAt: createStartedAt - clockSkewMs - 1 }],
+  ])('finds no job with %s', (_, fields) => {
     expect(find([listed(fields)])).toEqual([])
   })
 
-  it('allows the provider’s clock to be behind', () => {
+  it('allows for a clock of the provider that is behind', () => {
     expect(find([listed({ createdAt: createStartedAt - clockSkewMs })])).toEqual(['job-1'])
   })
 
-  it('does not care for the order of the targets', () => {
+  it('ignores the order of the targets', () => {
     expect(find([listed({ targetInstanceIds: ['iot-b', 'iot-a'] })])).toEqual(['job-1'])
   })
 
-  it('compares target accounts only where both are known', () => {
+  it('compares target accounts only if both are known', () => {
     const byAliyunId = { ...job, route: { ...route, targetUid: null, targetAliyunId: 'someone' } }
     expect(find([listed({ targetUid: null })])).toEqual(['job-1'])
     expect(find([listed({ targetUid: '1985' })], [], byAliyunId)).toEqual(['job-1'])
   })
 
-  it('takes none that is ours already', () => {
+  it('finds no job that is known to be ours already', () => {
     expect(find([listed()], ['job-1'])).toEqual([])
     expect(find([listed(), listed({ providerJobId: 'job-2' })], ['job-1'])).toEqual(['job-2'])
   })
 
-  it('says when several could be it', () => {
+  it('finds every job that could be the one', () => {
     expect(find([listed(), listed({ providerJobId: 'job-2' })])).toEqual(['job-1', 'job-2'])
   })
 
-  it('counts a job that two pages show once', () => {
+  it('counts a job once that two pages show', () => {
     expect(find([listed(), listed()])).toEqual(['job-1'])
   })
 
@@ -94,25 +95,55 @@ describe('decideByFiles', () => {
   const decide = (...tells: readonly CandidateFile['tells'][]) =>
     decideByFiles(tells.map((each, at) => ({ providerJobId: `job-${at}`, tells: each })))
 
-  it('finds the one whose file names devices of the batch', () => {
+  it('finds the job whose file names devices of the batch', () => {
     expect(decide('wrong-devices', 'ours')).toEqual({ kind: 'found', providerJobId: 'job-1' })
     expect(decide('ours', 'not-yet', 'untold')).toEqual({ kind: 'found', providerJobId: 'job-0' })
   })
 
-  it('proves its absence where all files are of others', () => {
+  it('proves absence when all files name other devices only', () => {
     expect(decide('wrong-devices', 'wrong-devices')).toEqual({ kind: 'absent' })
   })
 
-  it('waits for a file that cannot be had just now', () => {
+  it('waits for a file that is not available yet', () => {
     expect(decide('wrong-devices', 'not-yet')).toBeNull()
   })
 
-  it('leaves to people what the files do not tell', () => {
+  it('finds it undecidable when the files do not show which job it is', () => {
     for (const tells of [['wrong-devices', 'untold'] as const, ['ours', 'ours'] as const])
       expect(decide(...tells)).toEqual({
         kind: 'undecidable',
         allEnded: true,
         why: expect.stringContaining('job-0, job-1'),
       })
+  })
+})
+
+describe('lookAlikeKey', () => {
+  const listedRoute = {
+    productKey: 'a1Product',
+    sourceInstanceId: 'iot-source',
+    strategy: 1,
+    targetInstanceIds: ['iot-a', 'iot-b'],
+  }
+
+  it('takes target instances as a set and leaves out what List does not show', () => {
+    const inOtherWords = {
+      ...listedRoute,
+      targetInstanceIds: ['iot-b', 'iot-a', 'iot-b'],
+      priority: 'urgent',
+      targetUid: '1',
+    }
+    expect(lookAlikeKey(inOtherWords)).toBe(lookAlikeKey(listedRoute))
+  })
+
+  it.each([
+    { productKey: 'a1Other' },
+    { sourceInstanceId: 'iot-else' },
+    { strategy: 0 },
+    { targetInstanceIds: ['iot-a'] },
+    { targetInstanceIds: ['iot-a,iot-b'] },
+    { targetInstanceIds: ['iot-a', 'iot-b', 'iot-c'] },
+  ])('differs for a route with %o', differs => {
+    expect(lookAlikeKey({ ...listedRoute, ...differs })).not.toBe(lookAlikeKey(listedRoute))
   })
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { createRedact } from '../../../src/domain/redact'
 
-describe('redacting', () => {
+describe('createRedact', () => {
   const redact = createRedact(['s3cret/+key', 'quo"te\\d', 'short', ''])
 
   it.each([
@@ -19,18 +19,18 @@ describe('redacting', () => {
     [JSON.stringify({ body: '{"SecurityToken":"CAIS123"}' }), '{"body":"{\\"SecurityToken\\":\\"***\\"}"}'],
     ['too short to be told from other text: short', 'too short to be told from other text: short'],
     ['https://h.example/p', 'https://h.example/p'],
-  ])('%j', (text, expected) => {
+  ])('turns %j into %j', (text, expected) => {
     expect(redact(text)).toBe(expected)
   })
 
   it.each(['http://', 'a.', 'https://a@b', 'signature= '])(
-    'is through with a text of nothing but %j',
+    'comes to an end with a text of 150,000 times %j',
     piece => {
       expect(redact(piece.repeat(150_000)).length).toBeGreaterThan(0)
     },
   )
 
-  it('leaves a line of JSON one', () => {
+  it('keeps a line of JSON valid', () => {
     const value = fc.record({ a: fc.string(), url: fc.webUrl({ withQueryParameters: true }), b: fc.json() })
     fc.assert(
       fc.property(value, fields => {
@@ -39,7 +39,7 @@ describe('redacting', () => {
     )
   })
 
-  it('finds a secret of any characters in a line of JSON', () => {
+  it('removes a secret of any characters from a line of JSON', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 6, maxLength: 40 }), fc.string(), (secret, before) => {
         fc.pre(!'***'.includes(secret) && !before.includes(secret))

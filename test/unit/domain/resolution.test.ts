@@ -49,7 +49,7 @@ describe('a resolution', () => {
     expect(why('claimed', true)).toContain('was certainly not created')
   })
 
-  it('may say of an ended job that it was only found: it is another, or there is none', () => {
+  it('may name another JobId, or none, for an ended job whose create did not answer with its JobId', () => {
     for (const status of ['completed', 'interrupted'] as const)
       for (const foundBy of ['list', 'operator'] as const) {
         const job = held(status, { foundBy, notOurs: ['Stranger'] })
@@ -71,7 +71,7 @@ describe('a resolution', () => {
     expect(misfit(job, { kind: 'adopt', providerJobId: 'Q' })).toBeNull()
   })
 
-  it('is offered only where it may fit', () => {
+  it('is offered only if it may fit', () => {
     expect(resolutionsFor(held('claimed'))).toEqual(['again', 'fail'])
     expect(resolutionsFor(held('unknown', { clashesWith: 'P' }))).toEqual(['adopt', 'absent', 'fail'])
     expect(resolutionsFor(held('completed', { foundBy: 'list' }))).toEqual([
@@ -88,7 +88,7 @@ describe('a resolution', () => {
     ['claimed', 'not-moved', 'was not sent'],
     ['unknown', 'unknown', 'may have moved'],
     ['completed', 'unknown', 'may have moved'],
-  ])('of a job given up as %s ends its moves for good, code %s', (status, code, text) => {
+  ])('that gives up a job while it is %s fails its moves for good with code %s', (status, code, text) => {
     const moves = [1n, 2n].map(seq => ({ seq, deviceName: 'dev1', attempt: 1 }))
     const verdicts = givenUp(status, moves)
     expect(verdicts.map(({ seq }) => seq)).toEqual([1n, 2n])
@@ -100,7 +100,7 @@ describe('a resolution', () => {
 })
 
 describe('providerJobIdOf', () => {
-  it('takes what can be a JobId', () => {
+  it('accepts a text that can be a JobId', () => {
     expect(providerJobIdOf('UbmsMHmkqv0PiAG1010001')).toBe('UbmsMHmkqv0PiAG1010001')
   })
   it.each(['', ' ', 'two words', 'tab\t', 'nul\u0000', 'x'.repeat(257)])('refuses %j', text => {

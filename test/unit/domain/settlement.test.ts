@@ -1,12 +1,7 @@
 import fc from 'fast-check'
+import type { CodeClass, DeviceResult } from '../../../src/domain/device-results'
 import type { BatchMove } from '../../../src/domain/job'
-import {
-  type CodeClass,
-  type DeviceResult,
-  deriveVerdicts,
-  refusedVerdicts,
-  type SettlementInput,
-} from '../../../src/domain/settlement'
+import { deriveVerdicts, refusedVerdicts, type SettlementInput } from '../../../src/domain/settlement'
 
 const policy = { maxAttempts: 3, backoffMs: 30_000, backoffMaxMs: 3_600_000 }
 const classes: Readonly<Record<string, CodeClass>> = {
@@ -36,7 +31,7 @@ const settle = (input: Partial<SettlementInput>) =>
   })
 
 describe('deriveVerdicts', () => {
-  it('takes a moved device for final, whatever the file says besides', () => {
+  it('makes the move of a moved device final, and ignores the message of its row', () => {
     const { verdicts, unaccounted } = settle({
       moves: [move(1, 'dev1')],
       rows: new Map([['dev1', row('200', 'success')]]),
@@ -47,7 +42,7 @@ describe('deriveVerdicts', () => {
     expect(unaccounted).toBe(0)
   })
 
-  it('fails a permanent code for good at the first attempt', () => {
+  it('fails a move with a permanent code for good at the first attempt', () => {
     const { verdicts } = settle({
       moves: [move(1, 'dev1')],
       rows: new Map([['dev1', row('403', 'no right')]]),
@@ -57,7 +52,7 @@ describe('deriveVerdicts', () => {
     ])
   })
 
-  it.each(['500', 'never-seen'])('re-queues code %s while attempts last', code => {
+  it.each(['500', 'never-seen'])('re-queues a move with code %s while attempts last', code => {
     const moves = [move(1, 'dev1', 1), move(2, 'dev2', 2), move(3, 'dev3', 3), move(4, 'dev4', 4)]
     const rows = new Map(moves.map(({ deviceName }) => [deviceName, row(code, 'busy')]))
     expect(settle({ moves, rows }).verdicts).toEqual([
@@ -68,7 +63,7 @@ describe('deriveVerdicts', () => {
     ])
   })
 
-  it('fails a device for good that a completed job does not mention: it may have moved', () => {
+  it('fails a device without a row in a completed job for good, because it may have moved', () => {
     const { verdicts, unaccounted } = settle({
       moves: [move(1, 'dev1'), move(2, 'dev2')],
       rows: new Map([['dev2', row('200')]]),
@@ -88,7 +83,7 @@ describe('deriveVerdicts', () => {
     ['completed', 'not-moved', 'unknown', true],
     ['interrupted', 'interrupted', 'interrupted', false],
   ] as const)(
-    'goes by what looking up has told of devices that a %s job does not mention',
+    'decides by look-ups on devices without a row in a job that is %s',
     (ended, elsewhereCode, doubtfulCode, doubtfulIsFinal) => {
       const { verdicts, unaccounted } = settle({
         ended,
@@ -98,7 +93,7 @@ describe('deriveVerdicts', () => {
           ['dev1', 'moved'],
           ['dev2', 'elsewhere'],
           ['dev3', 'cannot-tell'],
-          // What the file says counts.
+          // The row in the file outweighs the look-up.
           ['dev4', 'moved'],
         ]),
       })
@@ -114,7 +109,7 @@ describe('deriveVerdicts', () => {
     },
   )
 
-  it('re-queues a device that an interrupted job does not mention, while attempts last', () => {
+  it('re-queues a device without a row in an interrupted job while attempts last', () => {
     const { verdicts, unaccounted } = settle({
       ended: 'interrupted',
       moves: [move(1, 'dev1', 1), move(2, 'dev2', 3), move(3, 'dev3')],
@@ -129,7 +124,7 @@ describe('deriveVerdicts', () => {
     expect(unaccounted).toBe(2)
   })
 
-  it('gives two moves of the same device the same row, each by its own attempts', () => {
+  it('decides two moves of one device by the same row, each by its own attempts', () => {
     const { verdicts } = settle({
       moves: [move(1, 'dev1', 1), move(9, 'dev1', 3)],
       rows: new Map([['dev1', row('500')]]),
@@ -140,7 +135,7 @@ describe('deriveVerdicts', () => {
     ])
   })
 
-  it('lets what failed together come due together', () => {
+  it('lets moves that failed together come due together', () => {
     let draws = 0
     const random = (): number => {
       draws += 1
@@ -151,7 +146,7 @@ describe('deriveVerdicts', () => {
     expect(new Set(verdicts.map(({ retryInMs }) => retryInMs)).size).toBe(1)
   })
 
-  it('gives every move one verdict that fits, in order, whatever the file holds', () => {
+  it('gives every move one consistent verdict, in order, whatever the file holds', () => {
     const name = fc.constantFrom('dev1', 'dev2', 'dev3', 'dev4', 'stranger')
     const code = fc.constantFrom('200', '403', '500', 'odd')
     fc.assert(
@@ -196,7 +191,7 @@ describe('refusedVerdicts', () => {
   })
 })
 
-describe('an interrupted job without a result file', () => {
+describe('deriveVerdicts, of an interrupted job without a result file,', () => {
   it('re-queues every move while attempts last', () => {
     const { verdicts } = deriveVerdicts({
       moves: [move(1, 'dev1', 1), move(2, 'dev2', 3)],

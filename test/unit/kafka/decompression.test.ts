@@ -2,12 +2,17 @@ import { gunzipSync } from 'node:zlib'
 import { CompressionCodecs, CompressionTypes } from 'kafkajs'
 import { registerCodecs } from '../../../src/kafka/kafkajs-patches/codecs'
 import {
-  compressSnappy,
   decompressLz4,
   decompressSnappy,
   decompressZstd,
 } from '../../../src/kafka/kafkajs-patches/decompression'
-import { framesOfPlain, fromJavaClient, plain } from '../../support/compressed-fixtures'
+import {
+  framesOfPlain,
+  fromJavaClient,
+  plain,
+  snappyBlock,
+  snappyStream,
+} from '../../support/compressed-fixtures'
 
 const mebibyte = 1024 * 1024
 const readers = { snappy: decompressSnappy, lz4: decompressLz4, zstd: decompressZstd }
@@ -33,7 +38,7 @@ describe('decompression', () => {
 
   it.each(names)('throws when %s would give more bytes than the limit', name => {
     const compressed =
-      name === 'snappy' ? compressSnappy(plain) : of(Object.values(framesOfPlain[name])[0] ?? '')
+      name === 'snappy' ? snappyStream(plain) : of(Object.values(framesOfPlain[name])[0] ?? '')
     expect(readers[name](compressed, plain.length)).toHaveLength(plain.length)
     expect(() => readers[name](compressed, plain.length - 1)).toThrow()
   })
@@ -54,18 +59,17 @@ describe('decompression', () => {
   })
 
   it('reads a bare snappy block, as librdkafka writes it', () => {
-    const framed = compressSnappy(plain)
-    expect(decompressSnappy(framed.subarray(20), mebibyte).equals(plain)).toBe(true)
+    expect(decompressSnappy(snappyBlock(plain), mebibyte).equals(plain)).toBe(true)
   })
 
-  it.each([0, 1, 12, 13, 70_000])('reads back its own snappy of %i bytes', length => {
+  it.each([0, 1, 12, 13, 70_000])('reads a snappy stream of %i bytes', length => {
     const data = Buffer.from(Array.from({ length }, (_, at) => (at * 7919) % 251))
-    expect(decompressSnappy(compressSnappy(data), mebibyte).equals(data)).toBe(true)
+    expect(decompressSnappy(snappyStream(data), mebibyte).equals(data)).toBe(true)
   })
 
-  it('has no counterpart for lz4 and zstd: compressing with them throws', async () => {
+  it('has no counterpart for snappy, lz4 and zstd: compressing with them throws', async () => {
     registerCodecs()
-    for (const type of [CompressionTypes.LZ4, CompressionTypes.ZSTD] as const) {
+    for (const type of [CompressionTypes.Snappy, CompressionTypes.LZ4, CompressionTypes.ZSTD] as const) {
       const codec: { compress(encoder: { buffer: Buffer }): Promise<Buffer> } = CompressionCodecs[type]()
       await expect(codec.compress({ buffer: plain })).rejects.toThrow('is read, not written')
     }

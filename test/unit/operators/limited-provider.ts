@@ -12,7 +12,7 @@ export const windowMs = 1_000
 export const deadlineMs = 20_000
 export const priority: readonly Op[] = ['create', 'detail', 'list']
 
-/** Two calls a second together, like the provider; `options` override. */
+/** A limiter of two calls a second together, like the provider's. `options` override. */
 export const limiterOf = (options: Partial<RateLimiterOptions<Op>> = {}): RateLimiter<Op> =>
   createRateLimiter<Op>({
     shared: 2,
@@ -29,7 +29,7 @@ export interface Arrival {
   readonly at: number
 }
 
-/** Counts what reaches it. It owns its wire: a caller that goes away stops nothing. */
+/** Counts the calls that reach it. A caller that leaves does not stop a request that is on the wire. */
 export const createProvider = (random: () => number, maxTripMs = 400) => {
   const arrivals: Arrival[] = []
   const call = (op: Op, ends: 'value' | 'error' = 'value') =>
@@ -46,7 +46,7 @@ export const createProvider = (random: () => number, maxTripMs = 400) => {
   return { arrivals, call }
 }
 
-/** The most arrivals in any window, its end excluded. */
+/** The most arrivals in any window, which excludes its end. */
 export const peak = (arrivals: readonly Arrival[], op?: Op): number => {
   const times = arrivals
     .filter(arrival => op === undefined || arrival.op === op)
@@ -55,7 +55,7 @@ export const peak = (arrivals: readonly Arrival[], op?: Op): number => {
   return Math.max(0, ...times.map(end => times.filter(time => time > end - windowMs && time <= end).length))
 }
 
-/** What `inUse` says when everything has come back. */
+/** What `inUse` gives when every token has come back. */
 export const idle = {
   shared: 0,
   perOperation: { create: 0, detail: 0, list: 0 },

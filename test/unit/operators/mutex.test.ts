@@ -19,7 +19,7 @@ describe('createMutex', () => {
     })
   })
 
-  it('moves on after an error, which reaches its own subscriber only', () => {
+  it('runs the next source after an error, which reaches its own subscriber only', () => {
     const mutex = createMutex()
     const first$ = new Subject<string>()
     const failed = record(first$.pipe(mutex))
@@ -30,7 +30,7 @@ describe('createMutex', () => {
     expect(next.seen.map(([, ...what]) => what)).toEqual([['next', 'next'], ['complete']])
   })
 
-  it('moves on when the one under way is unsubscribed', () => {
+  it('runs the next source when the one under way is unsubscribed', () => {
     const mutex = createMutex()
     const first = record(NEVER.pipe(mutex))
     const next = record(of('next').pipe(mutex))
@@ -38,7 +38,7 @@ describe('createMutex', () => {
     expect(next.seen).toHaveLength(2)
   })
 
-  it('passes over one that was unsubscribed while waiting, without subscribing to it', () => {
+  it('skips a source that was unsubscribed while waiting, without subscribing to it', () => {
     const mutex = createMutex()
     const first$ = new Subject<void>()
     let subscribed = 0
@@ -57,14 +57,14 @@ describe('createMutex', () => {
     expect(last.seen).toHaveLength(2)
   })
 
-  it('is not left closed by a source that ends while it is being subscribed', () => {
+  it('is free again after a source that ends while it is being subscribed to', () => {
     const mutex = createMutex()
     record(throwError(() => 'at once').pipe(mutex))
     record(EMPTY.pipe(mutex))
     expect(record(of('next').pipe(mutex)).seen).toHaveLength(2)
   })
 
-  it('stays flat with 20,000 waiting sources that end at once', () => {
+  it('keeps the stack flat with 20,000 waiting sources that end at once', () => {
     const mutex = createMutex()
     const first$ = new Subject<number>()
     let done = 0

@@ -1,7 +1,7 @@
 import { createPump } from '../../../src/operators/wait-queue'
 
 describe('createPump', () => {
-  it('repeats the step until it says false', () => {
+  it('repeats the step until it returns false', () => {
     let left = 3
     const pump = createPump(() => {
       left -= 1
@@ -11,7 +11,7 @@ describe('createPump', () => {
     expect(left).toBe(0)
   })
 
-  it('stays flat when each step pumps again', () => {
+  it('keeps the stack flat when each step pumps again', () => {
     let steps = 0
     const pump = createPump(() => {
       steps += 1

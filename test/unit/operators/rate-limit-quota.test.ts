@@ -3,9 +3,9 @@ import { asyncScheduler } from 'rxjs'
 import { createProvider, idle, limiterOf, peak, priority } from './limited-provider'
 import { at, now, record, seededRandom, virtually } from './virtual-time'
 
-describe('createRateLimiter, seen by the provider', () => {
+describe('createRateLimiter, as the provider sees it,', () => {
   it.each([1, 2, 3, 4, 5])(
-    'never lets more than the shared quota arrive in a window, and uses it (seed %i)',
+    'lets no more than the shared quota arrive in any window, and uses all of it (seed %i)',
     seed => {
       virtually(() => {
         const random = seededRandom(seed)
@@ -24,7 +24,7 @@ describe('createRateLimiter, seen by the provider', () => {
         at(1_000_000, () => {
           expect(provider.arrivals).toHaveLength(200)
           expect(peak(provider.arrivals)).toBe(2)
-          // Two tokens, each busy for a mean trip of 400 ms and a window: 140 s. Evenly spaced it would be 100 s.
+          // Each of the two tokens is busy for a mean trip of 400 ms and a window: 140 s. Even spacing would take 100 s.
           expect(answeredAt).toBeLessThan(150_000)
           expect(limiter.inUse()).toEqual(idle)
         })
@@ -47,7 +47,7 @@ describe('createRateLimiter, seen by the provider', () => {
     })
   })
 
-  it('keeps the quota and loses no token whatever callers do', () => {
+  it('keeps the quota and loses no token, whatever callers do', () => {
     const action = fc.record({
       op: fc.constantFrom(...priority),
       afterMs: fc.integer({ min: 0, max: 3_000 }),

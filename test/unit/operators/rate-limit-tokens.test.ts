@@ -2,8 +2,8 @@ import { concatMap, EMPTY, NEVER, Observable, of, Subject, throwError, timer } f
 import { deadlineMs, idle, limiterOf, windowMs } from './limited-provider'
 import { at, now, record, virtually } from './virtual-time'
 
-describe('createRateLimiter, its tokens', () => {
-  it('starts as many calls as there are tokens at once, and the next a window after an answer', () => {
+describe('createRateLimiter', () => {
+  it('starts as many calls at once as there are tokens, and the next one a window after an answer', () => {
     virtually(() => {
       const limiter = limiterOf()
       const startedAt: number[] = []
@@ -28,7 +28,7 @@ describe('createRateLimiter, its tokens', () => {
     })
   })
 
-  it('gives the token of a failed call back like any other, and the error to its caller only', () => {
+  it('gives the token of a failed call back like any other, and its error to its caller only', () => {
     virtually(() => {
       const limiter = limiterOf({ shared: 1 })
       const failed = record(throwError(() => 'boom').pipe(limiter.limit('create')))
@@ -41,7 +41,7 @@ describe('createRateLimiter, its tokens', () => {
     })
   })
 
-  it('keeps the token of an abandoned call until its request cannot arrive any more, and a window longer', () => {
+  it('keeps the token of an abandoned call for its deadline and a window longer', () => {
     virtually(() => {
       const limiter = limiterOf({ shared: 1 })
       const abandoned = record(NEVER.pipe(limiter.limit('create')))
@@ -56,7 +56,7 @@ describe('createRateLimiter, its tokens', () => {
     })
   })
 
-  it('takes a value for the answer when the caller leaves with it', () => {
+  it('takes a value for the answer when the caller leaves after it', () => {
     virtually(() => {
       const limiter = limiterOf({ shared: 1 })
       const answers$ = new Subject<string>()
@@ -91,7 +91,7 @@ describe('createRateLimiter, its tokens', () => {
     })
   })
 
-  it('waits again each time the limited call is subscribed to', () => {
+  it('makes a limited call wait again each time it is subscribed to', () => {
     virtually(() => {
       const limiter = limiterOf({ shared: 1 })
       const limited = of('x').pipe(limiter.limit('list'))
@@ -105,7 +105,7 @@ describe('createRateLimiter, its tokens', () => {
     })
   })
 
-  it('stays flat when 3,000 calls that answer at once set each other off', () => {
+  it('keeps the stack flat when 3,000 calls that answer at once set each other off', () => {
     virtually(() => {
       const limiter = limiterOf({ shared: 0, perOperation: { create: 0, detail: 0, list: 0 } })
       let done = 0

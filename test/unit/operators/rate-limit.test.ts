@@ -2,8 +2,8 @@ import { NEVER, of, timer } from 'rxjs'
 import { limiterOf, type Op, priority } from './limited-provider'
 import { at, now, record, virtually } from './virtual-time'
 
-describe('createRateLimiter, who goes first', () => {
-  it('lets the more urgent operation go first, and each in the order of its calls', () => {
+describe('createRateLimiter', () => {
+  it('admits calls by the priority of their operation, and calls of one operation in their order', () => {
     virtually(() => {
       const limiter = limiterOf({ shared: 1 })
       const order: string[] = []
@@ -22,7 +22,7 @@ describe('createRateLimiter, who goes first', () => {
     })
   })
 
-  it('does not hold up others behind an operation that has used its own tokens up', () => {
+  it('does not hold up other operations behind one that has used up its own tokens', () => {
     virtually(() => {
       const limiter = limiterOf({ shared: 3, perOperation: { create: 1, detail: 5, list: 5 } })
       const startedAt: [Op, number][] = []
@@ -41,7 +41,7 @@ describe('createRateLimiter, who goes first', () => {
     })
   })
 
-  it('keeps a shared token free of what may wait, so that nothing else waits for it', () => {
+  it('keeps a shared token free of yielding operations, so that no other operation waits for them', () => {
     virtually(() => {
       const limiter = limiterOf({ yielding: ['list'] })
       const startedAt: [Op, number][] = []
@@ -58,7 +58,7 @@ describe('createRateLimiter, who goes first', () => {
           ['create', 2_300],
           ['create', 4_300],
         ])
-        // Those that may wait get what the creates leave, one at a time.
+        // The yielding ones get what the creates leave, one at a time.
         expect(startedAt.filter(([op]) => op === 'list').map(([, start]) => start)).toEqual([
           0, 1_300, 3_300, 5_300,
         ])
@@ -66,7 +66,7 @@ describe('createRateLimiter, who goes first', () => {
     })
   })
 
-  it('lets what may wait have the only token there is', () => {
+  it('lets a yielding operation have the only shared token', () => {
     virtually(() => {
       const limiter = limiterOf({ shared: 1, yielding: ['list'] })
       const list = record(of('l').pipe(limiter.limit('list')))
@@ -74,7 +74,7 @@ describe('createRateLimiter, who goes first', () => {
     })
   })
 
-  it('takes 0 for no cap', () => {
+  it('takes a cap of 0 for no cap', () => {
     virtually(() => {
       const limiter = limiterOf({ shared: 0, perOperation: { create: 0, detail: 1, list: 1 } })
       for (let i = 0; i < 100; i += 1) NEVER.pipe(limiter.limit('create')).subscribe()
@@ -82,7 +82,7 @@ describe('createRateLimiter, who goes first', () => {
     })
   })
 
-  it('starts no call of a paused operation before the pause is over', () => {
+  it('starts no call of a paused operation before the last of its pauses is over', () => {
     virtually(() => {
       const limiter = limiterOf({ shared: 0 })
       limiter.pause('create', 3_000)
@@ -96,7 +96,7 @@ describe('createRateLimiter, who goes first', () => {
     })
   })
 
-  it('pauses everything, but not what is on the wire', () => {
+  it('pauses all operations, but no call that is on the wire', () => {
     virtually(() => {
       const limiter = limiterOf()
       const underWay = record(timer(500).pipe(limiter.limit('create')))
@@ -111,7 +111,7 @@ describe('createRateLimiter, who goes first', () => {
     })
   })
 
-  it('refuses an operation without a priority', () => {
+  it('throws for an operation without a priority', () => {
     expect(() => limiterOf({ priority: ['create'] })).toThrow('detail')
   })
 })

@@ -14,7 +14,7 @@ const backoff = ({
     ...options,
   })
 
-/** Fails as often as told, then gives a value and completes. */
+/** Fails the given number of times, then gives a value and completes. */
 const failing = (times: number) => {
   const startedAt: number[] = []
   const source = defer(() => {
@@ -39,7 +39,7 @@ describe('retryWithBackoff', () => {
     })
   })
 
-  it('pauses at least half of what is due', () => {
+  it('shortens a pause at random by no more than half', () => {
     virtually(() => {
       const { source, startedAt } = failing(3)
       record(source.pipe(backoff({ random: () => 0 })))
@@ -56,7 +56,7 @@ describe('retryWithBackoff', () => {
     })
   })
 
-  it('starts from the first pause again after a long time without an error, also without a value', () => {
+  it('starts from the first pause again after a source that lasted long, even without a value', () => {
     virtually(() => {
       const startedAt: number[] = []
       const lasting = [0, 0, 5_000, 4_999]
@@ -70,7 +70,7 @@ describe('retryWithBackoff', () => {
     })
   })
 
-  it('passes on what is not to be retried', () => {
+  it('passes an error on that is not to be retried', () => {
     virtually(() => {
       const { source, startedAt } = failing(9)
       const { seen } = record(source.pipe(backoff({ shouldRetry: error => error !== 'failure 2' })))
@@ -81,7 +81,7 @@ describe('retryWithBackoff', () => {
     })
   })
 
-  it('tells of each retry', () => {
+  it('reports each retry before its pause', () => {
     virtually(() => {
       const told: unknown[] = []
       const { source } = failing(2)
@@ -95,7 +95,7 @@ describe('retryWithBackoff', () => {
     })
   })
 
-  it('does not overflow the longest pause, nor the stack, over thousands of failures', () => {
+  it('keeps to the longest pause and a flat stack over 3,000 failures', () => {
     virtually(() => {
       const { source, startedAt } = failing(3_000)
       const { seen } = record(concat(source).pipe(backoff({ maxMs: 100 })))

@@ -7,7 +7,7 @@ export type Answer = Idle | { readonly kind: 'job'; readonly id: number }
 export const idle = (wakeInMs: number | null = null): Answer => ({ kind: 'idle', wakeInMs })
 export const job = (id: number): Answer => ({ kind: 'job', id })
 
-/** Attempts that take `tookMs` and give the next answer each; the last one again and again. */
+/** Attempts that take `tookMs` each. Each gives the next answer, and after the last answer that one again. */
 export const attempts = (
   answers: readonly Answer[],
   tookMs = 0,

@@ -2,7 +2,7 @@ import { defer, delay, of, retry, throwError, timer } from 'rxjs'
 import { createSharedPoll } from '../../../src/operators/shared-poll'
 import { at, now, record, virtually } from './virtual-time'
 
-/** Looks that take 40 ms and are numbered; those in `failing` fail. */
+/** Looks that take 40 ms each and are numbered from 1. Those in `failing` fail at once. */
 const looks = (failing: readonly number[] = []) => {
   const startedAt: number[] = []
   const look = defer(() => {
@@ -14,7 +14,7 @@ const looks = (failing: readonly number[] = []) => {
 }
 
 describe('createSharedPoll', () => {
-  it('looks once for all subscribers, pausing from the end of one look to the next', () => {
+  it('looks once for all subscribers, and pauses from the end of one look to the start of the next', () => {
     virtually(() => {
       const { look, startedAt } = looks()
       const poll$ = createSharedPoll({ look, intervalMs: () => 100 })
@@ -32,7 +32,7 @@ describe('createSharedPoll', () => {
     })
   })
 
-  it('asks for the pause each time', () => {
+  it('asks for the length of the pause each time', () => {
     virtually(() => {
       const { look, startedAt } = looks()
       let pauseMs = 50
@@ -52,7 +52,7 @@ describe('createSharedPoll', () => {
     })
   })
 
-  it('replays nothing: a late subscriber gets the next look that ends, with when it was begun', () => {
+  it('replays nothing to a late subscriber, which gets the next look that ends and its start', () => {
     virtually(() => {
       const { look } = looks()
       const poll$ = createSharedPoll({ look, intervalMs: () => 100 })
@@ -84,7 +84,7 @@ describe('createSharedPoll', () => {
     })
   })
 
-  it('leaves the pace of failed looks to `again`, and does itself what that passes on', () => {
+  it('leaves the pace of failed looks to `again`, and repeats what that passes on itself', () => {
     virtually(() => {
       const { look, startedAt } = looks([1, 2, 3])
       const errors: unknown[] = []
@@ -102,13 +102,13 @@ describe('createSharedPoll', () => {
         stop()
         expect(startedAt).toEqual([0, 7, 14, 114])
         expect(errors).toEqual(['look 3'])
-        // As of the look that did not fail.
+        // The start is that of the look that did not fail.
         expect(seen).toEqual([[154, 'next', { n: 4, sentAt: 114 }]])
       })
     })
   })
 
-  it('stops with its last subscriber and starts anew with the next', () => {
+  it('stops with its last subscriber and starts anew with the next one', () => {
     virtually(() => {
       const { look, startedAt } = looks()
       const poll$ = createSharedPoll({ look, intervalMs: () => 100 })

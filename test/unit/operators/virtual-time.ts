@@ -1,7 +1,7 @@
 import { asyncScheduler, type Observable } from 'rxjs'
 import { type RunHelpers, TestScheduler } from 'rxjs/testing'
 
-/** Runs `body` and then everything it has set off, in virtual time. `expectObservable` compares with jest's toEqual. */
+/** Runs `body`, and then all that it has set off, in virtual time. `expectObservable` compares with jest's toEqual. */
 export const virtually = (body: (helpers: RunHelpers) => void): void => {
   const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected))
   scheduler.run(body)
@@ -10,14 +10,14 @@ export const virtually = (body: (helpers: RunHelpers) => void): void => {
 /** Virtual ms since the start of the run. */
 export const now = (): number => asyncScheduler.now()
 
-/** Does `then` at a virtual instant. */
+/** Calls `then` at a virtual instant, in ms since the start of the run. */
 export const at = (instantMs: number, then: () => void): void => {
   asyncScheduler.schedule(then, instantMs - now())
 }
 
 export type Seen = readonly [atMs: number, kind: 'next' | 'error' | 'complete', value?: unknown]
 
-/** Subscribes, and keeps what comes and when. */
+/** Subscribes, and keeps each notification with its instant. */
 export const record = (source: Observable<unknown>): { readonly seen: Seen[]; stop(): void } => {
   const seen: Seen[] = []
   const subscription = source.subscribe({
@@ -32,7 +32,7 @@ export const record = (source: Observable<unknown>): { readonly seen: Seen[]; st
 export const seededRandom = (seed: number): (() => number) => {
   let state = seed >>> 0
   return () => {
-    // A full-period linear congruence; the high bits are good enough for jitter.
+    // A linear congruence of full period, whose high bits are good enough for jitter.
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
     return state / 2 ** 32
   }

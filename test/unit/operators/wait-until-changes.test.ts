@@ -3,8 +3,8 @@ import { waitUntil } from '../../../src/operators/wait-until'
 import { type Answer, attempts, idle, job } from './scripted-attempts'
 import { at, now, record, virtually } from './virtual-time'
 
-describe('waitUntil, when changes come', () => {
-  it('waits for a change', () => {
+describe('waitUntil', () => {
+  it('waits for a change when the idle attempt named no time', () => {
     virtually(() => {
       const changes$ = new Subject<void>()
       const { attempt } = attempts([idle(), idle(), job(1)])
@@ -15,7 +15,7 @@ describe('waitUntil, when changes come', () => {
     })
   })
 
-  it('takes a change before the named time', () => {
+  it('attempts again at a change before the named time', () => {
     virtually(() => {
       const changes$ = new Subject<void>()
       const { attempt, startedAt } = attempts([idle(500_000), job(1)])
@@ -54,7 +54,7 @@ describe('waitUntil, when changes come', () => {
   })
 
   it.each([0, 7])(
-    'makes one attempt at a time, and few, in a storm of changes (attempts of %i ms)',
+    'makes one attempt at a time, at least 20 ms apart, in a storm of changes (attempts of %i ms)',
     tookMs => {
       virtually(() => {
         const changes$ = new Subject<void>()
@@ -85,7 +85,7 @@ describe('waitUntil, when changes come', () => {
     },
   )
 
-  it('survives the completion of the changes', () => {
+  it('goes on after the completion of the changes', () => {
     virtually(() => {
       const { attempt } = attempts([idle(500), job(1)])
       const { seen } = record(waitUntil(attempt, EMPTY))

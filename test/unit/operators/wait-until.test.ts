@@ -4,7 +4,7 @@ import { type Answer, attempts, idle, job } from './scripted-attempts'
 import { at, record, virtually } from './virtual-time'
 
 describe('waitUntil', () => {
-  it('passes the first value that is not idle on and completes', () => {
+  it('passes on the first value that is not idle, and completes', () => {
     virtually(() => {
       const { attempt, startedAt } = attempts([job(7)])
       const { seen } = record(waitUntil(attempt, NEVER))
@@ -18,7 +18,7 @@ describe('waitUntil', () => {
     })
   })
 
-  it('wakes by itself when the idle attempt named a time', () => {
+  it('attempts again at the time that the idle attempt named', () => {
     virtually(() => {
       const { attempt } = attempts([idle(3_000), job(1)])
       const { seen } = record(waitUntil(attempt, NEVER))
@@ -26,7 +26,7 @@ describe('waitUntil', () => {
     })
   })
 
-  it('sleeps no longer than a timer can: a real one would fire at once', () => {
+  it('waits no longer than the longest timer, since a longer one would fire at once', () => {
     virtually(() => {
       const { attempt, startedAt } = attempts([idle(2 ** 40), job(1)])
       record(waitUntil(attempt, NEVER))
@@ -34,7 +34,7 @@ describe('waitUntil', () => {
     })
   })
 
-  it('never completes empty: an attempt without a value is tried again', () => {
+  it('repeats an attempt without a value and does not complete', () => {
     virtually(() => {
       let tries = 0
       const attempt = defer((): Observable<Answer> => {
@@ -48,14 +48,14 @@ describe('waitUntil', () => {
 
   it('lets an attempt run to its end before it passes its value on', () => {
     virtually(({ cold, expectObservable, expectSubscriptions }) => {
-      // A claim that is cut off after its value might lose the commit.
+      // A claim that is cut off after its value could lose its commit.
       const attempt = cold<Answer>('-a--|', { a: job(1) })
       expectObservable(waitUntil(attempt, NEVER)).toBe('----(a|)', { a: job(1) })
       expectSubscriptions(attempt.subscriptions).toBe(' ^---!')
     })
   })
 
-  it('passes errors on', () => {
+  it('passes errors of attempts and of changes on', () => {
     virtually(() => {
       const ofAttempt = record(
         waitUntil<Answer>(
@@ -76,7 +76,7 @@ describe('waitUntil', () => {
     })
   })
 
-  it('lets go of everything when unsubscribed', () => {
+  it('stops attempting and watching when unsubscribed', () => {
     virtually(() => {
       const changes$ = new Subject<void>()
       const { attempt, startedAt } = attempts([idle(100)])
@@ -90,7 +90,7 @@ describe('waitUntil', () => {
     })
   })
 
-  it('stays flat over 5,000 idle attempts that answer at once', () => {
+  it('keeps the stack flat over 5,000 idle attempts that answer at once', () => {
     virtually(() => {
       const answers = Array.from({ length: 5_000 }, () => idle(0))
       const { attempt } = attempts([...answers, job(1)])

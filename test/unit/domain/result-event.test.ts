@@ -24,7 +24,7 @@ const rejected: Partial<Outcome> = {
 }
 
 describe('encodeResult', () => {
-  it('writes the fields of the contract in their order, the offset as text', () => {
+  it('writes the fields of the contract in their order, and the offset as text', () => {
     const { value } = encodeResult(sampleOutcome(7), { cloudEvents: false })
     expect(value).toBe(
       '{"id":"requests/0/7/meter-7/1","requestId":"requests/0/7","deviceName":"meter-7","productKey":"a1BwAGVexmp",' +
@@ -40,7 +40,7 @@ describe('encodeResult', () => {
     ['a failure that is re-queued', { outcome: 'failed', final: false, code: '6206', message: 'busy' }],
     ['a superseded move', { outcome: 'superseded', code: 'superseded', jobId: null }],
     ['a rejection of something unreadable', rejected],
-  ])('writes what the published schema allows: %s', (_, more) => {
+  ])('writes %s as the published schema allows', (_, more) => {
     const { value } = encodeResult(sampleOutcome(7, more), { cloudEvents: true })
     expect(isOutcome(JSON.parse(value)) ? null : isOutcome.errors).toBeNull()
   })
@@ -49,13 +49,13 @@ describe('encodeResult', () => {
     ['a move that is not final', { final: false }],
     ['a move of an unknown device', { deviceName: null }],
     ['an attempt 0', { attempt: 0 }],
-  ])('would be caught by the published schema writing %s', (_, more) => {
+  ])('writes %s in a form that the published schema rejects', (_, more) => {
     expect(isOutcome(JSON.parse(encodeResult(sampleOutcome(7, more), { cloudEvents: true }).value))).toBe(
       false,
     )
   })
 
-  it('keys by device, and by position where the device is unknown', () => {
+  it('takes the device as the key, or the position of the request if device or product is unknown', () => {
     const keyOf = (more: Partial<Outcome>): string =>
       encodeResult(sampleOutcome(7, more), { cloudEvents: false }).key
     expect(keyOf({})).toBe('a1BwAGVexmp/meter-7')
@@ -63,7 +63,7 @@ describe('encodeResult', () => {
     expect(keyOf({ productKey: null })).toBe('requests/0/7')
   })
 
-  it('is a CloudEvent by its headers, or only JSON', () => {
+  it('writes the headers of a CloudEvent only if told to', () => {
     const outcome = sampleOutcome(7, { traceparent: trace })
     expect(encodeResult(outcome, { cloudEvents: true }).headers).toEqual({
       'content-type': 'application/json',

@@ -1,6 +1,6 @@
 import { holdReason, routeIdOf } from '../../../src/domain/route'
 
-describe('a hold', () => {
+describe('holdReason', () => {
   it.each([
     ['target is full', 'target is full'],
     ['  trimmed ', 'trimmed'],
@@ -11,10 +11,12 @@ describe('a hold', () => {
     ['a\u001b[31m', null],
     ['a\nb', null],
     ['a\u202eb', null],
-  ])('takes a reason of printable characters: %j', (text, reason) => {
+  ])('reads %j as %j', (text, reason) => {
     expect(holdReason(text)).toBe(reason)
   })
+})
 
+describe('routeIdOf', () => {
   it.each([
     ['1', 1],
     ['2147483647', 2_147_483_647],
@@ -27,7 +29,7 @@ describe('a hold', () => {
     ['01', null],
     ['1;drop', null],
     ['', null],
-  ])('knows a route by its number: %j', (text, id) => {
+  ])('reads %j as %j', (text, id) => {
     expect(routeIdOf(text)).toBe(id)
   })
 })

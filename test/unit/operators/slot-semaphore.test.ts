@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import type { Subscription } from 'rxjs'
 import { createSlotSemaphore, type Slot, type SlotSemaphore } from '../../../src/operators/slot-semaphore'
 
-/** Enters and keeps what it gets. */
+/** Enters and keeps the slot that it gets. */
 const enter = (slots: SlotSemaphore): { slot: Slot | null; completed: boolean; stop(): void } => {
   const state = { slot: null as Slot | null, completed: false, stop: () => subscription.unsubscribe() }
   const subscription: Subscription = slots.enter().subscribe({
@@ -21,14 +21,14 @@ interface Waiting {
   subscription: Subscription | null
 }
 
-/** Many who enter, leave and release; keeps its own books to compare with. */
+/** Subscribers that enter, leave and release. It keeps its own books to compare the semaphore with. */
 const createCrowd = (capacity: number) => {
   const slots = createSlotSemaphore({ capacity })
   let waiting: readonly Waiting[] = []
   let held: readonly Slot[] = []
   let foreign = 0
   let nextId = 0
-  // An expectation that fails inside a subscriber would be reported too late.
+  // Faults are collected, because an expectation that fails inside a subscriber is reported too late.
   const wrong: string[] = []
 
   return {
@@ -61,14 +61,14 @@ const createCrowd = (capacity: number) => {
       expect(wrong).toEqual([])
       expect(slots.ownOpen()).toBe(held.length)
       expect(slots.waiting()).toBe(waiting.length)
-      // Nobody waits while there is room.
+      // No subscriber waits while there is room.
       expect(waiting.length > 0 && held.length + foreign < capacity).toBe(false)
     },
   }
 }
 
-describe('createJobSlots', () => {
-  it('lets in as many as fit, and completes each', () => {
+describe('createSlotSemaphore', () => {
+  it('admits as many subscribers as fit, and completes each', () => {
     const slots = createSlotSemaphore({ capacity: 2 })
     const entered = [enter(slots), enter(slots), enter(slots)]
     expect(entered.map(({ slot, completed }) => [slot !== null, completed])).toEqual([
@@ -80,7 +80,7 @@ describe('createJobSlots', () => {
     expect(slots.waiting()).toBe(1)
   })
 
-  it('lets the next in when a slot is released, first come first served', () => {
+  it('admits the next in the queue when a slot is released', () => {
     const slots = createSlotSemaphore({ capacity: 1 })
     const [first, second, third] = [enter(slots), enter(slots), enter(slots)]
     first.slot?.release()
@@ -90,7 +90,7 @@ describe('createJobSlots', () => {
     expect(third.slot).not.toBeNull()
   })
 
-  it('releases a slot once, however often it is told', () => {
+  it('releases a slot once, however often release is called', () => {
     const slots = createSlotSemaphore({ capacity: 1 })
     const first = enter(slots)
     first.slot?.release()
@@ -101,7 +101,7 @@ describe('createJobSlots', () => {
     expect(enter(slots).slot).toBeNull()
   })
 
-  it('forgets one that leaves while waiting', () => {
+  it('forgets a subscriber that leaves while waiting', () => {
     const slots = createSlotSemaphore({ capacity: 1 })
     const [first, second, third] = [enter(slots), enter(slots), enter(slots)]
     second.stop()
@@ -111,7 +111,7 @@ describe('createJobSlots', () => {
     expect(third.slot).not.toBeNull()
   })
 
-  it('leaves the slot with a subscriber that unsubscribes after having got it', () => {
+  it('leaves the slot taken when its subscriber unsubscribes without releasing it', () => {
     const slots = createSlotSemaphore({ capacity: 1 })
     const first = enter(slots)
     first.stop()
@@ -120,7 +120,7 @@ describe('createJobSlots', () => {
     expect(slots.ownOpen()).toBe(0)
   })
 
-  it('counts other people’s jobs, and lets in as they end', () => {
+  it('counts other people’s jobs, and admits a subscriber when one of them ends', () => {
     const slots = createSlotSemaphore({ capacity: 3 })
     slots.foreign(3)
     const waiting = enter(slots)
@@ -130,7 +130,7 @@ describe('createJobSlots', () => {
     expect(slots.foreignOpen()).toBe(2)
   })
 
-  it('only stops new jobs when others open more than fit', () => {
+  it('admits no one while other people have more jobs open than fit, and takes no slot back', () => {
     const slots = createSlotSemaphore({ capacity: 2 })
     const open = enter(slots)
     slots.foreign(7)
@@ -142,7 +142,7 @@ describe('createJobSlots', () => {
     expect(waiting.slot).not.toBeNull()
   })
 
-  it('adopts jobs that are open already, above the capacity too', () => {
+  it('adopts jobs that are open already, even above the capacity', () => {
     const slots = createSlotSemaphore({ capacity: 2 })
     const adopted = [slots.adopt(), slots.adopt(), slots.adopt()]
     const waiting = enter(slots)
@@ -153,7 +153,7 @@ describe('createJobSlots', () => {
     expect(waiting.slot).not.toBeNull()
   })
 
-  it('stays flat when 20,000 jobs that end at once queue for one slot', () => {
+  it('keeps the stack flat when 20,000 jobs that end at once queue for one slot', () => {
     const slots = createSlotSemaphore({ capacity: 1 })
     const first = enter(slots)
     let done = 0
@@ -167,7 +167,7 @@ describe('createJobSlots', () => {
     expect(slots.ownOpen()).toBe(0)
   })
 
-  it('never lets one in above the capacity, loses no wake-up and keeps the order, whatever happens', () => {
+  it('admits none above the capacity, loses no wake-up and keeps the order, whatever happens', () => {
     const kind = fc.constantFrom('enter' as const, 'release' as const, 'leave' as const, 'foreign' as const)
     const actions = fc.array(fc.record({ kind, n: fc.nat({ max: 5 }) }), { maxLength: 60 })
     fc.assert(
