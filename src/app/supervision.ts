@@ -3,7 +3,7 @@
  * Any other error ends the flow, which starts over from what the journal holds. Each is reported once per reason, and
  * stands in the book of the flows' health until something works again.
  */
-import { defer, EMPTY, type MonoTypeOperatorFunction, Observable, tap } from 'rxjs'
+import { concat, defer, EMPTY, ignoreElements, type MonoTypeOperatorFunction, Observable, tap } from 'rxjs'
 import { messageOf } from '../domain/error-text'
 import type { FlowName, Observe } from '../domain/flow-event'
 import { createFlowBook, type FlowBook, type StepName } from '../health/flow-health'
@@ -76,6 +76,18 @@ export const createSupervision = ({ observe, random }: SupervisionDeps): Supervi
       }),
   }
 }
+
+/** Each subscription but the first waits until `ready$` has completed. For what is repeated after an error. */
+export const againOnce =
+  (ready$: Observable<unknown>) =>
+  <T>(source: Observable<T>): Observable<T> => {
+    let isFirst = true
+    return defer(() => {
+      if (!isFirst) return concat(ready$.pipe(ignoreElements()), source)
+      isFirst = false
+      return source
+    })
+  }
 
 /**
  * The same port, each of its methods repeated by `again` when it fails. Every step of the journal is idempotent, so its

@@ -58,9 +58,9 @@ const hasStarted = ({ state, attempt }: OtherMove): boolean =>
   state === 'in-flight' || state === 'finished' || (state === 'unfinished' && attempt > 1)
 
 /**
- * Tells whether a move of one device is a repeat. Of a set of repeats exactly one stays: the one that was sent, else
- * the earliest. A later one may have been sent before the earliest could be seen, since transactions become visible in
- * any order.
+ * Returns a function that tells whether a move of one device is a repeat. Of a set of repeats exactly one stays: the one
+ * that was sent, else the earliest. A later one may have been sent before the earliest could be seen, since transactions
+ * become visible in any order.
  */
 const repeatsAmong = (
   moves: readonly ClaimedMove[],
@@ -80,8 +80,8 @@ const repeatsAmong = (
 }
 
 /**
- * Gives the `acceptedOrder` that each move of one device waits for, or null if the move may be sent. It is called in
- * the order of acceptance.
+ * Returns a function that gives the `acceptedOrder` for which a move of one device waits, or null if the move may be
+ * sent. The function is called with the moves in the order of acceptance.
  *
  * - A move waits for its nearest predecessor, so that each ending wakes one move and not all of them.
  * - If that predecessor waits itself and is of the same route, the move waits for the same as the predecessor. Both are
