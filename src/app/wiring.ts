@@ -1,5 +1,5 @@
 /** Makes the options of each adapter and flow from the configuration. Nothing is decided here. */
-import { encodeDeadLetter, encodeResult } from '../domain/outcome-records'
+import { createEncodeOutcome } from '../domain/outcome-records'
 import { defaultRefusalPolicy } from '../domain/refusal'
 import type { DrivePolicies } from '../flows/drive'
 import { createJobApi } from '../iot/client/provider-job-api'
@@ -39,10 +39,7 @@ export const outcomeSinkOptions = (config: Config, logger: Logger): OutcomeSinkO
   resultsTopic: config.kafkaResultsTopic,
   deadLetterTopic: config.kafkaDeadLetterTopic,
   createTopics: config.kafkaCreateTopics,
-  encode: outcome => ({
-    result: encodeResult(outcome, { cloudEvents: config.resultsCloudEvents }),
-    deadLetter: encodeDeadLetter(outcome),
-  }),
+  encode: createEncodeOutcome({ cloudEvents: config.resultsCloudEvents }),
 })
 
 /** The provider's API. A call leaves only while `maySend` allows it. */

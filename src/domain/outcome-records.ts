@@ -149,3 +149,17 @@ export const encodeDeadLetter = (outcome: Outcome): DeadLetterRecord | null => {
     headers: deadLetterHeaders(outcome),
   }
 }
+
+/** Everything that is published of an outcome. */
+export interface EncodedOutcome {
+  readonly result: ResultRecord
+  /** null unless it is a final failure or a rejection. */
+  readonly deadLetter: DeadLetterRecord | null
+}
+
+export const createEncodeOutcome =
+  (options: { readonly cloudEvents: boolean }) =>
+  (outcome: Outcome): EncodedOutcome => ({
+    result: encodeResult(outcome, options),
+    deadLetter: encodeDeadLetter(outcome),
+  })
