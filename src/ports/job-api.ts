@@ -48,9 +48,6 @@ export interface ListQuery {
   readonly nextToken?: string
 }
 
-/** What the result file says of one device. */
-export type DeviceResult = DeviceResult
-
 export type FetchedResults =
   | { readonly kind: 'rows'; readonly rows: ReadonlyMap<string, DeviceResult>; readonly file: ResultFile }
   /** The signed URL is no longer valid. Detail gives another one. */
