@@ -30,11 +30,8 @@ import type { OutcomeSink } from '../ports/outcome-sink'
 export interface RestoreWatch {
   /** Runs `flow` once the database is sound, and again from its start after it was found not to be. */
   whileSound(flow: Observable<never>): Observable<never>
-  /**
-   * Each subscription but the first waits until the database is sound: what is repeated after the database was away may
-   * meet an older one.
-   */
-  againOnceSound<T>(source: Observable<T>): Observable<T>
+  /** Emits once the database is known to be sound. */
+  readonly sound$: Observable<unknown>
   /** A flow has found the database to be older. */
   report(error: RestoredDatabaseError): void
   /** Why everything stands still, for people; null when it does not. */
@@ -59,7 +56,7 @@ const lookEveryMs = 5_000
 /** Where nothing is published there is nothing to compare with. */
 export const noRestoreWatch: RestoreWatch = {
   whileSound: flow => flow,
-  againOnceSound: source => source,
+  sound$: of('nothing to compare'),
   report: error => {
     throw error
   },
@@ -91,7 +88,6 @@ export const createRestoreWatch = (deps: RestoreWatchDeps): RestoreWatch => {
     again(),
     tap(note),
   )
-  /** Emits once the database is known to be sound. */
   const sound$ = look.pipe(
     repeat({ delay: () => timer(lookEveryMs) }),
     filter(found => found === null),
@@ -113,14 +109,7 @@ export const createRestoreWatch = (deps: RestoreWatchDeps): RestoreWatch => {
         take(1),
         ignoreElements(),
       ),
-    againOnceSound: source => {
-      let isFirst = true
-      return defer(() => {
-        if (!isFirst) return concat(sound$.pipe(ignoreElements()), source)
-        isFirst = false
-        return source
-      })
-    },
+    sound$,
     report: error => note(error.message),
     reason: () => reason,
   }

@@ -19,7 +19,6 @@ import { RestoredDatabaseError } from '../domain/published-position'
 import { createDriver, type DrivePolicies } from '../flows/drive'
 import { type IntakeDeps, intake$ } from '../flows/intake'
 import { publish$ } from '../flows/publish'
-import { allStopped } from '../health/flow-health'
 import { createProviderBook, troubleText } from '../health/provider-health'
 import type { ServiceStatus } from '../health/readiness'
 import { createRateLimiter } from '../operators/rate-limit'
@@ -30,7 +29,7 @@ import type { Lease, LeaseState } from '../ports/lease'
 import type { OutcomeSink } from '../ports/outcome-sink'
 import type { RequestSource } from '../ports/request-source'
 import { createRestoreWatch, noRestoreWatch } from './restore-watch'
-import { createSupervision, resilient } from './supervision'
+import { againOnce, allStopped, createSupervision, resilient } from './supervision'
 
 export interface ServiceParts {
   readonly source: RequestSource
@@ -118,22 +117,21 @@ export const createService = (parts: ServiceParts): Service => {
     watch.whileSound(concat(running(flow), flow$).pipe(supervised(flow)))
 
   /** After the database was away it may be an older one, so nothing is appended to it before it was looked at. */
+  const againOnceSound = againOnce(watch.sound$)
   const appendAgain =
     <T>(): MonoTypeOperatorFunction<T> =>
     source =>
-      watch.againOnceSound(source).pipe(again('intake')<T>())
-  const takeIn$ = watch
-    .againOnceSound(
-      defer(() =>
-        intake$({
-          source: parts.source,
-          journal: resilient(parts.intakeJournal, appendAgain),
-          toJournal: parts.toJournal,
-          observe,
-        }),
-      ),
-    )
-    .pipe(tap({ complete: () => intakeEnded$.next() }))
+      againOnceSound(source).pipe(again('intake')<T>())
+  const takeIn$ = againOnceSound(
+    defer(() =>
+      intake$({
+        source: parts.source,
+        journal: resilient(parts.intakeJournal, appendAgain),
+        toJournal: parts.toJournal,
+        observe,
+      }),
+    ),
+  ).pipe(tap({ complete: () => intakeEnded$.next() }))
 
   const driver = createDriver({
     api: parts.api,

@@ -93,7 +93,7 @@ export const decideOnRefusal = (refusal: Refusal, policy: RefusalPolicy, random:
   }
 }
 
-/** The number of refusals with unknown codes at which the batch is no longer sent again as it is. */
+/** Refusals with unknown codes after which the batch is no longer sent again as it is. There may be no such limit. */
 const patienceWith = (refusal: Refusal, { maxRefusals }: RefusalPolicy): number => {
   if (refusal.othersCreated) return maxRefusals
   return refusal.aloneInAccount ? 2 * maxRefusals : Number.POSITIVE_INFINITY

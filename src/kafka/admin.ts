@@ -1,4 +1,4 @@
-/** What is asked of a cluster, and made in it, over admin connections of its own. */
+/** Questions to a cluster, and the creation of topics. Each call has an admin connection of its own. */
 import type { Admin } from 'kafkajs'
 import { TransientError } from '../ports/errors'
 import { brief, createKafka, disconnectMs, type KafkaOptions, withinMs } from './kafka-client'
@@ -45,7 +45,7 @@ export const ensureTopics = async (
       topic,
       numPartitions: partitions,
       replicationFactor: Math.min(3, brokers.length),
-      // On a compacted topic kafkajs may fetch a batch that was emptied again for ever (its issue #1072).
+      // In a compacted topic kafkajs may fetch one emptied batch for ever (https://github.com/tulios/kafkajs/issues/1072).
       configEntries: [{ name: 'cleanup.policy', value: 'delete' }],
     })),
   })

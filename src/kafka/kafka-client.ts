@@ -21,7 +21,7 @@ export type KafkaLogLevel = 'debug' | 'info' | 'warn' | 'error'
 /** Takes the adapter's log lines. `fields` hold no secrets. */
 export type KafkaLog = (level: KafkaLogLevel, text: string, fields: Readonly<Record<string, unknown>>) => void
 
-/** kafkajs is about to jump to the beginning or the end of a partition. Records may be skipped, so this is always an error. */
+/** kafkajs is about to jump to the beginning of a partition. Records may be skipped, so this is always an error. */
 export const isOffsetOutOfRange = (text: string): boolean => text.startsWith('Offset out of range, resetting')
 
 /** kafkajs logs a normal rebalance at level ERROR. */
@@ -105,7 +105,10 @@ export const createKafka = (options: KafkaOptions, retry: RetryOptions = patient
   })
 }
 
-/** A producer is replaced after this many records. At 2^31 in one partition kafkajs's sequence numbers no longer match the broker's. */
+/**
+ * A producer is replaced after this many records. From 2^31 records in one partition on, kafkajs's sequence numbers no longer
+ * match the broker's.
+ */
 export const maxRecordsOfProducer = 2 ** 30
 
 /** A new idempotent producer: the broker recognises a record that is sent again. It connects to nothing yet. */

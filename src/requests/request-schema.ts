@@ -156,7 +156,7 @@ const problemOf = (error: ErrorObject): string | null => {
   return `${pathOf(error.instancePath)} ${clause} (got ${excerpt(error.data)})`
 }
 
-/** A value that breaks one of these rules breaks the later ones and all others too. Only the first is told. */
+/** These rules count first, in this order. A value that breaks one also breaks those after it, which would only repeat it. */
 const decisive = ['type', 'pattern', 'format']
 
 const withoutEchoes = (errors: readonly ErrorObject[]): readonly ErrorObject[] => {

@@ -88,10 +88,15 @@ describe('a command that is interrupted while it reads its list', () => {
   })
   afterEach(() => rm(directory, { recursive: true }))
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('leaves no copy of it behind when it ends by %s', async signal => {
+  it.each([
+    ['SIGINT', ['submit']],
+    ['SIGTERM', ['submit']],
+    ['SIGINT', ['demo', '--file']],
+    ['SIGTERM', ['demo', '--file']],
+  ] as const)('leaves no copy of it behind when it ends by %s: %j', async (signal, command) => {
     const fifo = join(directory, 'fifo')
     await makeFifo(fifo)
-    const cli = startCli(['submit', fifo], { KAFKA_BROKERS: '127.0.0.1:1', TMPDIR: directory })
+    const cli = startCli([...command, fifo], { KAFKA_BROKERS: '127.0.0.1:1', TMPDIR: directory })
     const writer = await open(fifo, 'w')
     try {
       await writer.write(csv)

@@ -130,4 +130,42 @@ describe('move FILE', () => {
       await client.end()
     }
   })
+
+  it('ends at the first signal once it is done and nobody reads its results', async () => {
+    const database = await stage.emptyDatabase()
+    const client = new Client({ connectionString: database.url })
+    await client.connect()
+    const fifo = join(stage.directory, 'fifo')
+    await makeFifo(fifo)
+    const reader = await open(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
+    const writer = await open(fifo, constants.O_WRONLY | constants.O_NONBLOCK)
+    try {
+      // The pipe is full before the command writes to it.
+      const isFull = () =>
+        writer.write(Buffer.alloc(4_096)).then(
+          () => false,
+          (error: NodeJS.ErrnoException) => error.code === 'EAGAIN',
+        )
+      while (!(await isFull()));
+      const csv = csvOf(names('meter', 3))
+      const cli = startCli(['move', '-'], stage.environmentOn(database), csv, [], writer.fd)
+      await cli.line(line => line.includes('3 final results of this list'))
+      // The command lets go of its database just before its end, so two looks later only its output is left.
+      let looks = 0
+      await until(async () => {
+        const { rows } = await client.query(
+          `select from pg_stat_activity where datname = current_database() and application_name like 'device-move%'`,
+        )
+        if (rows.length === 0) looks += 1
+        return looks === 2
+      })
+      expect(cli.child.exitCode).toBeNull()
+      cli.kill('SIGTERM')
+      expect(await cli.ended).toBe('SIGTERM')
+    } finally {
+      await writer.close()
+      await reader.close()
+      await client.end()
+    }
+  })
 })

@@ -1,5 +1,4 @@
 /** One process of the service: the real one, on ports that reach the simulated world. */
-
 import { createService, type Service } from '../../src/app/service'
 import type { FlowEvent } from '../../src/domain/flow-event'
 import { defaultRefusalPolicy } from '../../src/domain/refusal'

@@ -3,7 +3,7 @@ import {
   type KafkaOutcomeSink,
   type OutcomeSinkOptions,
 } from '../../src/kafka/publisher/kafka-outcome-sink'
-import type { EncodeOutcome } from '../../src/kafka/publisher/outcome-records'
+import type { EncodeOutcome } from '../../src/kafka/publisher/outcome-writer'
 import { testKafkaOptions } from './kafka-source'
 
 /** The encoding is small and plain; the real one is tested with the domain. */

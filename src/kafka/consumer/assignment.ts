@@ -1,4 +1,7 @@
-/** Keeps every assigned partition paused until it stands where the journal says, or for as long as it must not be read. */
+/**
+ * Places every assigned partition. It stays paused until it has been moved to the position of the journal, and for as long
+ * as it must not be read.
+ */
 import {
   concatMap,
   defer,

@@ -41,7 +41,8 @@ export interface LifeSigns {
 
 /**
  * Reports that a consumer has crashed or gone silent. kafkajs itself tells its caller neither: `run()` resolves before the
- * first fetch, and a connection whose packets are dropped is not noticed for minutes (its issues #659 and #1163).
+ * first fetch, and a connection whose packets are dropped is not noticed for minutes.
+ * https://github.com/tulios/kafkajs/issues/659 and #1163 report it.
  */
 export const watchLife = (
   consumer: Pick<Consumer, 'events' | 'on'>,

@@ -218,7 +218,7 @@ export const createEachBatch = (deps: EachBatchDeps): ((payload: EachBatchPayloa
         payload.pause()
         deps.unreadable(partition, unreadable.offset, unreadable.reason)
       }
-      // A later batch commits for this one, unless it may be long in coming.
+      // A later batch commits for this one, unless none may come soon.
       const isLast = payload.batch.offsetLag() === '0' || unreadable !== null || !mayGoOn()
       if (isLast || !throttled()) await commit()
       if (lost !== undefined) throw lost

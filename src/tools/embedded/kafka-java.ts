@@ -50,7 +50,7 @@ export const brokerSettings = (place: BrokerPlace): Readonly<Record<string, stri
 })
 
 /** The settings as the text of a properties file. */
-export const asProperties = (settings: Readonly<Record<string, string>>): string =>
+const asProperties = (settings: Readonly<Record<string, string>>): string =>
   Object.entries(settings)
     .map(([name, value]) => `${name}=${value.replaceAll('\\', '\\\\')}\n`)
     .join('')

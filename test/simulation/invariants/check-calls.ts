@@ -1,6 +1,7 @@
 import type { Operation } from '../../../src/ports/job-api'
 import type { World } from '../world'
 
+/** Calls of each operation that are allowed in a second. */
 const perOperation: readonly (readonly [Operation, number])[] = [
   ['create', 2],
   ['detail', 5],
@@ -8,7 +9,7 @@ const perOperation: readonly (readonly [Operation, number])[] = [
   ['list', 5],
 ]
 
-/** In any sliding second the provider has seen at most the configured calls, of all replicas together. */
+/** In any sliding second the provider sees at most the allowed number of calls of all replicas together. */
 export const checkCalls = ({ provider, plan, violations }: World): void => {
   const { audit } = provider
   const most = audit.maxCallsInAnySecond()

@@ -1,6 +1,6 @@
 import type { World } from '../world'
 
-/** Every move taken in is in exactly one place, at any moment. */
+/** At any moment every accepted move is in exactly one place. */
 export const checkConservation = ({ journal, violations }: World): void => {
   const counts = journal.recount()
   if (counts.gap !== 0) violations.broken('conservation: the gap is 0', JSON.stringify(counts))

@@ -1,14 +1,17 @@
 import type { FaultKind } from '../faults'
 import type { World } from '../world'
 
-/** Why a job may be left to a human, and what has to have gone wrong for that. */
+/** The reasons for which a job may be held, each with the faults of which one has to have happened. */
 const justified: readonly (readonly [RegExp, readonly FaultKind[]])[] = [
   [/several listed jobs could be it/, ['look-alike in the list']],
   [
     /no results could be read/,
     [
       'job forgotten',
-      ...(['file late', 'file unreadable', 'row missing', 'row missing, device moved'] as const),
+      'file late',
+      'file unreadable',
+      'row missing',
+      'row missing, device moved',
       'job interrupted',
     ],
   ],
@@ -16,7 +19,7 @@ const justified: readonly (readonly [RegExp, readonly FaultKind[]])[] = [
   [/refused again and again/, ['code unknown', 'slots full, code unknown']],
 ]
 
-/** No job is left to a human without need. */
+/** No job is held without need. */
 export const checkHeld = ({ journal, faults, violations }: World): void => {
   for (const { batchId, heldBecause } of journal.store.unfinished) {
     if (heldBecause === null) continue

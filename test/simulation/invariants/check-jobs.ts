@@ -1,14 +1,14 @@
 import type { World } from '../world'
 import { batchNames, namesOf, ownershipOf } from './ownership'
 
-/** What keeps a result file from telling whose it is. */
+/** Faults after which a result file does not show whose job it is. */
 const unreadable = ['file unreadable', 'job forgotten'] as const
 
 /**
- * Each job that ran is that of one batch of the journal, with the same devices. A job that belongs to none was sent
- * twice, unless its batch waits for a human: then nothing of it was sent again. No stranger's job is taken for ours,
- * unless it was made at the same time, for the same route and as many devices; and then its result file gives it away,
- * where that can be read.
+ * Each job that ran belongs to one batch of the journal with the same devices. A job that belongs to no batch was sent
+ * twice, unless its batch is held, because nothing of a held batch is sent again. A stranger's job is taken for ours
+ * only if it has the same route, time and number of devices, and it settles our batch only if its result file cannot be
+ * read.
  */
 export const checkJobs = (world: World): void => {
   const { journal, faults, violations } = world
@@ -21,7 +21,7 @@ export const checkJobs = (world: World): void => {
       violations.broken('a job has one owner', `${providerJobId} is job ${other} and ${batchId}`)
     owners.set(providerJobId, batchId)
   }
-  // Where a stranger's was taken, the job of that batch may look like the next one's.
+  // If a batch took a stranger's job, its own job may look like that of the next batch.
   if (strangers.size === 0)
     for (const { batchId, providerJobId } of mistaken)
       violations.broken('a job is adopted by its own batch', `job ${batchId} took ${providerJobId}`)

@@ -6,14 +6,14 @@ interface Sent {
   readonly attempt: number
   readonly deviceName: string
   readonly job: LedgerJob
-  /** What became of looking it up. */
+  /** Whether looking the device up has shown where it is. */
   readonly lookUp: 'told' | 'not told'
 }
 
 /**
- * Whether a job that is over lets its device be sent again for the same request: it did not move, and a row or a
- * look-up says so; or the job was interrupted, and neither says anything. One that completed without a row, and
- * cannot be looked up, is not to be sent again: it may have moved.
+ * True if a device may be sent again for the same request after this job. That is so if a row or a look-up shows that
+ * it has not moved, or if the job was interrupted and neither shows anything. A device of a completed job without a row
+ * and without a look-up may have moved, so it is not sent again.
  */
 const maySendAgain = ({ job, deviceName, lookUp }: Sent): boolean => {
   const row = job.rows.get(deviceName)
@@ -21,8 +21,8 @@ const maySendAgain = ({ job, deviceName, lookUp }: Sent): boolean => {
   return lookUp === 'told' ? !job.moved.has(deviceName) : job.interrupted
 }
 
-/** By acceptance (a request and device): what ran of it, in the order in which it ran. */
-const sentByAcceptance = (world: World): Map<bigint, Sent[]> => {
+/** What ran of each request and device, by `acceptedOrder`, in the order in which it ran. */
+const sentByAcceptedOrder = (world: World): Map<bigint, Sent[]> => {
   const { store } = world.journal
   const all = new Map<bigint, Sent[]>()
   for (const [job, ran] of ownershipOf(world).ran) {
@@ -39,8 +39,8 @@ const sentByAcceptance = (world: World): Map<bigint, Sent[]> => {
 }
 
 /**
- * No device is moved twice for one attempt: of a request and device each attempt was in one job, and there was a
- * next one only where the file of the one before allows it. No more attempts than configured.
+ * No device is moved twice for one request. Each attempt of a request and device is in one job, there is a next attempt
+ * only if the job before allows it, and there are no more attempts than configured.
  */
 export const checkMoves = (world: World): void => {
   const { plan, violations } = world
@@ -54,7 +54,7 @@ export const checkMoves = (world: World): void => {
         `${what}, whose file says ${before.job.rows.get(deviceName) ?? 'nothing'}`,
       )
   }
-  for (const sent of sentByAcceptance(world).values())
+  for (const sent of sentByAcceptedOrder(world).values())
     for (const [at, next] of sent.entries()) {
       if (next.attempt > plan.maxAttempts)
         violations.broken(

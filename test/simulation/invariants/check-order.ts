@@ -1,16 +1,16 @@
 import { moveOutcomeId, type Outcome } from '../../../src/domain/outcome'
 import type { World } from '../world'
 
-/** A request of a device, as far as its outcomes have come. */
+/** How far the outcomes of one request of a device have come. */
 interface Progress {
   readonly acceptedOrder: bigint
   attempt: number
   isFinal: boolean
-  /** Jobs it has an outcome of, sooner or later. */
+  /** The jobs of all its outcomes, including later ones. */
   readonly jobs: Set<string | null>
 }
 
-/** Of each device the requests that have outcomes, each with its jobs, none of its outcomes yet. */
+/** The requests with outcomes of each device, each with its jobs and before its first outcome. */
 const requestsOf = (published: readonly Outcome[], acceptedOf: ReadonlyMap<string, bigint>) => {
   const devices = new Map<string, Map<bigint, Progress>>()
   for (const { id, productKey, deviceName, jobId } of published) {
@@ -32,8 +32,8 @@ const requestsOf = (published: readonly Outcome[], acceptedOf: ReadonlyMap<strin
 }
 
 /**
- * Of a request and device the attempts come in order. Requests of one device come in the order in which they were
- * accepted, each when the one before is final; those that one job carries out together end together.
+ * The attempts of a request and device come in order. The requests of one device come in the order in which they were
+ * accepted, each once the one before is final. Requests that one job carries out together may end together.
  */
 export const checkOrder = ({ journal, outcomes, violations }: World): void => {
   const { store } = journal

@@ -1,7 +1,7 @@
 import type { World } from '../world'
 import { finalsByKey, unfinished } from './is-done'
 
-/** A reader of committed records sees every outcome once, one of each request and device final, in order. */
+/** A reader of committed records sees every outcome once and one final outcome of each request and device. */
 export const checkPublished = (world: World): void => {
   const { outcomes, workload, journal, violations } = world
   const published = outcomes.published()

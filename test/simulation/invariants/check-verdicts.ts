@@ -3,7 +3,7 @@ import type { LedgerJob } from '../ledger'
 import type { World } from '../world'
 import { ownershipOf } from './ownership'
 
-/** Whether the device was at the target of its move when that was settled, by whichever job of ours. */
+/** True if a job of ours had brought the device to the target of its move by the time the move was settled. */
 const isAtTarget = (outcome: Outcome, { ledger }: World): boolean => {
   const name = outcome.deviceName ?? ''
   const mover = [...ledger.jobs.values()]
@@ -14,7 +14,7 @@ const isAtTarget = (outcome: Outcome, { ledger }: World): boolean => {
   return mover?.target === outcome.targetInstanceIds?.join()
 }
 
-/** What is wrong with an outcome, by the provider's own book; null: nothing. */
+/** What is wrong with an outcome by the provider's own book. null: nothing is wrong. */
 const wrongWith = (outcome: Outcome, job: LedgerJob, world: World): string | null => {
   const { maxAttempts } = world.plan
   const row = job.rows.get(outcome.deviceName ?? '')
@@ -28,10 +28,10 @@ const wrongWith = (outcome: Outcome, job: LedgerJob, world: World): string | nul
   return mayEnd ? null : `given up at attempt ${outcome.attempt} of ${maxAttempts} with ${outcome.code}`
 }
 
-/** Of devices whose job nobody could name. */
+/** Codes of devices that were looked up because their job could not be found. */
 const lookedUp: ReadonlySet<string> = new Set(['unknown', 'not-moved', 'interrupted'])
 
-/** What is wrong with an outcome of no job of ours; null: nothing. */
+/** What is wrong with an outcome that has no job of ours. null: nothing is wrong. */
 const wrongWithoutJob = (outcome: Outcome, isStrangers: boolean, world: World): string | null => {
   if (outcome.jobId !== null && !isStrangers) return `there is no job ${outcome.jobId}`
   if (outcome.outcome === 'moved') return isAtTarget(outcome, world) ? null : 'moved by nobody'
@@ -40,7 +40,7 @@ const wrongWithoutJob = (outcome: Outcome, isStrangers: boolean, world: World): 
   return isBad ? null : `failed unsent: ${outcome.code} ${outcome.message}`
 }
 
-/** Every outcome is what the provider's book says, and only what is bad itself is refused for good. */
+/** Every outcome agrees with the provider's book, and only devices that are bad themselves are refused for good. */
 export const checkVerdicts = (world: World): void => {
   const { outcomes, violations } = world
   const { ran, strangers } = ownershipOf(world)

@@ -3,8 +3,8 @@ import { expectedKey } from '../workload'
 import type { World } from '../world'
 
 /**
- * Devices, by product and name, that wait for a human: those in held jobs, and all of routes that look like one whose
- * create is still to be cleared up by hand, since the next job could not be told from it.
+ * Devices, by product and name, that wait for a human. They are those of held jobs, and all those of routes that look
+ * like the route of a held job whose create is unanswered, since their next job could not be told from that one.
  */
 export const heldDevices = ({ journal }: World): ReadonlySet<string> => {
   const { store } = journal
@@ -24,7 +24,7 @@ export const heldDevices = ({ journal }: World): ReadonlySet<string> => {
   return devices
 }
 
-/** Final outcomes of each request and device, as a reader of committed records counts them; rejections apart. */
+/** Number of final outcomes of each request and device that a reader of committed records sees, without rejections. */
 export const finalsByKey = ({ outcomes }: World): ReadonlyMap<string, number> => {
   const finals = new Map<string, number>()
   for (const { final, outcome, requestId, productKey, deviceName } of outcomes.published()) {
@@ -35,7 +35,7 @@ export const finalsByKey = ({ outcomes }: World): ReadonlyMap<string, number> =>
   return finals
 }
 
-/** What has no final outcome although nothing holds it back. */
+/** Requests and devices without a final outcome that do not wait for a human. */
 export const unfinished = (world: World): string[] => {
   const finals = finalsByKey(world)
   const held = heldDevices(world)
@@ -44,7 +44,7 @@ export const unfinished = (world: World): string[] => {
   )
 }
 
-/** All work is done, but for what waits for a human. */
+/** True once all work is done except what waits for a human. */
 export const isDone = (world: World): boolean => {
   const { outcomes, workload, ledger } = world
   if (ledger.open() > 0) return false

@@ -2,29 +2,29 @@ import type { StoredJob } from '../../support/fake-journal/store'
 import type { LedgerJob, Stranger } from '../ledger'
 import type { World } from '../world'
 
-/** Which of the provider's jobs carried out which batch of the journal. */
+/** Which job of the provider carried out which batch of the journal. */
 export interface Ownership {
-  /** What really ran of each batch that has a JobId. */
+  /** The job that ran for each batch. */
   readonly ran: ReadonlyMap<StoredJob, LedgerJob>
-  /** Batches that took a stranger's job for theirs. */
+  /** Batches that have a stranger's job for their own. */
   readonly strangers: ReadonlyMap<StoredJob, Stranger>
-  /** Batches that took the job of another batch of ours. */
+  /** Batches that have the job of another batch of ours. */
   readonly mistaken: readonly StoredJob[]
-  /** Batches that ended without a JobId: their create had no answer, and several jobs could have been theirs. */
+  /** Batches that ended without a JobId, because their create had no answer and several jobs could have been theirs. */
   readonly undecided: readonly StoredJob[]
   /** Jobs of ours that belong to no batch. */
   readonly orphans: readonly LedgerJob[]
 }
 
-/** The devices of a batch or job, as text. */
+/** A text that is equal for equal sets of device names. */
 export const namesOf = (names: Iterable<string>): string => [...new Set(names)].sort().join(' ')
 
 export const batchNames = ({ journal }: World, { route, seqs }: StoredJob): string[] =>
   seqs.map(seq => journal.store.moveAt(route, seq).deviceName)
 
 /**
- * A batch that took a job which only looks like its own, or none of several, may have one of its own nevertheless: that
- * one with the same devices.
+ * Finds the job of each batch. A batch that has a job which only looks like its own, or has none, may have a job of its
+ * own nevertheless. That is the job with the same devices.
  */
 export const ownershipOf = (world: World): Ownership => {
   const { journal, ledger } = world

@@ -15,13 +15,16 @@ export interface WatchCreatesDeps {
 }
 
 /**
- * Told of each job the moment before it starts. No job of ours starts while `QUOTA_JOBS` are known to be open: all of
- * ours are known; a stranger's once it has been open for so long that a look at the account must have shown it, on its
- * first page, unless List was refused lately. No device is in two jobs at once. Of routes that look alike in the List one
- * batch at a time is before its create's answer, but for those whose job turned out to be a stranger's.
+ * Returns a check that is called right before each job starts.
+ *
+ * - No job of ours starts while `QUOTA_JOBS` are known to be open. All of ours are known. A stranger's job is known
+ *   once it has been open so long that a look at the account must have shown it on the first page of List.
+ * - No device is in two jobs at once.
+ * - Of routes that look alike in List, one batch at a time has an unanswered create. Batches whose job turned out to be
+ *   a stranger's do not count.
  */
 export const watchCreates = ({ plan, journal, clock, ledger, violations }: WatchCreatesDeps) => {
-  /** A look at the account is fresh for 40 s; then the create may wait for the quota. */
+  /** A look at the account is fresh for 40 s, after which the create may wait for the quota, ms. */
   const knownAfterMs = 60_000 + plan.listLagMs
 
   return (job: SimulatedJob): void => {

@@ -8,7 +8,7 @@ export interface WatchWritesDeps {
   readonly violations: Violations
 }
 
-/** The driver's journal of one epoch, watched where its transactions are carried out: none of an epoch that is over. */
+/** A driver's journal of one epoch that reports every transaction carried out after the epoch is over. */
 export const watchWrites = (
   journal: DriveJournal,
   epoch: bigint,

@@ -6,7 +6,7 @@ import { inVirtualTime } from '../../support/virtual-driver'
 const away = { from: 30_000, until: 11 * minute }
 const iso = (ms: number): string => new Date(ms).toISOString()
 
-/** 200 devices in two jobs of five minutes; no call is answered while the provider is away. */
+/** Moves 200 devices in two jobs of five minutes. No call reaches the provider while it is away. */
 const run = () => {
   const lists: number[] = []
   const seen: ServiceStatus[] = []
@@ -51,23 +51,23 @@ describe('while the provider is away', () => {
     expect(told('provider-answers')).toHaveLength(1)
   })
 
-  it('its List is asked ever more rarely, at most 30 s apart, and that is news once', () => {
+  it('List is asked at pauses that grow to 30 s, and this is news once', () => {
     const during = lists.filter(at => at >= away.from && at < away.until)
-    // Two a minute, and some at first.
+    // There are two a minute, and some more at first.
     expect(during.length).toBeLessThan(40)
     const back = lists.find(at => at >= away.until) ?? Number.POSITIVE_INFINITY
     expect(back - away.until).toBeLessThanOrEqual(30_100)
     const retries = world.events.filter(event => event.kind === 'retrying')
     expect(retries.map(({ flow }) => flow)).toEqual(retries.map(() => 'list'))
     expect(retries.filter(({ isNews }) => isNews)).toHaveLength(1)
-    // The pause an event names is the one that was made, the first two apart: those wait for the quota as well.
+    // Each event names the pause that is made. The first two are left out, because they wait for the quota as well.
     const roundTripMs = 60
     const pauses = during.slice(1).map((at, index) => at - (during[index] ?? 0) - roundTripMs)
     expect(retries.slice(2, pauses.length).map(({ delayMs }) => delayMs)).toEqual(pauses.slice(2))
     expect(told('recovered')).toEqual([{ kind: 'recovered', flow: 'list' }])
   })
 
-  it('nothing is lost', () => {
+  it('no move is lost or made twice', () => {
     expect(world.journal.recount()).toMatchObject({ moved: 200, gap: 0 })
     expect([...world.provider.moves.values()].every(times => times === 1)).toBe(true)
   })

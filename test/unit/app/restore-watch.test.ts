@@ -10,7 +10,7 @@ const accept = (world: ReturnType<typeof createWorld>, position: bigint): void =
 describe('a database that is older than what was published from it', () => {
   const restored = () => createWorld({}, { publishedBefore: 50n })
 
-  it('stops every flow before it starts, and says so once', () => {
+  it('stops every flow before it starts, and is reported once', () => {
     const world = restored()
     const { service } = world.replica('one')
     inVirtualTime(10 * minute, () => {
@@ -26,7 +26,7 @@ describe('a database that is older than what was published from it', () => {
     expect(service.status().flows).toEqual({ intake: stopped, drive: stopped, publish: stopped })
   })
 
-  it('goes on by itself once that is settled, and publishes what is new', () => {
+  it('is used again without a restart once it is accepted, and new outcomes are published', () => {
     const world = restored()
     inVirtualTime(20 * minute, () => {
       for (const name of names('meter', 20)) world.request(name)
@@ -39,7 +39,7 @@ describe('a database that is older than what was published from it', () => {
     expect(world.events.filter(({ kind }) => kind === 'restore-accepted')).toHaveLength(1)
   })
 
-  it('stops intake too when it is found out at a later taking of the lease', () => {
+  it('stops intake too when it is noticed only as the lease is taken again', () => {
     const world = createWorld()
     const { service, lease } = world.replica('one')
     inVirtualTime(20 * minute, () => {
@@ -58,7 +58,7 @@ describe('a database that is older than what was published from it', () => {
     expect(service.status().flows.intake.state).toBe('stopped')
   })
 
-  it('is looked for again when looking fails in an unforeseen way, and ends nothing', () => {
+  it('is checked for again when the check fails in an unforeseen way, and no flow ends', () => {
     const world = createWorld()
     const { service, lease } = world.replica('one')
     let failure: unknown = null
@@ -81,7 +81,7 @@ describe('a database that is older than what was published from it', () => {
     expect(world.outcomes.published()).toHaveLength(40)
   })
 
-  it('can be stopped while it waits', () => {
+  it('lets the service stop while it waits', () => {
     const world = restored()
     let completed = false
     inVirtualTime(10 * minute, () => {

@@ -49,7 +49,7 @@ describe('the service', () => {
   })
 
   it.each(['aborted', 'answer-lost'] as const)(
-    'publishes each outcome once when a transaction is %s',
+    'publishes each outcome once when a transaction ends as %s',
     how => {
       const world = createWorld()
       inVirtualTime(20 * minute, () => {
@@ -63,7 +63,7 @@ describe('the service', () => {
     },
   )
 
-  it('hands over to another replica: nothing lost, nothing twice', () => {
+  it('hands over to another replica without losing or repeating an outcome', () => {
     const world = createWorld()
     inVirtualTime(60 * minute, () => {
       for (const name of names('meter', 2_000)) world.request(name)
@@ -94,7 +94,7 @@ describe('the service', () => {
     expectEachOnce(world, 4_000)
   })
 
-  it('stops: no new jobs, what is under way is settled and published, the lease given back', () => {
+  it('stops with jobs left in flight, every settled outcome published and the lease given back', () => {
     const world = createWorld()
     let completed = false
     let service: Service | null = null

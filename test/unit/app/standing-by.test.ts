@@ -24,12 +24,12 @@ describe('of two replicas, in the middle of a job', () => {
   const open = { own: 1, foreign: 0, capacity: 10 }
   const quota = { shared: expect.any(Number) }
 
-  it('the one that drives tells slots and quota', () => {
+  it('the one that drives shows slots and quota', () => {
     expect(seen.driver).toMatchObject({ lease: 'held', openJobs: open, quota })
     expect(seen.successor).toMatchObject({ lease: 'held', openJobs: open, quota })
   })
 
-  it('the one that stands by has no figures, those of before neither, and names who has', () => {
+  it('the one that stands by shows no figures, not even earlier ones, and names the holder of the lease', () => {
     const none = { lease: 'standing-by', openJobs: null, quota: null }
     expect(seen.standBy).toMatchObject({ ...none, holder: 'one' })
     expect(seen.former).toMatchObject(none)

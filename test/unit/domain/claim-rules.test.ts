@@ -243,7 +243,7 @@ describe('applyClaimRules', () => {
     everSent: boolean
   }
 
-  /** Plays a history to its end. Throws if two jobs have the device at once, or if a request overtakes an earlier one. */
+  /** Plays a history to its end. Throws if two jobs have the device at once or a request overtakes an earlier one. */
   const play = (
     requests: readonly { readonly requestId: string; readonly route: number }[],
     choices: readonly number[],

@@ -21,14 +21,14 @@ interface Run {
   readonly stop$?: Observable<unknown>
   readonly mayCall?: () => boolean
   readonly asked?: readonly string[]
-  /** Answers of a predecessor. */
+  /** Look-ups that a predecessor has stored. */
   readonly kept?: readonly LookUp[]
   readonly untilMs?: number
-  /** Beside the look-ups, from their start on. */
+  /** Called at the start of the look-ups. */
   readonly meanwhile?: (calls: ReturnType<typeof createProviderCalls>) => void
 }
 
-/** One job of all the names, of which the first half has moved; then it is asked where they are. */
+/** Runs one job of all the names, which moves the first half of them, and then looks devices up. */
 const run = ({ shared = 2, maxDevices = 1_000, stop$ = NEVER, asked = names, ...more }: Run) => {
   const provider = createSimulatedProvider({
     jobMs: () => jobEndsAt,
@@ -112,7 +112,7 @@ const faulty =
     operation === 'provisioning' ? fault(n) : 'ok'
 
 describe('looking up devices', () => {
-  it('tells those that have moved from the others, keeps the answers and counts the calls', () => {
+  it('tells devices that have moved from the others, stores the answers and counts the calls', () => {
     const { ended, kept, spent, events, arrivals } = run({})
     expect(ended.fates).toEqual(
       new Map(names.map((name, index) => [name, index < 50 ? 'moved' : 'elsewhere'])),
@@ -129,14 +129,14 @@ describe('looking up devices', () => {
     })
   })
 
-  it('looks up no more than it may', () => {
+  it('asks for no more devices than it may', () => {
     const { ended, events, arrivals } = run({ maxDevices: 10 })
     expect([...(ended.fates?.keys() ?? [])]).toEqual(names.slice(0, 10))
     expect(arrivals).toHaveLength(10)
     expect(events.at(-1)).toMatchObject({ moved: 10, elsewhere: 0, untold: 90 })
   })
 
-  it('makes no call where there is nothing to look up', () => {
+  it('makes no call when there is nothing to look up', () => {
     for (const { ended, arrivals, kept } of [run({ maxDevices: 0 }), run({ asked: [] })]) {
       expect(ended.fates).toEqual(new Map())
       expect([arrivals, kept]).toEqual([[], []])
@@ -144,7 +144,7 @@ describe('looking up devices', () => {
   })
 
   it('keeps the quota, and keeps no create and no poll waiting', () => {
-    // None right behind another: two calls a second are what there is.
+    // No two are close together, since only two calls a second may be made.
     const instants = [0, 1_777, 3_500, 9_999, 30_000, 31_500].map(ms => jobEndsAt + 1_000 + ms)
     const { provider, ended } = run({
       provider: { maxOpenJobs: 100 },
@@ -165,13 +165,13 @@ describe('looking up devices', () => {
     expect(ended.fates?.size).toBe(100)
   })
 
-  it('goes as fast as its own cap allows where calls are not shared', () => {
+  it('goes as fast as its own cap allows if there is no shared quota', () => {
     const { provider, ended } = run({ shared: 0, provider: { latencyMs: 5 } })
     expect(provider.audit.maxCallsInAnySecond('provisioning')).toBe(50)
     expect(ended.at).toBeLessThan(jobEndsAt + 1_000 + 3_000)
   })
 
-  it('asks again what was throttled, lost or not answered', () => {
+  it('asks again for devices whose call was throttled, lost or not answered', () => {
     const faults = [
       'throttle',
       'lose-answer',
@@ -188,7 +188,7 @@ describe('looking up devices', () => {
     expect(arrivals).toHaveLength(12)
   })
 
-  it('leaves a device alone that never gets an answer', () => {
+  it('gives a device up after ten calls without an answer', () => {
     const { ended, arrivals, kept } = run({
       asked: names.slice(0, 1),
       provider: { onCall: faulty(() => ({ kind: 'unanswered', code: 'iot.system.SystemException' })) },
@@ -200,7 +200,7 @@ describe('looking up devices', () => {
 
   it.each([
     ['the account may not ask', { kind: 'account-refused', code: 'Forbidden.RAM' }, 11],
-    ['nobody knows its answers', { kind: 'unknown', code: 'InvalidAction.NotFound' }, 6],
+    ['every answer has an unrecognised code', { kind: 'unknown', code: 'InvalidAction.NotFound' }, 6],
   ] as const)('does not go on when %s', (_, fault, most) => {
     const { ended, arrivals, events } = run({ shared: 0, provider: { onCall: faulty(() => fault) } })
     expect(arrivals.length).toBeLessThanOrEqual(most)
@@ -208,7 +208,7 @@ describe('looking up devices', () => {
     expect(events.at(-1)).toMatchObject({ moved: 0, elsewhere: 0, untold: 100 })
   })
 
-  it('waits out a refusal of the account that passes', () => {
+  it('waits until a refusal of the account has passed', () => {
     const { ended, arrivals } = run({
       asked: names.slice(0, 10),
       provider: { onCall: faulty(n => (n <= 3 ? { kind: 'account-refused', code: 'Forbidden.RAM' } : 'ok')) },
@@ -227,7 +227,7 @@ describe('looking up devices', () => {
     ])
   })
 
-  it('asks for no more than what a predecessor has not been told lately', () => {
+  it('asks only for devices of which a predecessor has no recent answer', () => {
     const answer = (deviceName: string, instanceId: string | null, answeredAt = jobEndsAt): LookUp => ({
       deviceName,
       answeredAt,
@@ -252,13 +252,13 @@ describe('looking up devices', () => {
     expect(arrivals).toHaveLength(3)
   })
 
-  it('has lost no more than a few answers when it ends without warning', () => {
+  it('loses only a few answers when it ends without warning', () => {
     const { kept, arrivals } = run({ untilMs: jobEndsAt + 80_000 })
     expect(arrivals.length).toBeGreaterThan(50)
     expect(kept.length).toBeGreaterThan(arrivals.length - 30)
   })
 
-  it('lets no further call leave once stopped, waits for none, and says nothing', () => {
+  it('sends no further call once stopped, waits for none and gives no result', () => {
     const stop$ = new ReplaySubject<void>(1)
     const stopAt = jobEndsAt + 5_010
     const { ended, arrivals, kept, limiter } = run({
@@ -269,12 +269,12 @@ describe('looking up devices', () => {
     expect(ended.at).toBeLessThanOrEqual(stopAt + 80)
     expect(Math.max(...arrivals)).toBeLessThanOrEqual(stopAt + 40)
     expect(arrivals.length).toBeLessThan(10)
-    // What it was told is kept for whoever comes next.
+    // The answers so far are stored for the next driver.
     expect(kept.length).toBeGreaterThan(0)
     expect(limiter.inFlight()).toBe(0)
   })
 
-  it('ends when the lease is lost', () => {
+  it('fails when the lease is lost', () => {
     const { ended, arrivals } = run({ mayCall: () => asyncScheduler.now() < jobEndsAt + 4_000 })
     expect(ended.error).toBeInstanceOf(LeaseLostError)
     expect(Math.max(...arrivals)).toBeLessThan(jobEndsAt + 4_100)

@@ -8,7 +8,7 @@ import { inVirtualTime } from '../../support/virtual-driver'
 
 const operations: readonly Operation[] = ['create', 'detail', 'list', 'query', 'provisioning']
 
-/** Calls that leave at once unless somebody makes them pause, each answered after 10 ms; `left` says when. */
+/** Calls that are sent at once unless they are paused, each answered after 10 ms. `left` has when each was sent. */
 const setUp = (failing: Operation, mayCall = true) => {
   const left: [Operation, number][] = []
   const answer = <T>(operation: Operation, value: T) =>
@@ -34,7 +34,12 @@ const setUp = (failing: Operation, mayCall = true) => {
   }
   const perOperation = { create: 0, detail: 0, list: 0, query: 0, provisioning: 0 }
   const limiter = createRateLimiter<Operation>({
-    ...{ shared: 0, perOperation, priority: operations, windowMs: 1_000, marginMs: 20, deadlineMs: 20_000 },
+    shared: 0,
+    perOperation,
+    priority: operations,
+    windowMs: 1_000,
+    marginMs: 20,
+    deadlineMs: 20_000,
   })
   const calls = createProviderCalls({ api, limiter, mayCall: () => mayCall, observe: () => undefined })
   return { calls, left }
@@ -52,7 +57,7 @@ describe('calls to the provider', () => {
     ])
   })
 
-  it('do not pause for a look-up that is throttled, which has a cap of its own', () => {
+  it('do not pause when a look-up is throttled, since look-ups have a cap of their own', () => {
     const { calls, left } = setUp('provisioning')
     inVirtualTime(5_000, () => {
       const lookUp = calls.provisioning('product', 'meter', of())
@@ -68,7 +73,7 @@ describe('calls to the provider', () => {
     ])
   })
 
-  it('are none without the lease, result files included', () => {
+  it('are not made without the lease, fetches of result files included', () => {
     const { calls, left } = setUp('list', false)
     const errors: unknown[] = []
     inVirtualTime(5_000, () => {

@@ -44,7 +44,7 @@ describe('creates', () => {
     expect(counts.gap).toBe(0)
   })
 
-  it('answered with the JobId of another job are held, not sent again', () => {
+  it('answered with the JobId of another job are held and not sent again', () => {
     let first: string | null = null
     const { provider, counts, driver, movedTwice } = runVirtualDriver(
       hour,
@@ -76,25 +76,25 @@ describe('creates', () => {
     expect(driver.seen('defect')).toBe(0)
     expect(counts).toMatchObject({ moved: 110, held: 5, gap: 0 })
     expect(movedTwice).toEqual([])
-    // The held one keeps no slot.
+    // A held job keeps no slot.
     expect(provider.jobs).toHaveLength(12)
     expect(driver.driver.openJobs()).toMatchObject({ own: 0 })
   })
 
   it.each([
     ['', 0],
-    [', also while List does not show it yet', 20_000],
-  ])('whose answer cannot be stored keep their slot: the job may be open%s', (_what, lagMs) => {
+    [', even while List does not show it yet', 20_000],
+  ])('whose answer cannot be stored keep their slot, since the job may be open%s', (_what, lagMs) => {
     let tries = 0
     let jobs = 0
     const listLagMs = () => {
       jobs += 1
-      // The stranger's comes first, and is known from the start.
+      // The stranger's job comes first, and List shows it from the start.
       return jobs === 1 ? 0 : lagMs
     }
     const { provider, counts, driver, movedTwice } = runVirtualDriver(
       hour,
-      // The limit is ours alone here: whatever is sent too much gets through.
+      // Only our side keeps the limit here, so a create above it would succeed.
       { maxOpenJobs: 100, listLagMs },
       {
         quotaJobs: 2,
@@ -122,7 +122,7 @@ describe('creates', () => {
     expect(movedTwice).toEqual([])
   })
 
-  it('refused with an unknown code after all they did run are found, not sent again', () => {
+  it('that ran although they were refused with an unrecognised code are found and not sent again', () => {
     const { provider, counts, movedTwice } = runVirtualDriver(
       hour,
       onCreate(n => (n === 1 ? { kind: 'unknown', code: 'iot.made.up', ran: true } : 'ok')),
@@ -137,7 +137,7 @@ describe('creates', () => {
     expect(movedTwice).toEqual([])
   })
 
-  it('refused with an unknown code may run as late as those without an answer', () => {
+  it('refused with an unrecognised code are found when they run as late as those without an answer', () => {
     const { provider, counts, movedTwice } = runVirtualDriver(
       hour,
       onCreate(n => (n === 1 ? { kind: 'unknown', code: 'iot.backend.TimeOut', runsInMs: 50_000 } : 'ok')),
@@ -152,7 +152,7 @@ describe('creates', () => {
     expect(counts).toMatchObject({ moved: 10, gap: 0 })
   })
 
-  it('refused with an unknown code for hours, as by a limit nobody told us of, fail nothing and split nothing', () => {
+  it('refused with an unrecognised code for hours, as by an undocumented limit, fail no move and split no batch', () => {
     const { provider, counts } = runVirtualDriver(
       6 * hour,
       onCreate(n => (n <= 60 ? { kind: 'unknown', code: 'iot.made.up' } : 'ok')),
@@ -168,7 +168,7 @@ describe('creates', () => {
     expect(provider.jobs.filter(job => !job.foreign)).toHaveLength(4)
   })
 
-  it('refused with an unknown code for one device are halved once others were created; that device is held', () => {
+  it('refused with an unrecognised code because of one device are halved once others are created, and only that device is held', () => {
     const { counts, driver, movedTwice } = runVirtualDriver(
       24 * hour,
       {},
@@ -187,7 +187,7 @@ describe('creates', () => {
     expect(movedTwice).toEqual([])
   })
 
-  it('without an answer may run as late as the settle time after the answer was due', () => {
+  it('without an answer are found when they run as late as the settle time after the answer was due', () => {
     const { provider, counts, movedTwice } = runVirtualDriver(
       hour,
       onCreate(n => (n === 1 ? { heldUpMs: 75_000 } : 'ok')),
@@ -202,7 +202,7 @@ describe('creates', () => {
     expect(movedTwice).toEqual([])
   })
 
-  it("without an answer are not mixed up with an older job of somebody else's, the same in all that is shown", () => {
+  it("without an answer are not taken for an older job of somebody else's that List shows alike", () => {
     const { provider, counts } = runVirtualDriver(
       3 * hour,
       onCreate(n => (n === 1 ? 'lose-request' : 'ok')),
@@ -220,7 +220,7 @@ describe('creates', () => {
   })
 
   it.each(['lose-answer', 'lose-request'] as const)(
-    "without an answer (%s) are told from a stranger's equal job of the same minute by the result files",
+    'without an answer (%s) are told apart by the result files from equal jobs of other people in the same minute',
     fault => {
       const { provider, counts, movedTwice, driver } = runVirtualDriver(
         3 * hour,
@@ -244,7 +244,7 @@ describe('creates', () => {
     ['few devices, which could be looked up', 1_000],
     ['more devices than are looked up', 9],
   ])(
-    "that never ran, while a stranger's job looks the same, are made once its file tells of others: %s",
+    "that never ran are sent again once the file of a stranger's job that looks the same names other devices (%s)",
     (_what, lookUpMaxDevices) => {
       const { provider, counts, movedTwice, driver } = runVirtualDriver(
         3 * hour,
@@ -266,7 +266,7 @@ describe('creates', () => {
     },
   )
 
-  it("that never ran, while a stranger's job looks the same, are made also if the driver ends in between", () => {
+  it("that never ran are sent again beside a stranger's job that looks the same, even if the driver restarts in between", () => {
     const { provider, counts, movedTwice } = runVirtualDriver(
       6 * hour,
       onCreate(n => (n === 1 ? 'lose-request' : 'ok')),
@@ -280,7 +280,7 @@ describe('creates', () => {
           driving = start()
         }
         timer(5_500).subscribe(() => startForeignJob(routeTo('iot-a'), 10, 20 * 60_000))
-        // While it is adopted; then when it has just been let go.
+        // The first restart comes while the stranger's job is adopted, the second right after it is unadopted.
         timer(10 * 60_000).subscribe(restart)
         timer(20 * 60_000, 1_000)
           .pipe(
@@ -295,8 +295,8 @@ describe('creates', () => {
     expect(provider.jobs.filter(job => !job.foreign)).toHaveLength(1)
   })
 
-  describe('without an answer, when the List of their product leads back to the same page', () => {
-    /** `loops`: of which of its looks at the first page on, 1-based. */
+  describe('without an answer, when the List of their product', () => {
+    /** `loops` tells in which looks (counted from 1, each begins at the first page) the List does not end. */
     const looping = (loops: (look: number) => boolean, tokenAfter: (token: string | undefined) => string) => {
       let looks = 0
       let pages = 0
@@ -327,7 +327,7 @@ describe('creates', () => {
       return { ...run, pages: () => pages }
     }
 
-    it('once, are looked for again', () => {
+    it('leads back to the same page once, are looked for again', () => {
       const { counts, provider, pages } = looping(
         look => look === 1,
         () => 'round',
@@ -338,9 +338,9 @@ describe('creates', () => {
     })
 
     it.each([
-      ['for good', () => 'round', 6],
-      ['or goes on and on', (token = '') => `${token}.`, 1_500],
-    ] as const)('%s, are left to people, and are not sent again', (_what, tokenAfter, mostPages) => {
+      ['always leads back to the same page', () => 'round', 6],
+      ['never comes to an end', (token = '') => `${token}.`, 1_500],
+    ] as const)('%s, are held and not sent again', (_what, tokenAfter, mostPages) => {
       const { counts, driver, provider, pages } = looping(() => true, tokenAfter)
       expect(pages()).toBe(mostPages)
       expect(counts).toMatchObject({ held: 10, gap: 0 })
@@ -351,7 +351,7 @@ describe('creates', () => {
     })
   })
 
-  describe('refused with an unknown code, with a List that is refused too, are held for a reason that names the code', () => {
+  describe('refused with an unrecognised code, while List is refused too, are held for a reason that names the code', () => {
     const why = (stopsAt: number | null) => {
       const { driver, counts } = runVirtualDriver(
         hour,
@@ -390,7 +390,7 @@ describe('creates', () => {
     })
   })
 
-  it("without an answer, alike a stranger's job whose file cannot be read, are left to people", () => {
+  it("without an answer are held when a stranger's job looks the same and its file cannot be read", () => {
     const { provider, counts, driver } = runVirtualDriver(
       3 * hour,
       {
@@ -427,7 +427,7 @@ describe('creates', () => {
     expect((create[4] ?? 0) - (create[0] ?? 0)).toBeLessThan(4_000)
   })
 
-  it('wait while other people hold all slots, also when List is refused from then on', () => {
+  it('wait while other people hold all slots, even when List is refused from then on', () => {
     const { provider, counts } = runVirtualDriver(
       2 * hour,
       {
@@ -445,7 +445,7 @@ describe('creates', () => {
     expect(counts).toMatchObject({ moved: 10, gap: 0 })
   })
 
-  it('do not leave unseeing while List is refused for the account: others may hold all slots', () => {
+  it('wait while List is refused for the account, since other people may hold all slots', () => {
     const { provider, counts } = runVirtualDriver(
       2 * hour,
       {
@@ -480,17 +480,17 @@ describe('creates', () => {
     const [, refused = 0, again = 0, ...more] = provider.audit.arrivals.create
     const looks = provider.audit.arrivals.list.filter(at => at > refused && at < again)
     expect(looks.length).toBeGreaterThan(1)
-    // Seen to be full, nothing is sent before they have ended.
+    // The account is seen to be full, so nothing is sent before the other jobs have ended.
     expect(again).toBeGreaterThan(129_000)
     expect(more).toEqual([])
     expect(counts).toMatchObject({ moved: 20, gap: 0 })
   })
 
-  it('refused for want of a slot do not lean on a look that was under way then', () => {
+  it('refused for want of a slot do not rely on a look that was under way at the refusal', () => {
     const { provider, counts } = runVirtualDriver(
       hour,
       { jobMs: () => 60_000 },
-      // Answers are read late: what they say is of before the others came.
+      // Answers are read late, so they show the account as it was before the others came.
       {
         api: real => ({
           ...real,
@@ -515,10 +515,10 @@ describe('creates', () => {
     expect(counts).toMatchObject({ moved: 20, gap: 0 })
   })
 
-  it('that waited for long do not leave before another look at the account', () => {
+  it('that waited for long are not sent before another look at the account', () => {
     const { provider, counts } = runVirtualDriver(
       hour,
-      // Refused for the account, creates pause for a minute, and nothing is open that would be looked after.
+      // Creates pause for a minute after the refusal, and no job is open that would be polled meanwhile.
       {
         ...onCreate(n => (n === 1 ? { kind: 'account-refused', code: 'Forbidden.RAM' } : 'ok')),
         maxOpenJobs: 100,
@@ -537,7 +537,7 @@ describe('creates', () => {
     expect(counts).toMatchObject({ moved: 10, gap: 0 })
   })
 
-  it('whose intent took long to store do not leave before another look at the account', () => {
+  it('whose intent took long to store are not sent before another look at the account', () => {
     let isAway = true
     const { provider, counts } = runVirtualDriver(
       hour,
@@ -567,7 +567,7 @@ describe('creates', () => {
     expect(counts).toMatchObject({ moved: 10, gap: 0 })
   })
 
-  it('do not lean on a look that lay unread for long, as after a freeze', () => {
+  it('do not rely on a look that stayed unread for long, as after a freeze', () => {
     let looks = 0
     const { provider, counts } = runVirtualDriver(
       hour,
@@ -591,13 +591,13 @@ describe('creates', () => {
         timer(82_000).subscribe(() => appendDevices(journal, routeTo('iot-b'), 'more', 10))
       },
     )
-    // One of ours beside them: they came on top of it.
+    // The two jobs of other people came on top of one of ours.
     expect(provider.maxOpenJobs()).toBe(3)
     expect(provider.audit.arrivals.create[1]).toBeGreaterThan(300_000)
     expect(counts).toMatchObject({ moved: 20, gap: 0 })
   })
 
-  it('that waited for the quota do not leave once others are seen to hold the slots', () => {
+  it('that waited for the quota are not sent once other people are seen to hold the slots', () => {
     const minute = 60_000
     const { provider, counts, driver } = runVirtualDriver(
       3 * hour,
@@ -623,7 +623,7 @@ describe('creates', () => {
     expect(driver.seen('defect')).toBe(0)
   })
 
-  it('refused for the account stop driving for as long as that lasts, at the cost of no attempt and few calls', () => {
+  it('refused for the account stop all driving while the refusal lasts, and cost no attempt and few calls', () => {
     let refused = true
     let callsWhileRefused = 0
     const { counts, provider, driver } = runVirtualDriver(

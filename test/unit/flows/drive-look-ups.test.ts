@@ -12,7 +12,7 @@ import {
 
 const hour = 3_600_000
 
-/** The first job ends so, every later one well. */
+/** The first job ends as given, and every later one completes. */
 const firstEnds = (end: JobEnd) => {
   let ended = 0
   return (): JobEnd => {
@@ -25,7 +25,7 @@ const run = (provider: SimulatedProviderOptions, options: VirtualDriverOptions =
     appendDevices(journal, routeTo('iot-a'), 'dev', 10)
     start()
   })
-/** Devices that no row tells of: two that moved, two that did not. */
+/** Devices without a row: two that moved and two that did not. */
 const silent = new Map([
   ['dev-000001', 'moved-unreported'],
   ['dev-000002', 'moved-unreported'],
@@ -35,8 +35,8 @@ const silent = new Map([
 const silentOnce: SimulatedProviderOptions['resultOf'] = (device, timesSent) =>
   (timesSent === 1 ? silent.get(device as never) : undefined) ?? { code: '200' }
 
-describe('devices that a job does not tell of', () => {
-  it('are looked up: those at the target have moved, the others are sent again, once', () => {
+describe('devices that a job does not report on', () => {
+  it('are looked up, and only those that are not at the target are sent again, once', () => {
     const { counts, provider, movedTwice, driver } = run({ resultOf: silentOnce })
     expect(counts).toMatchObject({ moved: 10, failed: 0, gap: 0 })
     expect(movedTwice).toEqual([])
@@ -53,7 +53,7 @@ describe('devices that a job does not tell of', () => {
   })
 
   it.each(['interrupted', 'interrupted-without-file'] as const)(
-    'are looked up after a job that ended as %s: none moves twice',
+    'are looked up after a job that ended as %s, and none moves twice',
     end => {
       const { counts, provider, movedTwice } = run({ onJobEnd: firstEnds(end) })
       expect(counts).toMatchObject({ moved: 10, gap: 0 })
@@ -65,7 +65,7 @@ describe('devices that a job does not tell of', () => {
   it.each<[string, SimulatedProviderOptions]>([
     ['whose file cannot be read', { onFetch: n => (n <= 5 ? 'unreadable' : 'ok') }],
     [
-      'of which nobody knows whether it has a file',
+      'whose results are refused with an unrecognised code',
       {
         onCall: (operation, n): CallFault =>
           operation === 'detail' && n <= 5 ? { kind: 'unknown', code: 'iot.made.up' } : 'ok',
@@ -82,7 +82,7 @@ describe('devices that a job does not tell of', () => {
     ['has moved them all', 'completed', [10]],
     ['was interrupted', 'interrupted-without-file', [10, 5]],
   ] as const)(
-    'are looked up when not even the files tell their job from another that is listed, once both have ended: it %s',
+    'are looked up once both listed jobs that could be theirs have ended, if the files do not tell which is (theirs %s)',
     (_, end, totals) => {
       const endings = firstEnds(end)
       const { counts, provider, movedTwice, driver } = runVirtualDriver(
@@ -97,7 +97,7 @@ describe('devices that a job does not tell of', () => {
           appendDevices(journal, routeTo('iot-a'), 'dev', 10)
           start()
           timer(20_000).subscribe(() => startForeignJob(routeTo('iot-a'), 10, 300_000))
-          // As long as the other one may be ours and is open, nothing is concluded.
+          // Nothing is concluded while the other job is open, since it may be ours.
           timer(315_000).subscribe(() => expect(audit.arrivals.provisioning).toEqual([]))
         },
       )
@@ -111,9 +111,9 @@ describe('devices that a job does not tell of', () => {
   )
 
   it.each([
-    ['of which the other is open for many hours', 'lose-answer', 10 * hour],
-    ['though looking up does not tell of them', 'lose-request', 60_000],
-  ] as const)('have their job held for a human when it is one of several listed, %s', (_, fault, openMs) => {
+    ['others of them are open for many hours', 'lose-answer', 10 * hour],
+    ['looking up does not show where they are', 'lose-request', 60_000],
+  ] as const)('have their job held when it may be any of several listed ones and %s', (_, fault, openMs) => {
     const { counts, provider, driver } = runVirtualDriver(
       8 * hour,
       {
@@ -135,7 +135,7 @@ describe('devices that a job does not tell of', () => {
     expect(provider.jobs.filter(job => !job.foreign)).toHaveLength(fault === 'lose-answer' ? 1 : 0)
   })
 
-  it('keep their job for a human when looking up tells not of every one', () => {
+  it('have their job held when looking up does not show where every one of them is', () => {
     const { counts, driver } = run({
       onFetch: () => 'unreadable',
       onCall: (operation, n): CallFault =>
@@ -147,7 +147,7 @@ describe('devices that a job does not tell of', () => {
     expect(driver.seen('job-held')).toBe(1)
   })
 
-  it('fail for good beyond the bound, as unknown, and those of an interrupted job are sent again', () => {
+  it('are not looked up beyond the bound, and fail for good as unknown or are sent again after an interrupted job', () => {
     const completed = run({ resultOf: silentOnce }, { lookUpMaxDevices: 3 })
     expect(completed.counts).toMatchObject({ moved: 9, failed: 1, gap: 0 })
     expect(completed.provider.audit.arrivals.provisioning).toHaveLength(3)
@@ -159,7 +159,7 @@ describe('devices that a job does not tell of', () => {
     expect(interrupted.provider.jobs.map(job => job.total)).toEqual([10, 7])
   })
 
-  it('fail for good when the attempts are used up without their moving', () => {
+  it('fail for good when they have not moved after the last attempt', () => {
     const { counts, driver, movedTwice } = run(
       { resultOf: device => (device === 'dev-000003' ? 'missing' : { code: '200' }) },
       { maxAttempts: 2 },
@@ -227,13 +227,13 @@ describe('devices that a job does not tell of', () => {
       } else {
         expect(counts).toMatchObject({ moved: 100, gap: 0 })
         expect(provider.jobs.map(job => job.total)).toEqual([100, 50])
-        // Not all of them again.
+        // The new driver does not look up all of them again.
         expect(provider.audit.arrivals.provisioning.length).toBeLessThan(130)
       }
     }
   })
 
-  it('have their answers kept before their job is settled', () => {
+  it('have their look-ups stored before their job is settled', () => {
     const steps: string[] = []
     const watched = (journal: DriveJournal): DriveJournal => ({
       ...journal,

@@ -4,7 +4,7 @@ import { appendDevices, routeTo, runVirtualDriver } from '../../support/virtual-
 
 const hour = 3_600_000
 
-/** The provider, but it has forgotten one of its jobs. */
+/** A provider that has forgotten one of its jobs. */
 const forgetting = (api: JobApi, providerJobId: string): JobApi => ({
   ...api,
   list: query =>
@@ -19,7 +19,7 @@ const forgetting = (api: JobApi, providerJobId: string): JobApi => ({
 })
 
 describe('polls', () => {
-  it('of a job that the provider no longer knows end: it is held and its slot serves others', () => {
+  it('of a job that the provider no longer knows end with the job held and its slot free for others', () => {
     const { provider, counts, driver } = runVirtualDriver(
       6 * hour,
       {},
@@ -38,7 +38,7 @@ describe('polls', () => {
     expect([...provider.sent.values()].every(times => times === 1)).toBe(true)
   })
 
-  it('of a job that the provider does not know say so at once, and once more when it knows it again', () => {
+  it('report at once that the provider does not know a job, and later that it knows the job again', () => {
     const forgottenUntil = 5 * 60_000
     const errors: [number, string | null | undefined][] = []
     const { driver, counts } = runVirtualDriver(
@@ -89,7 +89,7 @@ describe('polls', () => {
     expect(counts).toMatchObject({ moved: 10, gap: 0 })
   })
 
-  it('of a resumed job end the doubt that a predecessor had left', () => {
+  it('of a resumed job clear the last error that a predecessor had left', () => {
     const { driver } = runVirtualDriver(hour, { jobMs: () => 600_000 }, {}, ({ journal, start }) => {
       appendDevices(journal, routeTo('iot-a'), 'dev', 10)
       const first = start()
@@ -125,7 +125,7 @@ describe('polls', () => {
     expect(counts).toMatchObject({ moved: 10, held: 0, gap: 0 })
   })
 
-  it('go on by Query, and List is asked only once a minute, where List is refused', () => {
+  it('go on by Query while List is refused, and List is asked only once a minute', () => {
     const { provider, counts } = runVirtualDriver(
       hour,
       { onCall: operation => (operation === 'list' ? { kind: 'unknown', code: 'iot.made.up' } : 'ok') },
@@ -140,7 +140,7 @@ describe('polls', () => {
     expect(provider.audit.arrivals.query.length).toBeGreaterThan(1)
   })
 
-  it('are frequent enough where there is one slot only', () => {
+  it('are frequent enough for a single slot', () => {
     const { provider, counts } = runVirtualDriver(
       hour,
       { jobMs: () => 10_000, latencyMs: 40 },
@@ -152,13 +152,13 @@ describe('polls', () => {
     )
     expect(counts).toMatchObject({ moved: 200, gap: 0 })
     const { create } = provider.audit.arrivals
-    // 19 jobs of 10 s each one after the other: no more than 2 s between the end of one and the next.
+    // 19 jobs of 10 s follow each other, with at most 2 s between the end of one and the start of the next.
     expect((create[19] ?? 0) - (create[0] ?? 0)).toBeLessThan(19 * 12_000)
   })
 })
 
 describe('a claim', () => {
-  it('that fails for an unforeseen reason stops nothing else, and is tried again', () => {
+  it('that fails for an unforeseen reason stops nothing else and is tried again', () => {
     let claims = 0
     const { counts, driver } = runVirtualDriver(
       hour,

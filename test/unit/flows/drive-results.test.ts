@@ -12,12 +12,12 @@ const onDetail = (faults: (n: number) => CallFault) => ({
 
 describe('the results of an ended job', () => {
   it.each(['interrupted', 'completed'] as const)(
-    'are never taken for none because of an unknown code: the %s job is held, nothing sent again',
+    'are never taken for missing because of an unrecognised code, so the %s job is held and not sent again',
     end => {
       const { provider, counts, driver } = runVirtualDriver(
         6 * hour,
         { ...onDetail(() => unknownCode), onJobEnd: () => end },
-        // Too many to look up.
+        // There are too many devices to look up.
         { lookUpMaxDevices: 9 },
         ({ journal, start }) => {
           appendDevices(journal, routeTo('iot-a'), 'dev', 10)
@@ -31,7 +31,7 @@ describe('the results of an ended job', () => {
     },
   )
 
-  it('are read once an unknown code has passed', () => {
+  it('are read once the provider no longer answers with an unrecognised code', () => {
     let ended = 0
     const onJobEnd = () => {
       ended += 1
@@ -50,15 +50,15 @@ describe('the results of an ended job', () => {
     expect(movedTwice).toEqual([])
   })
 
-  it('of an interrupted job that reached no device need no row, nor people', () => {
+  it('need no row and no human if the interrupted job reached no device', () => {
     let ended = 0
     const onJobEnd = () => {
       ended += 1
-      // Half of the devices, rounded down: of one none.
+      // An interrupted job reaches half of its devices, rounded down, so it reaches none of one.
       return ended === 1 ? 'interrupted' : 'completed'
     }
     const { counts, driver, movedTwice } = runVirtualDriver(hour, { onJobEnd }, {}, ({ journal, start }) => {
-      // Nobody can be asked where a device of strategy 1 is.
+      // Under strategy 1 a look-up cannot tell whether a device at its source will move.
       appendDevices(
         journal,
         routeTo('iot-a', { strategy: 1, targetInstanceIds: ['iot-a', 'iot-b'] }),
@@ -72,7 +72,7 @@ describe('the results of an ended job', () => {
     expect(movedTwice).toEqual([])
   })
 
-  it('are kept with their job, each file once', () => {
+  it('are stored with their job, each file once', () => {
     const { driver } = runVirtualDriver(
       hour,
       // The second file is asked for because a row is missing, and says the same.
@@ -101,7 +101,7 @@ describe('the results of an ended job', () => {
     expect(driver.seen('job-held')).toBe(0)
   })
 
-  it('keep the rows of the first file when the fresh one cannot be read', () => {
+  it('keep the rows of the first file when the second cannot be read', () => {
     const { counts, provider } = runVirtualDriver(
       hour,
       {
@@ -118,7 +118,7 @@ describe('the results of an ended job', () => {
     expect(provider.audit.arrivals.create).toHaveLength(1)
   })
 
-  it('of an interrupted job without a file: its devices are sent again', () => {
+  it('may be missing after an interrupted job, whose devices are then sent again', () => {
     let ended = 0
     const { counts, provider } = runVirtualDriver(
       hour,
@@ -138,7 +138,7 @@ describe('the results of an ended job', () => {
     expect(provider.audit.arrivals.create).toHaveLength(2)
   })
 
-  it('that cannot be fetched are told with their job until it is settled, once a reason and not at the first try', () => {
+  it('that cannot be fetched are the last error of their job until it is settled, once a reason and not at the first try', () => {
     const told: (string | null)[] = []
     let reachable = false
     const { counts, driver } = runVirtualDriver(
@@ -171,7 +171,7 @@ describe('the results of an ended job', () => {
     expect(driver.journal.store.jobs[0]).toMatchObject({ status: 'settled', lastError: null })
   })
 
-  it('that come at the second try trouble nobody', () => {
+  it('that come at the second try are no last error of their job', () => {
     let fetches = 0
     let told = 0
     const onFetch = () => {
@@ -199,7 +199,7 @@ describe('the results of an ended job', () => {
     expect([fetches, told]).toEqual([2, 0])
   })
 
-  it('that cannot be fetched do not use up the calls: forty such jobs leave room for the polls of the others', () => {
+  it('that cannot be fetched do not use up the calls, so that forty such jobs leave room for the polls of others', () => {
     let reachable = false
     const { counts, provider } = runVirtualDriver(
       4 * hour,
@@ -211,7 +211,7 @@ describe('the results of an ended job', () => {
         timer(hour).subscribe(() => {
           const before = audit.arrivals.detail.length
           timer(hour).subscribe(() => {
-            // A link is good for ten minutes: so often at the most, of some 7,200 calls an hour.
+            // A link is valid for ten minutes, so each job asks at most 7 times in an hour of about 7,200 calls.
             expect(audit.arrivals.detail.length - before).toBeLessThanOrEqual(40 * 7)
             reachable = true
           })
@@ -222,7 +222,7 @@ describe('the results of an ended job', () => {
     expect(provider.audit.maxCallsInAnySecond()).toBeLessThanOrEqual(2)
   })
 
-  it('that cannot be fetched do not fill the memory: nothing more is claimed until some of them are settled', () => {
+  it('that cannot be fetched do not fill the memory, since nothing more is claimed until some are settled', () => {
     let reachable = false
     let created = 0
     const { counts, driver } = runVirtualDriver(
@@ -238,7 +238,7 @@ describe('the results of an ended job', () => {
         })
       },
     )
-    // What was open when the bound was met comes on top.
+    // Jobs that were open when the bound was reached come on top.
     expect(created).toBeGreaterThanOrEqual(10)
     expect(created).toBeLessThanOrEqual(20)
     expect(counts).toMatchObject({ moved: 6_000, gap: 0 })
@@ -260,7 +260,7 @@ describe('the results of an ended job', () => {
       },
     })
 
-    it('for a reason of their own are left to people, and stored when they let go of the job', () => {
+    it('for a reason of their own are held, and are stored when the job is released', () => {
       let hasTrouble = true
       const { counts, driver, provider } = runVirtualDriver(
         2 * hour,
@@ -290,7 +290,7 @@ describe('the results of an ended job', () => {
       expect(provider.audit.arrivals.detail).toHaveLength(12)
     })
 
-    it('while the journal answers nothing, whatever it says, are stored once it does', () => {
+    it('while the journal works for no job are stored once it does, and are not held', () => {
       let hasJournal = true
       let tries = 0
       const { counts, driver } = runVirtualDriver(
@@ -299,7 +299,7 @@ describe('the results of an ended job', () => {
         failsWhile(
           () => {
             tries += 1
-            // It is back right after a try has failed: no other step tells of the trouble.
+            // The journal works again right after a try has failed, so no other step shows the trouble.
             if (tries === 50) hasJournal = true
             return tries <= 50
           },

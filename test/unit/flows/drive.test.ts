@@ -22,7 +22,7 @@ describe('drive$', () => {
     expect(spent).toBe(create.length + detail.length + query.length)
   })
 
-  it('binds late: devices appended while all slots are busy share one job', () => {
+  it('binds late, so that devices appended while all slots are busy share one job', () => {
     const { provider, counts } = runVirtualDriver(
       hour,
       {},
@@ -39,7 +39,7 @@ describe('drive$', () => {
     expect(provider.jobs).toHaveLength(11)
   })
 
-  it('claims what arrives at an idle pipeline once it has waited its time', () => {
+  it('claims moves that reach an idle pipeline once they have waited for BATCH_MAX_WAIT_MS', () => {
     const { provider } = runVirtualDriver(60_000, { latencyMs: 40 }, {}, ({ journal, start }) => {
       start()
       timer(20_000).subscribe(() => appendDevices(journal, routeTo('iot-a'), 'dev', 5))
@@ -122,7 +122,7 @@ describe('drive$', () => {
     expect(driver.seen('defect')).toBe(0)
   })
 
-  it('asks again for a device without a row, then fails it for good without sending it again, if none may be looked up', () => {
+  it('asks again for a device without a row, then fails it for good without sending it again if none may be looked up', () => {
     const { provider, counts } = runVirtualDriver(
       hour,
       { resultOf: device => (device === 'dev-000003' ? 'missing' : { code: '200' }) },
@@ -137,7 +137,7 @@ describe('drive$', () => {
     expect(provider.audit.arrivals.create).toHaveLength(1)
   })
 
-  it('re-queues unknown device codes after the back-off, up to the last attempt', () => {
+  it('re-queues devices with an unrecognised code after the back-off, up to the last attempt', () => {
     const { counts, provider } = runVirtualDriver(
       6 * hour,
       {

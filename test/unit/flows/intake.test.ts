@@ -19,13 +19,20 @@ const setUp = (append: Append, parts = 1) => {
     journal,
     toJournal: (clusterId, { topic, partition }) =>
       Array.from({ length: parts }, (_, part) => ({
-        ...{ clusterId, topic, partition, nextOffset: BigInt(part + 1), requests: [], rejections: [] },
+        clusterId,
+        topic,
+        partition,
+        nextOffset: BigInt(part + 1),
+        requests: [],
+        rejections: [],
       })),
     observe: event => events.push(event),
   })
   const offer = (partition: number): void =>
     offered$.next({
-      ...{ topic: 'requests', partition, records: [] },
+      topic: 'requests',
+      partition,
+      records: [],
       done: () => ends.push(`${partition} done`),
       fail: reason => ends.push(`${partition} failed: ${reason}`),
     })
@@ -33,11 +40,11 @@ const setUp = (append: Append, parts = 1) => {
 }
 
 describe('intake', () => {
-  it('says that a chunk is done only when every part of it is stored', () => {
+  it('marks a chunk as done only when every part of it is stored', () => {
     const log: string[] = []
     const { flow$, offer, ends } = setUp(
       ({ nextOffset }) =>
-        // The later, the quicker: side by side they would end the other way round.
+        // Later parts are stored faster, so parts stored side by side would end in the reverse order.
         timer(400 - 100 * Number(nextOffset)).pipe(
           map(() => {
             log.push(`stored to ${nextOffset}, ended: ${ends.length}`)
@@ -54,7 +61,7 @@ describe('intake', () => {
     expect(ends).toEqual(['0 done'])
   })
 
-  it('hands back what was not stored, which is never committed, and goes on with the others', () => {
+  it('fails a chunk that was not stored, which is never committed, and goes on with the others', () => {
     const { flow$, offer, ends, events } = setUp(({ partition }) =>
       partition === 1 ? throwError(() => 'no such column') : of(receipt),
     )

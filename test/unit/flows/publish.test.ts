@@ -12,7 +12,7 @@ interface Positions {
   readonly end: bigint
 }
 
-/** The flow in one session, which stays open as the sink's does. */
+/** The flow with one session, which stays open like a session of the sink. */
 const publishIn = (session: SinkSession, outbox: Outbox, drain$: Observable<void>): Observable<never> =>
   publish$({
     sink: { open: () => concat(of(session), NEVER) },
@@ -24,7 +24,7 @@ const publishIn = (session: SinkSession, outbox: Outbox, drain$: Observable<void
     drain$,
   })
 
-/** What a session does, step by step, with an outbox of one outcome a row. */
+/** Runs a session on an outbox of one outcome a row, and returns its steps. */
 const run = ({ sink, database, end }: Positions) => {
   const log: string[] = []
   const step = (text: string): Observable<void> =>
@@ -52,7 +52,7 @@ const run = ({ sink, database, end }: Positions) => {
 }
 
 describe('a publishing session', () => {
-  it('remembers each chunk once it is out, before the next, and ends when it is drained', () => {
+  it('stores its position after each chunk and before the next, and ends when the outbox is drained', () => {
     expect(run({ sink: null, database: 0n, end: 2n })).toEqual([
       'publishes 1',
       'me remembers 1',
@@ -63,17 +63,17 @@ describe('a publishing session', () => {
   })
 
   it.each([
-    ['the sink knows more: the database was not told', { sink: 3n, database: 2n, end: 4n }],
+    ['the sink is ahead because the database was not told', { sink: 3n, database: 2n, end: 4n }],
     [
-      'the database knows more: the group of the sink was forgotten and begun anew',
+      'the database is ahead because the group of the sink was forgotten and begun anew',
       { sink: 2n, database: 3n, end: 4n },
     ],
-    ['the sink has forgotten', { sink: null, database: 3n, end: 4n }],
-  ])('goes on from the larger position where %s', (_, positions) => {
+    ['the sink has forgotten its position', { sink: null, database: 3n, end: 4n }],
+  ])('goes on from the larger position if %s', (_, positions) => {
     expect(run(positions)).toEqual(['publishes 4', 'me remembers 4', 'drained'])
   })
 
-  it('is not drained by an answer that was on its way when the last was settled', () => {
+  it('does not end by an empty answer that was on its way when the last outcome was settled', () => {
     const log: string[] = []
     let end = 0n
     const outbox: Outbox = {
@@ -103,7 +103,7 @@ describe('a publishing session', () => {
   it.each([
     ['the sink', { sink: 5n, database: 0n, end: 4n }],
     ['the database', { sink: null, database: 5n, end: 4n }],
-  ])('publishes nothing when %s has published more than there is', (_, positions) => {
+  ])('publishes nothing if the position of %s is beyond the end of the outbox', (_, positions) => {
     expect(run(positions)).toEqual(['restored'])
   })
 })

@@ -4,13 +4,17 @@ import { createProviderBook, type ProviderBook, troubleText } from '../../../src
 import { at, virtually } from '../operators/virtual-time'
 
 const call = (result: string, code: string | null, operation = 'list'): FlowEvent => ({
-  ...{ kind: 'call-ended', operation, result, code, tookMs: 100 },
+  kind: 'call-ended',
+  operation,
+  result,
+  code,
+  tookMs: 100,
 })
 const lost = call('unanswered', 'deadline')
 const refused = call('not-sent', 'ECONNREFUSED')
 const iso = (ms: number): string => new Date(ms).toISOString()
 
-/** Notices each at its virtual instant; what that made of it comes back with its instant. */
+/** Notices each event at its virtual instant. Returns what the book reports, each with its instant. */
 const noticed = (
   book: ProviderBook,
   ...events: readonly (readonly [atMs: number, event: FlowEvent])[]
@@ -26,8 +30,8 @@ const noticed = (
   return news
 }
 
-describe('whether the provider answers', () => {
-  it('is told once it has not for a while, since the first call that failed had left, and once it does again', () => {
+describe('trouble with the provider', () => {
+  it('is reported once, as lasting since the first failed call was sent, and its end is reported once', () => {
     const book = createProviderBook()
     const down = { kind: 'provider-unreachable', since: iso(900), operation: 'list', code: 'ECONNREFUSED' }
     const news = noticed(
@@ -43,20 +47,24 @@ describe('whether the provider answers', () => {
     expect(book.trouble()).toBeNull()
   })
 
-  it('says since when, with what code and when it was last tried', () => {
+  it('shows since when it lasts, its code, and when the provider was last tried', () => {
     const book = createProviderBook()
     noticed(book, [1_000, lost], [9_000, refused])
     const trouble = book.trouble()
     expect(trouble).toEqual({
-      ...{ kind: 'unreachable', since: iso(900), lastAt: iso(9_000) },
-      ...{ calls: 2, operation: 'list', code: 'ECONNREFUSED' },
+      kind: 'unreachable',
+      since: iso(900),
+      lastAt: iso(9_000),
+      calls: 2,
+      operation: 'list',
+      code: 'ECONNREFUSED',
     })
     expect(trouble && troubleText(trouble)).toBe(
       `the provider cannot be reached since ${iso(900)}: ECONNREFUSED (list, last tried ${iso(9_000)})`,
     )
   })
 
-  it('is told again when the code is another one', () => {
+  it('is reported again when the code changes', () => {
     const codes = noticed(createProviderBook(), [0, lost], [6_000, lost], [7_000, refused], [8_000, refused])
     expect(codes.map(([ms, event]) => [ms, 'code' in event ? event.code : null])).toEqual([
       [6_000, 'deadline'],
@@ -64,7 +72,7 @@ describe('whether the provider answers', () => {
     ])
   })
 
-  it('is in no doubt after one lost answer, nor after several within seconds, nor while others are answered', () => {
+  it('is not reported after one lost answer, after several within seconds, or while other calls are answered', () => {
     const book = createProviderBook()
     const one = { ...lost, tookMs: 20_000 } as FlowEvent
     expect(noticed(book, [20_000, one], [21_000, call('ok', null)])).toEqual([])
@@ -79,13 +87,13 @@ describe('whether the provider answers', () => {
     expect(noticed(createProviderBook(), ...mixed)).toEqual([])
   })
 
-  it('tells throttling from being out of reach', () => {
+  it('is reported as throttling if the calls are throttled', () => {
     const throttled = call('throttled', 'Throttling.User')
     const news = noticed(createProviderBook(), [0, throttled], [6_000, throttled], [7_000, throttled])
     expect(news.map(([ms, { kind }]) => [ms, kind])).toEqual([[6_000, 'provider-throttles']])
   })
 
-  it('knows that the account is refused until the operation works', () => {
+  it('includes a refusal of the account until the operation works', () => {
     const book = createProviderBook()
     const event = { kind: 'account-refused', operation: 'create', code: 'Forbidden.RAM', pauseMs: 1 } as const
     noticed(book, [0, event], [1, call('ok', null, 'list')])
@@ -94,7 +102,7 @@ describe('whether the provider answers', () => {
     expect(book.refusal()).toBeNull()
   })
 
-  it('is not known to a process that no longer calls', () => {
+  it('is forgotten by a process that no longer calls', () => {
     const book = createProviderBook()
     expect(
       noticed(book, [0, lost], [6_000, lost], [7_000, { kind: 'standing-by', holder: 'b' }]),

@@ -1,7 +1,6 @@
 import type { FlowName } from '../../../src/domain/flow-event'
-import type { FlowHealth } from '../../../src/health/flow-health'
 import type { ProviderTrouble } from '../../../src/health/provider-health'
-import type { ServiceStatus } from '../../../src/health/readiness'
+import type { FlowHealth, ServiceStatus } from '../../../src/health/readiness'
 import { readinessOf } from '../../../src/health/readiness'
 
 const well: FlowHealth = { state: 'running', problem: null }
@@ -10,7 +9,10 @@ const statusWith = (
   flows: Partial<Record<FlowName, FlowHealth>>,
   provider: ProviderTrouble | null = null,
 ): ServiceStatus => ({
-  ...{ lease: 'held', holder: null, openJobs: { own: 0, foreign: 0, capacity: 10 }, accountRefused: null },
+  lease: 'held',
+  holder: null,
+  openJobs: { own: 0, foreign: 0, capacity: 10 },
+  accountRefused: null,
   provider,
   quota: { shared: 0, perOperation: idle, waiting: idle },
   flows: { intake: well, drive: well, publish: well, ...flows },
@@ -23,14 +25,14 @@ const because = (...given: Parameters<typeof readinessOf>) => {
 }
 
 describe('readiness', () => {
-  it('is there when records can come in and outcomes go out, also standing by', () => {
+  it('is given when records can come in and outcomes go out, and while the process stands by', () => {
     expect(because(statusWith({}), assigned, true)).toEqual([])
     const standby: FlowHealth = { state: 'standing-by', problem: null }
     const standingBy = { state: 'standing-by', reason: null } as const
     expect(because(statusWith({ drive: standby, publish: standby }), standingBy, true)).toEqual([])
   })
 
-  it('names what has to change', () => {
+  it('names all that has to change before it is given', () => {
     const publish: FlowHealth = { state: 'retrying', problem: 'topic "results" not found' }
     const failed = { state: 'failed', reason: 'no sign of life from Kafka for 10 s' } as const
     expect(because(statusWith({ publish }), failed, false)).toEqual([
@@ -43,11 +45,15 @@ describe('readiness', () => {
     ])
   })
 
-  it('does not depend on the provider, but tells of its troubles', () => {
+  it('does not depend on the provider but shows its troubles', () => {
     expect(because(statusWith({ drive: { state: 'retrying', problem: '503' } }), assigned, true)).toEqual([])
     const away: ProviderTrouble = {
-      ...{ kind: 'unreachable', since: '2026-11-24T08:00:00.000Z', lastAt: '2026-11-24T08:01:00.000Z' },
-      ...{ calls: 7, operation: 'list', code: 'ECONNREFUSED' },
+      kind: 'unreachable',
+      since: '2026-11-24T08:00:00.000Z',
+      lastAt: '2026-11-24T08:01:00.000Z',
+      calls: 7,
+      operation: 'list',
+      code: 'ECONNREFUSED',
     }
     expect(readinessOf(statusWith({}, away), assigned, true)).toMatchObject({
       ready: true,
@@ -58,7 +64,7 @@ describe('readiness', () => {
     expect(readinessOf(statusWith({}, away), assigned, false)).toMatchObject({ ready: false })
   })
 
-  it('tells of a restored database once', () => {
+  it('shows a restored database once', () => {
     const stopped: FlowHealth = { state: 'stopped', problem: 'restored' }
     const flows = { intake: stopped, drive: stopped, publish: stopped }
     expect(because(statusWith(flows), { state: 'starting', reason: null }, true)).toEqual(['restored'])

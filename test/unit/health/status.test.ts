@@ -9,21 +9,28 @@ const database = (
   moves: Partial<DatabaseStatus['moves']> = {},
 ): DatabaseStatus => ({
   moves: {
-    ...{ accepted: 0, moved: 0, failed: 0, rejected: 0, superseded: 0, duplicate: 0 },
-    ...{ pending: 0, in_flight: 0, retrying: 0, held: 0, gap: 0 },
+    accepted: 0,
+    moved: 0,
+    failed: 0,
+    rejected: 0,
+    superseded: 0,
+    duplicate: 0,
+    pending: 0,
+    in_flight: 0,
+    retrying: 0,
+    held: 0,
+    gap: 0,
     ...moves,
   },
   lease: { holder: 'host/1', expiresInMs: 9_000 },
-  ...{
-    routes: [],
-    heldJobs: [],
-    troubledJobs: [],
-    openJobs: {},
-    nextRetryAt: null,
-    unpublished: 0,
-    failures: [],
-    lastErrors: [],
-  },
+  routes: [],
+  heldJobs: [],
+  troubledJobs: [],
+  openJobs: {},
+  nextRetryAt: null,
+  unpublished: 0,
+  failures: [],
+  lastErrors: [],
   ...more,
 })
 const service = (more: Partial<ProcessStatus> = {}): ProcessStatus => ({
@@ -42,24 +49,23 @@ const service = (more: Partial<ProcessStatus> = {}): ProcessStatus => ({
   ...more,
 })
 const route: RouteStatus = {
-  ...{
-    routeId: 3,
-    productKey: 'a1',
-    sourceInstanceId: 'from',
-    targetInstanceIds: ['to'],
-    priority: 'normal',
-  },
-  ...{
-    pending: 5,
-    inFlight: 0,
-    retrying: 1,
-    moved: 0,
-    failed: 0,
-    inHeldJobs: 0,
-    oldestPendingAt: null,
-    eta: null,
-  },
-  ...{ heldAt: null, heldReason: null, blockedByBatch: null, blockedReason: null },
+  routeId: 3,
+  productKey: 'a1',
+  sourceInstanceId: 'from',
+  targetInstanceIds: ['to'],
+  priority: 'normal',
+  pending: 5,
+  inFlight: 0,
+  retrying: 1,
+  moved: 0,
+  failed: 0,
+  inHeldJobs: 0,
+  oldestPendingAt: null,
+  eta: null,
+  heldAt: null,
+  heldReason: null,
+  blockedByBatch: null,
+  blockedReason: null,
 }
 const because = (db: DatabaseStatus | null, process: ProcessStatus | null = service()) =>
   statusOf(at, db, process).because
@@ -82,7 +88,7 @@ describe('the status', () => {
     expect(because(null, null)).toEqual(['the database does not answer'])
   })
 
-  it('says that nobody drives', () => {
+  it('says that no process holds the lease', () => {
     const waits = database({ lease: { holder: null, expiresInMs: null } }, { pending: 1 })
     expect(because(waits, null)).toEqual(['no process holds the lease: start the service'])
   })
@@ -93,8 +99,14 @@ describe('the status', () => {
       openJobs: { completed: 1 },
       heldJobs: [
         {
-          ...{ batchId: 7, jobId: 'J', routeId: 3, status: 'completed', moves: 1 },
-          ...{ heldAt: at.toISOString(), heldReason: 'no result file', resolutions: ['again', 'fail'] },
+          batchId: 7,
+          jobId: 'J',
+          routeId: 3,
+          status: 'completed',
+          moves: 1,
+          heldAt: at.toISOString(),
+          heldReason: 'no result file',
+          resolutions: ['again', 'fail'],
         },
       ],
     })
@@ -105,7 +117,7 @@ describe('the status', () => {
     expect(statusOf(at, held, null).moving).toBe(false)
   })
 
-  it('names batches that something is wrong with, what is done and what to do, and who waits for them', () => {
+  it('names batches in trouble, what is done and what to do about them, and how many moves wait for them', () => {
     const batch = { batchId: 7, jobId: null, routeId: 3, moves: 100, refusals: 0 }
     const blocked = { ...route, blockedByBatch: 7, blockedReason: 'refused …' }
     const troubled = database({
@@ -140,7 +152,7 @@ describe('the status', () => {
     expect(statusOf(at, { ...troubled, openJobs: { running: 5 } }, null).moving).toBe(true)
   })
 
-  it('says that the account is refused, that others have all slots, and what each flow cannot get over', () => {
+  it('says that the account is refused, that other people have all slots, and which problem each flow has', () => {
     const stuck = service({
       accountRefused: { operation: 'create', code: 'SignatureDoesNotMatch' },
       openJobs: { own: 0, foreign: 10, capacity: 10 },
@@ -159,12 +171,16 @@ describe('the status', () => {
     ])
   })
 
-  it('does not call it moving while the provider does not answer, and says why', () => {
+  it('does not count as moving while the provider does not answer, and says why', () => {
     const problem = 'the provider cannot be reached since …'
     const away = service({
       provider: {
-        ...{ kind: 'unreachable', since: at.toISOString(), lastAt: at.toISOString(), calls: 3 },
-        ...{ operation: 'list', code: 'ECONNREFUSED' },
+        kind: 'unreachable',
+        since: at.toISOString(),
+        lastAt: at.toISOString(),
+        calls: 3,
+        operation: 'list',
+        code: 'ECONNREFUSED',
       },
       flows: { intake: well, drive: { state: 'retrying', problem }, publish: well },
     })
@@ -174,13 +190,13 @@ describe('the status', () => {
     })
   })
 
-  it('tells of a restored database once, not once a flow', () => {
+  it('shows a restored database once and not once for each flow', () => {
     const stopped = { state: 'stopped', problem: 'restored' } as const
     const flows = { intake: stopped, drive: stopped, publish: stopped }
     expect(because(database(), service({ flows }))).toEqual(['restored'])
   })
 
-  it('calls nothing moving that nobody drives, or that is stopped, whatever jobs are open', () => {
+  it('does not count as moving while no process drives or the flows are stopped, whatever jobs are open', () => {
     const open = database({ openJobs: { running: 1 } }, { in_flight: 5 })
     const stopped = { state: 'stopped', problem: 'restored' } as const
     const flows = { intake: stopped, drive: stopped, publish: stopped }
@@ -192,7 +208,7 @@ describe('the status', () => {
     })
   })
 
-  it('knows nothing of the slots by a process that stands by', () => {
+  it('explains nothing by the slots if the process stands by', () => {
     const standBy = service({ lease: 'standing-by', holder: 'host/1', openJobs: null, quota: null })
     expect(because(database({}, { pending: 1 }), standBy)).toEqual([])
   })

@@ -58,7 +58,7 @@ describe('the simulated provider', () => {
     expect(provider.moves.size).toBe(4)
   })
 
-  it('leaves calls unanswered: lost on the way in, lost on the way back, held up', () => {
+  it('leaves calls unanswered that are lost on the way in, lost on the way back, or held up', () => {
     const faults = ['lose-request', 'lose-answer', { heldUpMs: 30_000 }] as const
     const provider = provide({ onCall: (_, n) => faults[n - 1] ?? 'ok', callTimeoutMs: 20_000 })
     const kinds: string[] = []
@@ -87,7 +87,7 @@ describe('the simulated provider', () => {
     expect(provider.audit.maxCallsInAnySecond('create')).toBe(0)
   })
 
-  it('refuses more jobs than it allows, foreign ones counted', () => {
+  it('refuses more jobs than it allows and counts foreign ones', () => {
     const provider = provide({ maxOpenJobs: 2 })
     const kinds: string[] = []
     virtually(() => {
@@ -101,7 +101,7 @@ describe('the simulated provider', () => {
     expect(provider.openJobs()).toBe(0)
   })
 
-  it('pages its list, newest first, unmoved by jobs created meanwhile', () => {
+  it('pages its list newest first, and jobs created meanwhile do not move the pages', () => {
     const provider = provide()
     const pages: string[][] = []
     virtually(() => {

@@ -2,17 +2,18 @@ import type { World } from '../world'
 import { batchNames } from './ownership'
 
 /**
- * A job that was taken for ours until its result file gave it away: a stranger's of as many devices, or, after one of
- * those, the job of a batch that looks the same. Nothing else may have been taken for ours, not even for a while.
+ * Only two kinds of jobs may have been adopted and then unadopted by their result file. One is a stranger's job with as
+ * many devices. The other, once that has happened, is the job of another batch that looks the same. No other job may
+ * have been taken for ours, even for a while.
  */
-export const checkDisowned = (world: World): void => {
+export const checkUnadopted = (world: World): void => {
   const { journal, ledger, violations } = world
   const totals = new Map(ledger.strangers.map(({ providerJobId, total }) => [providerJobId, total]))
-  const disowned = journal.store.jobs.flatMap(batch =>
+  const unadopted = journal.store.jobs.flatMap(batch =>
     batch.notOurs.map(id => ({ batch, id, total: totals.get(id) })),
   )
-  const afterStrangers = disowned.some(({ total }) => total !== undefined)
-  for (const { batch, id, total } of disowned) {
+  const afterStrangers = unadopted.some(({ total }) => total !== undefined)
+  for (const { batch, id, total } of unadopted) {
     const took = `job ${batch.batchId} took ${id} for its own`
     if (total === undefined && !afterStrangers) violations.broken('a job is adopted by its own batch', took)
     if (total !== undefined && total !== new Set(batchNames(world, batch)).size)

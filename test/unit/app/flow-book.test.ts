@@ -1,6 +1,6 @@
-import { createFlowBook } from '../../../src/health/flow-health'
+import { createFlowBook } from '../../../src/app/supervision'
 
-describe('what each flow is doing', () => {
+describe('the state of a flow', () => {
   it('is retrying while a step fails, and running again once one has worked', () => {
     const book = createFlowBook()
     expect(book.read().intake).toEqual({ state: 'starting', problem: null })
@@ -12,7 +12,7 @@ describe('what each flow is doing', () => {
     expect(book.read().intake).toEqual({ state: 'running', problem: null })
   })
 
-  it('tells a new reason from one that was there before', () => {
+  it('takes a problem for news only if it differs from the one before', () => {
     const book = createFlowBook()
     expect(book.failed('publish', 'a')).toBe(true)
     expect(book.failed('publish', 'a')).toBe(false)
@@ -20,7 +20,7 @@ describe('what each flow is doing', () => {
     expect(book.read().drive.problem).toBeNull()
   })
 
-  it('goes by the code, where there is one, whatever the texts', () => {
+  it('compares problems by their code if they have one, whatever the texts', () => {
     const book = createFlowBook()
     book.is('drive', 'running')
     expect(book.failed('drive', 'no answer', 'ECONNRESET')).toBe(true)
@@ -29,7 +29,7 @@ describe('what each flow is doing', () => {
     expect(book.read().drive.problem).toBe('not sent')
   })
 
-  it('does not take troubles of the List for those of a flow', () => {
+  it('does not show problems of List as those of a flow', () => {
     const book = createFlowBook()
     book.is('drive', 'running')
     expect(book.failed('list', '503')).toBe(true)
@@ -40,7 +40,7 @@ describe('what each flow is doing', () => {
     expect(book.failed('list', '503')).toBe(true)
   })
 
-  it('forgets what went wrong when it changes hands', () => {
+  it('loses its problem when the flow changes hands', () => {
     const book = createFlowBook()
     book.is('drive', 'running')
     book.failed('drive', 'lease lost')
