@@ -1,8 +1,7 @@
 /** From configuration to the options of each adapter and flow: nothing is decided here. */
 
-import { encodeDeadLetter } from '../domain/dead-letter'
+import { encodeDeadLetter, encodeResult } from '../domain/encode-outcome'
 import { defaultRefusalPolicy } from '../domain/refusal'
-import { encodeResult } from '../domain/result-event'
 import type { DrivePolicies } from '../flows/drive'
 import { createJobApi } from '../iot/client/provider-job-api'
 import type { KafkaOptions } from '../kafka/kafka-client'

@@ -1,6 +1,4 @@
 /** Parts of statements that several files use, so that columns and conditions are written once. */
-import type { RouteFields } from '../domain/route'
-import type { Queries } from './session/transaction'
 
 const namesOfMove = [
   'source_id',
@@ -27,16 +25,7 @@ export const routeColumns = `r.product_key as "productKey", r.source_instance_id
   r.target_instance_ids as "targetInstanceIds", r.target_uid as "targetUid", r.target_aliyun_id as "targetAliyunId",
   r.priority`
 
-/** Throws when there is no such route. */
-export const readRoute = async (from: Queries, routeId: number): Promise<RouteFields> => {
-  const { rows } = await from.query<RouteFields>(
-    `select ${routeColumns} from route r where r.route_id = $1`,
-    [routeId],
-  )
-  const [route] = rows
-  if (route === undefined) throw new Error(`there is no route ${routeId}`)
-  return route
-}
+export const selectRoute = `select ${routeColumns} from route r where r.route_id = $1`
 
 /** Tells every process that moves may be ready to claim or outcomes to publish, once the transaction is committed. */
 export const notifyChange = `select pg_notify('device_move', '')`

@@ -1,5 +1,5 @@
 /** The rejection of a record: what is shown of it, what is wrong with it, and the dead letter to submit it again. */
-import { nextRequestId } from '../domain/dead-letter'
+import { nextRequestId } from '../domain/encode-outcome'
 import { rejectionOutcomeId } from '../domain/outcome'
 import { plainText } from '../domain/plain-text'
 import { positionText, type Rejection, type RejectionCode } from '../domain/request'

@@ -1,4 +1,4 @@
-import { encodeDeadLetter, nextRequestId } from '../../../src/domain/dead-letter'
+import { encodeDeadLetter, nextRequestId } from '../../../src/domain/encode-outcome'
 import type { Outcome } from '../../../src/domain/outcome'
 import type { RouteFields } from '../../../src/domain/route'
 import { sampleOutcome } from '../../support/sample-outcome'
