@@ -5,7 +5,7 @@ import { type BatchMove, canTransition, clashReason, type Job, type JobTransitio
 import { halveBatch } from '../../domain/refusal'
 import type { DriveJournal } from '../../ports/journal'
 import { type ClaimOptions, claim } from '../claim/claim'
-import { setWaiting } from '../claim/waiting-moves'
+import { setWaiting } from '../claim/claim-range'
 import { createGuard } from '../session/transaction'
 import { compress, dropEvidence, dropLookUps, keepLookUps, keepResultFile, lookUpsOf } from './evidence'
 import { bindProviderJob, type JobRow, loadJob, lockJob, movesOfJob } from './job-row'

@@ -2,8 +2,7 @@
 import type { Pool, PoolClient } from 'pg'
 import { defaultHoldReason, type HoldChange, type RouteHold } from '../../domain/route'
 import type { RouteControl } from '../../ports/journal'
-import { lockClaims } from '../claim/waiting-moves'
-import { inTransaction } from '../session/transaction'
+import { inTransaction, lockClaims } from '../session/transaction'
 import { notifyChange } from '../shared-sql'
 
 // `for update` would make intake wait, because its rows refer to this one.

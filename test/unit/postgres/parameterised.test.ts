@@ -9,8 +9,11 @@ const folder = join(__dirname, '../../../src/postgres')
  * what does is a parameter ($1, $2, …). The architecture check keeps every other folder from using the driver.
  */
 const constants: Readonly<Record<string, readonly string[]>> = {
-  'claim/claim-range.ts': ["unfinished('j')", 'name', 'value'],
+  'claim/claim-range.ts': ['moveColumns', "moveColumnsOf('m')", "unfinished('j')", 'name', 'value'],
   'claim/claim.ts': [
+    'moveColumns',
+    "moveColumnsOf('q')",
+    'maxMoves',
     "unfinished('j')",
     "unfinished('b')",
     "lookAlike('b', 'r')",
@@ -18,7 +21,6 @@ const constants: Readonly<Record<string, readonly string[]>> = {
     'a',
     'b',
   ],
-  'claim/waiting-moves.ts': ['moveColumns', "moveColumnsOf('m')", "moveColumnsOf('q')", 'maxMoves'],
   'intake/append-moves.ts': ['moveColumns', 'routeColumns', 'movesPerAcceptance'],
   'intake/rejections.ts': ['names', 'stored', 'parameters', 'indexed'],
   'job/evidence.ts': ['column'],
@@ -27,7 +29,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'job/store-settlement.ts': ['moveColumns', "moveColumnsOf('m')"],
   'lease/lease-rows.ts': ['newExpiry'],
   'outbox/outbox.ts': ['outcomeBytes', 'moveOutcomeColumns', 'rejectionColumns', 'maxRows'],
-  'outbox/read-outcomes.ts': ['moveOutcomeColumns', 'rejectionColumns', 'pageSize'],
+  'outbox/final-outcomes.ts': ['moveOutcomeColumns', 'rejectionColumns', 'pageSize'],
   'session/migrations.ts': ['analystRole', 'ledgerSchema', 'ledgerTable', 'table'],
   'shared-sql.ts': ['routeColumns', 'alias', 'name', 'job'],
   'status/read-open-jobs.ts': ["unfinished('job')"],
