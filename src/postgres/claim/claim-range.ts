@@ -1,4 +1,4 @@
-/** Claims a range of one route's log: what of it is sent as a batch, what waits and what is left out. */
+/** Claims a range of one route's log: what is sent as a batch, what waits in the re-queue, and what is left out. */
 import type { PoolClient } from 'pg'
 import {
   applyClaimRules,

@@ -1,4 +1,4 @@
-/** The row of a job and its moves: read, locked, and bound to a JobId of the provider. */
+/** The row of a job, its moves and what is kept with it: read, locked, bound to a JobId of the provider, dropped. */
 import type { PoolClient } from 'pg'
 import { codeOf } from '../../domain/error-text'
 import type { BatchMove, Job, JobStatus } from '../../domain/job'
@@ -110,4 +110,15 @@ export const bindProviderJob = async (
     await client.query('rollback to savepoint bind')
     return false
   }
+}
+
+/** Drops the look-ups: answers from before a create, or about another JobId, say nothing of what the job does. */
+export const dropLookUps = async (client: PoolClient, batchId: number): Promise<void> => {
+  await client.query('delete from look_up where job_id = $1', [batchId])
+}
+
+/** Drops all that is kept of a job at the provider, because that job is another's or is taken for one. */
+export const dropEvidence = async (client: PoolClient, batchId: number): Promise<void> => {
+  await dropLookUps(client, batchId)
+  await client.query('delete from result_file where job_id = $1', [batchId])
 }

@@ -5,8 +5,7 @@ import type { JobStatus } from '../../domain/job'
 import { givenUp, type HeldJob, misfit, type Resolution } from '../../domain/resolution'
 import { inTransaction } from '../session/transaction'
 import { notifyChange } from '../shared-sql'
-import { dropEvidence } from './evidence'
-import { bindProviderJob, lockJob, movesOfJob } from './job-row'
+import { bindProviderJob, dropEvidence, lockJob, movesOfJob } from './job-row'
 import { settleJob } from './store-settlement'
 
 export type Resolved =
