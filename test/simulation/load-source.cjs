@@ -11,7 +11,7 @@ let planted = null
 /** `mutant`: see mutants.ts. Call it before anything is loaded that the mutant changes. */
 exports.plant = mutant => {
   const { findPlace } = require('./find-place.ts')
-  const place = findPlace(mutant.edit)
+  const place = findPlace(mutant)
   if (require.cache[place.file] !== undefined) throw new Error(`${place.file} has been loaded already`)
   planted = place
 }

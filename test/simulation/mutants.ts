@@ -5,248 +5,193 @@
  */
 import type { Edit } from './find-place'
 
-export interface Mutant {
+export interface Mutant extends Edit {
   readonly name: string
   readonly what: string
-  readonly edit: Edit
 }
 
 export const mutants: readonly Mutant[] = [
   {
     name: 'offset-early',
     what: 'An offset is committed before its records are in the journal.',
-    edit: {
-      inside: 'intake$',
-      find: 'from($parts).pipe($append, $$$between, tap({ complete: $done }), $$$rest)',
-      replace: 'from($parts).pipe(tap($done), $append, $$$between, tap({ complete: $done }), $$$rest)',
-    },
+    inside: 'intake$',
+    find: 'from($parts).pipe($append, $$$between, tap({ complete: $done }), $$$rest)',
+    replace: 'from($parts).pipe(tap($done), $append, $$$between, tap({ complete: $done }), $$$rest)',
   },
   {
     name: 'intent-late',
     what: 'The intent to create is stored after the call instead of before it.',
-    edit: {
-      inside: 'createRunJob',
-      find: '$calls.create($intent).pipe($$$rest)',
-      replace: '$calls.create(of(job)).pipe(concatMap(result => $intent.pipe(map(() => result))), $$$rest)',
-    },
+    inside: 'createRunJob',
+    find: '$calls.create($intent).pipe($$$rest)',
+    replace: '$calls.create(of(job)).pipe(concatMap(result => $intent.pipe(map(() => result))), $$$rest)',
   },
   {
     name: 'create-again',
     what: 'A create without an answer is sent again without looking for its job.',
-    edit: {
-      inside: 'notAnswered',
-      find: 'settleUnknown($job, $doubt, $absent)',
-      replace: '$absent()',
-    },
+    inside: 'notAnswered',
+    find: 'settleUnknown($job, $doubt, $absent)',
+    replace: '$absent()',
   },
   {
     name: 'absent-early',
     what: 'The List is trusted before CREATE_SETTLE_MS is over: a job not in it counts as absent.',
-    edit: {
-      inside: 'createReconciliation',
-      find: 'timer(Math.max(0, $listedFrom - asyncScheduler.now()))',
-      replace: 'timer(0)',
-    },
+    inside: 'createReconciliation',
+    find: 'timer(Math.max(0, $listedFrom - asyncScheduler.now()))',
+    replace: 'timer(0)',
   },
   {
     name: 'adopts-any-size',
     what: 'A job in the List is taken for ours although it has another number of devices.',
-    edit: {
-      find: '$listed.total === $job.total',
-      replace: 'true',
-    },
+    find: '$listed.total === $job.total',
+    replace: 'true',
   },
   {
     name: 'adopts-own',
     what: 'A job in the List is taken for that of an unanswered create although it is known as ours.',
-    edit: {
-      inside: 'findCandidates',
-      find: '!$own.has($listed.providerJobId)',
-      replace: 'true',
-    },
+    inside: 'findCandidates',
+    find: '!$own.has($listed.providerJobId)',
+    replace: 'true',
   },
   {
     name: 'keeps-strangers',
     what: "An adopted job is kept although its result file tells of other people's devices only.",
-    edit: {
-      inside: 'decideOnResults',
-      find: '$so.isFound',
-      replace: 'false',
-    },
+    inside: 'decideOnResults',
+    find: '$so.isFound',
+    replace: 'false',
   },
   {
     name: 'two-creates',
     what: "The journal claims a route while a create of it has no answer yet (the model's claim).",
-    edit: {
-      find: '!$unanswered.has($route.lookAlike)',
-      replace: 'true',
-    },
+    find: '!$unanswered.has($route.lookAlike)',
+    replace: 'true',
   },
   {
     name: 'repeats-sent',
     what: 'A request that comes twice is carried out twice.',
-    edit: {
-      inside: 'repeatsAmong',
-      find: '$attempt === 1 && $isKnown',
-      replace: '$attempt === 0 && $isKnown',
-    },
+    inside: 'repeatsAmong',
+    find: '$attempt === 1 && $isKnown',
+    replace: '$attempt === 0 && $isKnown',
   },
   {
     name: 'no-waiting',
     what: 'A device is sent although a request of it is in another job.',
-    edit: {
-      find: '$waitsFor === null ? send : $wait',
-      replace: 'send',
-    },
+    find: '$waitsFor === null ? send : $wait',
+    replace: 'send',
   },
   {
     name: 'slot-early',
     what: 'A slot is free when its job is created, not when it has ended.',
-    edit: {
-      inside: 'createRunJob',
-      find: 'created($job, $id, $journal.created($batchId, $id))',
-      replace: '(slot.release(), created($job, $id, $journal.created($batchId, $id)))',
-    },
+    inside: 'createRunJob',
+    find: 'created($job, $id, $journal.created($batchId, $id))',
+    replace: '(slot.release(), created($job, $id, $journal.created($batchId, $id)))',
   },
   {
     name: 'strangers-uncounted',
     what: "Other people's open jobs are not counted.",
-    edit: {
-      find: '$slots.foreign($count)',
-      replace: '$slots.foreign(0)',
-    },
+    find: '$slots.foreign($count)',
+    replace: '$slots.foreign(0)',
   },
   {
     name: 'waits-blindly',
     what: 'Whoever waits for a slot does not look at the account meanwhile.',
-    edit: {
-      find: 'merge($slots.enter(), $looks)',
-      replace: 'merge($slots.enter())',
-    },
+    find: 'merge($slots.enter(), $looks)',
+    replace: 'merge($slots.enter())',
   },
   {
     name: 'no-lease-check',
     what: 'A call leaves without a look at the lease.',
-    edit: {
-      inside: 'timed',
-      find: '!mayCall()',
-      replace: 'false',
-    },
+    inside: 'timed',
+    find: '!mayCall()',
+    replace: 'false',
   },
   {
     name: 'unfenced',
     what: "The journal takes what the holder of an old epoch writes (the model's guard).",
-    edit: {
-      inside: 'checkEpoch',
-      find: '$epoch !== $lease.epoch',
-      replace: 'false',
-    },
+    inside: 'checkEpoch',
+    find: '$epoch !== $lease.epoch',
+    replace: 'false',
   },
   {
     name: 'token-at-send',
     what: 'A token of the quota comes back a second after its call was sent, not after its answer.',
-    edit: {
-      find: '$call.pipe(tap({ next: $next, error: $token.answered, complete: $token.answered }), $$$rest)',
-      replace:
-        '($token.answered(), $call.pipe(tap({ next: $next, error: $token.answered, complete: $token.answered }), $$$rest))',
-    },
+    find: '$call.pipe(tap({ next: $next, error: $token.answered, complete: $token.answered }), $$$rest)',
+    replace:
+      '($token.answered(), $call.pipe(tap({ next: $next, error: $token.answered, complete: $token.answered }), $$$rest))',
   },
   {
     name: 'no-resume',
     what: 'A restarted service does not take up jobs that are running.',
-    edit: {
-      find: 'resume($job, () => awaitEnd($job, $id))',
-      replace: 'stop$.pipe(filter(() => false))',
-    },
+    find: 'resume($job, () => awaitEnd($job, $id))',
+    replace: 'stop$.pipe(filter(() => false))',
   },
   {
     name: 'settles-running',
     what: 'A job counts as ended while it is running.',
-    edit: {
-      find: "$status === 'held' || $status >= 2",
-      replace: "$status === 'held' || $status >= 1",
-    },
+    find: "$status === 'held' || $status >= 2",
+    replace: "$status === 'held' || $status >= 1",
   },
   {
     name: 'settles-twice',
     what: 'Settling is not idempotent: done again after a lost answer it is done twice.',
-    edit: {
-      find: "{ $$$before, settle: { from: [$$$from], after: ['settled'] }, $$$after }",
-      replace: "{ $$$before, settle: { from: [$$$from, 'settled'], after: [] }, $$$after }",
-    },
+    find: "{ $$$before, settle: { from: [$$$from], after: ['settled'] }, $$$after }",
+    replace: "{ $$$before, settle: { from: [$$$from, 'settled'], after: [] }, $$$after }",
   },
   {
     name: 'endless-attempts',
     what: 'The limit of attempts is forgotten at a re-queue.',
-    edit: {
-      find: '$move.attempt < $policy.maxAttempts ? $retry : null',
-      replace: '$retry',
-    },
+    find: '$move.attempt < $policy.maxAttempts ? $retry : null',
+    replace: '$retry',
   },
   {
     name: 'interrupted-whole',
     what: 'All devices of an interrupted job are sent again, also those that its file says have moved.',
-    edit: {
-      inside: 'deriveVerdicts',
-      find: 'rows.get($name)',
-      replace: "(ended === 'interrupted' ? undefined : rows.get($name))",
-    },
+    inside: 'deriveVerdicts',
+    find: 'rows.get($name)',
+    replace: "(ended === 'interrupted' ? undefined : rows.get($name))",
   },
   {
     name: 'missing-resent',
     what: 'A device without a row in the file of a completed job is sent again.',
-    edit: {
-      inside: 'deriveVerdicts',
-      find: "failedFor($move, 'unknown', $text, null)",
-      replace: "failedFor($move, 'unknown', $text, again($move))",
-    },
+    inside: 'deriveVerdicts',
+    find: "failedFor($move, 'unknown', $text, null)",
+    replace: "failedFor($move, 'unknown', $text, again($move))",
   },
   {
     name: 'look-up-unheeded',
     what: 'A device without a row that was looked up, and has moved, counts as not moved.',
-    edit: {
-      inside: 'deriveVerdicts',
-      find: "$fate === 'moved'",
-      replace: 'false',
-    },
+    inside: 'deriveVerdicts',
+    find: "$fate === 'moved'",
+    replace: 'false',
   },
   {
     name: 'half-lost',
     what: 'Of a batch that is halved one device is in neither half.',
-    edit: {
-      inside: 'halveBatch',
-      find: '$moves.slice($cut)',
-      replace: '$moves.slice($cut + 1)',
-    },
+    inside: 'halveBatch',
+    find: '$moves.slice($cut)',
+    replace: '$moves.slice($cut + 1)',
   },
   {
     name: 'position-early',
     what: 'The publishing position is remembered before the transaction, not after it.',
-    edit: {
-      find: '$session.publish($chunk).pipe($$$before, concatMap(() => $remembered), $$$after)',
-      replace:
-        '$remembered.pipe(concatMap(() => $session.publish($chunk)), $$$before, concatMap(() => $remembered), $$$after)',
-    },
+    find: '$session.publish($chunk).pipe($$$before, concatMap(() => $remembered), $$$after)',
+    replace:
+      '$remembered.pipe(concatMap(() => $session.publish($chunk)), $$$before, concatMap(() => $remembered), $$$after)',
   },
   {
     name: 'position-forgotten',
     what: "The sink's own word of how far it has published is not heeded.",
-    edit: {
-      find: 'largerOf($session.position, $published)',
-      replace: '$published',
-    },
+    find: 'largerOf($session.position, $published)',
+    replace: '$published',
   },
   {
     name: 'outbox-sequence',
     what: "Outbox ids come from a sequence, so they become visible out of order (the model's settlement).",
-    edit: {
-      find: '$store.outbox.push({ id: $id, count: $count, job })',
-      replace: `void (row =>
-      asyncScheduler.schedule(() => {
-        $store.outbox.push(row)
-        $store.outbox.sort((a, b) => Number(a.id - b.id))
-      }, row.id % 3n === 0n ? 3_000 : 1))({ id: $id, count: $count, job })`,
-    },
+    find: '$store.outbox.push({ id: $id, count: $count, job })',
+    replace: `void (row =>
+    asyncScheduler.schedule(() => {
+      $store.outbox.push(row)
+      $store.outbox.sort((a, b) => Number(a.id - b.id))
+    }, row.id % 3n === 0n ? 3_000 : 1))({ id: $id, count: $count, job })`,
   },
 ]
 

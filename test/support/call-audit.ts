@@ -11,8 +11,6 @@ export interface CallAudit {
   record(operation: Operation): void
   /** Most calls in any window [t, t + 1,000 ms): of one operation, or of all together. */
   maxCallsInAnySecond(operation?: Operation): number
-  /** Calls that arrived in the second up to now. */
-  callsInLastSecond(operation?: Operation): number
 }
 
 const maxInWindow = (instants: readonly number[]): number => {
@@ -23,12 +21,6 @@ const maxInWindow = (instants: readonly number[]): number => {
     most = Math.max(most, index - first + 1)
   })
   return most
-}
-
-const countSince = (instants: readonly number[], after: number): number => {
-  let count = 0
-  while (count < instants.length && (instants[instants.length - 1 - count] ?? after) > after) count += 1
-  return count
 }
 
 /** What the provider saw, by its own watch: the ground truth for quota tests. */
@@ -51,6 +43,5 @@ export const createCallAudit = (): CallAudit => {
       arrivals[operation].push(now)
     },
     maxCallsInAnySecond: operation => maxInWindow(of(operation)),
-    callsInLastSecond: operation => countSince(of(operation), asyncScheduler.now() - SECOND_MS),
   }
 }

@@ -1,7 +1,20 @@
+/**
+ * The provider's jobs in virtual time: its rules (`src/tools/simulator`) on rxjs's clock, with what a test decides. A job
+ * runs on whatever becomes of those who asked for it.
+ */
 import { asyncScheduler, Subscription, timer } from 'rxjs'
 import type { Whereabouts } from '../../src/domain/look-up'
 import type { RouteFields } from '../../src/domain/route'
-import type { ListedJob, ListPage, ListQuery, ResultRow } from '../../src/ports/job-api'
+import type { ListedJob, ListPage, ListQuery } from '../../src/ports/job-api'
+import {
+  type BookedJob,
+  type JobOrder,
+  type JobTimes,
+  statusAt,
+  type Timeline,
+} from '../../src/tools/simulator/job-book'
+import { createProviderRules, type DeviceDealt } from '../../src/tools/simulator/provider-rules'
+import type { FileRow } from '../../src/tools/simulator/result-file'
 
 export interface SimulatedJob {
   readonly providerJobId: string
@@ -24,6 +37,8 @@ export type DeviceResult =
 export type JobEnd = 'completed' | 'interrupted' | 'interrupted-without-file'
 
 export interface SimulatedJobsOptions {
+  /** Jobs beyond which no other is let in, foreign ones included. */
+  readonly maxOpenJobs: number
   readonly durationMs: (devices: number) => number
   readonly initialisingMs: number
   readonly listLagMs: () => number
@@ -36,15 +51,9 @@ export interface SimulatedJobsOptions {
   readonly isForgotten: ((job: SimulatedJob) => boolean) | undefined
 }
 
-interface Entry {
-  readonly job: SimulatedJob
-  readonly startsAt: number
-  /** Not in the List before. */
+interface Fate extends JobTimes {
+  /** Not in the List before, by the provider's clock. */
   readonly listedAt: number
-  end: JobEnd | null
-  /** In the List no longer, and unknown to every call. */
-  isForgotten: boolean
-  rows: ReadonlyMap<string, ResultRow> | null
 }
 
 export interface SimulatedJobs {
@@ -53,180 +62,161 @@ export interface SimulatedJobs {
   /** How often each `productKey/deviceName` was in a job. */
   readonly sent: ReadonlyMap<string, number>
   readonly jobs: readonly SimulatedJob[]
+  isFull(): boolean
   start(route: RouteFields, deviceNames: readonly string[]): SimulatedJob
   startForeign(route: RouteFields, total: number, durationMs: number): SimulatedJob
   open(): number
   maxOpen(): number
   find(providerJobId: string): ListedJob | null
   page(query: ListQuery): ListPage
-  /** null: unknown, not ended, or ended without a file. */
-  rowsOf(providerJobId: string): ReadonlyMap<string, ResultRow> | null
+  /** The job's result file; null: it is unknown, has not ended, or has ended without one. */
+  fileOf(providerJobId: string): { readonly productKey: string; readonly rows: readonly FileRow[] } | null
   /** null: no job ever named the device. */
   whereIs(productKey: string, deviceName: string): Whereabouts | null
+  /** By the provider's clock. */
+  now(): number
   close(): void
 }
 
-const MOVED: ResultRow = { code: '200', message: null }
+const moved = { code: '200' } as const
 
-const bump = (counts: Map<string, number>, key: string): number => {
-  const next = (counts.get(key) ?? 0) + 1
-  counts.set(key, next)
-  return next
-}
+/** By a test's word; `completed` where it says nothing. */
+const endings = {
+  completed: { endsAs: 2, doneShare: 1, hasFile: true, isReadable: true },
+  interrupted: { endsAs: 3, doneShare: 0.5, hasFile: true, isReadable: true },
+  'interrupted-without-file': { endsAs: 3, doneShare: 0.5, hasFile: false, isReadable: false },
+} as const
 
-/** The provider's jobs on rxjs's clock. A job runs on whatever becomes of those who asked for it. */
+const dealtBy = (result: DeviceResult): DeviceDealt =>
+  typeof result === 'string'
+    ? { hasMoved: result === 'moved-unreported', row: null }
+    : { hasMoved: result.code === '200', row: { code: result.code, message: result.message ?? null } }
+
 export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJobs => {
-  const entries: Entry[] = []
-  const byId = new Map<string, Entry>()
-  const totals = new Map<string, number>()
-  const moves = new Map<string, number>()
-  const sent = new Map<string, number>()
-  /** Where each device is by its first job's word, and the job that brought it there, if one did. */
-  const homes = new Map<string, string>()
-  const broughtBy = new Map<string, { readonly job: SimulatedJob; readonly at: number }>()
+  const { clockSkewMs, accountUid } = options
   const running = new Subscription()
-  let open = 0
-  let maxOpen = 0
+  const sent = new Map<string, number>()
+  /** By their JobId, forgotten ones included. */
+  const jobs = new Map<string, SimulatedJob>()
+  const now = (): number => asyncScheduler.now() + clockSkewMs
 
-  const providerNow = (): number => asyncScheduler.now() + options.clockSkewMs
-
-  const carryOut = ({ job }: Entry, end: JobEnd): ReadonlyMap<string, ResultRow> => {
-    if (job.foreign) return new Map(Array.from({ length: job.total }, (_, at) => [`foreign-${at}`, MOVED]))
-    const rows = new Map<string, ResultRow>()
-    const reached = end === 'completed' ? job.deviceNames.length : Math.floor(job.deviceNames.length / 2)
-    for (const name of job.deviceNames.slice(0, reached)) {
-      const key = `${job.route.productKey}/${name}`
-      const result = options.resultOf?.(name, sent.get(key) ?? 0) ?? MOVED
-      if (result === 'moved-unreported' || (result !== 'missing' && result.code === '200')) {
-        bump(moves, key)
-        broughtBy.set(key, { job, at: providerNow() })
-      }
-      if (typeof result !== 'string') rows.set(name, { code: result.code, message: result.message ?? null })
-    }
-    return rows
+  /** Each happening has a timer of its own. */
+  const timeline: Timeline = {
+    plan: (at, run) => {
+      running.add(timer(at - now()).subscribe(() => run(at)))
+    },
   }
-
-  const begin = (job: SimulatedJob, durationMs: number): SimulatedJob => {
-    const entry: Entry = {
-      job,
-      startsAt: asyncScheduler.now() + options.initialisingMs,
-      listedAt: asyncScheduler.now() + options.listLagMs(),
-      end: null,
-      isForgotten: false,
-      rows: null,
-    }
-    options.onStart?.(job)
-    entries.push(entry)
-    byId.set(job.providerJobId, entry)
-    bump(totals, job.route.productKey)
-    open += 1
-    maxOpen = Math.max(maxOpen, open)
-    running.add(
-      timer(durationMs).subscribe(() => {
+  const jobOf = ({ jobId }: BookedJob<Fate>): SimulatedJob => {
+    const job = jobs.get(jobId)
+    if (job === undefined) throw new Error(`there is no job ${jobId}`)
+    return job
+  }
+  const { book, truth, ...rules } = createProviderRules<Fate>(
+    {
+      limit: { jobs: options.maxOpenJobs, jobsMode: 'open' },
+      jobIdOf: (number, foreign) => `${foreign ? 'Foreign' : 'Simulated'}${String(number).padStart(9, '0')}`,
+      endOf: booked => {
+        const job = jobOf(booked)
         const end = options.endOf?.(job) ?? 'completed'
-        const rows = carryOut(entry, end)
-        entry.end = end
-        entry.isForgotten = options.isForgotten?.(job) ?? false
-        entry.rows = end === 'interrupted-without-file' ? null : rows
-        open -= 1
-      }),
-    )
+        return endings[end]
+      },
+      deal: ({ productKey }, { name }) =>
+        dealtBy(options.resultOf?.(name, sent.get(`${productKey}/${name}`) ?? 0) ?? moved),
+      targetOf: ({ targetInstanceIds }) => targetInstanceIds[0] ?? '',
+      isForgotten: booked => options.isForgotten?.(jobOf(booked)) ?? false,
+    },
+    timeline,
+  )
+
+  const orderOf = (route: RouteFields, total: number): JobOrder => ({
+    productKey: route.productKey,
+    sourceInstanceId: route.sourceInstanceId,
+    targetInstanceIds: [...route.targetInstanceIds].sort(),
+    strategy: route.strategy,
+    targetUid: route.targetUid ?? accountUid,
+    total,
+  })
+  const fateOf = (durationMs: number): Fate => ({
+    initMs: options.initialisingMs,
+    runMs: Math.max(0, durationMs - options.initialisingMs),
+    listedAt: now() + options.listLagMs(),
+  })
+  const begun = (
+    booked: BookedJob<Fate> | null,
+    route: RouteFields,
+    deviceNames: readonly string[],
+  ): SimulatedJob => {
+    if (booked === null) throw new Error('the job limit is reached')
+    const { jobId, total, createdAt, foreign } = booked
+    const job = { providerJobId: jobId, route, deviceNames, total, createdAt, foreign }
+    jobs.set(jobId, job)
+    options.onStart?.(job)
     return job
   }
 
-  const newJob = (
-    route: RouteFields,
-    deviceNames: readonly string[],
-    total: number,
-    foreign: boolean,
-  ): SimulatedJob => ({
-    providerJobId: `${foreign ? 'Foreign' : 'Simulated'}${String(entries.length + 1).padStart(9, '0')}`,
-    route,
-    deviceNames,
-    total,
-    createdAt: providerNow(),
-    foreign,
-  })
-
-  const statusOf = ({ end, startsAt }: Entry) => {
-    if (end !== null) return end === 'completed' ? 2 : 3
-    return asyncScheduler.now() < startsAt ? 0 : 1
-  }
-  const listed = (entry: Entry): ListedJob => ({
-    providerJobId: entry.job.providerJobId,
-    status: statusOf(entry),
-    productKey: entry.job.route.productKey,
-    sourceInstanceId: entry.job.route.sourceInstanceId,
-    strategy: entry.job.route.strategy,
-    targetInstanceIds: [...entry.job.route.targetInstanceIds].sort(),
-    targetUid: entry.job.route.targetUid ?? options.accountUid,
-    total: entry.job.total,
-    createdAt: entry.job.createdAt,
+  const listed = (job: BookedJob<Fate>): ListedJob => ({
+    providerJobId: job.jobId,
+    status: statusAt(job, now()),
+    productKey: job.productKey,
+    sourceInstanceId: job.sourceInstanceId,
+    strategy: job.strategy,
+    targetInstanceIds: job.targetInstanceIds,
+    targetUid: job.targetUid,
+    total: job.total,
+    createdAt: job.createdAt,
   })
 
   return {
-    moves,
+    get moves() {
+      const counts = new Map<string, number>()
+      for (const { productKey, deviceName, moves } of truth.records())
+        if (moves.length > 0) counts.set(`${productKey}/${deviceName}`, moves.length)
+      return counts
+    },
     sent,
     get jobs() {
-      return entries.map(entry => entry.job)
+      return [...jobs.values()]
     },
+    isFull: () => book.isFull(now()),
     start: (route, deviceNames) => {
       for (const name of deviceNames) {
         const key = `${route.productKey}/${name}`
-        bump(sent, key)
-        if (!homes.has(key)) homes.set(key, route.sourceInstanceId)
+        sent.set(key, (sent.get(key) ?? 0) + 1)
       }
-      return begin(
-        newJob(route, deviceNames, deviceNames.length, false),
-        options.durationMs(deviceNames.length),
-      )
+      const fate = fateOf(options.durationMs(deviceNames.length))
+      const order = orderOf(route, deviceNames.length)
+      return begun(rules.openJob(order, deviceNames, now(), fate), route, deviceNames)
     },
-    startForeign: (route, total, durationMs) => begin(newJob(route, [], total, true), durationMs),
-    open: () => open,
-    maxOpen: () => maxOpen,
+    startForeign: (route, total, durationMs) =>
+      begun(rules.openForeignJob(orderOf(route, total), now(), fateOf(durationMs), true), route, []),
+    open: () => book.openAt(now()).length,
+    maxOpen: book.maxOpen,
     find: providerJobId => {
-      const entry = byId.get(providerJobId)
-      return entry && !entry.isForgotten ? listed(entry) : null
+      const job = book.find(providerJobId)
+      return job === undefined ? null : listed(job)
     },
-    // Newest first; the token is the place of the last job shown, so jobs created meanwhile shift nothing.
     page: ({ productKey, nextToken }) => {
-      const shown: ListedJob[] = []
-      let at = nextToken === undefined ? entries.length : Number(nextToken)
-      let more = false
-      while (at > 0 && !more) {
-        const entry = entries[at - 1]
-        const wanted =
-          entry &&
-          !entry.isForgotten &&
-          asyncScheduler.now() >= entry.listedAt &&
-          (productKey === undefined || entry.job.route.productKey === productKey)
-        if (wanted && shown.length === options.pageSize) more = true
-        else {
-          if (wanted) shown.push(listed(entry))
-          at -= 1
-        }
-      }
-      const total = productKey === undefined ? entries.length : (totals.get(productKey) ?? 0)
-      return { jobs: shown, nextToken: more ? String(at) : null, total }
-    },
-    rowsOf: providerJobId => {
-      const entry = byId.get(providerJobId)
-      return entry === undefined || entry.isForgotten ? null : entry.rows
-    },
-    whereIs: (productKey, deviceName) => {
-      const key = `${productKey}/${deviceName}`
-      const [home, by] = [homes.get(key), broughtBy.get(key)]
-      if (home === undefined) return null
-      if (by === undefined)
-        return { instanceId: home, cameFrom: home, sentAt: providerNow(), changedAt: providerNow() }
-      const { targetInstanceIds, sourceInstanceId } = by.job.route
+      const found = book.page({
+        isWanted: job =>
+          now() >= job.fate.listedAt && (productKey === undefined || job.productKey === productKey),
+        below: nextToken === undefined ? null : Number(nextToken),
+        skip: 0,
+        size: options.pageSize,
+      })
       return {
-        instanceId: targetInstanceIds[0] ?? home,
-        cameFrom: sourceInstanceId,
-        sentAt: by.job.createdAt,
-        changedAt: by.at,
+        jobs: found.jobs.map(listed),
+        nextToken: found.below === null ? null : String(found.below),
+        total: found.total,
       }
     },
+    fileOf: providerJobId => {
+      const job = book.find(providerJobId)
+      return job !== undefined && rules.hasFile(job)
+        ? { productKey: job.productKey, rows: rules.rowsOf(job) }
+        : null
+    },
+    whereIs: (productKey, deviceName) => rules.whereIs(productKey, deviceName, now()),
+    now,
     close: () => running.unsubscribe(),
   }
 }

@@ -1,13 +1,12 @@
-import { asyncScheduler, defer, delayWhen, map, timer } from 'rxjs'
+import { defer, delayWhen, map, timer } from 'rxjs'
 import type { RouteFields } from '../../src/domain/route'
-import type {
-  CallFailure,
-  CallResult,
-  FetchedResults,
-  JobApi,
-  Operation,
-  ResultRow,
-} from '../../src/ports/job-api'
+import type { CallFailure, CallResult, FetchedResults, JobApi, Operation } from '../../src/ports/job-api'
+import {
+  contentTypeOf,
+  createFileLinks,
+  type FileFormat,
+  renderResultFile,
+} from '../../src/tools/simulator/result-file'
 import type { CallAudit } from './call-audit'
 import { createSimulatedJobs, type DeviceResult, type JobEnd, type SimulatedJob } from './simulated-jobs'
 import { type CallFault, createSimulatedWire, FULL, failure } from './simulated-wire'
@@ -46,7 +45,7 @@ export interface SimulatedProviderOptions {
   readonly isForgotten?: (job: SimulatedJob) => boolean
   /** `n` is 1-based over all fetches. */
   readonly onFetch?: (n: number) => 'ok' | 'expired' | 'unreachable' | 'unreadable'
-  /** How long a URL of `detail` can be fetched. Default 600,000. */
+  /** How long a URL of `detail` can be fetched, up to a second longer. Default 600,000. */
   readonly urlValidMs?: number
   /** The provider's clock minus ours. */
   readonly clockSkewMs?: number
@@ -61,14 +60,9 @@ const CODES = {
   noDevice: 'iot.device.NotExistedDevice',
 }
 
-const fileOf = (rows: ReadonlyMap<string, ResultRow>) => ({
-  body: Buffer.from(
-    JSON.stringify(
-      Array.from(rows, ([DeviceName, row]) => ({ DeviceName, Code: row.code, Message: row.message })),
-    ),
-  ),
-  contentType: 'application/json',
-})
+/** Where result files seem to lie. */
+const origin = 'https://results.simulated'
+const format: FileFormat = { layout: 'json', codes: 'text', keys: 'pascal' }
 
 export interface SimulatedProvider extends JobApi {
   readonly audit: CallAudit
@@ -95,9 +89,10 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
   const oneWayMs = () => (typeof latencyMs === 'number' ? latencyMs : latencyMs(random))
   const wire = createSimulatedWire({ latencyMs: oneWayMs, callTimeoutMs, qps, onCall: options.onCall })
   const { call } = wire
-  const urls = new Map<string, { readonly providerJobId: string; readonly validUntil: number }>()
+  const links = createFileLinks('files', urlValidMs)
   let fetches = 0
   const jobs = createSimulatedJobs({
+    maxOpenJobs: options.maxOpenJobs ?? 10,
     durationMs: devices => options.jobMs?.(devices, random) ?? jobBaseMs + jobPerDeviceMs * devices,
     initialisingMs: options.initialisingMs ?? 0,
     listLagMs: options.listLagMs ?? (() => 0),
@@ -114,7 +109,7 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
     route: RouteFields,
     deviceNames: readonly string[],
   ): CallResult<{ providerJobId: string }> => {
-    if (jobs.open() >= (options.maxOpenJobs ?? 10)) return options.full ?? FULL
+    if (jobs.isFull()) return options.full ?? FULL
     const refusal = options.refuse?.(route, deviceNames) ?? null
     if (refusal !== null) return refusal
     return { ok: true, value: { providerJobId: jobs.start(route, deviceNames).providerJobId } }
@@ -122,34 +117,40 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
   const detail = (providerJobId: string): CallResult<{ url: string | null }> => {
     if ((jobs.find(providerJobId)?.status ?? 0) < 2)
       return failure('unknown', CODES.notEnded, `job ${providerJobId} is not known, or has not ended`)
-    if (jobs.rowsOf(providerJobId) === null) return { ok: true, value: { url: null } }
-    const url = `https://results.simulated/${providerJobId}/${urls.size + 1}`
-    urls.set(url, { providerJobId, validUntil: asyncScheduler.now() + urlValidMs })
-    return { ok: true, value: { url } }
+    if (jobs.fileOf(providerJobId) === null) return { ok: true, value: { url: null } }
+    return { ok: true, value: { url: links.make(origin, providerJobId, jobs.now()) } }
   }
   const fetched = (url: string, names: readonly string[]): FetchedResults => {
-    const signed = urls.get(url)
     fetches += 1
     const fault = options.onFetch?.(fetches) ?? 'ok'
     if (fault === 'unreachable') return { kind: 'unreachable', message: 'connection reset' }
-    if (fault === 'expired' || (signed && signed.validUntil <= asyncScheduler.now()))
-      return { kind: 'expired' }
-    const found = signed ? jobs.rowsOf(signed.providerJobId) : null
+    const { pathname, searchParams } = new URL(url, origin)
+    const link = links.check(pathname, searchParams, jobs.now())
+    const isOver = link.kind === 'refused' && link.code === 'AccessDenied'
+    if (fault === 'expired' || isOver) return { kind: 'expired' }
+    const found = link.kind === 'valid' ? jobs.fileOf(link.jobId) : null
     if (found === null) return { kind: 'unreadable', message: 'no such file', file: null }
     if (fault === 'unreadable') {
       const html = { body: Buffer.from('<html></html>'), contentType: 'text/html' }
       return { kind: 'unreadable', message: 'HTML instead of a result file', file: html }
     }
     const wanted = new Set(names)
-    const rows = new Map([...found].filter(([name]) => wanted.has(name)))
-    const file = fileOf(found)
-    if (rows.size === 0) return { kind: found.size > 0 ? 'wrong-devices' : 'empty', file }
+    const rows = new Map(
+      found.rows
+        .filter(({ deviceName }) => wanted.has(deviceName))
+        .map(({ deviceName, code, message }) => [deviceName, { code, message }]),
+    )
+    const body = Buffer.from(renderResultFile(format, found.productKey, found.rows))
+    const file = { body, contentType: contentTypeOf(format) }
+    if (rows.size === 0) return { kind: found.rows.length > 0 ? 'wrong-devices' : 'empty', file }
     return { kind: 'rows', rows, file }
   }
 
   return {
     audit: wire.audit,
-    moves: jobs.moves,
+    get moves() {
+      return jobs.moves
+    },
     sent: jobs.sent,
     get jobs() {
       return jobs.jobs

@@ -1,5 +1,6 @@
-import { AsyncSubject, defer, map, type Observable, race, Subscription, timer } from 'rxjs'
+import { AsyncSubject, asyncScheduler, defer, map, type Observable, race, Subscription, timer } from 'rxjs'
 import type { CallFailure, CallResult, FailureKind, Operation } from '../../src/ports/job-api'
+import { createQuotaWindow } from '../../src/tools/simulator/quota-window'
 import { type CallAudit, createCallAudit } from './call-audit'
 
 export type CallFault =
@@ -60,9 +61,8 @@ export const createSimulatedWire = ({
   const asked = { create: 0, detail: 0, query: 0, list: 0, provisioning: 0 }
 
   const after = (ms: number, act: () => void): void => underWay.add(timer(ms).subscribe(act))
-  const overQuota = (operation: Operation): boolean =>
-    audit.callsInLastSecond() > (qps.shared ?? Number.POSITIVE_INFINITY) ||
-    audit.callsInLastSecond(operation) > (qps[operation] ?? Number.POSITIVE_INFINITY)
+  const { shared = 0, ...caps } = qps
+  const window = createQuotaWindow<Operation>(caps, shared, { refusedCount: true })
 
   /** What the caller is told; null: nothing. */
   const handle = <T>(run: () => CallResult<T>, fault: CallFault): CallResult<T> | null => {
@@ -96,7 +96,7 @@ export const createSimulatedWire = ({
           if (fault === 'lose-request') return
           if (typeof fault === 'object' && 'kind' in fault && fault.kind === 'not-sent') return reach(fault)
           audit.record(operation)
-          if (overQuota(operation)) reach('throttle')
+          if (window.arrive(operation, asyncScheduler.now()) !== null) reach('throttle')
           else if (typeof fault === 'object' && 'heldUpMs' in fault) after(fault.heldUpMs, () => reach('ok'))
           else reach(fault)
         })

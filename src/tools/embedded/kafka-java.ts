@@ -38,6 +38,8 @@ export const brokerSettings = (place: BrokerPlace): Readonly<Record<string, stri
   'share.coordinator.state.topic.replication.factor': '1',
   'share.coordinator.state.topic.min.isr': '1',
   'group.initial.rebalance.delay.ms': '0',
+  // The broker would delete records that claim to be older than a week, within five minutes.
+  'log.retention.ms': '-1',
   'auto.create.topics.enable': 'false',
   'broker.session.timeout.ms': '3000',
   'broker.heartbeat.interval.ms': '500',

@@ -1,91 +1,96 @@
-import { createDeviceTruth, type DeviceTruth } from './device-truth'
-import {
-  createJobBook,
-  createTimeline,
-  type JobBook,
-  type JobOrder,
-  type SimulatedJob,
-  type Timeline,
-} from './job-book'
+/** The account behind the HTTP operations: the provider's rules, with choices by seed and options. Time is given to it. */
+import { faultOf } from './device-faults'
+import { type BookedJob, createTimeline, type JobOrder, type PulledTimeline } from './job-book'
 import { drawFate, type JobFate } from './job-fate'
 import type { SimulatorOptions } from './options'
-import { happens } from './random'
-import { createFileLinks, type FileLinks, type FileRow } from './result-file'
-import { createRunOut } from './run-out'
+import { createProviderRules, type DeviceDealt, type ProviderRules } from './provider-rules'
+import { createRandom, happens, hash32, randomText } from './random'
+import { createFileLinks, type FileFault, type FileLinks } from './result-file'
 
-/** The account behind the operations: its jobs, its devices, its files. Time is given to it. */
-export interface Account {
+export type SimulatedJob = BookedJob<JobFate>
+
+export interface Account extends Omit<ProviderRules<JobFate>, 'openJob' | 'openForeignJob'> {
   readonly options: SimulatorOptions
-  readonly book: JobBook
-  readonly truth: DeviceTruth
   readonly links: FileLinks
-  readonly timeline: Timeline
-  /** A job with devices; null: the job limit is reached. */
+  readonly timeline: PulledTimeline
+  /** Like those of the rules; what `fate` leaves out is drawn. */
   openJob(
     order: JobOrder,
     deviceNames: readonly string[],
     at: number,
     fate: Partial<JobFate>,
   ): SimulatedJob | null
-  /** A job of somebody else in the same account; it moves nothing we know of. */
   openForeignJob(
     order: JobOrder,
     at: number,
     fate: Partial<JobFate>,
     beyondLimit: boolean,
   ): SimulatedJob | null
-  /** Rows of an ended job's file. */
-  rowsOf(job: SimulatedJob): readonly FileRow[]
   deviceExists(deviceName: string): boolean
   instanceExists(instanceId: string): boolean
 }
 
+/** Files that no reader can make sense of tell nothing. */
+const unreadable: readonly (FileFault | null)[] = ['html', 'empty', 'truncated', 'huge']
+const notExisting = 'iot.device.NotExistedDevice'
+const messages: Readonly<Record<string, string>> = { '200': 'success', [notExisting]: 'device not found' }
+
 export const createAccount = (options: SimulatorOptions): Account => {
+  const { missingPrefix, seed, jobIdPrefix } = options
   const timeline = createTimeline()
-  const book = createJobBook(options, timeline)
-  const truth = createDeviceTruth()
-  const results = new Map<string, () => readonly FileRow[]>()
-  const { missingPrefix, seed } = options
-  const missing = (name: string) => missingPrefix !== '' && name.startsWith(missingPrefix)
+  const jobIds = createRandom(hash32(seed, 'job ids'))
+  const isMissing = (name: string) => missingPrefix !== '' && name.startsWith(missingPrefix)
   const deviceExists = (name: string) =>
-    !missing(name) && !happens(options.missingDeviceRate, seed, 'exists', name)
-  const runOut = createRunOut({ ...options, exists: deviceExists }, truth)
-  const fateOf = (total: number, fate: Partial<JobFate>) => ({
-    ...drawFate(options, book.nextNumber(), total),
+    !isMissing(name) && !happens(options.missingDeviceRate, seed, 'exists', name)
+
+  /** The code with which a device fails; null: it is moved. */
+  const refusalOf = (job: SimulatedJob, name: string, here: string, attempt: number): string | null => {
+    if (!deviceExists(name)) return notExisting
+    const isElsewhere = here !== job.sourceInstanceId
+    // Where a device must be to be moved is not documented; by default only from where it is said to be.
+    if (isElsewhere && !(options.alreadyThere === 'move' && job.targetInstanceIds.includes(here)))
+      return notExisting
+    return faultOf(options.deviceFaults, seed, `${job.productKey}/${name}`, attempt)
+  }
+
+  const rules = createProviderRules<JobFate>(
+    {
+      limit: options,
+      jobIdOf: () => jobIdPrefix + randomText(jobIds, 26 - Math.min(jobIdPrefix.length, 10)),
+      endOf: ({ fate }) => ({ ...fate, isReadable: !unreadable.includes(fate.fileFault) }),
+      deal: (job, { name, instanceId, attempt }): DeviceDealt => {
+        const refusal = refusalOf(job, name, instanceId, attempt)
+        const code = refusal ?? '200'
+        return {
+          hasMoved: refusal === null,
+          row: happens(options.missingRowRate, seed, 'row', job.number, name)
+            ? null
+            : { code, message: messages[code] ?? code },
+        }
+      },
+      // With strategy 1 every device has its own nearest target.
+      targetOf: ({ targetInstanceIds }, name) =>
+        targetInstanceIds[
+          targetInstanceIds.length > 1 ? hash32(seed, 'nearest', name) % targetInstanceIds.length : 0
+        ] ?? '',
+    },
+    timeline,
+  )
+  const fateOf = (total: number, fate: Partial<JobFate>): JobFate => ({
+    ...drawFate(options, rules.book.nextNumber(), total),
     ...fate,
   })
 
   return {
+    ...rules,
     options,
-    book,
-    truth,
     timeline,
     links: createFileLinks(`files of ${seed}`, options.fileUrlMs),
     deviceExists,
-    instanceExists: name => !missing(name),
-    rowsOf: job => results.get(job.jobId)?.() ?? [],
-    openJob(order, deviceNames, at, fate) {
-      const { productKey, sourceInstanceId, total } = order
-      const devices = (): Uint32Array =>
-        Uint32Array.from(deviceNames, name => truth.register(productKey, name, sourceInstanceId))
-      let registered: Uint32Array = new Uint32Array()
-      const job = book.open(order, at, {
-        fate: fateOf(total, fate),
-        foreign: false,
-        onEnd: ended => results.set(ended.jobId, runOut(ended, registered).rows),
-      })
-      if (job !== null) registered = devices()
-      return job
-    },
-    openForeignJob(order, at, fate, beyondLimit) {
-      const rows = (job: SimulatedJob) =>
-        Array.from({ length: job.total }, (_, i) => ({
-          deviceName: `foreign-${job.number}-${i}`,
-          code: '200',
-          message: 'success',
-        }))
-      const onEnd = (job: SimulatedJob) => results.set(job.jobId, () => rows(job))
-      return book.open(order, at, { fate: fateOf(order.total, fate), foreign: true, beyondLimit, onEnd })
-    },
+    instanceExists: name => !isMissing(name),
+    openJob: (order, deviceNames, at, fate) =>
+      rules.openJob(order, deviceNames, at, fateOf(order.total, fate)),
+    openForeignJob: (order, at, fate, beyondLimit) =>
+      rules.openForeignJob(order, at, fateOf(order.total, fate), beyondLimit),
   }
 }

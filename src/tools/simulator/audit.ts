@@ -1,6 +1,9 @@
 import { type Operation, operations } from './call'
 import { type JobBook, statusAt } from './job-book'
-import type { Breach, QuotaWindow } from './quota-window'
+import type { JobFate } from './job-fate'
+import type { Breach as BreachOf, QuotaWindow } from './quota-window'
+
+type Breach = BreachOf<Operation>
 
 /** What the provider saw and refused. Counts of calls are those whose signature holds. */
 export interface Audit {
@@ -56,7 +59,7 @@ export const createAuditBook = () => {
       breaches++
       if (breachList.length < LISTED) breachList.push(breach)
     },
-    summary(window: QuotaWindow, book: JobBook, foreignJobs: number, at: number): Audit {
+    summary(window: QuotaWindow<Operation>, book: JobBook<JobFate>, foreignJobs: number, at: number): Audit {
       const jobsByStatus: [number, number, number, number] = [0, 0, 0, 0]
       for (const job of book.all()) jobsByStatus[statusAt(job, at)]++
       return {

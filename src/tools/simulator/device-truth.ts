@@ -107,7 +107,11 @@ export const createDeviceTruth = () => {
     /** Counts one more attempt; 1-based, 255 at most. */
     attempt: (device: number): number => (attempts[device] = Math.min((attempts[device] ?? 0) + 1, 255)),
     /** Notes it if the job repeats what an earlier one did; call before `move`. */
-    notice(device: number, visit: Visit, targets: readonly string[]): void {
+    notice(
+      device: number,
+      visit: Pick<Visit, 'jobId' | 'sourceInstanceId'>,
+      targets: readonly string[],
+    ): void {
       const last = log.lastMoveOf(device)
       if (last === null || last.from !== visit.sourceInstanceId || !targets.includes(last.to)) return
       if (last.jobId === visit.jobId) return

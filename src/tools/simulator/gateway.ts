@@ -41,7 +41,7 @@ export type Reaction =
 
 export interface GatewayDeps {
   readonly account: Account
-  readonly window: QuotaWindow
+  readonly window: QuotaWindow<Operation>
   readonly audit: AuditBook
   readonly faults: FaultSource
 }

@@ -1,20 +1,23 @@
-import type { JobFate } from './job-fate'
-import { createRandom, hash32, randomText } from './random'
+/** The account's jobs: their limit, their states over time, and the List of them. Time is given to it. */
+
+/** What happens by itself at some instant. How time passes is the timeline's business. */
+export interface Timeline {
+  /** `run` is called with `at` when that instant has come; what is planned for earlier instants runs before. */
+  plan(at: number, run: (at: number) => void): void
+}
+
+/** A timeline without timers: every caller first lets the past happen. */
+export interface PulledTimeline extends Timeline {
+  /** Lets everything up to and including `now` happen, in the order of the instants. */
+  advance(now: number): void
+}
 
 interface Happening {
   readonly at: number
   readonly run: (at: number) => void
 }
 
-/** What happens by itself at some instant. Nothing runs on a timer: whoever looks, first lets the past happen. */
-export interface Timeline {
-  /** `run` is called with `at`, in the order of the instants. */
-  plan(at: number, run: (at: number) => void): void
-  /** Lets everything up to and including `now` happen, in order. */
-  advance(now: number): void
-}
-
-export const createTimeline = (): Timeline => {
+export const createTimeline = (): PulledTimeline => {
   const planned: Happening[] = []
   return {
     plan(at, run) {
@@ -41,31 +44,87 @@ export interface JobOrder {
   readonly total: number
 }
 
-export interface SimulatedJob extends JobOrder {
+/** What is decided about a job's time when it is created. */
+export interface JobTimes {
+  /** Time in status 0, ms. */
+  readonly initMs: number
+  /** Time in status 1, ms. */
+  readonly runMs: number
+}
+
+/** Statuses in which a job ends: completed, interrupted. */
+export type EndStatus = 2 | 3
+export type Status = 0 | 1 | EndStatus
+
+/** `Fate` is whatever else is decided about a job when it is created. */
+export interface BookedJob<Fate extends JobTimes> extends JobOrder {
   /** 1, 2, 3 … in the order of creation. */
   readonly number: number
   readonly jobId: string
-  /** Instants, ms since 1970: status 0 from createdAt, 1 from startsAt, fate.endsAs from endsAt. */
+  /** Instants, ms since 1970: status 0 from createdAt, 1 from startsAt, its end at endsAt. */
   readonly createdAt: number
   readonly startsAt: number
   readonly endsAt: number
-  readonly fate: JobFate
+  readonly fate: Fate
+  /** Somebody else in the account has created it. */
   readonly foreign: boolean
+  /** How it ended; null before its end. */
+  readonly endedAs: EndStatus | null
 }
 
-export type Status = 0 | 1 | 2 | 3
+export const statusAt = (
+  job: Pick<BookedJob<JobTimes>, 'startsAt' | 'endsAt' | 'endedAs'>,
+  at: number,
+): Status => {
+  if (at < job.startsAt) return 0
+  return job.endedAs === null || at < job.endsAt ? 1 : job.endedAs
+}
 
-export const statusAt = (job: SimulatedJob, at: number): Status =>
-  at < job.startsAt ? 0 : at < job.endsAt ? 1 : job.fate.endsAs
+export interface JobLimit {
+  /** 0: none. */
+  readonly jobs: number
+  /** What the limit counts: jobs in status 0 and 1, or every job that was not deleted. */
+  readonly jobsMode: 'open' | 'existing'
+}
 
-export interface JobBook {
-  /** Opens a job; `onEnd` runs when its time has come. null: the limit is reached. `beyondLimit` ignores that. */
-  open(order: JobOrder, at: number, opening: Opening): SimulatedJob | null
-  find(jobId: string): SimulatedJob | undefined
+export interface Opening<Fate extends JobTimes> {
+  readonly fate: Fate
+  readonly foreign: boolean
+  /** Opened even if the limit is reached. */
+  readonly beyondLimit?: boolean
+  /** Called when its time has come; tells how it ends. */
+  readonly onEnd: (job: BookedJob<Fate>) => EndStatus
+}
+
+export interface JobPage<Fate extends JobTimes> {
+  readonly jobs: readonly BookedJob<Fate>[]
+  /** All that fit, on whatever page. */
+  readonly total: number
+  /** The next page goes on below the job of this number; null: it is the last page. */
+  readonly below: number | null
+}
+
+export interface PageQuery<Fate extends JobTimes> {
+  readonly isWanted: (job: BookedJob<Fate>) => boolean
+  /** Only jobs of a lower number; null: all. */
+  readonly below: number | null
+  /** Jobs left out at the beginning. */
+  readonly skip: number
+  readonly size: number
+}
+
+export interface JobBook<Fate extends JobTimes> {
+  /** Whether the job limit is reached. */
+  isFull(at: number): boolean
+  /** null: the limit is reached. */
+  open(order: JobOrder, at: number, opening: Opening<Fate>): BookedJob<Fate> | null
+  find(jobId: string): BookedJob<Fate> | undefined
   /** Newest first, deleted ones left out. */
-  all(): readonly SimulatedJob[]
+  all(): readonly BookedJob<Fate>[]
+  /** Newest first. Jobs created meanwhile do not shift the pages after the first. */
+  page(query: PageQuery<Fate>): JobPage<Fate>
   /** Jobs in status 0 or 1. */
-  openAt(at: number): readonly SimulatedJob[]
+  openAt(at: number): readonly BookedJob<Fate>[]
   remove(jobId: string): void
   /** The number the next job will have. */
   nextNumber(): number
@@ -73,51 +132,65 @@ export interface JobBook {
   maxOpen(): number
 }
 
-export interface Opening {
-  readonly fate: JobFate
-  readonly foreign: boolean
-  readonly beyondLimit?: boolean
-  readonly onEnd: (job: SimulatedJob) => void
-}
-
-export interface JobLimit {
-  readonly jobs: number
-  readonly jobsMode: 'open' | 'existing'
-  readonly seed: number
-  /** First letters of every JobId. */
-  readonly jobIdPrefix: string
-}
-
-/** The account's jobs. Time is given to it; the end of a job happens on the timeline. */
-export const createJobBook = (limit: JobLimit, timeline: Timeline): JobBook => {
-  const random = createRandom(hash32(limit.seed, 'job ids'))
-  const jobs = new Map<string, SimulatedJob>()
-  let running: SimulatedJob[] = []
+export const createJobBook = <Fate extends JobTimes>(
+  limit: JobLimit,
+  timeline: Timeline,
+  jobIdOf: (number: number, foreign: boolean) => string,
+): JobBook<Fate> => {
+  type Job = BookedJob<Fate>
+  const jobs = new Map<string, Job>()
+  let running: Job[] = []
   let lastNumber = 0
   let maxOpen = 0
 
-  const openAt = (at: number) => {
-    running = running.filter(job => job.endsAt > at)
+  const openAt = (at: number): readonly Job[] => {
+    running = running.filter(job => job.endedAs === null || job.endsAt > at)
     return running
+  }
+  const all = (): readonly Job[] => [...jobs.values()].reverse()
+  const isFull = (at: number): boolean => {
+    const counted = limit.jobsMode === 'open' ? openAt(at).length : jobs.size
+    return limit.jobs > 0 && counted >= limit.jobs
   }
 
   return {
+    isFull,
     open(order, at, { fate, foreign, beyondLimit, onEnd }) {
-      const counted = limit.jobsMode === 'open' ? openAt(at).length : jobs.size
-      if (limit.jobs > 0 && counted >= limit.jobs && !beyondLimit) return null
-      const createdAt = Math.floor(at)
+      if (!beyondLimit && isFull(at)) return null
+      const number = ++lastNumber
       const startsAt = at + fate.initMs
-      const endsAt = startsAt + fate.runMs
-      const jobId = limit.jobIdPrefix + randomText(random, 26 - Math.min(limit.jobIdPrefix.length, 10))
-      const job = { ...order, number: ++lastNumber, jobId, createdAt, startsAt, endsAt, fate, foreign }
-      jobs.set(jobId, job)
+      const job = {
+        ...order,
+        number,
+        jobId: jobIdOf(number, foreign),
+        createdAt: Math.floor(at),
+        startsAt,
+        endsAt: startsAt + fate.runMs,
+        fate,
+        foreign,
+        endedAs: null as EndStatus | null,
+      }
+      jobs.set(job.jobId, job)
       running = [...openAt(at), job]
       maxOpen = Math.max(maxOpen, running.length)
-      timeline.plan(endsAt, () => onEnd(job))
+      timeline.plan(job.endsAt, () => {
+        job.endedAs = onEnd(job)
+      })
       return job
     },
     find: jobId => jobs.get(jobId),
-    all: () => [...jobs.values()].reverse(),
+    all,
+    page({ isWanted, below, skip, size }) {
+      const wanted = all().filter(isWanted)
+      const rest = wanted.filter(job => below === null || job.number < below).slice(skip)
+      const shown = rest.slice(0, size)
+      const last = shown.at(-1)
+      return {
+        jobs: shown,
+        total: wanted.length,
+        below: last !== undefined && rest.length > size ? last.number : null,
+      }
+    },
     openAt,
     remove: jobId => jobs.delete(jobId),
     nextNumber: () => lastNumber + 1,

@@ -1,14 +1,11 @@
+import type { EndStatus, JobTimes } from './job-book'
 import type { SimulatorOptions } from './options'
 import { chance, createRandom, hash32, logNormal } from './random'
 import type { FileFault, FileFormat } from './result-file'
 
 /** All that is decided about a job when it is created. */
-export interface JobFate {
-  /** Time in status 0, ms. */
-  readonly initMs: number
-  /** Time in status 1, ms. */
-  readonly runMs: number
-  readonly endsAs: 2 | 3
+export interface JobFate extends JobTimes {
+  readonly endsAs: EndStatus
   /** Share of the devices dealt with before it ended; 1 unless interrupted. */
   readonly doneShare: number
   readonly hasFile: boolean

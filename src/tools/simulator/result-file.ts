@@ -24,7 +24,7 @@ export interface FileFormat {
 export interface FileRow {
   readonly deviceName: string
   readonly code: string
-  readonly message: string
+  readonly message: string | null
 }
 
 const fields = ['ProductKey', 'DeviceName', 'Code', 'Message'] as const
@@ -35,8 +35,8 @@ const spellings = {
   lower: (name: string) => name.toLowerCase(),
 }
 
-const quoted = (cell: string | number): string =>
-  typeof cell === 'string' && /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : String(cell)
+const quoted = (cell: string | number | null): string =>
+  typeof cell === 'string' && /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : String(cell ?? '')
 
 /** The file as text, rows in the order given. */
 export const renderResultFile = (
@@ -45,7 +45,7 @@ export const renderResultFile = (
   rows: readonly FileRow[],
 ): string => {
   const names = fields.map(spellings[format.keys])
-  const cells = (row: FileRow): (string | number)[] => {
+  const cells = (row: FileRow): (string | number | null)[] => {
     const numeric = format.codes === 'number' && /^\d+$/.test(row.code)
     return [productKey, row.deviceName, numeric ? Number(row.code) : row.code, row.message]
   }
@@ -64,6 +64,9 @@ export const contentTypeOf = (format: FileFormat): string =>
 export type LinkCheck =
   | { readonly kind: 'valid'; readonly jobId: string }
   | { readonly kind: 'refused'; readonly code: string; readonly ec: string; readonly message: string }
+
+/** The job whose result file lies at `path`; empty: none. */
+export const jobIdIn = (path: string): string => /^\/job([^/]+)\//.exec(path)?.[1] ?? ''
 
 /** Signed URLs of result files, as object storage makes them: valid until `Expires`, in seconds since 1970. */
 export const createFileLinks = (secret: string, validMs: number) => {
@@ -93,7 +96,7 @@ export const createFileLinks = (secret: string, validMs: number) => {
       }
       if (now >= Number(expires) * 1000)
         return { kind: 'refused', code: 'AccessDenied', ec: '0002-00000069', message: 'Request has expired.' }
-      return { kind: 'valid', jobId: /^\/job([^/]+)\//.exec(path)?.[1] ?? '' }
+      return { kind: 'valid', jobId: jobIdIn(path) }
     },
   }
 }

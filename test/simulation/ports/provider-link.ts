@@ -1,6 +1,7 @@
 /** The provider as one process reaches it. The wire's own faults are the provider's; here is who called, and when. */
 import { map, Observable } from 'rxjs'
 import type { CallResult, FetchedResults, JobApi, Operation } from '../../../src/ports/job-api'
+import { jobIdIn } from '../../../src/tools/simulator/result-file'
 import type { Clock, Owner } from '../clock'
 import type { Draw } from '../draw'
 import type { Faults } from '../faults'
@@ -48,7 +49,7 @@ export const createProviderLink = (owner: Owner, deps: ProviderLinkDeps): JobApi
   /** The provider is still writing the file. (That of an interrupted job is taken as it is.) */
   const cut = (results: FetchedResults, url: string): FetchedResults => {
     if (results.kind !== 'rows' || results.rows.size < 2) return results
-    const key = url.split('/').at(-2) ?? url
+    const key = jobIdIn(new URL(url).pathname)
     if (ledger.jobs.get(key)?.interrupted !== false) return results
     if (fetchedOnce.has(key) || !faults.hit('file partial')) return results
     fetchedOnce.add(key)

@@ -23,8 +23,8 @@ describe('a defect that the simulation has to find', () => {
   // A change of such a piece of code changes its mutant too (test/simulation/mutants.ts).
   it.each(mutants.map(each => [each.name, each] as const))(
     '%s fits the code in one place',
-    (_name, { edit }) => {
-      const { file, start, end, text } = findPlace(edit)
+    (_name, mutant) => {
+      const { file, start, end, text } = findPlace(mutant)
       expect(text).not.toBe(readFileSync(file, 'utf8').slice(start, end))
     },
   )

@@ -1,6 +1,7 @@
+import type { SimulatedJob } from '../account'
 import { failure, type Result } from '../answer'
 import type { Params } from '../call'
-import { type SimulatedJob, statusAt } from '../job-book'
+import { statusAt } from '../job-book'
 import type { OperationHandler } from './call-context'
 
 const REGION = 'cn-shanghai'
@@ -58,19 +59,17 @@ const readToken = (token: string): number | null => {
 
 const tokenBelow = (number: number) => Buffer.from(`below:${number}`).toString('base64url')
 
-const matching = (jobs: readonly SimulatedJob[], params: Params, asOf: number): SimulatedJob[] => {
+const wantedBy = (params: Params, asOf: number): ((job: SimulatedJob) => boolean) => {
   const wants = (name: string, value: string) => {
     const wanted = params.get(name) ?? ''
     return wanted === '' || wanted === value
   }
-  return jobs.filter(
-    job =>
-      job.createdAt <= asOf &&
-      wants('ProductKey', job.productKey) &&
-      wants('TargetUid', job.targetUid) &&
-      wants('JobId', job.jobId) &&
-      wants('Status', String(statusAt(job, asOf))),
-  )
+  return job =>
+    job.createdAt <= asOf &&
+    wants('ProductKey', job.productKey) &&
+    wants('TargetUid', job.targetUid) &&
+    wants('JobId', job.jobId) &&
+    wants('Status', String(statusAt(job, asOf)))
 }
 
 /** Newest first. NextToken wins over CurrentPage; deep offsets are refused without it. */
@@ -81,21 +80,23 @@ export const listOperation: OperationHandler = (account, { params, at }) => {
   const token = params.get('NextToken') ?? ''
   if (!Number.isInteger(size) || size < 1 || size > MAX_PAGE) return invalidPage('PageSize must be 1 to 200.')
   if (!Number.isInteger(page) || page < 1) return invalidPage('CurrentPage must be 1 or more.')
-  const below = token === '' ? Number.POSITIVE_INFINITY : readToken(token)
-  if (below === null) return invalidPage('NextToken is not valid.')
+  const below = token === '' ? null : readToken(token)
+  if (token !== '' && below === null) return invalidPage('NextToken is not valid.')
   const skip = token === '' ? size * (page - 1) : 0
   if (skip > MAX_OFFSET) return invalidPage('The offset exceeds 10000: use NextToken.')
-  const jobs = matching(account.book.all(), params, asOf)
-  const rest = jobs.filter(job => job.number < below).slice(skip)
-  const items = rest.slice(0, size)
-  const last = items.at(-1)
+  const found = account.book.page({
+    isWanted: wantedBy(params, asOf),
+    below,
+    skip,
+    size,
+  })
   return {
     ok: true,
     fields: {
       Data: {
-        Total: jobs.length,
-        NextToken: last !== undefined && rest.length > size ? tokenBelow(last.number) : '',
-        JobInfo: { items: items.map(job => listFields(job, account.options.accountUid, asOf)) },
+        Total: found.total,
+        NextToken: found.below === null ? '' : tokenBelow(found.below),
+        JobInfo: { items: found.jobs.map(job => listFields(job, account.options.accountUid, asOf)) },
       },
     },
   }
@@ -139,10 +140,9 @@ export const provisioningOperation: OperationHandler = (account, { params, at })
   const deviceName = params.get('DeviceName') ?? ''
   if (productKey === '') return failure('iot.prod.NullProductKey', 'The ProductKey is empty.')
   if (deviceName === '') return failure('iot.device.NullDeviceName', 'The DeviceName is empty.')
-  const device = account.truth.find(productKey, deviceName)
-  if (device === null || !account.deviceExists(deviceName))
+  const found = account.whereIs(productKey, deviceName, at)
+  if (found === null || !account.deviceExists(deviceName))
     return failure('iot.device.NotExistedDevice', 'The device does not exist.')
-  const last = device.moves.at(-1)
   return {
     ok: true,
     fields: {
@@ -152,11 +152,11 @@ export const provisioningOperation: OperationHandler = (account, { params, at })
         AliyunUid: account.options.accountUid,
         DeviceName: deviceName,
         ProductKey: productKey,
-        GmtCreate: Math.floor(account.book.find(last?.jobId ?? '')?.createdAt ?? last?.at ?? at),
-        GmtModified: Math.floor(last?.at ?? at),
-        SourceIotInstanceId: last?.from ?? device.instanceId,
+        GmtCreate: found.sentAt,
+        GmtModified: found.changedAt,
+        SourceIotInstanceId: found.cameFrom,
         SourceRegion: region,
-        TargetIotInstanceId: device.instanceId,
+        TargetIotInstanceId: found.instanceId,
         TargetRegion: region,
       },
     },

@@ -1,4 +1,7 @@
-/** An outcome as the records that are published of it: one on the results topic, and a dead letter of what failed. */
+/**
+ * What is published of an outcome: a record of the results topic, and for a final failure or a rejection a record of the
+ * dead-letter topic, from which it can be submitted again.
+ */
 import type { Outcome } from './outcome'
 import { positionText } from './request'
 
@@ -35,7 +38,7 @@ export const outcomeKey = (outcome: Outcome): string =>
     ? positionText(outcome.source)
     : `${outcome.productKey}/${outcome.deviceName}`
 
-const resultBody = (outcome: Outcome): string => {
+const bodyOf = (outcome: Outcome): string => {
   const body: Record<string, unknown> = {}
   for (const field of resultFields) body[field] = outcome[field]
   const { topic, partition, offset } = outcome.source
@@ -63,7 +66,7 @@ const resultHeaders = (outcome: Outcome, cloudEvents: boolean): Record<string, s
  */
 export const encodeResult = (outcome: Outcome, options: { readonly cloudEvents: boolean }): ResultRecord => ({
   key: outcomeKey(outcome),
-  value: resultBody(outcome),
+  value: bodyOf(outcome),
   headers: resultHeaders(outcome, options.cloudEvents),
 })
 
@@ -146,3 +149,17 @@ export const encodeDeadLetter = (outcome: Outcome): DeadLetterRecord | null => {
     headers: deadLetterHeaders(outcome),
   }
 }
+
+/** Everything that is published of an outcome. */
+export interface EncodedOutcome {
+  readonly result: ResultRecord
+  /** null unless it is a final failure or a rejection. */
+  readonly deadLetter: DeadLetterRecord | null
+}
+
+export const createEncodeOutcome =
+  (options: { readonly cloudEvents: boolean }) =>
+  (outcome: Outcome): EncodedOutcome => ({
+    result: encodeResult(outcome, options),
+    deadLetter: encodeDeadLetter(outcome),
+  })
