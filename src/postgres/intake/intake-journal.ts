@@ -4,7 +4,7 @@ import { map } from 'rxjs'
 import { firstRejections, type Rejection } from '../../domain/request'
 import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../ports/journal'
 import { inTransaction } from '../session/transaction'
-import { appendToOutbox } from '../shared-sql'
+import { appendToOutbox, notifyChange } from '../shared-sql'
 import { type Appended, appendMoves, type KnownRoutes } from './append-moves'
 
 /** Most bytes of dead letters in one statement. A bytea travels as text of twice its size. */
@@ -125,6 +125,13 @@ const lockConsumed = async (client: PoolClient, chunk: JournalChunk): Promise<Co
   return made
 }
 
+const advance = `
+  update consumed set next_offset = $2, repeated_rejections = repeated_rejections + $3 where source_id = $1
+  returning ${notifyChange}`
+
+/** Both offsets are included. */
+const publishRejections = appendToOutbox('source_id, from_offset, to_offset, outcomes', '$1, $2, $3, $4')
+
 const append = async (client: PoolClient, chunk: JournalChunk, known: KnownRoutes) => {
   const { source_id: sourceId, next_offset: from } = await lockConsumed(client, chunk)
   const isNew = ({ position }: { readonly position: { readonly offset: bigint } }): boolean =>
@@ -136,13 +143,8 @@ const append = async (client: PoolClient, chunk: JournalChunk, known: KnownRoute
   const inserted = await insertRejections(client, sourceId, firstRejections(requests, rejections))
   const { moves, repeats, added } =
     requests.length > 0 ? await appendMoves(client, sourceId, requests, known) : nothing
-  await client.query(
-    `update consumed set next_offset = $2, repeated_rejections = repeated_rejections + $3 where source_id = $1
-     returning pg_notify('device_move', '')`,
-    [sourceId, chunk.nextOffset, rejections.length - inserted + repeats],
-  )
-  if (inserted > 0)
-    await client.query(appendToOutbox, [null, sourceId, from, chunk.nextOffset - 1n, inserted])
+  await client.query(advance, [sourceId, chunk.nextOffset, rejections.length - inserted + repeats])
+  if (inserted > 0) await client.query(publishRejections, [sourceId, from, chunk.nextOffset - 1n, inserted])
   const receipt: AppendReceipt = { moves, rejections: inserted }
   return { receipt, added }
 }

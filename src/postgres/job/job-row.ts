@@ -4,7 +4,7 @@ import { codeOf } from '../../domain/error-text'
 import type { BatchMove, Job, JobStatus } from '../../domain/job'
 import type { RouteFields } from '../../domain/route'
 import type { Queries } from '../session/transaction'
-import { selectRoute } from '../shared-sql'
+import { routeColumns } from '../shared-sql'
 
 /** The row of a job that steps work on. */
 export interface JobRow {
@@ -22,6 +22,8 @@ export interface JobRow {
 
 const jobColumns = `job_id::float8 as "batchId", route_id as "routeId", from_seq as "fromSeq", to_seq as "toSeq", status,
   provider_job_id as "providerJobId", refusals, releases, family as "splitRoot"`
+
+const selectRoute = `select ${routeColumns} from route r where r.route_id = $1`
 
 const theOne = <Row>(rows: readonly Row[], what: string): Row => {
   const [row] = rows

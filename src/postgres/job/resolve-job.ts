@@ -19,12 +19,14 @@ const refused = (batchId: number, why: string): Resolved => ({
   why: `Job ${batchId}: ${why}.`,
 })
 
+const notify = `select ${notifyChange}`
+
 const release = async (client: PoolClient, batchId: number): Promise<void> => {
   await client.query(
     'update job set held_at = null, held_reason = null, releases = releases + 1 where job_id = $1',
     [batchId],
   )
-  await client.query(notifyChange)
+  await client.query(notify)
 }
 
 const adopt = async (client: PoolClient, batchId: number, providerJobId: string): Promise<string | null> => {

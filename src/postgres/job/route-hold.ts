@@ -16,6 +16,8 @@ const hold = `
 
 const release = `update route set held_at = null, held_reason = null where route_id = $1 ${returning}`
 
+const notify = `select ${notifyChange}`
+
 /** Gives the route as it is now; null when there is none. Every driver is told, so that it looks for work at once. */
 const change = async (
   client: PoolClient,
@@ -25,7 +27,7 @@ const change = async (
 ): Promise<HoldChange | null> => {
   const [was] = (await client.query<Pick<HoldChange, 'wasHeld'>>(before, [routeId])).rows
   const [hold] = (await client.query<RouteHold>(statement, [routeId, ...more])).rows
-  await client.query(notifyChange)
+  await client.query(notify)
   return was === undefined || hold === undefined ? null : { ...hold, ...was }
 }
 

@@ -85,6 +85,9 @@ const releaseWaitingForJob = async (
   )
 }
 
+const notify = `select ${notifyChange}`
+const publishOutcomes = appendToOutbox('job_id, outcomes', '$1, $2')
+
 /** Stores how every move of a job ended and all that follows from it, in the caller's transaction. */
 export const settleJob = async (
   client: PoolClient,
@@ -120,6 +123,6 @@ export const settleJob = async (
   )
   await lockClaims(client)
   await releaseWaitingForJob(client, job)
-  await client.query(notifyChange)
-  await client.query(appendToOutbox, [job.batchId, null, null, null, verdicts.length])
+  await client.query(notify)
+  await client.query(publishOutcomes, [job.batchId, verdicts.length])
 }

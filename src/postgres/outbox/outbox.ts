@@ -6,7 +6,7 @@ import type { Rejection, SourcePosition } from '../../domain/request'
 import type { RouteFields } from '../../domain/route'
 import type { Outbox, OutboxChunk, OutboxLimits } from '../../ports/journal'
 import { asPortError, inTransaction } from '../session/transaction'
-import { selectRoute } from '../shared-sql'
+import { routeColumns } from '../shared-sql'
 
 /** Columns that both kinds of rows have. */
 interface EndedRow extends SourcePosition {
@@ -46,6 +46,8 @@ export const outcomeOfMoveRow = (row: MoveOutcomeRow, route: RouteFields): Outco
 
 export const outcomeOfRejectionRow = (row: RejectionRow): Outcome =>
   outcomeOfRejection({ ...row, position: positionOf(row) }, row.settledAt)
+
+const selectRoute = `select ${routeColumns} from route r where r.route_id = $1`
 
 /** Looks up routes by id and remembers them: they never change. */
 export const createRouteReader = (pool: Pool): ((routeId: number) => Promise<RouteFields>) => {
