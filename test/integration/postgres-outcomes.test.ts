@@ -1,5 +1,5 @@
 import { firstValueFrom } from 'rxjs'
-import { finalOutcomes } from '../../src/postgres/outbox/read-outcomes'
+import { finalOutcomes } from '../../src/postgres/outbox/final-outcomes'
 import { countUnfinished, readOtherLists, readRunSummary } from '../../src/postgres/status/run-summary'
 import { retried, verdicts } from '../support/journal-journey'
 import { chunkOf } from '../support/journal-requests'
