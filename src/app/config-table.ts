@@ -1,95 +1,33 @@
-import { isLoopback } from '../domain/loopback'
-/** Every variable: name, default, unit and bound stand in this one table. */
+/** Every variable of the configuration: its name, default, unit and bounds stand in this one table. */
+import {
+  callsPerSecond,
+  choice,
+  durationMs,
+  endpoint,
+  flag,
+  integer,
+  list,
+  printable,
+  text,
+  topic,
+  url,
+} from './config-values'
 
 export interface Variable<T> {
   readonly name: string
-  /** As it would be written; null: no default. */
+  /** The default, as it would be written; null: there is none. */
   readonly fallback: string | null
   readonly meaning: string
-  /** Throws an Error that says what is wrong with the text. */
+  /** Throws an error that says what is wrong with the text. */
   readonly parse: (text: string) => T
 }
-
-const text =
-  (pattern?: RegExp, form?: string) =>
-  (value: string): string => {
-    if (pattern !== undefined && !pattern.test(value)) throw new Error(`must be ${form}`)
-    return value
-  }
-
-const integer =
-  (min: number, max: number) =>
-  (value: string): number => {
-    const number = Number(value)
-    if (!/^\d+$/.test(value) || number < min || number > max)
-      throw new Error(`must be a whole number from ${min} to ${max}`)
-    return number
-  }
-
-const flag = (value: string): boolean => {
-  if (value !== 'true' && value !== 'false') throw new Error('must be true or false')
-  return value === 'true'
-}
-
-const choice =
-  <T extends string>(...allowed: readonly T[]) =>
-  (value: string): T => {
-    const found = allowed.find(one => one === value)
-    if (found === undefined) throw new Error(`must be one of ${allowed.join(', ')}`)
-    return found
-  }
-
-const list =
-  (pattern: RegExp, form: string) =>
-  (value: string): readonly string[] => {
-    const items = value
-      .split(',')
-      .map(item => item.trim())
-      .filter(item => item !== '')
-    const bad = items.find(item => !pattern.test(item))
-    if (items.length === 0 || bad !== undefined) throw new Error(`must be a comma-separated list of ${form}`)
-    return items
-  }
-
-const url =
-  (...protocols: readonly string[]) =>
-  (value: string): string => {
-    const form = `must be a URL that starts with ${protocols.join('// or ')}//`
-    let parsed: URL
-    try {
-      parsed = new URL(value)
-    } catch {
-      throw new Error(form)
-    }
-    if (!protocols.includes(parsed.protocol)) throw new Error(form)
-    return value
-  }
-
-/** Calls are signed, not hidden: without TLS a session token and every device name would go over the wire as they are. */
-const endpoint = (value: string): string => {
-  const { protocol, hostname, username, password } = new URL(url('https:', 'http:')(value))
-  if (username !== '' || password !== '') throw new Error('must not hold a user name')
-  if (protocol === 'http:' && !isLoopback(hostname))
-    throw new Error('must start with https:// unless its host is this machine (127.0.0.1)')
-  return value
-}
-
-const topic = text(/^[A-Za-z0-9._-]{1,249}$/, 'a topic name (1 to 249 of A-Z a-z 0-9 . _ -)')
-const printable = text(/^[\x21-\x7e]{1,256}$/, '1 to 256 printable characters without spaces')
-const durationMs = integer(1, 86_400_000)
-const callsPerSecond = integer(1, 1000)
 
 const variable = <T>(
   name: string,
   fallback: string | null,
   parse: (value: string) => T,
   meaning: string,
-): Variable<T> => ({
-  name,
-  fallback,
-  meaning,
-  parse,
-})
+): Variable<T> => ({ name, fallback, meaning, parse })
 
 export const variables = {
   kafkaBrokers: variable(
@@ -104,7 +42,7 @@ export const variables = {
     'KAFKA_TRANSACTIONAL_ID',
     null,
     printable,
-    'Transactional id of the publisher, and the group that keeps its position. Default: <KAFKA_GROUP_ID>.publisher',
+    'Transactional id of the publisher, and name of the group that keeps its position. Default: <KAFKA_GROUP_ID>.publisher',
   ),
   kafkaSsl: variable('KAFKA_SSL', 'false', flag, 'TLS to the brokers.'),
   kafkaSaslMechanism: variable(
@@ -114,7 +52,7 @@ export const variables = {
     'plain, scram-sha-256 or scram-sha-512. Unset: no authentication.',
   ),
   kafkaSaslUsername: variable('KAFKA_SASL_USERNAME', null, text(), 'User for KAFKA_SASL_MECHANISM.'),
-  kafkaSaslPassword: variable('KAFKA_SASL_PASSWORD', null, text(), 'Its password.'),
+  kafkaSaslPassword: variable('KAFKA_SASL_PASSWORD', null, text(), 'Password of KAFKA_SASL_USERNAME.'),
   kafkaRequestsTopic: variable(
     'KAFKA_REQUESTS_TOPIC',
     'device-move.requests',
@@ -150,7 +88,7 @@ export const variables = {
     'ALIBABA_CLOUD_ACCESS_KEY_SECRET',
     null,
     printable,
-    'Its secret. Required by run.',
+    'Secret of the access key. Required by run.',
   ),
   securityToken: variable(
     'ALIBABA_CLOUD_SECURITY_TOKEN',
@@ -171,17 +109,27 @@ export const variables = {
       /^(\*\.(?=[^.]+\.[^.]))?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/,
       'host names; *. is allowed in front of two labels or more',
     ),
-    'Hosts a result file may be fetched from, *. for any subdomain; a loopback IOT_ENDPOINT is added.',
+    'Hosts that a result file may be fetched from; *. stands for any subdomain. A loopback IOT_ENDPOINT is added.',
   ),
   quotaQps: variable(
     'QUOTA_QPS',
     '2',
     integer(0, 1000),
-    'Calls a second, all operations together; 0 lifts this shared cap.',
+    'Calls a second of all operations together; 0 lifts this shared cap.',
   ),
   quotaQpsCreate: variable('QUOTA_QPS_CREATE', '2', callsPerSecond, 'Creates a second.'),
-  quotaQpsQuery: variable('QUOTA_QPS_QUERY', '10', callsPerSecond, 'Queries of one job a second.'),
-  quotaQpsDetail: variable('QUOTA_QPS_DETAIL', '5', callsPerSecond, 'Result look-ups a second.'),
+  quotaQpsQuery: variable(
+    'QUOTA_QPS_QUERY',
+    '10',
+    callsPerSecond,
+    'Queries of the state of one job a second.',
+  ),
+  quotaQpsDetail: variable(
+    'QUOTA_QPS_DETAIL',
+    '5',
+    callsPerSecond,
+    'Queries for the results of one job a second.',
+  ),
   quotaQpsList: variable('QUOTA_QPS_LIST', '5', callsPerSecond, 'Lists a second.'),
   quotaJobs: variable(
     'QUOTA_JOBS',
@@ -199,7 +147,7 @@ export const variables = {
     'LOOKUP_MAX_DEVICES',
     '1000',
     integer(0, 10_000),
-    'Single devices looked up a job, at most.',
+    'At most this many devices of one job are looked up; 0: none.',
   ),
   callTimeoutMs: variable('CALL_TIMEOUT_MS', '20000', integer(100, 600_000), 'Deadline of one call, ms.'),
   createSettleMs: variable(
@@ -208,24 +156,24 @@ export const variables = {
     integer(100, 3_600_000),
     'How long after a create without an answer its job may still appear, ms.',
   ),
-  batchMaxDevices: variable('BATCH_MAX_DEVICES', '10000', integer(1, 10_000), 'Moves a batch at most.'),
+  batchMaxDevices: variable('BATCH_MAX_DEVICES', '10000', integer(1, 10_000), 'Largest batch, in moves.'),
   batchMaxWaitMs: variable(
     'BATCH_MAX_WAIT_MS',
     '5000',
     integer(0, 86_400_000),
-    'With a free slot, the oldest pending move of a route waits at most so long, ms.',
+    'With a free slot, the oldest pending move of a route waits at most this long, ms.',
   ),
   retryMaxAttempts: variable(
     'RETRY_MAX_ATTEMPTS',
     '5',
     integer(1, 1000),
-    'Attempts a move, the first included.',
+    'Attempts for each move, the first included.',
   ),
   retryBackoffMs: variable(
     'RETRY_BACKOFF_MS',
     '30000',
     durationMs,
-    'Wait before the second attempt, ms; doubles, with jitter.',
+    'Wait before the second attempt, ms. It doubles with each attempt, with jitter.',
   ),
   retryBackoffMaxMs: variable(
     'RETRY_BACKOFF_MAX_MS',
@@ -233,7 +181,12 @@ export const variables = {
     durationMs,
     'Longest wait between attempts, ms.',
   ),
-  resultsCloudEvents: variable('RESULTS_CLOUDEVENTS', 'true', flag, 'ce_ headers on results.'),
+  resultsCloudEvents: variable(
+    'RESULTS_CLOUDEVENTS',
+    'true',
+    flag,
+    'Results carry the ce_ headers of CloudEvents.',
+  ),
   targetUid: variable('TARGET_UID', null, printable, 'Target account id for requests that name none.'),
   targetAliyunId: variable(
     'TARGET_ALIYUN_ID',
@@ -252,7 +205,7 @@ export const variables = {
     'HTTP_TOKEN',
     null,
     printable,
-    'Bearer token for what changes state over HTTP; unset: off.',
+    'Bearer token for what changes state over HTTP. Unset: nothing can be changed.',
   ),
   logLevel: variable(
     'LOG_LEVEL',

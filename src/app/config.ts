@@ -1,9 +1,10 @@
-/** Environment → validated, frozen configuration, by the table of `config-table.ts`. */
+/** Makes the validated, frozen configuration from the environment, by the table of `config-table.ts`. */
+import { messageOf } from '../domain/error-text'
 import { type Variable, variables } from './config-table'
 
 type Variables = typeof variables
 type Value<K extends keyof Variables> = Variables[K] extends Variable<infer T> ? T : never
-/** Has a default, so it is always there. */
+/** Null for the variables that may be unset. All others have a default. */
 type Optional<K extends keyof Variables> = K extends
   | 'kafkaBrokers'
   | 'kafkaSaslMechanism'
@@ -27,10 +28,10 @@ export type ConfigResult =
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The one place that reads the process's environment. */
+/** The environment of this process. It is read nowhere else. */
 export const processEnvironment = (): Environment => process.env
 
-/** Variables that are secret as a whole; PGPASSWORD is read by the database's driver. */
+/** Variables that are secret as a whole. PGPASSWORD is read by the driver of the database. */
 const secretNames = [
   variables.accessKeySecret.name,
   variables.securityToken.name,
@@ -43,12 +44,12 @@ const decoded = (text: string): string => {
   try {
     return decodeURIComponent(text)
   } catch {
-    // It is none, and is never used as one.
+    // The text is no encoded one, so it stands for itself.
     return text
   }
 }
 
-/** As they are written in a URL, good or bad, and as they are meant. */
+/** The passwords in a URL, which may be malformed: as they are written, and decoded. */
 const passwordsOf = (url: string): string[] => {
   const written = [/^[a-z]+:\/\/[^:/?#]*:(.*)@/is, /[?&]password=([^&]*)/i].map(
     form => form.exec(url)?.[1] ?? '',
@@ -56,13 +57,13 @@ const passwordsOf = (url: string): string[] => {
   return [...written, ...written.map(decoded)]
 }
 
-/** The texts of the environment that nothing may show. Some may be empty. */
+/** The texts of the environment that must never be shown. Some may be empty. */
 export const secretsOf = (environment: Environment): readonly string[] => [
   ...secretNames.map(name => environment[name]?.trim() ?? ''),
   ...passwordsOf(environment[variables.databaseUrl.name]?.trim() ?? ''),
 ]
 
-/** What several variables say together. */
+/** Problems of variables that do not go together. */
 const crossChecks = (config: Config): string[] => {
   const problems: string[] = []
   const sasl = [config.kafkaSaslMechanism, config.kafkaSaslUsername, config.kafkaSaslPassword]
@@ -99,11 +100,11 @@ export const loadConfig = (
     try {
       values[key] = parse(source)
     } catch (error) {
-      problems.push(`${name} ${error instanceof Error ? error.message : 'is not valid'}`)
+      problems.push(`${name} ${messageOf(error)}`)
     }
   }
   values.kafkaTransactionalId ??= `${String(values.kafkaGroupId)}.publisher`
-  // Every key of the table was set by the loop, each by its own parser; only the compiler cannot see it.
+  // The loop has set every key of the table by its own parser, which the compiler cannot see.
   const config = Object.freeze(values) as unknown as Config
   if (problems.length === 0) problems.push(...crossChecks(config))
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config }

@@ -1,7 +1,8 @@
+/** Where the package lies, and its version. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Folder of the package: `dist` and `src` lie directly in it. */
+/** Folder of the package. `dist` and `src` lie directly in it. */
 export const packageRoot = join(__dirname, '../..')
 
 export const packageVersion = (): string => {

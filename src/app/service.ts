@@ -19,7 +19,6 @@ import { RestoredDatabaseError } from '../domain/published-position'
 import { createDriver, type DrivePolicies } from '../flows/drive'
 import { type IntakeDeps, intake$ } from '../flows/intake'
 import { publish$ } from '../flows/publish'
-import { allStopped } from '../health/flow-health'
 import { createProviderBook, troubleText } from '../health/provider-health'
 import type { ServiceStatus } from '../health/readiness'
 import { createRateLimiter } from '../operators/rate-limit'
@@ -30,7 +29,7 @@ import type { Lease, LeaseState } from '../ports/lease'
 import type { OutcomeSink } from '../ports/outcome-sink'
 import type { RequestSource } from '../ports/request-source'
 import { createRestoreWatch, noRestoreWatch } from './restore-watch'
-import { againOnce, createSupervision, resilient } from './supervision'
+import { againOnce, allStopped, createSupervision, resilient } from './supervision'
 
 export interface ServiceParts {
   readonly source: RequestSource

@@ -6,7 +6,7 @@
 import { concat, defer, EMPTY, ignoreElements, type MonoTypeOperatorFunction, Observable, tap } from 'rxjs'
 import { messageOf } from '../domain/error-text'
 import type { FlowName, Observe } from '../domain/flow-event'
-import { createFlowBook, type FlowBook, type StepName } from '../health/flow-health'
+import type { FlowHealth, FlowState } from '../health/readiness'
 import { retryWithBackoff } from '../operators/retry-with-backoff'
 import { TransientError } from '../ports/errors'
 
@@ -15,6 +15,19 @@ const wellAfterMs = 60_000
 const firstPauseMs = 500
 /** Longest pause between tries of a broker or a database, which is back within seconds once it is there, ms. */
 const serverPauseMs = 5_000
+
+/** What is retried on its own. `list` is the poll of the provider's List, whose problems are those of the provider. */
+export type StepName = FlowName | 'list'
+
+/** What each flow is doing, and which problem it has. */
+export interface FlowBook {
+  is(flow: FlowName, state: Exclude<FlowState, 'retrying'>): void
+  /** Notes that a step has failed. False if its last failure had the same reason: the same `code`, else the same text. */
+  failed(step: StepName, problem: string, code?: string | null): boolean
+  /** Notes that a step has worked. True if it had failed before. */
+  worked(step: StepName): boolean
+  read(): Readonly<Record<FlowName, FlowHealth>>
+}
 
 export interface Supervision {
   readonly book: FlowBook
@@ -75,6 +88,39 @@ export const createSupervision = ({ observe, random }: SupervisionDeps): Supervi
         return EMPTY
       }),
   }
+}
+
+export const createFlowBook = (): FlowBook => {
+  const states = new Map<FlowName, Exclude<FlowState, 'retrying'>>()
+  const problems = new Map<StepName, { readonly text: string; readonly reason: string }>()
+  const read = (flow: FlowName): FlowHealth => {
+    const problem = problems.get(flow)?.text ?? null
+    const state = states.get(flow) ?? 'starting'
+    return { state: problem !== null && state === 'running' ? 'retrying' : state, problem }
+  }
+  return {
+    is: (flow, state) => {
+      if (states.get(flow) === state) return
+      states.set(flow, state)
+      // A problem belongs to the state in which it occurred.
+      problems.delete(flow)
+      if (flow === 'drive') problems.delete('list')
+    },
+    failed: (step, problem, code) => {
+      const reason = code ?? problem
+      const isNews = problems.get(step)?.reason !== reason
+      problems.set(step, { text: problem, reason })
+      return isNews
+    },
+    worked: step => problems.delete(step),
+    read: () => ({ intake: read('intake'), drive: read('drive'), publish: read('publish') }),
+  }
+}
+
+/** Every flow waits for people to do something about `problem`. */
+export const allStopped = (problem: string): Readonly<Record<FlowName, FlowHealth>> => {
+  const stopped: FlowHealth = { state: 'stopped', problem }
+  return { intake: stopped, drive: stopped, publish: stopped }
 }
 
 /** Each subscription but the first waits until `ready$` has completed. For what is repeated after an error. */

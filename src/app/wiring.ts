@@ -1,8 +1,6 @@
-/** From configuration to the options of each adapter and flow: nothing is decided here. */
-
-import { encodeDeadLetter } from '../domain/dead-letter'
+/** Makes the options of each adapter and flow from the configuration. Nothing is decided here. */
+import { createEncodeOutcome } from '../domain/outcome-records'
 import { defaultRefusalPolicy } from '../domain/refusal'
-import { encodeResult } from '../domain/result-event'
 import type { DrivePolicies } from '../flows/drive'
 import { createJobApi } from '../iot/client/provider-job-api'
 import type { KafkaOptions } from '../kafka/kafka-client'
@@ -13,12 +11,12 @@ import type { Logger } from '../telemetry/logger'
 import type { Config } from './config'
 import type { ServiceParts } from './service'
 
-/** After an unforeseen error a batch rests so long, ms. */
+/** A batch rests this long after an unforeseen error, ms. */
 const restMs = 5_000
-/** Fifty full batches, at about 200 bytes a move. */
+/** At most this many moves of ended jobs wait to be settled: fifty full batches, at about 200 bytes for each move. */
 const maxEndedMoves = 500_000
 
-/** Variables that a command which calls the provider cannot do without. */
+/** Variables that a command needs to call the provider. */
 export const providerVariables = ['accessKeyId', 'accessKeySecret'] as const
 
 export const kafkaOptions = (config: Config, logger: Logger): KafkaOptions => {
@@ -41,13 +39,10 @@ export const outcomeSinkOptions = (config: Config, logger: Logger): OutcomeSinkO
   resultsTopic: config.kafkaResultsTopic,
   deadLetterTopic: config.kafkaDeadLetterTopic,
   createTopics: config.kafkaCreateTopics,
-  encode: outcome => ({
-    result: encodeResult(outcome, { cloudEvents: config.resultsCloudEvents }),
-    deadLetter: encodeDeadLetter(outcome),
-  }),
+  encode: createEncodeOutcome({ cloudEvents: config.resultsCloudEvents }),
 })
 
-/** The provider, for as long as `maySend` allows. */
+/** The provider's API. A call leaves only while `maySend` allows it. */
 export const jobApi =
   (config: Config) =>
   (maySend: () => boolean): JobApi =>

@@ -18,8 +18,8 @@ import {
   tap,
 } from 'rxjs'
 import { createLearntMean, pollIntervalMs } from '../domain/poll-interval'
+import type { SlotSemaphore } from '../operators/semaphore'
 import { createSharedPoll } from '../operators/shared-poll'
-import type { SlotSemaphore } from '../operators/slot-semaphore'
 import type { ListedJob, ListPage } from '../ports/job-api'
 import { type ProviderCalls, transientThrown } from './provider-calls'
 

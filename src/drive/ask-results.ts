@@ -1,6 +1,6 @@
 /** One try to get an ended job's results: a link to its file, then the file. */
 import { asyncScheduler, concatMap, defer, map, type Observable, of } from 'rxjs'
-import type { ResultsAnswer } from '../domain/ask-again'
+import type { ResultsAnswer } from '../domain/device-results'
 import { deviceNamesOf, type Job } from '../domain/job'
 import type { CallFailure, FetchedResults, ResultRow } from '../ports/job-api'
 import type { DriveJournal, ResultFile } from '../ports/journal'

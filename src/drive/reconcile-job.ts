@@ -20,7 +20,7 @@ import {
   timer,
   toArray,
 } from 'rxjs'
-import type { ResultsAnswer } from '../domain/ask-again'
+import type { ResultsAnswer } from '../domain/device-results'
 import { deviceNamesOf, type Job } from '../domain/job'
 import {
   type CandidateFile,

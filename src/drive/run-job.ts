@@ -23,7 +23,7 @@ import {
 import type { Observe } from '../domain/flow-event'
 import { clashReason, deviceNamesOf, type Job, type JobStatus } from '../domain/job'
 import type { RefusalPolicy } from '../domain/refusal'
-import type { Slot, SlotSemaphore } from '../operators/slot-semaphore'
+import type { Slot, SlotSemaphore } from '../operators/semaphore'
 import type { CallFailure } from '../ports/job-api'
 import type { DriveJournal } from '../ports/journal'
 import type { AccountView } from './account-view'

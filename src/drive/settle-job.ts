@@ -15,8 +15,13 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import { type AskDecision, decideOnResults, type ResultsAnswer } from '../domain/ask-again'
-import { classifyDeviceCode, mergeRows } from '../domain/device-results'
+import {
+  type AskDecision,
+  classifyDeviceCode,
+  decideOnResults,
+  mergeRows,
+  type ResultsAnswer,
+} from '../domain/device-results'
 import type { Observe } from '../domain/flow-event'
 import { deviceNamesOf, type Job } from '../domain/job'
 import type { Fate } from '../domain/look-up'

@@ -24,10 +24,7 @@ export interface ProviderBook {
   refusal(): { readonly operation: string; readonly code: string } | null
 }
 
-/**
- * One lost answer, or one throttled call now and then, is no trouble. At least two failed calls in a row, over at least
- * 5 s, are. In ms.
- */
+/** One lost or throttled call now and then is no trouble. Two in a row are, once they have failed for this long, ms. */
 const troubledAfterMs = 5_000
 const troubledAfterCalls = 2
 

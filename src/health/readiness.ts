@@ -4,8 +4,19 @@ import type { RateLimiter } from '../operators/rate-limit'
 import type { Operation } from '../ports/job-api'
 import type { LeaseState } from '../ports/lease'
 import type { SourceHealth } from '../ports/request-source'
-import type { FlowHealth } from './flow-health'
 import { type ProviderBook, type ProviderTrouble, troubleText } from './provider-health'
+
+/**
+ * `starting`: the flow makes sure that the database is the one it published from. `retrying`: a step has failed and is
+ * tried again. `stopped`: the flow waits for people. `ended`: it was stopped, or its source has ended.
+ */
+export type FlowState = 'starting' | 'running' | 'retrying' | 'standing-by' | 'stopped' | 'ended'
+
+export interface FlowHealth {
+  readonly state: FlowState
+  /** The last error that no success has followed yet, as a text for people; null when there is none. */
+  readonly problem: string | null
+}
 
 /** What one process says of itself at one moment. */
 export interface ServiceStatus {

@@ -1,5 +1,5 @@
 import { finalize, mergeMap, type Observable, tap, timer } from 'rxjs'
-import { createPump, createWaitQueue, type WaitQueue } from './wait-queue'
+import { createPump, createWaitQueue, type WaitQueue } from './semaphore'
 
 export interface RateLimiterOptions<Op extends string> {
   /** Calls of all operations together in any window. 0: there is no such cap. */

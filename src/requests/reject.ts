@@ -1,6 +1,7 @@
 /** The rejection of a record: what is shown of it, what is wrong with it, and the dead letter to submit it again. */
-import { nextRequestId } from '../domain/dead-letter'
+
 import { rejectionOutcomeId } from '../domain/outcome'
+import { nextRequestId } from '../domain/outcome-records'
 import { plainText } from '../domain/plain-text'
 import { positionText, type Rejection, type RejectionCode } from '../domain/request'
 import { type JsonObject, keyOf, visitMembers } from './json-object'

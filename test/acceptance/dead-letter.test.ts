@@ -1,16 +1,10 @@
-import { createDeployment, type Deployment } from '../support/deployment'
+import { createDeployment, type Deployment, quickJobs, routeFields } from '../support/deployment'
 import { describeKafka, produceRecords } from '../support/kafka'
 import { type ReadRecord, readTopic } from '../support/read-topic'
 import { until } from '../support/until'
 
 jest.setTimeout(180_000)
 
-const good = {
-  productKey: 'a1BwAGVexmp',
-  sourceInstanceId: 'iot-060a02m5',
-  targetInstanceId: 'iot-cn-6ja9x1',
-  targetUid: '1984000000000001',
-}
 /** Every device fails for good. */
 const failing = ['--device-faults', '[{"code":"iot.device.NotExistedDevice","rate":1,"permanent":true}]']
 
@@ -25,33 +19,25 @@ describeKafka('a dead letter', () => {
   let deployment: Deployment
 
   beforeEach(async () => {
-    deployment = await createDeployment([
-      '--init-ms',
-      '0',
-      '--base-ms',
-      '200',
-      '--per-device-ms',
-      '0',
-      ...failing,
-    ])
+    deployment = await createDeployment([...quickJobs, ...failing])
   })
   afterEach(() => deployment.stop())
 
   const results = async (): Promise<Result[]> =>
     (await readTopic(deployment.topics.results)).map(({ value }) => JSON.parse(String(value)) as Result)
-  /** Every dead letter so far, once there are so many. */
+  /** Resolves with every dead letter so far as soon as there are `count`. */
   const deadLetters = async (count: number): Promise<ReadRecord[]> => {
-    let found: ReadRecord[] = []
-    await until(async () => {
-      found = await readTopic(deployment.topics.deadLetters)
-      return found.length >= count
-    })
+    // Every move of this suite ends as a dead letter, but for those that are corrected.
+    await deployment.settled(count)
+    await deployment.published()
+    const found = await readTopic(deployment.topics.deadLetters)
+    expect(found.length).toBeGreaterThanOrEqual(count)
     return found
   }
   const header = (record: ReadRecord | undefined, name: string): string => String(record?.headers[name])
   const idOf = (record: ReadRecord): string =>
     (JSON.parse(String(record.value)) as { requestId: string }).requestId
-  /** As they are, key and value, with the content type they have. */
+  /** Sends dead letters again with their key, value and content type. */
   const submitAgain = (records: readonly ReadRecord[]): Promise<void> =>
     produceRecords(
       deployment.topics.requests,
@@ -62,14 +48,27 @@ describeKafka('a dead letter', () => {
       })),
     )
 
-  it('submitted again is a request of its own, and failing again gives the next', async () => {
+  it('is a request of its own when it is submitted again, and gives the next one when that fails', async () => {
     deployment.run()
     await produceRecords(deployment.topics.requests, [
-      { value: JSON.stringify({ ...good, requestId: 'fails', deviceName: 'meter-000001' }) },
-      { value: JSON.stringify({ ...good, requestId: 'bad', deviceName: 'meter-000002', strategy: 7 }) },
-      { value: JSON.stringify({ ...good, requestId: 'names', deviceNames: ['bad name', 'meter-000003'] }) },
+      { value: JSON.stringify({ ...routeFields, requestId: 'fails', deviceName: 'meter-000001' }) },
       {
-        value: JSON.stringify({ ...good, requestId: 'pair', deviceName: 'm', deviceNames: ['meter-000004'] }),
+        value: JSON.stringify({ ...routeFields, requestId: 'bad', deviceName: 'meter-000002', strategy: 7 }),
+      },
+      {
+        value: JSON.stringify({
+          ...routeFields,
+          requestId: 'names',
+          deviceNames: ['bad name', 'meter-000003'],
+        }),
+      },
+      {
+        value: JSON.stringify({
+          ...routeFields,
+          requestId: 'pair',
+          deviceName: 'm',
+          deviceNames: ['meter-000004'],
+        }),
       },
     ])
     const first = await deadLetters(5)
@@ -82,7 +81,7 @@ describeKafka('a dead letter', () => {
     expect(second.map(idOf).sort()).toEqual(['bad~2', 'fails~2', 'names~2', 'names~2', 'pair~2'])
     expect(second.map(record => header(record, 'original-request-id')).sort()).toEqual(first.map(idOf).sort())
 
-    // Corrected it is accepted, and only the provider refuses it.
+    // The corrected request is accepted, and only the provider refuses it.
     const corrected = second.find(record => idOf(record) === 'bad~2')
     await produceRecords(deployment.topics.requests, [
       { value: JSON.stringify({ ...JSON.parse(String(corrected?.value)), strategy: 0 }) },
@@ -96,10 +95,10 @@ describeKafka('a dead letter', () => {
     expect(await deployment.conservation()).toMatchObject({ accepted: 11, duplicate: 0, gap: 0 })
   })
 
-  it('of an event that could not be read is that event, and its key and time those of the record', async () => {
+  it('is the whole event, with the key and the time of the record, when the event could not be read', async () => {
     deployment.run()
     const contentType = 'application/cloudevents+json; charset=utf-8'
-    const value = JSON.stringify({ specversion: '0.3', id: 'event-9', data: good })
+    const value = JSON.stringify({ specversion: '0.3', id: 'event-9', data: routeFields })
     const timestamp = String(Date.UTC(2026, 0, 2, 3, 4, 5, 678))
     await produceRecords(deployment.topics.requests, [
       { partition: 2, value, timestamp, headers: { 'content-type': contentType } },
@@ -120,7 +119,7 @@ describeKafka('a dead letter', () => {
     const fixed = JSON.stringify({
       ...JSON.parse(value),
       specversion: '1.0',
-      data: { ...good, deviceName: 'meter-1' },
+      data: { ...routeFields, deviceName: 'meter-1' },
     })
     await submitAgain([{ ...(letter as ReadRecord), value: Buffer.from(fixed) }])
     await until(async () => (await results()).some(({ requestId }) => requestId === 'event-9'))
@@ -133,9 +132,12 @@ describeKafka('a dead letter', () => {
     await produceRecords(deployment.topics.requests, [
       {
         timestamp,
-        value: JSON.stringify({ ...good, requestId: 'a', requestedAt, deviceName: 'meter-000001' }),
+        value: JSON.stringify({ ...routeFields, requestId: 'a', requestedAt, deviceName: 'meter-000001' }),
       },
-      { timestamp, value: JSON.stringify({ ...good, requestId: 'b', requestedAt, deviceName: 'bad name' }) },
+      {
+        timestamp,
+        value: JSON.stringify({ ...routeFields, requestId: 'b', requestedAt, deviceName: 'bad name' }),
+      },
     ])
     for (const letter of await deadLetters(2)) {
       expect(header(letter, 'original-timestamp')).toBe(timestamp)

@@ -11,19 +11,19 @@ const row = (name: string): string => `${name},a1BwAGVexmp,iot-a,iot-b,198400000
 const fleet = [
   'deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid',
   ...names('meter', 300).map(row),
-  // One twice, and one whose name cannot be.
+  // One device stands here twice, and one has an invalid name.
   row('meter-000007'),
   row('meter one'),
 ].join('\n')
 
-describeKafka('demo', () => {
+describeKafka('device-move demo', () => {
   let directory: string
   let temporary: string
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'demo fleet '))
     temporary = await mkdtemp(join(tmpdir(), 'demo-tmp-'))
-    // PostgreSQL gives root up.
+    // PostgreSQL runs as another user than root and has to read this directory.
     await chmod(temporary, 0o755)
     await writeFile(join(directory, 'fleet.csv'), fleet)
   })
@@ -53,7 +53,7 @@ describeKafka('demo', () => {
     expect(await readdir(temporary)).toEqual([])
   })
 
-  it('ends at once at Ctrl-C, with 130 and nothing left behind', async () => {
+  it('ends at once at Ctrl-C with 130, and leaves nothing behind', async () => {
     const running = demo()
     await running.line(line => line.includes('requests sent to'))
     running.kill('SIGINT')

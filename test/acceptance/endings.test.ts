@@ -13,10 +13,10 @@ const noDatabase = 'postgres://u:p@127.0.0.1:1/x'
 const row = 'meter-0001,a1BwAGVexmp,iot-a,iot-b,1984'
 const csv = `deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid\n${row}\n`
 
-/** What operators meet that is nobody's defect: one sentence, no stack, and never 0. */
+/** Failures that operators can cure are reported in one sentence without a stack, and the status is never 0. */
 describe('a command that cannot do its work', () => {
   it.each([['replay', '1'], ['status'], ['migrate'], ['hold', '1'], ['resolve', '1', '--again']])(
-    'says what to do about a database out of reach: %s',
+    'says what to do about a database out of reach, here %s',
     async (...args) => {
       const cli = startCli(args, { DATABASE_URL: noDatabase })
       expect(await cli.ended).toBe(1)
@@ -24,13 +24,13 @@ describe('a command that cannot do its work', () => {
     },
   )
 
-  it('says what to do about a broker out of reach: accept-restore', async () => {
+  it('says what to do about a broker out of reach, here accept-restore', async () => {
     const cli = startCli(['accept-restore'], { DATABASE_URL: noDatabase, KAFKA_BROKERS: '127.0.0.1:1' })
     expect(await cli.ended).toBe(1)
     expect(cli.stderr).toEqual([expect.stringMatching(/ECONNREFUSED.*\. Check that a broker runs there/)])
   })
 
-  describe('for want of a place', () => {
+  describe('because there is no place for its files', () => {
     let directory: string
     beforeEach(async () => {
       directory = await mkdtemp(join(tmpdir(), 'device-move-endings-'))
@@ -38,7 +38,7 @@ describe('a command that cannot do its work', () => {
     afterEach(() => rm(directory, { recursive: true }))
 
     it.each([['its own list'], ['/proc/none/x'], ['']])(
-      'says that a database of its own has none: --data-dir %j',
+      'says so of the database of its own, with --data-dir %j',
       async given => {
         const file = join(directory, 'fleet.csv')
         await writeFile(file, csv)
@@ -60,7 +60,7 @@ describe('a command that cannot do its work', () => {
       ['ELOOP', async () => link('loop', 'loop')],
       ['holds something else than results of this list', () => foreign()],
       ['holds something else than results of this list', async () => link('link', await foreign())],
-    ])('says why --out will not do, before it does anything: %s', async (why, path) => {
+    ])('says what is wrong with --out before it does anything: %s', async (why, path) => {
       const out = await path()
       const cli = startCli(['move', '-', '--out', out], { ...credentials, DATABASE_URL: noDatabase }, csv)
       expect(await cli.ended).toBe(2)
@@ -88,10 +88,15 @@ describe('a command that is interrupted while it reads its list', () => {
   })
   afterEach(() => rm(directory, { recursive: true }))
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('leaves no copy of it behind: %s', async signal => {
+  it.each([
+    ['SIGINT', ['submit']],
+    ['SIGTERM', ['submit']],
+    ['SIGINT', ['demo', '--file']],
+    ['SIGTERM', ['demo', '--file']],
+  ] as const)('leaves no copy of it behind when it ends by %s: %j', async (signal, command) => {
     const fifo = join(directory, 'fifo')
     await makeFifo(fifo)
-    const cli = startCli(['submit', fifo], { KAFKA_BROKERS: '127.0.0.1:1', TMPDIR: directory })
+    const cli = startCli([...command, fifo], { KAFKA_BROKERS: '127.0.0.1:1', TMPDIR: directory })
     const writer = await open(fifo, 'w')
     try {
       await writer.write(csv)
@@ -115,7 +120,7 @@ describe('a command whose standard output cannot be written', () => {
   })
   afterAll(() => database.drop())
 
-  it('ends, without a word, once its reader has gone', async () => {
+  it('ends without a message once its reader has gone', async () => {
     const cli = startCli(['status', '--watch', '--json'], { DATABASE_URL: database.url, HTTP_PORT: '0' })
     await cli.line(line => line.startsWith('{'))
     cli.child.stdout?.destroy()
@@ -123,7 +128,7 @@ describe('a command whose standard output cannot be written', () => {
     expect(cli.stderr).toEqual([])
   })
 
-  it('does not end with 0 on a full disk', async () => {
+  it('ends with 1 on a full disk', async () => {
     const full = await open('/dev/full', 'w')
     try {
       const cli = startCli(['status'], { DATABASE_URL: database.url, HTTP_PORT: '0' }, null, [], full.fd)

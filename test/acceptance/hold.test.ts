@@ -1,15 +1,12 @@
 import { Client } from 'pg'
-import { startCli } from '../support/cli-process'
+import { runCli, startCli } from '../support/cli-process'
 import { createTestDatabase, type TestDatabase } from '../support/database'
 
 jest.setTimeout(60_000)
 
 describe('device-move hold and release', () => {
   let database: TestDatabase
-  const cli = async (...args: string[]) => {
-    const process = startCli(args, { DATABASE_URL: database.url })
-    return { status: await process.ended, out: process.stdout.join('\n'), err: process.stderr.join('\n') }
-  }
+  const cli = (...args: string[]) => runCli(args, { DATABASE_URL: database.url })
 
   beforeAll(async () => {
     database = await createTestDatabase()
@@ -56,7 +53,7 @@ describe('device-move hold and release', () => {
   it.each([
     ['hold', 'postgres://someone:hunter2@127.0.0.1:1/none', 'ECONNREFUSED'],
     ['release', 'postgres://nobody:hunter2@HOST/none', 'nobody'],
-  ])('%s says so when it cannot reach the database', async (command, template, why) => {
+  ])('say, here %s, that the database cannot be reached', async (command, template, why) => {
     const url = template.replace('HOST', new URL(database.url).host)
     const process = startCli([command, '1'], { DATABASE_URL: url })
     expect(await process.ended).toBe(1)

@@ -2,13 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
-import { type CliProcess, startCli } from '../support/cli-process'
+import { type CliProcess, startCli, startSimulator } from '../support/cli-process'
 import { createTestDatabase, type TestDatabase } from '../support/database'
 import { names } from '../support/deployment'
+import { csvOf, moveCredentials } from '../support/move-stage'
 
 jest.setTimeout(180_000)
 
-const credentials = { ALIBABA_CLOUD_ACCESS_KEY_ID: 'move', ALIBABA_CLOUD_ACCESS_KEY_SECRET: 'move-secret' }
 const devices = names('meter', 600)
 
 interface Replay {
@@ -34,7 +34,7 @@ describe('devices that no result file tells of', () => {
     const cli = startCli(['replay', ...args], { DATABASE_URL: database.url })
     return { status: await cli.ended, text: cli.stdout.join('\n'), problem: cli.stderr.join('\n') }
   }
-  /** Everything the journal holds, in one number. */
+  /** Hashes and counters that change with any change of the journal. */
   const fingerprint = async (): Promise<unknown> => {
     const { rows } = await client.query(
       `select (select md5(string_agg(o::text, '' order by o)) from device_move_journal.outcome o) as outcomes,
@@ -51,20 +51,14 @@ describe('devices that no result file tells of', () => {
     client = new Client(database.url)
     await client.connect()
     const faults = ['--missing-row-rate', '0.05', '--interrupted-rate', '0.4', '--seed', '11']
-    simulator = startCli(
-      ['simulate', '--init-ms', '0', '--base-ms', '300', '--per-device-ms', '0', ...faults],
-      credentials,
-    )
-    endpoint = (JSON.parse(await simulator.line(line => line.startsWith('{'))) as { listening: string })
-      .listening
+    const quick = ['--init-ms', '0', '--base-ms', '300', '--per-device-ms', '0']
+    const started = await startSimulator([...quick, ...faults], moveCredentials)
+    simulator = started.process
+    endpoint = started.url
     const file = join(directory, 'fleet.csv')
-    const rows = devices.map(name => `${name},a1BwAGVexmp,iot-a,iot-b,1984000000000001`)
-    await writeFile(
-      file,
-      ['deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid', ...rows].join('\n'),
-    )
+    await writeFile(file, csvOf(devices))
     const move = startCli(['move', file, '--out', join(directory, 'out.ndjson')], {
-      ...credentials,
+      ...moveCredentials,
       IOT_ENDPOINT: endpoint,
       DATABASE_URL: database.url,
       BATCH_MAX_DEVICES: '100',
@@ -83,14 +77,14 @@ describe('devices that no result file tells of', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
-  it('move once, by the provider’s own count, whatever the files left out', async () => {
+  it('move once by the provider’s own count, whatever the files have left out', async () => {
     expect(await jobs("status = 'interrupted'")).not.toEqual([])
     const { rows } = await client.query(
       `select code, count(*)::integer as n from device_move.outcomes where message like '%looked up%' group by 1 order by 1`,
     )
     const found = new Map(rows.map(({ code, n }) => [code, n]))
     expect(found.get('200')).toBeGreaterThan(0)
-    // None was sent again that had moved, though no file had told of it.
+    // No device was sent again that had moved, although no file had said so.
     expect(await truth()).toMatchObject({
       devices: devices.length,
       moves: devices.length,
@@ -102,7 +96,7 @@ describe('devices that no result file tells of', () => {
     expect(audit).toMatchObject({ breaches: 0 })
   })
 
-  it('are derived again by replay as they are stored, job for job, with nothing changed', async () => {
+  it('are derived by replay as they are stored, job for job, and nothing is changed', async () => {
     const before = await fingerprint()
     let lookedUp = 0
     for (const { job_id, batch_id } of (await jobs('settled_at is not null')).slice(0, 8)) {
@@ -115,7 +109,7 @@ describe('devices that no result file tells of', () => {
     expect(await fingerprint()).toEqual(before)
   })
 
-  it('are shown by replay where they would end otherwise', async () => {
+  it('are shown by replay where their outcome would be another', async () => {
     const [job] = await jobs("status = 'completed' and moved > 50")
     if (job === undefined) throw new Error('no completed job')
     await client.query(
@@ -133,7 +127,7 @@ describe('devices that no result file tells of', () => {
     expect((JSON.parse(whole.text) as Replay).differences).toHaveLength(3)
   })
 
-  it('are shown by replay of a held job as what they would be, and that it is held', async () => {
+  it('are shown by replay of a held job as what they would be, with the reason why it is held', async () => {
     const [job] = await jobs("status = 'completed' and moved > 50")
     await client.query(
       `update device_move_journal.job set status = 'completed', ended_as = null, settled_at = null, moved = null,
@@ -149,7 +143,7 @@ describe('devices that no result file tells of', () => {
     })
   })
 
-  it('need a job and something to derive from', async () => {
+  it('cannot be derived by replay without a job and something to derive them from', async () => {
     const none = await replay('NoSuchJob')
     expect([none.status, none.problem]).toEqual([1, expect.stringContaining('There is no job NoSuchJob')])
     const [job] = await jobs("status = 'completed'")

@@ -1,7 +1,7 @@
 import { startCli } from '../support/cli-process'
 import { createTestDatabase, type TestDatabase } from '../support/database'
 
-describe('migrate', () => {
+describe('device-move migrate', () => {
   let database: TestDatabase
 
   beforeAll(async () => {
@@ -73,7 +73,7 @@ describe('migrate', () => {
     expect(cli.stdout).toEqual([])
   })
 
-  it('ends with 0, and again with nothing to do', async () => {
+  it('ends with 0, also when there is nothing to do', async () => {
     const first = startCli(['migrate'], { DATABASE_URL: database.url })
     expect(await first.ended).toBe(0)
     expect(first.stdout[0]).toContain('Applied: 0001_journal')

@@ -27,7 +27,7 @@ describe('move FILE', () => {
       const cli = startCli(['move', '-', '--out', out, ...more], environment, csv)
       return { status: await cli.ended, stdout: cli.stdout, stderr: cli.stderr.join('\n') }
     }
-    // First the link's target is not there yet, then it is.
+    // The target of the link is missing the first time and there the second time.
     for (const target of [link, link, real]) expect(await move(target)).toMatchObject({ status: 0 })
     expect((await lstat(link)).isSymbolicLink()).toBe(true)
     expect(await resultsIn(real)).toHaveLength(3)
@@ -52,7 +52,7 @@ describe('move FILE', () => {
     expect(await resultsIn(real)).toHaveLength(2)
   })
 
-  it('waits for whoever reads the FIFO that it writes to, or for Ctrl-C', async () => {
+  it('waits until its FIFO is read, or for Ctrl-C', async () => {
     const database = await stage.emptyDatabase()
     const fifo = join(stage.directory, 'fifo')
     await makeFifo(fifo)
@@ -68,7 +68,7 @@ describe('move FILE', () => {
     expect(await second.ended).toBe(0)
   })
 
-  it('prints all of its results, be its reader slower than everything else it has to do', async () => {
+  it('prints all of its results, even when their reader is slower than the rest of its work', async () => {
     const database = await stage.emptyDatabase()
     const client = new Client({ connectionString: database.url })
     await client.connect()
@@ -89,14 +89,14 @@ describe('move FILE', () => {
       const read = async (most: number): Promise<boolean> => {
         const buffer = Buffer.alloc(most)
         const { bytesRead } = await reader.read(buffer).catch((error: NodeJS.ErrnoException) => {
-          // Nothing there yet.
+          // Nothing can be read yet.
           if (error.code === 'EAGAIN') return { bytesRead: 0 }
           throw error
         })
         printed += buffer.toString('utf8', 0, bytesRead)
         return bytesRead > 0
       }
-      // More at once than pipe and process keep would leave nothing to be lost, less would never be over.
+      // Larger reads would empty the pipe, so that nothing could be lost; smaller ones would take too long.
       const said = cli.line(line => line.includes('1000 final results of this list'))
       let isSaid = false
       said.finally(() => {
@@ -107,7 +107,7 @@ describe('move FILE', () => {
         return isSaid
       }, 5)
       await said
-      // It has said everything, and let go of its database, a look ago: nothing but its end is left.
+      // It has written its last message and closed its database one look ago, so only its end is left.
       let looks = 0
       await until(async () => {
         const { rows } = await client.query(
@@ -126,6 +126,44 @@ describe('move FILE', () => {
       expect(printed).toBe(whole)
       expect(await cli.ended).toBe(0)
     } finally {
+      await reader.close()
+      await client.end()
+    }
+  })
+
+  it('ends at the first signal once it is done and nobody reads its results', async () => {
+    const database = await stage.emptyDatabase()
+    const client = new Client({ connectionString: database.url })
+    await client.connect()
+    const fifo = join(stage.directory, 'fifo')
+    await makeFifo(fifo)
+    const reader = await open(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
+    const writer = await open(fifo, constants.O_WRONLY | constants.O_NONBLOCK)
+    try {
+      // The pipe is full before the command writes to it.
+      const isFull = () =>
+        writer.write(Buffer.alloc(4_096)).then(
+          () => false,
+          (error: NodeJS.ErrnoException) => error.code === 'EAGAIN',
+        )
+      while (!(await isFull()));
+      const csv = csvOf(names('meter', 3))
+      const cli = startCli(['move', '-'], stage.environmentOn(database), csv, [], writer.fd)
+      await cli.line(line => line.includes('3 final results of this list'))
+      // The command lets go of its database just before its end, so two looks later only its output is left.
+      let looks = 0
+      await until(async () => {
+        const { rows } = await client.query(
+          `select from pg_stat_activity where datname = current_database() and application_name like 'device-move%'`,
+        )
+        if (rows.length === 0) looks += 1
+        return looks === 2
+      })
+      expect(cli.child.exitCode).toBeNull()
+      cli.kill('SIGTERM')
+      expect(await cli.ended).toBe('SIGTERM')
+    } finally {
+      await writer.close()
       await reader.close()
       await client.end()
     }

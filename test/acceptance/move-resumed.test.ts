@@ -9,7 +9,7 @@ jest.setTimeout(180_000)
 describe('move FILE, interrupted and started again,', () => {
   const stage = useMoveStage(1_200)
 
-  it('goes on after Ctrl-C and after kill -9: nothing twice, and a whole file at the end', async () => {
+  it('goes on after Ctrl-C and kill -9, moves nothing twice, and leaves a whole file', async () => {
     const database = await stage.emptyDatabase()
     const [file, out] = [join(stage.directory, 'fleet.csv'), join(stage.directory, 'results.ndjson')]
     await writeFile(file, csvOf(names('meter', 3_000)))
@@ -41,7 +41,7 @@ describe('move FILE, interrupted and started again,', () => {
     expect(lines.every(({ outcome, final }) => outcome === 'moved' && final)).toBe(true)
     expect(await stage.truth()).toMatchObject({ moves: 3_000, movedTwice: 0 })
 
-    // What the first two starts settled is in `moved`, what they called is not in `calls`.
+    // The figure `moved` includes what the first two starts settled; `calls` does not include their calls.
     const summary = third.stderr.join('\n')
     expect(summary).toMatch(/^ {2}moved +3,000$/m)
     expect(summary).toMatch(/^ {2}calls, this start +\d/m)
@@ -55,7 +55,7 @@ describe('move FILE, interrupted and started again,', () => {
     expect(await stage.truth()).toMatchObject({ moves: 3_000, movedTwice: 0 })
   })
 
-  it('holds each final result once, with Ctrl-C at any moment and started again', async () => {
+  it('writes each final result once, at whatever moment Ctrl-C comes', async () => {
     const database = await stage.emptyDatabase()
     const [file, out] = [join(stage.directory, 'fleet.csv'), join(stage.directory, 'results.ndjson')]
     const bad = ['bad name', 'bad/name', 'x'].map(name => `${name},a1BwAGVexmp,iot-a,iot-b,1984000000000001`)
@@ -68,7 +68,7 @@ describe('move FILE, interrupted and started again,', () => {
     const moments = ['"migrated"', '"lease-held"', '"batch-claimed"', '"job-created"', '"job-settled"']
     let printed: readonly string[] = []
     for (const moment of moments) {
-      // Every other one would print its results, which it does only when it is through.
+      // Every other one would print its results, which it does only at its end.
       const toFile = moments.indexOf(moment) % 2 === 0
       const cli = startCli(['move', file, ...(toFile ? ['--out', out] : [])], environment)
       await cli.line(line => line.includes(moment))

@@ -27,7 +27,7 @@ describe('move FILE', () => {
     expect(cli.stdout).toEqual([])
   })
 
-  it('says in a sentence that its database refuses it', async () => {
+  it('says in one sentence that its database refuses its login', async () => {
     const database = await stage.emptyDatabase()
     const url = new URL(database.url)
     url.password = 'sesame'
@@ -41,13 +41,13 @@ describe('move FILE', () => {
     expect(cli.stderr.join('\n')).not.toMatch(/^ {4}at |sesame/m)
   })
 
-  it('ends, saying why, when its service cannot go on', async () => {
+  it('ends and says why when its service cannot go on', async () => {
     const database = await stage.emptyDatabase()
     expect(await startCli(['migrate'], { DATABASE_URL: database.url }).ended).toBe(0)
     const client = new Client({ connectionString: database.url })
     await client.connect()
     try {
-      // As the server puts it where somebody may do all but this.
+      // The server words it so for a user who lacks this one permission.
       await client.query(`
         create function device_move_journal.refused() returns trigger language plpgsql as $$
         begin raise exception 'permission denied for table lease' using errcode = '42501'; end $$;
@@ -65,7 +65,7 @@ describe('move FILE', () => {
     }
   })
 
-  it('says since when the provider cannot be reached, and when it answers again', async () => {
+  it('says since when the provider has been out of reach, and when it answers again', async () => {
     const database = await stage.emptyDatabase()
     await stage.killSimulator()
     const cli = startCli(
@@ -74,7 +74,7 @@ describe('move FILE', () => {
       csvOf(names('meter', 2)),
     )
     await cli.line(line => line.includes(`the provider at ${stage.endpoint} cannot be reached since 20`))
-    // Every device is in one of the counts.
+    // Every device is counted in one of the figures.
     await cli.line(line => line.includes('0/2 done · 0 moved · 0 failed · 0 rejected · 2 in flight'))
     await stage.restartSimulator()
     await cli.line(line => line.includes('the provider answers again'))
@@ -82,7 +82,7 @@ describe('move FILE', () => {
     expect(cli.stderr.filter(line => line.includes('cannot be reached since'))).toHaveLength(1)
   })
 
-  it('says what to do about what is held in a database of its own, and goes on after that', async () => {
+  it('says what to do about held jobs in a database of its own, and goes on afterwards', async () => {
     const file = join(stage.directory, 'fleet.csv')
     const [dataDir, out] = [join(stage.directory, 'data'), join(stage.directory, 'results.ndjson')]
     await writeFile(file, csvOf(names('meter', 5)))
@@ -93,7 +93,7 @@ describe('move FILE', () => {
       BATCH_MAX_DEVICES: '3',
       CREATE_SETTLE_MS: '2000',
     }
-    // A create whose answer is lost, and a List that is refused: its job is held, and its route waits for it.
+    // The answer of a create is lost and List is refused, so the job is held and its route waits for it.
     const failNext = (body: object) =>
       fetch(`${stage.endpoint}/_simulator/fail-next`, { method: 'POST', body: JSON.stringify(body) })
     await failNext({ operation: 'create', fault: { kind: 'lost-response' } })

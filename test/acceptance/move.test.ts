@@ -9,7 +9,7 @@ jest.setTimeout(180_000)
 describe('move FILE', () => {
   const stage = useMoveStage(200)
 
-  it('needs no database of one’s own, writes to standard output, and ends with 3 when something failed', async () => {
+  it('needs no database, writes to standard output, and ends with 3 when a move has failed', async () => {
     const csv = `${csvOf(names('meter', 20))}\nbad name,a1BwAGVexmp,iot-a,iot-b,1984000000000001\n`
     const environment = { ...moveCredentials, IOT_ENDPOINT: stage.endpoint, BATCH_MAX_WAIT_MS: '200' }
     const cli = startCli(['move', '-', '--data-dir', join(stage.directory, 'data')], environment, csv)
@@ -38,7 +38,7 @@ describe('move FILE', () => {
     expect(second).toMatch(/^ {2}jobs +1$/m)
   })
 
-  it('ends with 3 for what is held of its own list, not of another', async () => {
+  it('ends with 3 when a route of its own list is held, but not when one of another list is', async () => {
     const database = await stage.emptyDatabase()
     const environment = stage.environmentOn(database)
     const move = (csv: string) => startCli(['move', '-'], environment, csv).ended
@@ -54,7 +54,7 @@ describe('move FILE', () => {
     ['an empty file', 'empty.csv', ''],
     ['a file without the columns', 'columns.csv', 'name,product\nx,y\n'],
     ['a directory', '.', null],
-  ])('ends with 2 for %s, saying what is wrong', async (_what, name, content) => {
+  ])('ends with 2 for %s and says what is wrong', async (_what, name, content) => {
     const file = join(stage.directory, name)
     if (content !== null) await writeFile(file, content)
     const cli = startCli(['move', file], moveCredentials)

@@ -1,5 +1,6 @@
 import { startCli } from '../support/cli-process'
-import { createDeployment, type Deployment, names } from '../support/deployment'
+import { createTestDatabase } from '../support/database'
+import { createDeployment, type Deployment, names, quickJobs } from '../support/deployment'
 import { describeKafka } from '../support/kafka'
 
 jest.setTimeout(120_000)
@@ -12,7 +13,7 @@ describeKafka('the service in a container whose file system is read-only', () =>
   afterEach(() => deployment.stop())
 
   it('migrates, moves and publishes without writing a file or starting a process', async () => {
-    deployment = await createDeployment(['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0'])
+    deployment = await createDeployment(quickJobs, {}, { makeDatabase: createTestDatabase })
     const service = startCli(
       ['run'],
       { ...deployment.environment, HOME: '/nowhere', LOG_LEVEL: 'debug' },

@@ -9,24 +9,24 @@ import { until } from '../support/until'
 
 jest.setTimeout(90_000)
 
-/** The simulator itself enforces what is promised: two calls in any second, from all replicas together. */
+/** The simulator enforces the quota: two calls in any second, from all replicas together. */
 const provider = ['--qps', '2', '--init-ms', '50', '--base-ms', '300', '--per-device-ms', '0.05']
-/** What only the driver does. Not `call-ended`: an answer may still be heard of, to no effect. */
+/** Events of the driver only. `call-ended` is not one: a woken replica may still report an answer, to no effect. */
 const drives = /"(batch-claimed|job-created|job-ended|job-settled|create-reconciled|published)"/
 
 interface Replica {
   readonly process: CliProcess
-  /** The way to the provider of this one alone. */
+  /** The link to the provider that only this replica uses. */
   readonly proxy: TcpProxy
-  /** When it last sent anything to the provider, ms of `performance.now()`. */
+  /** The instant at which it last sent anything to the provider, ms of `performance.now()`. */
   lastCallAt(): number
-  /** Resolves when it says that it drives. */
+  /** Resolves when it reports that it drives. */
   readonly held: Promise<unknown>
-  /** Stops it in its tracks (SIGSTOP) as soon as all of its next create has left it. */
+  /** Freezes it (SIGSTOP) as soon as the whole of its next create has left it. */
   freezeAtCreate(): Promise<void>
 }
 
-/** Tells of each piece of what a client sends whether it completes a create. */
+/** Says of each piece of what a client sends whether it completes a create. */
 const createRecogniser = (): ((piece: Buffer) => boolean) => {
   let missing = 0
   return piece => {
@@ -40,7 +40,7 @@ const createRecogniser = (): ((piece: Buffer) => boolean) => {
   }
 }
 
-describeKafka('several replicas', () => {
+describeKafka('of several replicas,', () => {
   let deployment: Deployment
   let replicas: Replica[]
   let pool: Pool
@@ -58,7 +58,7 @@ describeKafka('several replicas', () => {
     })
     const process = deployment.run({ IOT_ENDPOINT: `http://127.0.0.1:${proxy.port}`, LOG_LEVEL: 'debug' })
     const held = process.line(line => line.includes('"lease-held"'))
-    // It may be killed before it ever holds it.
+    // The replica may be killed before it ever holds the lease.
     held.catch(() => undefined)
     return {
       process,
@@ -83,7 +83,7 @@ describeKafka('several replicas', () => {
 
   const expectAllOnce = async (count: number) => {
     expect(await deployment.settled(count)).toMatchObject({ accepted: count, moved: count, gap: 0 })
-    await until(async () => (await deployment.unpublished()) === 0)
+    await deployment.published()
     const results = (await readTopic(deployment.topics.results)).map(
       ({ value }) => JSON.parse(String(value)) as { id: string; final: boolean },
     )
@@ -96,7 +96,7 @@ describeKafka('several replicas', () => {
   beforeEach(async () => {
     deployment = await createDeployment(provider, { BATCH_MAX_DEVICES: '150' })
     pool = createPool(deployment.databaseUrl, { max: 2, onError: () => undefined })
-    // A route each, since creates of one route wait for each other.
+    // Each batch has a route of its own, because creates of one route wait for each other.
     for (const target of ['a', 'b', 'c', 'd', 'e', 'f'])
       await deployment.submit(names(`meter-${target}`, 150), { targetInstanceId: `iot-target-${target}` })
     replicas = await Promise.all([startReplica(), startReplica(), startReplica()])
@@ -107,7 +107,7 @@ describeKafka('several replicas', () => {
     for (const { proxy } of replicas) await proxy.close()
   })
 
-  it('one drives; killed, another goes on', async () => {
+  it('one drives, and another goes on when it is killed', async () => {
     const driver = await driverOf(replicas)
     await movedAtLeast(150)
     driver.process.kill('SIGKILL')
@@ -117,17 +117,17 @@ describeKafka('several replicas', () => {
       expect(idle.lastCallAt()).toBe(Number.NEGATIVE_INFINITY)
   })
 
-  it('frozen in a transaction and with a create on its way, the driver is replaced; woken, it does nothing', async () => {
+  it('another replaces a driver that is frozen in a transaction with a create under way and does nothing when it wakes', async () => {
     const driver = await driverOf(replicas)
     await driver.process.line(line => line.includes('"job-created"'))
-    // The next job's step waits inside a transaction that holds the lease's key, and gets its lock while frozen.
+    // The next step of a job waits in a transaction that holds the lease's key, and gets its lock while it is frozen.
     const nextJob = `select from job where job_id = (select min(job_id) from job where status = 'claimed') for update`
     await whileLocked(pool, nextJob, async () => {
       await sessionsWaiting(pool, '%job%')
       await driver.freezeAtCreate()
     })
     const said = driver.process.stderr.length
-    // Records for every partition: those of the others are taken in meanwhile.
+    // Every partition gets records, and those of the other replicas are taken in meanwhile.
     await deployment.submit(names('late', 300))
     await until(async () => ((await deployment.conservation()).accepted ?? 0) > 900)
     const successor = await driverOf(othersThan(driver))

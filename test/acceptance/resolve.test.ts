@@ -1,4 +1,4 @@
-import { startCli } from '../support/cli-process'
+import { runCli } from '../support/cli-process'
 import { createTestDatabase, type TestDatabase } from '../support/database'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { describeKafka } from '../support/kafka'
@@ -7,16 +7,11 @@ import { until } from '../support/until'
 
 jest.setTimeout(120_000)
 
-const ended = async (args: readonly string[], environment: Readonly<Record<string, string>>) => {
-  const process = startCli(args, environment)
-  return { status: await process.ended, out: process.stdout.join('\n'), err: process.stderr.join('\n') }
-}
-
 describe('device-move resolve', () => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await createTestDatabase()
-    expect(await ended(['migrate'], { DATABASE_URL: database.url })).toMatchObject({ status: 0 })
+    expect(await runCli(['migrate'], { DATABASE_URL: database.url })).toMatchObject({ status: 0 })
   })
   afterAll(() => database.drop())
 
@@ -28,7 +23,7 @@ describe('device-move resolve', () => {
     [['1', '--adopt', 'two words'], 2, '--adopt: "two words" is no JobId'],
     [['77', '--absent'], 1, 'Job 77: there is none, see batch_id in device_move.jobs.'],
   ])('says what is wrong with %j', async (args, status, err) => {
-    expect(await ended(['resolve', ...args], { DATABASE_URL: database.url })).toEqual({
+    expect(await runCli(['resolve', ...args], { DATABASE_URL: database.url })).toEqual({
       status,
       out: '',
       err,
@@ -37,7 +32,7 @@ describe('device-move resolve', () => {
 
   it('says so when the database cannot be reached, without its password', async () => {
     const url = 'postgres://someone:hunter2@127.0.0.1:1/none'
-    const { status, err } = await ended(['resolve', '1', '--again'], { DATABASE_URL: url })
+    const { status, err } = await runCli(['resolve', '1', '--again'], { DATABASE_URL: url })
     expect(status).toBe(1)
     expect(err).toContain('ECONNREFUSED')
     expect(err).not.toContain('hunter2')
@@ -56,7 +51,7 @@ describeKafka('device-move resolve beside a running service', () => {
       })
     ).json() as Promise<Record<string, unknown>>
 
-  /** The JobIds that the devices were in, by the simulator's own book. */
+  /** The JobIds in which the devices were moved, as the simulator knows them. */
   const jobsOfDevices = async (): Promise<string[]> => {
     const text = await (await fetch(`${deployment.simulatorUrl}/_simulator/truth?devices=1`)).text()
     const records = text.split('\n').filter(line => line !== '')
@@ -65,10 +60,10 @@ describeKafka('device-move resolve beside a running service', () => {
     )
   }
 
-  it('has a held job tried again, and then goes on with the one it is told', async () => {
+  it('has a held job tried again, and then adopts the job it is told', async () => {
     deployment = await createDeployment(['--init-ms', '50', '--base-ms', '200', '--per-device-ms', '0'])
     const devices = names('meter', 5)
-    // A create whose answer is lost, and a List that tells nothing.
+    // The answer of a create is lost, and List says nothing.
     await control('fail-next', { operation: 'create', fault: { kind: 'lost-response' } })
     await control('fail-next', {
       operation: 'list',
@@ -81,7 +76,7 @@ describeKafka('device-move resolve beside a running service', () => {
     await until(async () => helds().length === 1)
     expect(await deployment.conservation()).toMatchObject({ held: 5, gap: 0 })
     const resolve = (...flags: string[]) =>
-      ended(['resolve', '1', ...flags], { DATABASE_URL: deployment.databaseUrl })
+      runCli(['resolve', '1', ...flags], { DATABASE_URL: deployment.databaseUrl })
 
     expect(await resolve('--again')).toEqual({
       status: 0,
@@ -102,7 +97,7 @@ describeKafka('device-move resolve beside a running service', () => {
       out: '',
       err: 'Job 1: it is settled: nothing is left to be resolved.',
     })
-    await until(async () => (await deployment.unpublished()) === 0)
+    await deployment.published()
     const results = (await readTopic(deployment.topics.results)).map(({ value }) => JSON.parse(String(value)))
     expect(results.map(({ outcome, jobId }) => [outcome, jobId])).toEqual(devices.map(() => ['moved', own]))
   })

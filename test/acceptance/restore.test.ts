@@ -1,14 +1,12 @@
 import { Client } from 'pg'
-import { type CliProcess, startCli } from '../support/cli-process'
+import { type CliProcess, startCli, urlOf } from '../support/cli-process'
 import { copyDatabase, createTestDatabase, type TestDatabase } from '../support/database'
-import { createDeployment, type Deployment, names } from '../support/deployment'
+import { createDeployment, type Deployment, names, quickJobs } from '../support/deployment'
 import { createTopics, deleteTopics, describeKafka, withTestAdmin } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
 import { until } from '../support/until'
 
 jest.setTimeout(120_000)
-
-const quick = ['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0']
 
 const first = async (url: string, sql: string): Promise<Record<string, string>> => {
   const client = new Client({ connectionString: url })
@@ -30,7 +28,7 @@ describeKafka('a database restored from a backup', () => {
   beforeEach(async () => {
     live = await createTestDatabase()
     databases.push(live)
-    deployment = await createDeployment(quick, { DATABASE_URL: live.url })
+    deployment = await createDeployment(quickJobs, { DATABASE_URL: live.url })
   })
   afterEach(async () => {
     for (const service of services.splice(0)) {
@@ -55,7 +53,7 @@ describeKafka('a database restored from a backup', () => {
     (await readTopic(deployment.topics.results)).map(
       ({ value }) => (JSON.parse(String(value)) as { deviceName: string }).deviceName,
     )
-  /** So many outcomes of the database have gone out. */
+  /** Waits until so many outcomes of the database are published. */
   const published = ({ url }: TestDatabase, outcomes: number): Promise<void> =>
     until(async () => {
       const sql = `select (select count(*) from device_move.outcomes) as outcomes,
@@ -66,12 +64,12 @@ describeKafka('a database restored from a backup', () => {
   const readiness = async (
     service: CliProcess,
   ): Promise<{ status: number; body: Record<string, unknown> }> => {
-    const { url } = JSON.parse(await service.line(line => line.includes('"listening"'))) as { url: string }
+    const url = await urlOf(service)
     const answer = await fetch(`${url}/readyz`)
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
   }
 
-  it('is noticed before anything is done; accept-restore settles it', async () => {
+  it('is noticed before anything is done, and settled by accept-restore', async () => {
     const before = run(live)
     await deployment.submit(names('before', 20))
     await published(live, 20)
@@ -101,7 +99,7 @@ describeKafka('a database restored from a backup', () => {
     expect(what).toMatch(/are read again/)
     const [status2, said] = await command(backup, 'accept-restore')
     expect([status2, said]).toEqual([0, expect.stringContaining('Settled.')])
-    // It goes on by itself. What was read after the backup is read and sent again, and so are its results.
+    // The service goes on by itself. What it had read after the backup it reads, sends and publishes again.
     await published(backup, 60)
     const found = await results()
     expect(found.filter(name => name.startsWith('before'))).toHaveLength(20)
@@ -113,10 +111,10 @@ describeKafka('a database restored from a backup', () => {
     expect(again).toContain('Nothing to settle')
   })
 
-  it('or a topic made anew: accept-restore lets the partition be read from its start', async () => {
+  it('is told from a topic made anew, of which accept-restore lets the partitions be read from the start', async () => {
     const { requests } = deployment.topics
     const before = run(live)
-    // So many that the new log stays below the old positions, even where a record is produced twice.
+    // There are so many that the new log stays below the old positions, even if a record is produced twice.
     await deployment.submit(names('before', 400))
     await published(live, 400)
     before.kill('SIGTERM')

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
-import { type CliProcess, startCli } from '../support/cli-process'
+import { type CliProcess, startCli, urlOf } from '../support/cli-process'
+import { createTestDatabase } from '../support/database'
 import { createDeployment, type Deployment, names } from '../support/deployment'
 import { describeKafka } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
-import { until } from '../support/until'
 
 jest.setTimeout(180_000)
 
-/** Found nowhere but where they leak. */
+/** These texts occur nowhere unless they leak. */
 const secrets = {
   ALIBABA_CLOUD_ACCESS_KEY_SECRET: 'kS9-key-secret-of-this-suite',
   ALIBABA_CLOUD_SECURITY_TOKEN: 'CAIS-security-token-of/this+suite==',
@@ -22,7 +22,7 @@ const forbidden = [...Object.values(secrets), databasePassword].flatMap(secret =
   encodeURIComponent(secret),
   Buffer.from(secret).toString('base64').replace(/=+$/, ''),
 ])
-/** Of signed URLs and of signed calls. */
+/** A signature in a signed URL or a signed call. */
 const signed = /(Signature|OSSAccessKeyId)(=|%3D)(?!\*\*\*)/i
 
 const expectNoSecret = (text: string): void => {
@@ -31,7 +31,7 @@ const expectNoSecret = (text: string): void => {
 }
 const said = ({ stdout, stderr }: CliProcess): string => [...stdout, ...stderr].join('\n')
 
-/** What a provider (or somebody in between) might say back. */
+/** A message that repeats secrets, as a provider or a proxy might send it. */
 const talkative = [
   'The string to sign was POST&%2F&',
   secrets.ALIBABA_CLOUD_ACCESS_KEY_SECRET,
@@ -59,13 +59,15 @@ describeKafka('secrets', () => {
   }
 
   beforeAll(async () => {
-    deployment = await createDeployment([
+    const faults = [
       ...['--access-key-secret', secrets.ALIBABA_CLOUD_ACCESS_KEY_SECRET],
       ...['--security-token', secrets.ALIBABA_CLOUD_SECURITY_TOKEN],
       ...['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0', '--interrupted-rate', '0.1'],
       ...['--throttle-rate', '0.05', '--server-error-rate', '0.05', '--lost-request-rate', '0.05'],
       ...['--file-error-rate', '0.2'],
-    ])
+    ]
+    // The role of this suite makes the schema itself, and so owns it.
+    deployment = await createDeployment(faults, {}, { makeDatabase: createTestDatabase })
     database = new Client({ connectionString: deployment.databaseUrl })
     await database.connect()
     await database.query(`create role ${role} login superuser password '${databasePassword}'`)
@@ -73,7 +75,7 @@ describeKafka('secrets', () => {
   afterAll(async () => {
     await database.end()
     await deployment.stop()
-    // It owned the schema of the database that is gone.
+    // The role owned the schema of the database that has been dropped.
     const server = new Client({
       connectionString: deployment.databaseUrl.replace(/\/[^/]*$/, '/postgres'),
     })
@@ -96,13 +98,13 @@ describeKafka('secrets', () => {
     await deployment.submit(names('meter', 300))
     await deployment.submit(['bad name'])
     const service = run({ BATCH_MAX_DEVICES: '50' })
-    const listening = JSON.parse(await service.line(line => line.includes('"listening"'))) as { url: string }
+    const url = await urlOf(service)
     const ask = async (path: string, init?: RequestInit): Promise<string> => {
-      const response = await fetch(`${listening.url}${path}`, init)
+      const response = await fetch(`${url}${path}`, init)
       return `${response.status} ${JSON.stringify([...response.headers])} ${await response.text()}`
     }
     await deployment.settled(301)
-    await until(async () => (await deployment.unpublished()) === 0)
+    await deployment.published()
     const authorization = `Bearer ${secrets.HTTP_TOKEN}`
     const answers = await Promise.all([
       ...['/healthz', '/readyz', '/metrics', '/api/status', '/', '/nothing'].map(path => ask(path)),
@@ -124,7 +126,7 @@ describeKafka('secrets', () => {
     ].map(({ key, value, headers }) => `${key} ${value} ${Object.values(headers).map(String)}`)
 
     expect(answers).toContainEqual(expect.stringContaining('bearer token'))
-    // What the provider said stands there, without the secrets. (A later trouble of the same job replaces it in the journal.)
+    // The provider's message is kept without the secrets. A later error of the same job replaces it in the journal.
     expect(`${rows.join('\n')}\n${said(service)}`).toContain('string to sign was')
     for (const text of [said(service), answers.join('\n'), rows.join('\n'), records.join('\n')])
       expectNoSecret(text)
@@ -182,7 +184,7 @@ describeKafka('secrets', () => {
       ['submit', `/nowhere/${secrets.HTTP_TOKEN}`],
       { ...secrets, KAFKA_BROKERS: '127.0.0.1:1' },
     ],
-  ])('are in no text of a command: %s', async (_, args, environment) => {
+  ])('are in no text of a command, here %s', async (_, args, environment) => {
     const command = startCli(args, environment)
     await command.ended
     expect(said(command).length).toBeGreaterThan(20)

@@ -19,10 +19,6 @@ interface Result {
 const results = async ({ topics }: Deployment): Promise<Result[]> =>
   (await readTopic(topics.results)).map(({ value }) => JSON.parse(String(value)) as Result)
 
-/** Every result that is settled is out. */
-const published = (deployment: Deployment, finals: number): Promise<void> =>
-  until(async () => (await results(deployment)).filter(({ final }) => final).length >= finals, 500)
-
 const expectEachOnce = (found: readonly Result[], finals: number): void => {
   expect(new Set(found.map(({ id }) => id)).size).toBe(found.length)
   const final = found.filter(result => result.final)
@@ -46,7 +42,7 @@ describeKafka('the service', () => {
     const counts = await deployment.settled(3_102)
     expect(counts).toMatchObject({ accepted: 3_102, rejected: 2, duplicate: 100, gap: 0, held: 0 })
     expect((counts.moved ?? 0) + (counts.failed ?? 0)).toBe(3_000)
-    await published(deployment, 3_002)
+    await deployment.published()
     service.kill('SIGTERM')
     expect(await service.ended).toBe(0)
     const found = await results(deployment)
@@ -89,7 +85,7 @@ describeKafka('the service', () => {
     }
     deployment.run()
     expect(await deployment.settled(6_000)).toMatchObject({ accepted: 6_000, moved: 6_000, gap: 0 })
-    await published(deployment, 6_000)
+    await deployment.published()
     expectEachOnce(await results(deployment), 6_000)
     expect(await deployment.truth()).toMatchObject({ movedTwice: 0, moves: 6_000 })
     expect(await deployment.audit()).toMatchObject({ breaches: 0 })

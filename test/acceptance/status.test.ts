@@ -1,14 +1,14 @@
-import { startCli } from '../support/cli-process'
+import { startCli, urlOf } from '../support/cli-process'
 import { createTestDatabase } from '../support/database'
-import { createDeployment, type Deployment, names } from '../support/deployment'
+import { createDeployment, type Deployment, names, quickJobs } from '../support/deployment'
 import { describeKafka } from '../support/kafka'
 import { startTcpProxy } from '../support/tcp-proxy'
 import { until } from '../support/until'
 
 jest.setTimeout(120_000)
 
-describe('status --watch', () => {
-  it('says that the database went away, and goes on watching until it is back', async () => {
+describe('device-move status --watch', () => {
+  it('says that the database does not answer, and goes on watching until it does', async () => {
     const database = await createTestDatabase()
     const url = new URL(database.url)
     const link = await startTcpProxy(Number(url.port))
@@ -43,17 +43,17 @@ describe('status --watch', () => {
   })
 })
 
-describeKafka('status', () => {
+describeKafka('device-move status', () => {
   let deployment: Deployment
 
   afterEach(() => deployment.stop())
 
-  it('tells how the work stands, with the service or without', async () => {
-    deployment = await createDeployment(['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0'])
+  it('shows how the work stands, with the service and without it', async () => {
+    deployment = await createDeployment(quickJobs)
     await deployment.submit(names('meter', 30))
     const service = deployment.run()
     await deployment.settled(30)
-    const { url } = JSON.parse(await service.line(line => line.includes('"listening"'))) as { url: string }
+    const url = await urlOf(service)
     const answered: unknown = await (await fetch(`${url}/api/status`)).json()
     expect(answered).toMatchObject({
       database: { moves: { accepted: 30, moved: 30, gap: 0 } },
@@ -81,14 +81,14 @@ describeKafka('status', () => {
     )
   })
 
-  it('of a process that stands by names the one that drives, and shows no figures', async () => {
-    deployment = await createDeployment(['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0'])
+  it('names the process that drives when asked of one that stands by, and shows no figures of its own', async () => {
+    deployment = await createDeployment(quickJobs)
     const driver = deployment.run()
     await driver.line(line => line.includes('"lease-held"'))
     const standBy = deployment.run()
-    const { url } = JSON.parse(await standBy.line(line => line.includes('"listening"'))) as { url: string }
+    const url = await urlOf(standBy)
     const answer = async (path: string) => (await fetch(`${url}${path}`)).text()
-    // Asked until it has heard of the lease.
+    // The process that stands by needs a moment until it knows the holder of the lease.
     await until(async () => (await answer('/api/status')).includes(`/${driver.child.pid}/`))
     expect(JSON.parse(await answer('/api/status'))).toMatchObject({
       process: { lease: 'standing-by', openJobs: null, quota: null },
@@ -104,10 +104,10 @@ describeKafka('status', () => {
     expect(text.stdout.filter(line => /^(slots|quota)/.test(line))).toEqual([])
   })
 
-  it('--watch shows it again as it changes, until Ctrl-C, which is its proper end', async () => {
-    deployment = await createDeployment(['--init-ms', '0', '--base-ms', '200', '--per-device-ms', '0'])
+  it('shows changes with --watch until Ctrl-C, which is its proper end', async () => {
+    deployment = await createDeployment(quickJobs)
     const service = deployment.run()
-    const { url } = JSON.parse(await service.line(line => line.includes('"listening"'))) as { url: string }
+    const url = await urlOf(service)
     await service.line(line => line.includes('"lease-held"'))
     const environment = { ...deployment.environment, HTTP_PORT: new URL(url).port }
     const text = startCli(['status', '--watch'], environment)
@@ -122,7 +122,7 @@ describeKafka('status', () => {
     json.kill('SIGTERM')
     expect(await Promise.all([text.ended, json.ended])).toEqual([0, 0])
     expect([...text.stderr, ...json.stderr]).toEqual([])
-    // A line a time, each of them whole.
+    // Each report is one whole line.
     for (const line of json.stdout) expect(JSON.parse(line)).toHaveProperty('because')
   })
 })

@@ -5,7 +5,7 @@ import { until } from '../support/until'
 
 jest.setTimeout(60_000)
 
-describe('stopping the service', () => {
+describe('the service, when it is stopped,', () => {
   let silent: Server
   const open: Socket[] = []
 
@@ -14,8 +14,8 @@ describe('stopping the service', () => {
     silent.close()
   })
 
-  it('exits 0 when it is asked a second time, whatever is under way', async () => {
-    // A database that takes connections and never says a word: stopping has something to wait for.
+  it('exits with 0 when it is asked a second time, whatever is under way', async () => {
+    // The database accepts connections and never answers, so that stopping has something to wait for.
     silent = createServer(socket => open.push(socket)).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const address = silent.address()
@@ -39,7 +39,7 @@ describe('stopping the service', () => {
       return how !== null
     })
     expect(how).toBe(0)
-    // Neither through in time nor late: it was asked again.
+    // It has reported no end of the stop, neither in time nor late, because it was asked again.
     expect(service.stderr.some(line => line.includes('"stopped"'))).toBe(false)
   })
 })

@@ -1,27 +1,15 @@
 import { startCli } from '../support/cli-process'
-import { createTopics, describeKafka, testBrokers, uniqueTopic } from '../support/kafka'
+import { describeKafka, testBrokers, uniqueTopic } from '../support/kafka'
+import { requestsCsv } from '../support/move-stage'
 import { readTopic } from '../support/read-topic'
-import { type RestartableKafka, startRestartableKafka } from '../support/restartable-kafka'
 import { startTcpProxy } from '../support/tcp-proxy'
 import { until } from '../support/until'
 
 jest.setTimeout(120_000)
 
-const csvOf = (requests: number): string =>
-  [
-    'requestId,deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid',
-    ...Array.from(
-      { length: requests },
-      (_, n) => `r${n},meter-${n},a1BwAGVexmp,iot-a,iot-b,1984000000000001`,
-    ),
-  ].join('\n')
-
-const requestIdOf = (value: Buffer | null): string =>
-  (JSON.parse(String(value)) as { requestId: string }).requestId
-
-describe('submit without a broker', () => {
+describe('device-move submit without a broker', () => {
   it('says so in one sentence, and that nothing was sent', async () => {
-    const cli = startCli(['submit', '-'], { KAFKA_BROKERS: '127.0.0.1:1' }, csvOf(3))
+    const cli = startCli(['submit', '-'], { KAFKA_BROKERS: '127.0.0.1:1' }, requestsCsv(3))
     expect(await cli.ended).toBe(1)
     expect(cli.stdout).toEqual([])
     expect(cli.stderr).toEqual([
@@ -32,10 +20,10 @@ describe('submit without a broker', () => {
   })
 
   it('says how far it was when it is interrupted', async () => {
-    // Nobody answers there.
+    // Nothing answers at port 1.
     const link = await startTcpProxy(1)
     link.swallow('both')
-    const cli = startCli(['submit', '-'], { KAFKA_BROKERS: `127.0.0.1:${link.port}` }, csvOf(3))
+    const cli = startCli(['submit', '-'], { KAFKA_BROKERS: `127.0.0.1:${link.port}` }, requestsCsv(3))
     await until(async () => link.connections > 0)
     cli.kill('SIGINT')
     expect(await cli.ended).toBe(130)
@@ -44,58 +32,39 @@ describe('submit without a broker', () => {
   })
 })
 
-describeKafka('submit to a broker', () => {
-  const shared = testBrokers()?.join(',')
-  let kafka: RestartableKafka | null = null
-
-  afterEach(async () => {
-    process.env.TEST_KAFKA_BROKERS = shared
-    await kafka?.stop()
-    kafka = null
-  })
-
+describeKafka('device-move submit to a broker', () => {
   it('names the topic that is missing', async () => {
     const topic = uniqueTopic('nobody-made')
-    const environment = { KAFKA_BROKERS: shared ?? '', KAFKA_REQUESTS_TOPIC: topic }
-    const cli = startCli(['submit', '-'], environment, csvOf(3))
+    const environment = { KAFKA_BROKERS: testBrokers()?.join(',') ?? '', KAFKA_REQUESTS_TOPIC: topic }
+    const cli = startCli(['submit', '-'], environment, requestsCsv(3))
     expect(await cli.ended).toBe(1)
     expect(cli.stderr).toEqual([expect.stringContaining(`topic "${topic}" not found: create it, or set`)])
   })
 
-  it('says up to which line requests are acknowledged when the broker goes away', async () => {
-    kafka = await startRestartableKafka(1)
-    const [link] = kafka.links
-    if (link === undefined) throw new Error('a link was asked for')
-    process.env.TEST_KAFKA_BROKERS = kafka.brokers.join(',')
+  it('sends the good lines, and reports the others', async () => {
     const topic = uniqueTopic('submit')
-    await createTopics([topic], 3)
-    let bytes = 0
-    link.inspect((piece, direction) => {
-      if (direction === 'up') bytes += piece.length
-      if (bytes < 800_000) return 'pass'
-      link.refuse()
-      return 'cut'
-    })
-    const environment = { KAFKA_BROKERS: `127.0.0.1:${link.port}`, KAFKA_REQUESTS_TOPIC: topic }
-    const file = csvOf(20_000)
-    const cli = startCli(['submit', '-'], environment, file)
-    expect(await cli.ended).toBe(1)
-    const said = cli.stderr.join('\n')
-    expect(said).toMatch(
-      /^Kafka at 127\.0\.0\.1:\d+ cannot be used: .* Send the same list again: a requestId is/,
+    const csv = [
+      'requestId,deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid',
+      'r1,meter-0001,a1BwAGVexmp,iot-a,iot-b,1984000000000001',
+      'r2,bad name,a1BwAGVexmp,iot-a,iot-b,1984000000000001',
+      'r3,meter-0003,a1BwAGVexmp,iot-a,iot-a,1984000000000001',
+      'r4,meter-0004,a1BwAGVexmp,iot-a,iot-b,1984000000000001',
+    ].join('\n')
+    const cli = startCli(
+      ['submit', '-'],
+      {
+        KAFKA_BROKERS: (testBrokers() ?? []).join(','),
+        KAFKA_REQUESTS_TOPIC: topic,
+        KAFKA_CREATE_TOPICS: 'true',
+      },
+      csv,
     )
-    const [, requests = 0, line = 0] = (
-      /\. (\d+) requests were acknowledged, up to line (\d+); some/.exec(said) ?? []
-    ).map(Number)
-    expect(requests).toBeGreaterThan(0)
-    expect(line).toBe(requests + 1)
-    const written = new Set((await readTopic(topic)).map(({ value }) => requestIdOf(value)))
-    for (let n = 0; n < requests; n += 1) expect(written).toContain(`r${n}`)
-    expect(written.size).toBeLessThan(20_000)
-
-    link.heal()
-    const again = startCli(['submit', '-'], environment, file)
-    expect(await again.ended).toBe(0)
-    expect(new Set((await readTopic(topic)).map(({ value }) => requestIdOf(value))).size).toBe(20_000)
+    expect(await cli.ended).toBe(3)
+    expect(cli.stdout[0]).toContain('2 requests for 2 devices')
+    expect(cli.stderr.join('\n')).toContain('bad name')
+    const sent = (await readTopic(topic)).map(
+      ({ value }) => (JSON.parse(String(value)) as { requestId: string }).requestId,
+    )
+    expect(sent.sort()).toEqual(['r1', 'r4'])
   })
 })

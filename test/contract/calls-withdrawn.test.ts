@@ -6,7 +6,7 @@ import { apiOn, rawRoute as route } from '../support/raw-provider'
 const names = Array.from({ length: 2_000 }, (_, index) => `meter-${String(index).padStart(8, '0')}`)
 const success = '{"Success":true,"JobId":"job-1","Data":{"JobList":[]}}'
 
-/** A server that keeps every byte it gets, and answers a call when told to. */
+/** A server that keeps every byte it gets, and answers a call when it is told to. */
 const startRecorder = async () => {
   const received: Buffer[] = []
   const sockets: Socket[] = []
@@ -20,7 +20,7 @@ const startRecorder = async () => {
   const bytes = () => Buffer.concat(received)
   return {
     url: (scheme: string) => `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    /** Bytes of the body that came, and how many the call said it has. */
+    /** The bytes of the body that have arrived, and how many the call has announced. */
     body: () => {
       const [head = '', ...rest] = bytes().toString('latin1').split('\r\n\r\n')
       return { came: rest.join('\r\n\r\n').length, said: Number(/content-length: (\d+)/i.exec(head)?.[1]) }
@@ -100,7 +100,7 @@ describe('a call that may not be sent any longer', () => {
       asked += 1
       return true
     })
-    // No handshake is ever answered, so the call waits, signed.
+    // No handshake is answered, so the signed call waits.
     const subscription = api.create(route, names).subscribe()
     await recorder.connected()
     subscription.unsubscribe()

@@ -12,7 +12,7 @@ export interface JobApiHarness {
   calls(operation: Operation): number
   failNext(operation: Operation, fault: ApiFault): void
   failNextFetch(fault: FetchFault): void
-  /** Somebody else's open job, past any limit. */
+  /** Adds an open job of other people, past any limit. */
   addForeignJob(productKey: string): void
   close(): Promise<void>
 }
@@ -36,7 +36,7 @@ export const failureOf = (result: CallResult<unknown>): unknown => (result.ok ? 
 
 export const ask = <T>(call: Observable<CallResult<T>>): Promise<CallResult<T>> => firstValueFrom(call)
 
-/** Asks again and again until the answer is as wanted. */
+/** Repeats a call until its answer is as wanted. */
 export const until = <T>(read: () => Observable<T>, reached: (value: T) => boolean): Promise<T> =>
   firstValueFrom(defer(read).pipe(repeat({ delay: () => timer(10) }), first(reached)))
 

@@ -14,7 +14,7 @@ import {
 
 /** What every JobApi promises of its calls. */
 export const describeJobApi = (name: string, start: () => Promise<JobApiHarness>): void => {
-  describe(`JobApi: ${name}`, () => {
+  describe(`the job API (${name})`, () => {
     let harness: JobApiHarness
     beforeEach(async () => {
       harness = await start()
@@ -84,25 +84,28 @@ export const describeJobApi = (name: string, start: () => Promise<JobApiHarness>
       await create(harness.api)
     })
 
-    it.each(['list', 'query', 'detail'] as const)('a throttled %s is a value too', async operation => {
-      const id = await create(harness.api)
-      await ended(harness.api, id)
-      harness.failNext(operation, 'throttle')
-      const { api } = harness
-      const again = { list: () => api.list({}), query: () => api.query(id), detail: () => api.detail(id) }[
-        operation
-      ]
-      expect(failureOf(await ask<unknown>(again()))).toBe('throttled')
-      expect(failureOf(await ask<unknown>(again()))).toBe('ok')
-    })
+    it.each(['list', 'query', 'detail'] as const)(
+      'gives a throttled %s as a value, not as an error',
+      async operation => {
+        const id = await create(harness.api)
+        await ended(harness.api, id)
+        harness.failNext(operation, 'throttle')
+        const { api } = harness
+        const again = { list: () => api.list({}), query: () => api.query(id), detail: () => api.detail(id) }[
+          operation
+        ]
+        expect(failureOf(await ask<unknown>(again()))).toBe('throttled')
+        expect(failureOf(await ask<unknown>(again()))).toBe('ok')
+      },
+    )
 
-    it('does not claim to know of a create whose answer was lost, though its job runs', async () => {
+    it('calls a create unanswered whose answer was lost, though its job runs', async () => {
       harness.failNext('create', 'lose-answer')
       expect(failureOf(await ask(harness.api.create(route, devices)))).toBe('unanswered')
       expect(await listed(harness.api)).toHaveLength(1)
     })
 
-    it('does not claim to know of a create that was lost on the way', async () => {
+    it('calls a create unanswered that was lost on the way', async () => {
       harness.failNext('create', 'lose-request')
       expect(failureOf(await ask(harness.api.create(route, devices)))).toBe('unanswered')
       expect(await listed(harness.api)).toEqual([])
@@ -122,7 +125,7 @@ export const describeJobApi = (name: string, start: () => Promise<JobApiHarness>
       expect(jobs.jobs).toEqual([expect.objectContaining({ total: 4 })])
     })
 
-    it('says so when no more jobs may be open, and counts those of other people', async () => {
+    it('says that no more jobs may be open, and counts those of other people', async () => {
       for (let n = 0; n < 3; n += 1) harness.addForeignJob('a1foreignKy')
       expect(failureOf(await ask(harness.api.create(route, devices)))).toBe('slots-full')
       expect(await listed(harness.api)).toEqual([])
@@ -171,7 +174,7 @@ export const describeJobApi = (name: string, start: () => Promise<JobApiHarness>
       expect(harness.calls('provisioning')).toBe(2)
     })
 
-    it('refuses to say where a device is that it does not know', async () => {
+    it('fails when it is asked for a device that it does not know', async () => {
       expect(await ask(harness.api.provisioning(route.productKey, 'nobody'))).toMatchObject({
         ok: false,
         kind: 'batch-refused',

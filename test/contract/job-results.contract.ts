@@ -3,7 +3,7 @@ import { answerOf, ask, create, devices, ended, type JobApiHarness } from './job
 
 /** What every JobApi promises of result files. */
 export const describeJobResults = (name: string, start: () => Promise<JobApiHarness>): void => {
-  describe(`Result files: ${name}`, () => {
+  describe(`the job API's result files (${name})`, () => {
     let harness: JobApiHarness
     beforeEach(async () => {
       harness = await start()
@@ -12,7 +12,7 @@ export const describeJobResults = (name: string, start: () => Promise<JobApiHarn
 
     const urlOf = async (id: string) => answerOf(await ask(harness.api.detail(id))).url ?? 'none'
 
-    it('hands out what became of each device sent', async () => {
+    it('tell what became of each device that was sent', async () => {
       const id = await create(harness.api)
       await ended(harness.api, id)
       const results = await firstValueFrom(harness.api.fetchResults(await urlOf(id), devices).pipe(toArray()))
@@ -34,7 +34,7 @@ export const describeJobResults = (name: string, start: () => Promise<JobApiHarn
       })
     })
 
-    it('shows no rows of devices that were not sent, and knows a file of others', async () => {
+    it('lose the rows of devices that were not sent, and are recognised when they hold no others', async () => {
       const id = await create(harness.api)
       await ended(harness.api, id)
       const url = await urlOf(id)
@@ -44,19 +44,16 @@ export const describeJobResults = (name: string, start: () => Promise<JobApiHarn
       expect(none).toMatchObject({ kind: 'wrong-devices', file: { body: expect.any(Uint8Array) } })
     })
 
-    it.each(['expired', 'unreachable', 'unreadable'] as const)(
-      'says of a file that it is %s',
-      async fault => {
-        const id = await create(harness.api)
-        await ended(harness.api, id)
-        const url = await urlOf(id)
-        harness.failNextFetch(fault)
-        expect(await firstValueFrom(harness.api.fetchResults(url, devices))).toMatchObject({ kind: fault })
-        expect(await firstValueFrom(harness.api.fetchResults(url, devices))).toMatchObject({ kind: 'rows' })
-      },
-    )
+    it.each(['expired', 'unreachable', 'unreadable'] as const)('are reported as %s', async fault => {
+      const id = await create(harness.api)
+      await ended(harness.api, id)
+      const url = await urlOf(id)
+      harness.failNextFetch(fault)
+      expect(await firstValueFrom(harness.api.fetchResults(url, devices))).toMatchObject({ kind: fault })
+      expect(await firstValueFrom(harness.api.fetchResults(url, devices))).toMatchObject({ kind: 'rows' })
+    })
 
-    it('takes 10,000 devices in one job', async () => {
+    it('hold 10,000 devices of one job', async () => {
       const many = Array.from({ length: 10_000 }, (_, n) => `meter:${String(n).padStart(26, '0')}`)
       const id = await create(harness.api, many)
       expect(await ended(harness.api, id)).toMatchObject({ total: 10_000 })

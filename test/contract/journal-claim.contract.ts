@@ -3,9 +3,9 @@ import type { JournalUnderTest } from '../support/journal-harness'
 import { all, createJourney, names, retried } from '../support/journal-journey'
 import { routeTo } from '../support/journal-requests'
 
-/** What a claim gives, whatever keeps the journal. */
+/** What every implementation of the journal promises of claims. */
 export const journalClaimContract = (name: string, journal: JournalUnderTest): void => {
-  describe(`journal, claim: ${name}`, () => {
+  describe(`a claim in the journal (${name})`, () => {
     const journey = createJourney(journal)
     const { append, claim, claimJob, start, end, finish, published } = journey
 
@@ -13,7 +13,7 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
     afterEach(() => journey.check())
     afterAll(() => journal.close())
 
-    it('is idle for ever when there is nothing', async () => {
+    it('never ends while there is nothing to claim', async () => {
       expect(await claim()).toEqual({ kind: 'idle', wakeInMs: null })
     })
 
@@ -47,7 +47,7 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
       })
     })
 
-    it('gives jobs that may be open back before those yet to be created: first they have to be counted', async () => {
+    it('gives jobs back that may be open before those that are still to be created, so that they are counted first', async () => {
       await append({ requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1'] })
       const waiting = await claimJob()
       await append({ requestId: 'r2', route: routeTo('iot-2'), devices: ['dev2'] })
@@ -111,7 +111,7 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
       expect(names(first)).toEqual(['dev1'])
       expect(await claim([urgent.batchId, first.batchId])).toEqual({ kind: 'idle', wakeInMs: null })
       await finish(first, retried)
-      // Released, it finds the earlier one still unfinished.
+      // When it is released, the earlier one is still unfinished.
       const again = await claimJob([urgent.batchId])
       expect(again).toMatchObject({ routeId: first.routeId, moves: [{ deviceName: 'dev1', attempt: 2 }] })
       await finish(again)

@@ -37,9 +37,9 @@ const operation = fc.oneof(
         'split' as const,
         'hold' as const,
       ),
-      /** Which of the jobs in hand. */
+      /** The place among the jobs in hand. */
       which: fc.nat(),
-      /** One digit a move: how it ends. */
+      /** One digit for each move says how it ends. */
       verdicts: fc.nat(),
     }),
   },
@@ -65,7 +65,7 @@ const verdictsOf = (job: Job, seed: number): Verdict[] =>
     return { seq, outcome: 'failed', final: false, code: '9500', message: 'busy', retryInMs: 0 }
   })
 
-/** Plays operations against a journal; what does not fit at the moment is passed over. */
+/** Plays operations on a journal. An operation that does not fit the present state is skipped. */
 const createPlayer = (at: JournalHarness) => {
   const drive: DriveJournal = at.drive()
   const inHand = new Map<number, Job>()
@@ -135,7 +135,7 @@ const createPlayer = (at: JournalHarness) => {
       else if (operation.kind === 'settle') await settle(job, operation.verdicts)
       else await advance(job, operation.kind)
     },
-    /** Carries everything to its end; says what was taken in. */
+    /** Carries everything to its end, and returns what was taken in. */
     drain: async (): Promise<ReadonlySet<string>> => {
       for (const routeId of [1, 2, 3]) await at.holdRoute(routeId, false)
       for (let rounds = 0; rounds < 500; rounds += 1) {
@@ -148,7 +148,7 @@ const createPlayer = (at: JournalHarness) => {
   }
 }
 
-/** Every request and device ended for good once, and every outcome has its own id. */
+/** Checks that every request and device has one final outcome, and every outcome an id of its own. */
 const checkOutcomes = (outcomes: readonly Outcome[], accepted: ReadonlySet<string>): void => {
   const ids = outcomes.map(({ id }) => id)
   expect(new Set(ids).size).toBe(ids.length)
@@ -159,9 +159,9 @@ const checkOutcomes = (outcomes: readonly Outcome[], accepted: ReadonlySet<strin
   expect(ended.sort()).toEqual([...accepted].sort())
 }
 
-/** Whatever happens in whatever order, nothing is lost and nothing counted twice. */
+/** Nothing is lost and nothing is counted twice, in any order of operations. */
 export const journalConservation = (name: string, journal: JournalUnderTest, numRuns: number): void => {
-  describe(`conservation: ${name}`, () => {
+  describe(`conservation of moves in the journal (${name})`, () => {
     afterAll(() => journal.close())
 
     it('holds after every step of any sequence of steps', async () => {

@@ -3,9 +3,9 @@ import type { JournalUnderTest } from '../support/journal-harness'
 import { all, createJourney, names } from '../support/journal-journey'
 import { chunkOf, recordedAt, requestedAt, routeTo } from '../support/journal-requests'
 
-/** What IntakeJournal promises, whatever keeps it. */
+/** What every implementation of the journal promises of intake. */
 export const journalIntakeContract = (name: string, journal: JournalUnderTest): void => {
-  describe(`journal, intake: ${name}`, () => {
+  describe(`intake into the journal (${name})`, () => {
     const journey = createJourney(journal)
     const { append, claimJob, finish, published } = journey
 
@@ -102,7 +102,7 @@ export const journalIntakeContract = (name: string, journal: JournalUnderTest): 
       const route = routeTo('iot-t', { productKey: 'p' })
       const bad = { requestId: 'r1', productKey: 'p', deviceName: 'dev1' }
       await firstValueFrom(journey.at.intake.append(chunkOf(0n, [], [bad], 1)))
-      // Another device, another product and another request are none.
+      // Another device, another product and another request are no repeats.
       expect(
         await append(
           { requestId: 'r1', route, devices: ['dev1', 'dev2'] },

@@ -27,7 +27,7 @@ const distinct: readonly (readonly [string, RouteFields, RouteFields])[] = [
 
 /** Two creates without an answer that look alike could not be told apart, so there is one at a time. */
 export const journalOneCreateContract = (name: string, journal: JournalUnderTest): void => {
-  describe(`journal, one create of a route at a time: ${name}`, () => {
+  describe(`the journal, with one create of a route at a time (${name}),`, () => {
     const journey = createJourney(journal)
     const { append, claim, claimJob, start, finish } = journey
     const idle = { kind: 'idle', wakeInMs: null }
@@ -36,14 +36,14 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
     afterEach(() => journey.check())
     afterAll(() => journal.close())
 
-    /** A claimed job of route `iot-1`; more of that route is pending. */
+    /** Claims a job of route `iot-1`, of which more moves are pending. */
     const claimedWithMorePending = async (): Promise<Job> => {
       await append({ requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1', 'dev2'] })
       const job = await claimJob()
       await append({ requestId: 'r2', route: routeTo('iot-1'), devices: ['dev3'] })
       return job
     }
-    /** The same, after a create without an answer for which a listed job was taken. */
+    /** The same, after a create without an answer, for which a listed job was adopted. */
     const adoptedWithMorePending = async (): Promise<Job> => {
       const { drive } = journey
       const job = await claimedWithMorePending()
@@ -139,7 +139,7 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       const other = await claimJob()
       expect(names(other)).toEqual(['dev3'])
       await journey.at.releaseJob(job.batchId)
-      // The other is about to be created.
+      // The other job is about to be created.
       expect(await claim([other.batchId])).toEqual(idle)
       await firstValueFrom(journey.drive.creating(other.batchId))
       expect(await claim([other.batchId])).toEqual(idle)
@@ -163,7 +163,7 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
       await firstValueFrom(drive.unadopted(job.batchId))
       const inHand = [later.batchId]
-      // The later one is about to be created, is, and has no answer.
+      // The later one is created, and its create has no answer.
       expect(await claim(inHand)).toEqual(idle)
       await firstValueFrom(drive.creating(later.batchId))
       expect(await claim(inHand)).toEqual(idle)
@@ -180,7 +180,7 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       const later = await claimJob([job.batchId])
       await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
       await firstValueFrom(drive.unadopted(job.batchId))
-      // Let go before it was created: now it waits its turn.
+      // It is released before it was created, and now waits its turn.
       expect(await claimJob()).toMatchObject({ batchId: job.batchId, status: 'unknown' })
       expect(await claim([job.batchId])).toEqual(idle)
       await firstValueFrom(drive.notCreated(job.batchId, 'absent', false))
@@ -229,7 +229,7 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       const other = await claimJob([second.batchId])
       expect(names(other)).toEqual(['dev2'])
       await start(other)
-      // It waited for the quarter that sends the same device.
+      // It has waited for the quarter that sends the same device.
       expect(names(await claimJob([second.batchId, other.batchId]))).toEqual(['dev1'])
     })
   })

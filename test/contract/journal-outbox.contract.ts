@@ -3,9 +3,9 @@ import type { JournalUnderTest } from '../support/journal-harness'
 import { all, createJourney } from '../support/journal-journey'
 import { chunkOf, requestedAt } from '../support/journal-requests'
 
-/** What Outbox promises, whatever keeps it. */
+/** What every implementation of the journal promises of its outbox. */
 export const journalOutboxContract = (name: string, journal: JournalUnderTest): void => {
-  describe(`journal, outbox: ${name}`, () => {
+  describe(`the outbox of the journal (${name})`, () => {
     const journey = createJourney(journal)
     const { append, claimJob, finish, published } = journey
 

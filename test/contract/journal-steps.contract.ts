@@ -5,9 +5,9 @@ import { LeaseLostError } from '../../src/ports/errors'
 import type { JournalUnderTest } from '../support/journal-harness'
 import { all, createJourney, retried, verdicts } from '../support/journal-journey'
 
-/** The steps of a job, whatever keeps the journal. */
+/** What every implementation of the journal promises of the steps of a job. */
 export const journalStepsContract = (name: string, journal: JournalUnderTest): void => {
-  describe(`journal, steps: ${name}`, () => {
+  describe(`steps of a job in the journal (${name})`, () => {
     const journey = createJourney(journal)
     const { append, claim, claimJob, start, end, finish, published } = journey
 
@@ -41,7 +41,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       expect(await published()).toHaveLength(2)
     })
 
-    it('throw when they do not fit, naming job and step', async () => {
+    it('throw when they do not fit, with the names of job and step', async () => {
       const job = await claimed('dev1')
       await expect(firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))).rejects.toThrow(
         `job ${job.batchId} is claimed: markEnded does not fit`,
@@ -89,7 +89,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       await append({ requestId: 'r2', devices: ['dev3'] })
       const second = await claimJob([first.batchId])
       await firstValueFrom(journey.drive.creating(second.batchId))
-      // Again: the answer of the first commit may have been lost.
+      // The step is taken again, because the answer of the first commit may have been lost.
       for (const _time of [1, 2])
         expect(await firstValueFrom(journey.drive.created(second.batchId, `P${first.batchId}`))).toBe('clash')
       expect(await claim([first.batchId])).toEqual({ kind: 'idle', wakeInMs: null })
@@ -128,12 +128,12 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       expect(await published()).toMatchObject([{ outcome: 'moved', attempt: 1, jobId: `P${batchId}` }])
     })
 
-    it('hold a job once: not again when an operator has let it go since', async () => {
+    it('hold a job once, and not again when an operator has released it since', async () => {
       const job = await claimed('dev1')
       for (const _time of [1, 2]) await firstValueFrom(journey.drive.hold(job, 'why'))
       expect(await journey.at.heldReason(job.batchId)).toBe('why')
       await journey.at.releaseJob(job.batchId)
-      // The answer of the commit was lost, so it is done again.
+      // The step is taken again as if the answer of its commit were lost.
       await firstValueFrom(journey.drive.hold(job, 'why'))
       expect(await journey.at.heldReason(job.batchId)).toBeNull()
       await firstValueFrom(journey.drive.hold(await claimJob(), 'another time'))
@@ -162,7 +162,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       ])
     })
 
-    it('settle a batch of which nobody knows which job it was', async () => {
+    it('settle a batch whose job is not known', async () => {
       const job = await claimed('dev1', 'dev2')
       await firstValueFrom(journey.drive.creating(job.batchId))
       await firstValueFrom(journey.drive.unanswered(job.batchId, 'timeout'))
@@ -175,7 +175,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       expect(await claim()).toEqual({ kind: 'idle', wakeInMs: null })
     })
 
-    it('want every move settled, once', async () => {
+    it('settle a job only when every move has one outcome', async () => {
       const job = await claimed('dev1', 'dev2')
       await start(job)
       await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
@@ -209,7 +209,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
           journey.drive.keepResultFile(batchId, { body: Buffer.from(text), contentType: 'text/csv' }),
         )
       expect((await journey.at.evidence(batchId)).files).toEqual([])
-      // A crash after the second one has both read again, in the same order.
+      // After a crash behind the second one, both are read again in the same order.
       for (const text of ['first', 'first', 'second', 'first', 'second', 'third']) await keep(text)
       expect((await journey.at.evidence(batchId)).files).toEqual(['first', 'second', 'third'])
     })
@@ -230,7 +230,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       expect(await firstValueFrom(journey.drive.keptLookUps(batchId))).toEqual(later)
     })
 
-    it('drop look-ups from before a create: they tell nothing of what it does', async () => {
+    it('drop look-ups from before a create, because they tell nothing of what it does', async () => {
       const { batchId } = await claimed('dev1')
       const { drive } = journey
       const lookUp: LookUp = { deviceName: 'dev1', answeredAt: 1, found: null, code: 'iot.x' }

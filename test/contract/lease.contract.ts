@@ -9,9 +9,9 @@ export interface LeaseHarness {
 
 type Held = Extract<LeaseState, { kind: 'held' }>
 
-/** What every implementation of the port keeps. */
+/** What every implementation of the lease promises. */
 export const leaseContract = (name: string, open: () => Promise<LeaseHarness>): void => {
-  describe(`lease: ${name}`, () => {
+  describe(`the lease (${name})`, () => {
     let harness: LeaseHarness
     const subscriptions: Subscription[] = []
 
@@ -41,7 +41,7 @@ export const leaseContract = (name: string, open: () => Promise<LeaseHarness>): 
       await harness.close()
     })
 
-    it('is held by one, who may call', async () => {
+    it('is held by one process, which may call the provider', async () => {
       const { mayCall } = await contend('one').held()
       expect(mayCall()).toBe(true)
     })

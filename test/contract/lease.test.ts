@@ -29,7 +29,7 @@ leaseContract('of the simulation', async () => {
 
 leaseContract('PostgreSQL', async () => {
   const database = await createJournalDatabase({ onError: () => undefined })
-  // No answer may take longer than a renewal: on a busy machine even a connection takes its time.
+  // An answer may take as long as the interval of renewals, which is long here for busy machines.
   const timing = { leaseMs: 10_000, renewEveryMs: 1_000, quotaWindowMs: 50 }
   return {
     replica: holder => createLease(database.url, { holder, ...timing }),

@@ -18,9 +18,9 @@ const createRequest = (more: Record<string, unknown> = {}) =>
     ...more,
   })
 
-/** The provider's own SDK, generated from its API's metadata, is the judge of the simulator's wire. */
+/** The provider's own SDK, generated from the metadata of its API, checks the simulator's wire format. */
 describe.each(['ACS3-HMAC-SHA256', 'v2'])(
-  'the official SDK against the simulator, signing with %s',
+  'the official SDK on the simulator, signing with %s,',
   algorithm => {
     let simulator: Simulator
     let endpoint: string
@@ -29,7 +29,7 @@ describe.each(['ACS3-HMAC-SHA256', 'v2'])(
       new Iot(new Config({ ...keys, endpoint, protocol: 'http', signatureAlgorithm: algorithm, ...more }))
 
     beforeEach(async () => {
-      // A standing clock: what counts as one second does not depend on how busy this machine is.
+      // The clock stands still, so what counts as one second does not depend on how busy this machine is.
       const at = Date.now()
       simulator = createSimulator({ seed: 7, initMs: 0, baseMs: 0, perDeviceMs: 0 }, () => at)
       const { port } = await simulator.listen(0)
@@ -111,7 +111,7 @@ describe.each(['ACS3-HMAC-SHA256', 'v2'])(
       expect(created.body.success).toBe(true)
     })
 
-    it('throws what exceeds the quota', async () => {
+    it('throws when a call exceeds the quota', async () => {
       const client = clientWith()
       const creates = [1, 2, 3].map(n =>
         client.createDeviceDistributeJob(createRequest({ deviceName: [`meter-${n}`] })),

@@ -5,14 +5,14 @@ import { sampleChunk } from '../support/sample-outcome'
 
 export interface OutcomeSinkHarness {
   readonly sink: OutcomeSink
-  /** Ids of outcomes a reader of committed records sees: in no particular order. */
+  /** The ids of the outcomes that a reader of committed records sees, in no particular order. */
   published(): Promise<readonly string[]>
   close(): Promise<void>
 }
 
-/** What every sink of outcomes keeps to. */
+/** What every sink of outcomes promises. */
 export const outcomeSinkContract = (name: string, create: () => Promise<OutcomeSinkHarness>): void => {
-  describe(`${name} as OutcomeSink`, () => {
+  describe(`${name} as the sink of outcomes`, () => {
     let harness: OutcomeSinkHarness
     let open: Subscription[]
     const openSession = (): Promise<SinkSession> =>
@@ -84,7 +84,7 @@ export const outcomeSinkContract = (name: string, create: () => Promise<OutcomeS
       expect(await published()).toEqual([])
     })
 
-    it('calls a chunk that is not newer than the position a defect, and publishes nothing', async () => {
+    it('reports a chunk that is not newer than the position as a defect, and publishes nothing', async () => {
       const session = await openSession()
       await publish(session, 4n, 0, 1)
       for (const lastId of [4n, 3n]) {

@@ -14,7 +14,7 @@ const job = {
   GmtCreate: 1_581_595_942_000,
 }
 
-describe('what the adapter makes of answers', () => {
+describe('the adapter of the provider', () => {
   let server: RawServer | undefined
   afterEach(() => server?.close())
   const serve = async (listener: RequestListener, callTimeoutMs?: number) => {
@@ -50,7 +50,7 @@ describe('what the adapter makes of answers', () => {
     ['an empty Code', { Success: true, Code: '', JobId: 'j' }],
     ['a Code that reads like a failure', { Success: true, Code: 'iot.prod.X', JobId: 'j' }],
     ['Success as text', { Success: 'true', Code: 'success', JobId: 'j' }],
-  ])('goes by Success: %s', async (_, body) => {
+  ])('decides by the field Success alone, here with %s', async (_, body) => {
     const api = await serve((_request, response) => json(response, 200, body))
     expect(await firstValueFrom(api.create(route, ['meter']))).toEqual({
       ok: true,
@@ -66,7 +66,7 @@ describe('what the adapter makes of answers', () => {
     ],
     ['a bare list', [{ TargetInstanceId: 'b' }, { TargetInstanceId: 'a' }], ['a', 'b']],
     ['nothing', undefined, []],
-  ])('reads target instances in %s', async (_, TargetInstanceConfigs, targetInstanceIds) => {
+  ])('reads target instances from %s', async (_, TargetInstanceConfigs, targetInstanceIds) => {
     const api = await serve((_request, response) =>
       json(response, 200, { Success: true, Data: { ...job, TargetInstanceConfigs } }),
     )
@@ -90,7 +90,7 @@ describe('what the adapter makes of answers', () => {
   it.each([
     ['one job it cannot read', { Total: 2, JobInfo: { items: [job, { ...job, Status: 7 }] } }],
     ['no list and no total', {}],
-  ])('takes a list with %s for no list at all: absence counts', async (_, Data) => {
+  ])('takes a list with %s for no answer, because the absence of a job has consequences', async (_, Data) => {
     const api = await serve((_request, response) => json(response, 200, { Success: true, Data }))
     expect(await firstValueFrom(api.list({}))).toMatchObject({ ok: false, kind: 'unknown' })
   })

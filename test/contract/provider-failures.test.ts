@@ -6,7 +6,7 @@ import { type RawServer, startRawServer } from '../support/raw-server'
 const html = (response: ServerResponse, status: number) =>
   response.writeHead(status, { 'content-type': 'text/html' }).end('<html>Bad Gateway</html>')
 
-describe('what the adapter makes of failures', () => {
+describe('the adapter of the provider, when a call fails,', () => {
   let server: RawServer | undefined
   afterEach(() => server?.close())
   const serve = async (listener: RequestListener, callTimeoutMs?: number) => {
@@ -55,7 +55,7 @@ describe('what the adapter makes of failures', () => {
       'unanswered',
     ],
   ]
-  it.each(answers)('%s', async (_, listener, kind) => {
+  it.each(answers)('classifies the answer: %s', async (_, listener, kind) => {
     const api = await serve(listener)
     const refused = await firstValueFrom(api.create(route, ['meter-0001']))
     expect(refused).toEqual({
@@ -92,7 +92,7 @@ describe('what the adapter makes of failures', () => {
     })
   })
 
-  it('repeats no secret that an answer repeats', async () => {
+  it('hands on no secret that an answer repeats', async () => {
     const api = await serve((request, response) =>
       json(response, 400, {
         Code: 'SignatureDoesNotMatch',

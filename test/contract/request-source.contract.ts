@@ -23,9 +23,9 @@ const texts = (from: number, count: number): ContractRecord[] =>
 
 const named = (from: number, count: number): string[] => texts(from, count).map(record => `${record.value}`)
 
-/** What every source of requests keeps to. */
+/** What every source of requests promises. */
 export const requestSourceContract = (name: string, open: () => Promise<RequestSourceHarness>): void => {
-  describe(`${name} as RequestSource`, () => {
+  describe(`${name} as the source of requests`, () => {
     let harness: RequestSourceHarness
     let readers: SourceReader[]
     const read = (positions?: ReadonlyMap<number, bigint> | Error): SourceReader => {
@@ -95,7 +95,7 @@ export const requestSourceContract = (name: string, open: () => Promise<RequestS
         outstanding.add(chunk.partition)
         seen.get(chunk.partition)?.push(...textsOf(chunk.records))
         count += chunk.records.length
-        // Not awaited: what the source offers meanwhile is looked at.
+        // This is not awaited, because the test looks at what the source offers meanwhile.
         void end(chunk)
       }
       expect(seen.get(0)).toEqual(named(0, 1_300))
@@ -134,7 +134,7 @@ export const requestSourceContract = (name: string, open: () => Promise<RequestS
       })
     })
 
-    it('goes back to the position of the journal, whatever was done before', async () => {
+    it('returns to the position of the journal, whatever was read before', async () => {
       await harness.produce(0, texts(0, 4))
       const first = read()
       await first.readTo(4)
@@ -144,7 +144,7 @@ export const requestSourceContract = (name: string, open: () => Promise<RequestS
       expect(textsOf(second.records)).toEqual(['r1', 'r2', 'r3'])
     })
 
-    it('starts with what is left when records were deleted', async () => {
+    it('starts with the first record that is left when records were deleted', async () => {
       await harness.produce(0, texts(0, 10))
       await harness.deleteBefore(0, 6n)
       const reader = read(new Map([[0, 2n]]))

@@ -25,7 +25,7 @@ describe('downloading result files', () => {
     expect(fetched).toEqual([{ kind: 'file', file: { body: Buffer.from(text), contentType: 'text/csv' } }])
   })
 
-  it('decodes it', async () => {
+  it('decodes the file', async () => {
     const fetched = await fetchFrom((_, response) =>
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(text)),
     )
@@ -48,7 +48,7 @@ describe('downloading result files', () => {
     ])
   })
 
-  it('takes from a bomb that never ends no more than the cap', async () => {
+  it('takes no more than the cap from a compressed file that never ends', async () => {
     let written = 0
     const fetched = await fetchFrom(
       (_, response) => {
@@ -81,13 +81,13 @@ describe('downloading result files', () => {
     },
   )
 
-  it('connects to the address that was checked, whatever the name would stand for by then', async () => {
+  it('connects to the address that was checked, even when the name has another one later', async () => {
     const asked: string[] = []
     const fetched = await fetchFrom((request, response) => response.end(request.headers.host), {
       check: url => ({ url: new URL(url.replace('127.0.0.1', 'localhost')) }),
       resolve: async hostname => {
         asked.push(hostname)
-        // A second question would be answered with an address where nobody listens.
+        // A second look-up of the name would give an address at which nothing listens.
         return [{ address: asked.length === 1 ? '127.0.0.1' : '127.0.0.2', family: 4 }]
       },
     })
@@ -113,7 +113,7 @@ describe('downloading result files', () => {
     },
   )
 
-  it('says when the name is not known', async () => {
+  it('reports an unknown host name', async () => {
     const fetched = await fetchFrom((_, response) => response.end(text), {
       resolve: () => Promise.reject(Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' })),
     })
@@ -136,7 +136,7 @@ describe('downloading result files', () => {
     expect(fetched).toEqual([{ kind: 'unreachable', message: 'silent for 100 ms' }])
   })
 
-  it('takes a file of exactly the cap', async () => {
+  it('accepts a file of exactly the cap', async () => {
     const fetched = await fetchFrom((_, response) => response.end(text), { maxBytes: text.length })
     expect(fetched).toMatchObject([{ kind: 'file' }])
   })
@@ -199,7 +199,7 @@ describe('downloading result files', () => {
     expect(fetched).toEqual([{ kind: 'unreachable', message: 'not complete within 100 ms' }])
   })
 
-  it('asks no host that is not listed', async () => {
+  it('sends nothing to a host that is not listed', async () => {
     const fetched = await fetchFrom((_, response) => response.end(text), {
       check: createHostCheck(['*.aliyuncs.com']),
     })
@@ -209,7 +209,7 @@ describe('downloading result files', () => {
     expect(server?.requests).toEqual([])
   })
 
-  it('hangs up when nobody waits any more', async () => {
+  it('closes the connection when it is unsubscribed', async () => {
     const hungUp = new Promise<void>(resolve => {
       startRawServer((_, response) => {
         response.on('close', resolve)

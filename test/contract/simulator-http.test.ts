@@ -7,7 +7,7 @@ import type { Fault } from '../../src/tools/simulator/faults'
 import type { SimulatorOptions } from '../../src/tools/simulator/options'
 import { createSimulator, type Simulator } from '../../src/tools/simulator/simulator'
 
-/** What a caller sees beside the operations: files, broken connections, and the endpoints for benches. */
+/** What callers see beside the operations: files, broken connections, and the endpoints for measurements. */
 describe('the simulator over HTTP', () => {
   let simulator: Simulator
   let url: string
@@ -130,7 +130,7 @@ describe('the simulator over HTTP', () => {
     expect(simulator.audit().downloads).toMatchObject({ [status]: expect.any(Number) })
   })
 
-  it('tells other processes what it saw and what is true', async () => {
+  it('tells other processes which calls it has seen and where each device is', async () => {
     await start()
     await create()
     const audit = (await control('audit')) as Audit
@@ -144,7 +144,7 @@ describe('the simulator over HTTP', () => {
     ])
   })
 
-  it('lets other processes make trouble', async () => {
+  it('lets other processes inject faults', async () => {
     await start({ jobs: 1 })
     const fault: Fault = { kind: 'business', code: 'iot.system.SystemException' }
     expect(await control('fail-next', { operation: 'create', fault })).toEqual({ injected: 1 })
@@ -154,7 +154,7 @@ describe('the simulator over HTTP', () => {
     expect(await control('foreign-job', {})).toEqual({ jobId: null })
   })
 
-  it('refuses trouble it does not know', async () => {
+  it('refuses an unknown fault', async () => {
     await start()
     for (const body of [
       {},

@@ -12,19 +12,19 @@ const documents = [
 ]
 const read = (name: string): string => readFileSync(join(root, name), 'utf8')
 
-describe('the documents', () => {
-  it('name the two commands on the first screen', () => {
+describe('the documentation', () => {
+  it('names the two commands on the first screen of README.md', () => {
     const first = read('README.md').split('\n').slice(0, 30).join('\n')
     expect(first).toContain('npm ci && npm run demo')
     expect(first).toContain('npm ci && npm test')
   })
 
-  it.each(documents)('%s links only to what exists', name => {
+  it.each(documents)('links in %s only to what exists', name => {
     for (const [, target = ''] of read(name).matchAll(/\]\((?!https?:)([^)#]+)/g))
       expect([target, existsSync(join(root, dirname(name), target))]).toEqual([target, true])
   })
 
-  it.each(documents)('%s names only variables that exist', name => {
+  it.each(documents)('names in %s only variables that exist', name => {
     const known = new Set<string>(Object.values(variables).map(variable => variable.name))
     const named =
       read(name).match(
@@ -36,11 +36,11 @@ describe('the documents', () => {
   it.each([
     ['docs/analysts.md', 8],
     ['docs/operations.md', 1],
-  ])('%s has only SQL that runs, %i blocks at least', async (name, blocks) => {
+  ])('has in %s only SQL that runs, in at least %i blocks', async (name, blocks) => {
     const database = await createMigratedDatabase()
     const client = new Client({ connectionString: database.url })
     await client.connect()
-    // Readers' sessions find no table by its bare name.
+    // The sessions of readers find no table by its bare name.
     await client.query('set search_path to pg_catalog')
     try {
       const queries = [...read(name).matchAll(/```sql\n([\s\S]*?)```/g)].map(([, sql = '']) => sql)

@@ -79,7 +79,7 @@ describe('embedded PostgreSQL', () => {
     }
   })
 
-  it('lets one of two that start at once on the same directory have it', async () => {
+  it('gives a directory to one of two servers that start on it at once', async () => {
     const starts = await Promise.allSettled([0, 1].map(() => startEmbeddedPostgres({ dataDir: place })))
     const started = starts.flatMap(start => (start.status === 'fulfilled' ? [start.value] : []))
     expect(started).toHaveLength(1)
@@ -111,7 +111,7 @@ describe('embedded PostgreSQL', () => {
 })
 
 describe('a database of the run’s server', () => {
-  it('is empty, one’s own, and gone after drop though a session is open', async () => {
+  it('is empty, belongs to one test, and is gone after drop though a session is open', async () => {
     const database = await createTestDatabase()
     expect(
       await ask(database.url, "select count(*)::int from pg_tables where schemaname = 'public'"),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findJava } from '../../src/tools/embedded/kafka-jars'
 
-describe('finding Java', () => {
+describe('the search for Java', () => {
   let place: string
 
   beforeEach(async () => {
@@ -26,20 +26,20 @@ describe('finding Java', () => {
 
   const find = (): Promise<string> => findJava(join(place, 'no-such-command'), [join(place, 'none'), place])
 
-  it('takes one that is installed but not on the path, and new enough', async () => {
+  it('finds a Java that is installed, new enough, and not on the path', async () => {
     await install('1.8')
     await install('11')
     const java = await install('21')
     expect(await find()).toBe(java)
   })
 
-  it('says that what there is is too old', async () => {
+  it('says that the Java it has found is too old', async () => {
     await install('1.8')
     await install('11')
     await expect(find()).rejects.toThrow('Java 11 is too old (17 is needed)')
   })
 
-  it('says that there is none', async () => {
+  it('says that there is no Java', async () => {
     await expect(find()).rejects.toThrow('no Java found (17 or newer is needed)')
   })
 })

@@ -46,7 +46,7 @@ const sendOfJavaClient = async (topic: string, name: keyof typeof codecs): Promi
   codec.compress = compress
 }
 
-describeKafka('compressed and large records', () => {
+describeKafka('a reader of compressed and large records', () => {
   let topic: string
   beforeEach(async () => {
     topic = uniqueTopic('compression')
@@ -69,7 +69,7 @@ describeKafka('compressed and large records', () => {
     await source.stop()
   })
 
-  it('reads a value of 2 MB, whatever the size of a fetch, and a tombstone after it', async () => {
+  it('reads a value of 2 MB and a tombstone after it, whatever the size of a fetch', async () => {
     const large = Buffer.alloc(2_000_000, 'large')
     // 2 MB only fit through the limit of the broker when compressed.
     await send(topic, 0, [large, null], CompressionTypes.GZIP)
@@ -82,7 +82,7 @@ describeKafka('compressed and large records', () => {
     await source.stop()
   })
 
-  it('stops only the partition of a batch that cannot be decompressed, right before it', async () => {
+  it('stops only the partition of a batch that cannot be decompressed, and directly before it', async () => {
     await send(topic, 0, [Buffer.from('before')])
     await send(topic, 0, [Buffer.alloc(65 * 1024 * 1024)], CompressionTypes.GZIP)
     await send(topic, 0, [Buffer.from('after')])

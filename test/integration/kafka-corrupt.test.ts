@@ -16,7 +16,7 @@ describeKafka('a batch that arrives damaged', () => {
     await kafka.stop()
   })
 
-  it('stops its partition, which says so; the others go on, and nothing of it is skipped', async () => {
+  it('stops its partition and is reported, while the others go on and nothing of it is skipped', async () => {
     const topic = uniqueTopic('corrupt')
     await createTopics([topic], 2)
     await produceRecords(topic, [{ partition: 0, value: 'before' }])

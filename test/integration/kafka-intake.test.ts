@@ -7,7 +7,7 @@ import { type LogLine, testKafkaOptions, testSource } from '../support/kafka-sou
 import { healthOf, readSource } from '../support/source-reader'
 import { until } from '../support/until'
 
-/** As much of the journal as intake needs: appends what it has not seen, and knows how far it is. */
+/** The part of the journal that intake needs. It appends what it has not seen, and knows its positions. */
 const createMemoryJournal = () => {
   const positions = new Map<number, bigint>()
   const appended: string[] = []
@@ -30,7 +30,7 @@ const numbered = (partition: number, count: number) =>
 const groupState = (groupId: string): Promise<string | undefined> =>
   withAdmin(testKafkaOptions(), async admin => (await admin.describeGroups([groupId])).groups[0]?.state)
 
-describeKafka('reading requests', () => {
+describeKafka('the intake of requests from Kafka', () => {
   let topic: string
   let sources: KafkaRequestSource[]
   let ends: (() => void)[]
@@ -65,7 +65,7 @@ describeKafka('reading requests', () => {
     const held = await first.next()
     const secondSource = sourceOf()
     const second = read(secondSource, journal.positions)
-    // The second waits for the first, which waits for its chunk.
+    // The second consumer waits for the first one, which waits for its chunk.
     await until(async () => (await groupState(`${topic}.group`)) === 'PreparingRebalance')
     journal.append(held)
     held.done()
@@ -83,7 +83,7 @@ describeKafka('reading requests', () => {
     expect(journal.appended).toHaveLength(6_000)
   })
 
-  it('commits what was done, so that the lag can be watched', async () => {
+  it('commits what is in the journal, so that the lag can be watched', async () => {
     await createTopics([topic], 1)
     await produceRecords(topic, numbered(0, 1_200))
     const reader = read(sourceOf())
@@ -105,7 +105,7 @@ describeKafka('reading requests', () => {
     reader.stop()
     await source.stop()
     expect(await groupState(`${topic}.group`)).toBe('Empty')
-    // Too late: nothing happens.
+    // This comes too late, and has no effect.
     held.done()
     const again = read(sourceOf())
     expect((await again.next()).records[0]?.position.offset).toBe(0n)
@@ -134,7 +134,7 @@ describeKafka('reading requests', () => {
     expect(journal.appended).toHaveLength(50)
   })
 
-  it('waits for a topic that is not there, saying so once, and goes on when it is', async () => {
+  it('waits for a missing topic, reports it once, and goes on when it is there', async () => {
     const lines: LogLine[] = []
     const source = sourceOf(lines)
     const reader = read(source)
@@ -149,7 +149,7 @@ describeKafka('reading requests', () => {
     expect(lines.filter(line => line.level === 'warn')).toHaveLength(1)
   })
 
-  it('makes the topic if it may', async () => {
+  it('makes the topic where that is allowed', async () => {
     const source = createRequestSource({
       ...{ kafka: testKafkaOptions(), groupId: `${topic}.group`, topic, createTopics: true, random: () => 0 },
     })

@@ -17,7 +17,7 @@ const idsOf = (records: readonly ReadRecord[]): string[] =>
 const idsIn = (...chunks: readonly OutboxChunk[]): string[] =>
   chunks.flatMap(chunk => chunk.outcomes.map(outcome => outcome.id)).sort()
 
-describeKafka('publishing outcomes', () => {
+describeKafka('the publisher of outcomes', () => {
   let topics: SinkTopics
   let open: Subscription[]
   let sinks: KafkaOutcomeSink[]
@@ -56,7 +56,7 @@ describeKafka('publishing outcomes', () => {
     expect(idsOf(await readTopic(topics.results))).toEqual(idsIn(chunk))
   })
 
-  it('cuts what goes to a partition by bytes: 200 outcomes of 50 kB', async () => {
+  it('splits what goes to a partition by bytes, here 200 outcomes of 50 kB', async () => {
     await make(1)
     const chunk = sampleChunk(1n, 0, 200, { message: 'x'.repeat(50_000) })
     await publish(await openSession(), chunk)
@@ -100,12 +100,12 @@ describeKafka('publishing outcomes', () => {
     })
     const [deadLetter] = await readTopic(topics.deadLetters)
     expect(JSON.parse(text(deadLetter?.value))).toMatchObject({ id: huge.id, error: 'record_too_large' })
-    // The session is still good.
+    // The session can still be used.
     await publish(session, sampleChunk(2n, 3, 1))
     expect(await readTopic(topics.results)).toHaveLength(4)
   })
 
-  it('halves batches where the topic takes less than usual', async () => {
+  it('halves a batch when the limit of the topic is smaller than usual', async () => {
     await withAdmin(testKafkaOptions(), admin =>
       admin.createTopics({
         topics: [
@@ -131,7 +131,7 @@ describeKafka('publishing outcomes', () => {
     await make()
     const before = sampleChunk(1n, 0, 10)
     await publish(await openSession(), before)
-    // A publisher of the same id that dies in the middle of a transaction.
+    // This publisher of the same id dies in the middle of a transaction.
     const dead = testKafka().producer({
       ...{ transactionalId: `${topics.results}.publisher`, idempotent: true, maxInFlightRequests: 1 },
       createPartitioner: Partitioners.DefaultPartitioner,
@@ -151,7 +151,7 @@ describeKafka('publishing outcomes', () => {
     expect(idsOf(await readTopic(topics.results))).toEqual(idsIn(before, after))
   })
 
-  it('comes to exactly once by its position when it is broken off anywhere', async () => {
+  it('publishes exactly once, by its position, wherever it is interrupted', async () => {
     await make()
     const chunks = [1, 2, 3, 4].map(n => sampleChunk(BigInt(n), n * 1_000, 1_000))
     let stepMs = 0
@@ -164,7 +164,7 @@ describeKafka('publishing outcomes', () => {
             const chunk = chunks.find(({ lastId }) => lastId > (position ?? 0n))
             if (chunk === undefined) return resolve()
             const publishing = publishNext(chunk).subscribe({ error: reject })
-            // Another place each time: the test holds wherever that is.
+            // The place is another one each time, and the test holds for each.
             stepMs += 7
             setTimeout(() => {
               publishing.unsubscribe()
@@ -182,7 +182,7 @@ describeKafka('publishing outcomes', () => {
     expect(idsOf(await readTopic(topics.results))).toEqual(idsIn(...chunks))
   })
 
-  it('refuses to go on after it was broken off', async () => {
+  it('refuses to go on after it was interrupted', async () => {
     await make()
     const session = await openSession()
     session
@@ -192,7 +192,7 @@ describeKafka('publishing outcomes', () => {
     await expect(publish(session, sampleChunk(2n, 100, 1))).rejects.toThrow()
   })
 
-  it('writes to partitions that were added, from the next session on', async () => {
+  it('writes to added partitions from the next session on', async () => {
     await make(1)
     await publish(await openSession(), sampleChunk(1n, 0, 1))
     await withAdmin(testKafkaOptions(), admin =>
@@ -207,7 +207,7 @@ describeKafka('publishing outcomes', () => {
     expect(records).toHaveLength(201)
   })
 
-  it('says which topic is missing, and makes it if it may', async () => {
+  it('says which topic is missing, and makes it where that is allowed', async () => {
     const error = await openSession().catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(TransientError)
     expect(`${error}`).toContain(`"${topics.results}"`)
@@ -216,7 +216,7 @@ describeKafka('publishing outcomes', () => {
     expect(await readTopic(topics.results)).toHaveLength(1)
   })
 
-  it('calls a broker that cannot be reached transient', async () => {
+  it('reports a broker that cannot be reached as transient', async () => {
     const kafka = { ...testKafkaOptions(), brokers: ['127.0.0.1:1'] }
     await expect(openSession({ kafka })).rejects.toBeInstanceOf(TransientError)
   })

@@ -5,7 +5,7 @@ import { readTopic } from '../support/read-topic'
 import { startTcpProxy } from '../support/tcp-proxy'
 import { until } from '../support/until'
 
-describeKafka('submitting requests', () => {
+describeKafka('the producer of requests', () => {
   let topic: string
   beforeEach(async () => {
     topic = uniqueTopic('submit')
@@ -60,12 +60,12 @@ describeKafka('submitting requests', () => {
     await link.close()
   })
 
-  it('writes nothing any longer of what it has given up', async () => {
+  it('writes nothing more of what it has given up', async () => {
     const link = await startTcpProxy(Number(testBrokers()?.[0]?.split(':')[1]))
     const kafka = { ...testKafkaOptions(), brokers: [`127.0.0.1:${link.port}`] }
     const producer = createRequestProducer({ kafka, topic, giveUpMs: 300 })
     const given = (value: string) => ({ key: 'product/device', value, headers: {} })
-    // It connects when nobody waits for it any longer.
+    // The broker answers only when the caller has stopped waiting.
     link.delay(400)
     await expect(producer.send([given('given up')])).rejects.toThrow('no acknowledgement within 0.3 s')
     link.delay(0)

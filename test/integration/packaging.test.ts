@@ -32,18 +32,18 @@ describe('docker-compose.yml', () => {
   const compose = parse(read('docker-compose.yml'), { strict: true, uniqueKeys: true }) as Compose
   const services = Object.entries(compose.services)
 
-  it('has Kafka 4, PostgreSQL, the service, and the simulator as a profile', () => {
+  it('has Kafka 4, PostgreSQL and the service, and the simulator as a profile', () => {
     expect(Object.keys(compose.services).sort()).toEqual(['device-move', 'kafka', 'postgres', 'simulator'])
     expect(compose.services.kafka?.image).toMatch(/^apache\/kafka:4\./)
     expect(compose.services.simulator?.profiles).toEqual(['simulator'])
   })
 
-  it.each(services)('%s says when it is healthy, and is built or pulled', (_name, service) => {
+  it.each(services)('says of %s when it is healthy, and whether it is built or pulled', (_name, service) => {
     expect(service.healthcheck?.test[0]).toMatch(/^CMD/)
     expect(Number(service.image !== undefined) + Number(service.build !== undefined)).toBe(1)
   })
 
-  it.each(services)('%s publishes on the loopback address only', (_name, service) => {
+  it.each(services)('publishes %s on the loopback address only', (_name, service) => {
     for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/)
   })
 
@@ -58,7 +58,7 @@ describe('docker-compose.yml', () => {
       })
       expect(service).not.toHaveProperty('volumes')
       expect(service).not.toHaveProperty('privileged')
-      // Root in the file would overrule the image.
+      // A user in this file would overrule the one of the image.
       expect(service).not.toHaveProperty('user')
     },
   )
@@ -82,7 +82,7 @@ describe('Dockerfile', () => {
   it('has two stages and does not run as root', () => {
     const stages = read('Dockerfile').match(/^FROM /gm)
     expect(stages).toHaveLength(2)
-    // By number, and the last word on it: an orchestrator can tell that it is not root.
+    // The last USER is a number, by which an orchestrator can tell that it is not root.
     expect(read('Dockerfile').match(/^USER .*$/gm)).toEqual(['USER 1000:1000'])
   })
 
@@ -94,7 +94,7 @@ describe('Dockerfile', () => {
 })
 
 describe('.env.example', () => {
-  it('lists every variable with its default, as the table has them', () => {
+  it('lists every variable with the default of the configuration table', () => {
     expect(read('.env.example')).toBe(exampleEnvironment())
   })
 })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { transformFile } from '@swc/core'
 
-/** A process that watches over a directory and a server which keeps our pipe open and shrugs Ctrl-C off. */
+/** A process that watches over a directory and a server. The server keeps our pipe open and ignores Ctrl-C. */
 const parentScript = `
 const { spawn } = require('node:child_process')
 const { join } = require('node:path')
@@ -88,13 +88,13 @@ describe('what is left when a process that runs servers ends', () => {
     await directoryGone()
   })
 
-  it('is nothing either of a server that does not stop when asked', async () => {
+  it('is nothing, either, of a server that does not stop when it is asked to', async () => {
     const parent = start('stubborn', 'leave')
     await serverGone(parent)
     await directoryGone()
   })
 
-  it('is the directory when the process said that all is done', async () => {
+  it('is the directory, when the process has said that all is done', async () => {
     const parent = start('mild', 'done')
     await serverGone(parent)
     await expect(access(watched)).resolves.toBeUndefined()

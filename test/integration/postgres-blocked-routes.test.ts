@@ -24,9 +24,9 @@ describe('a held job whose create is not answered', () => {
     }
   })
 
-  it('is named by every route that waits for it, and says itself why', async () => {
+  it('is named by every route that waits for it, and says why it is held', async () => {
     const several = routeTo('iot-1', { strategy: 1, targetInstanceIds: ['iot-1', 'iot-2'] })
-    // So that there is a pace, and with it an ETA.
+    // A settled job gives a pace, and with it an ETA.
     await journey.append({ requestId: 'r0', route: routeTo('iot-0'), devices: ['dev0'] })
     await journey.finish(await journey.claimJob())
     await journey.append({ requestId: 'r1', route: several, devices: ['dev1'] })
@@ -63,7 +63,7 @@ describe('a held job whose create is not answered', () => {
       [3, 1, 0, ...held, true],
       [4, 1, 0, ...free, false],
     ])
-    // Held is what is in the job; what waits behind it is pending.
+    // The moves in the job are held; those that wait behind it are pending.
     expect(await journey.at.conservation()).toMatchObject({ held: 1, pending: 3 })
     const { rows } = await database.pool.query(
       `select batch_id::integer, job_id, status, held_at <= now() as held, held_reason, last_error from device_move.jobs where job_id is null`,
@@ -80,12 +80,12 @@ describe('a held job whose create is not answered', () => {
     ])
   })
 
-  it('leaves nothing to be done by itself to what waits for it, and for nothing else', async () => {
+  it('leaves the routes that wait for it with nothing to be done for themselves, and no other route', async () => {
     const stuck = () => countStuck(database.pool)
     await journey.append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
     const job = await journey.claimJob()
     const other = routeTo('iot-9')
-    // Its own route's, a later request for its device on another route, and one that has nothing to do with it.
+    // These are a request of its own route, a later one for its device on another route, and an unrelated one.
     await journey.append(
       { requestId: 'r2', devices: ['dev3'] },
       { requestId: 'r3', route: other, devices: ['dev1', 'dev3', 'dev4'] },
@@ -106,7 +106,7 @@ describe('a held job whose create is not answered', () => {
     expect(await stuck()).toBe(0)
   })
 
-  it('is not needed: a batch that is refused again and again blocks them too', async () => {
+  it('is not the only thing that blocks routes, because a batch that is refused again and again does too', async () => {
     await journey.append({ requestId: 'r1', devices: ['dev1'] })
     const job = await journey.claimJob()
     await journey.append({ requestId: 'r2', devices: ['dev2'] })
@@ -132,7 +132,7 @@ describe('a held job whose create is not answered', () => {
     expect(await blocked()).toEqual(free)
   })
 
-  it('is not needed either where halves of a refused batch wait for each other: they have not been refused', async () => {
+  it('does not stand for halves of a refused batch that wait for each other, because they have not been refused', async () => {
     await journey.append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
     const job = await journey.claimJob()
     await firstValueFrom(journey.drive.split(job.batchId, 'iot.odd: no'))

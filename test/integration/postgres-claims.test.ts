@@ -7,7 +7,7 @@ import { all, createJourney, verdicts } from '../support/journal-journey'
 import { sessionsWaiting, whileLocked } from '../support/journal-locks'
 import { routeTo } from '../support/journal-requests'
 
-describe('claims and settlements at the same time', () => {
+describe('claims and settlements at the same time,', () => {
   let database: JournalDatabase
   const journey = createJourney({
     open: async options => harnessOn(database.pool, options),
@@ -18,7 +18,7 @@ describe('claims and settlements at the same time', () => {
   const claimLock = 'select from claim_lock for update'
   const settle = (job: Job) =>
     firstValueFrom(journey.drive.settle(job.batchId, verdicts(job), 'completed'), { defaultValue: undefined })
-  /** One job that has ended and is to be settled. */
+  /** A job that has ended and is not settled. */
   const ended = async (): Promise<Job> => {
     await append({ requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1'] })
     const job = await claimJob()
@@ -39,7 +39,7 @@ describe('claims and settlements at the same time', () => {
     }
   })
 
-  it.each(['settlement', 'claim'])('release what waits, when the %s comes first', async first => {
+  it.each(['settlement', 'claim'])('when the %s comes first, release the moves that wait', async first => {
     const job = await ended()
     await append({ requestId: 'r2', route: routeTo('iot-2'), devices: ['dev1'] })
     const works = [() => settle(job), () => claim([job.batchId])]
@@ -53,14 +53,14 @@ describe('claims and settlements at the same time', () => {
       await release()
       await Promise.all(under)
     })
-    // Claimed at once, or released to be claimed now: never forgotten.
+    // The move is claimed at once, or released to be claimed now, and never forgotten.
     const second = await claimJob()
     expect(second.route).toEqual(routeTo('iot-2'))
     await finish(second)
     expect((await published()).map(({ requestId }) => requestId)).toEqual(['r1', 'r2'])
   })
 
-  it('give the same batch to claims that meet', async () => {
+  it('give the same batch to every claim', async () => {
     await append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
     const jobs = await Promise.all([1, 2, 3].map(() => claimJob()))
     expect(new Set(jobs.map(job => job.batchId)).size).toBe(1)

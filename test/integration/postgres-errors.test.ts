@@ -10,7 +10,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database'
 
 const password = 'open-sesame'
 
-describe('what the database refuses', () => {
+describe('an error of the database', () => {
   let database: TestDatabase
   let admin: Client
   let login: string
@@ -52,24 +52,24 @@ describe('what the database refuses', () => {
     ['a migration', migrating],
     ['the journal', appending],
   ])('tells %s', (_who, attempt) => {
-    it('that the password is wrong: not for waiting, and without the password', async () => {
+    it('that the password is wrong, which waiting does not cure, and without the password', async () => {
       const failure = await attempt(urlWith({ password: 'not-sesame' }))
       expect(failure).not.toBeInstanceOf(TransientError)
       expect(String(failure)).toContain(`password authentication failed for user "${login}"`)
       expect(JSON.stringify(failure) + String(failure)).not.toContain('sesame')
     })
 
-    it('that there is no such database: not for waiting', async () => {
+    it('that there is no such database, which waiting does not cure', async () => {
       const failure = await attempt(urlWith({ database: 'nowhere' }))
       expect(failure).not.toBeInstanceOf(TransientError)
       expect(String(failure)).toContain('database "nowhere" does not exist')
       expect(JSON.stringify(failure) + String(failure)).not.toContain('sesame')
     })
 
-    it('that there are too many connections: to be tried again', async () => {
+    it('that there are too many connections, which is tried again', async () => {
       const only = new Client(urlWith({}))
       await only.connect()
-      // Only now: a session of the test before may not be quite gone yet.
+      // The limit is set only now, because a session of the test before may not have ended yet.
       await admin.query(`alter role ${login} connection limit 1`)
       try {
         const failure = await attempt(urlWith({}))
@@ -81,7 +81,7 @@ describe('what the database refuses', () => {
       }
     })
 
-    it('that nobody answers: to be tried again, and without the password', async () => {
+    it('that nothing answers, which is tried again, and without the password', async () => {
       const failure = await attempt('postgres://u:open-sesame@127.0.0.1:1/x')
       expect(failure).toBeInstanceOf(TransientError)
       expect(String(failure)).toContain('ECONNREFUSED')
@@ -94,19 +94,22 @@ describe('what the database refuses', () => {
     ['a failed serialisation', '40001', 4, 'done'],
     ['one deadlock after the other', '40P01', 9, 'TransientError'],
     ['what does not pass', '23514', 1, 'error'],
-  ])('runs a transaction again at once after %s, five times at most', async (_, code, times, expected) => {
-    const pool = createPool(database.url, { max: 1, onError: () => undefined })
-    let runs = 0
-    const work = inTransaction(pool, async client => {
-      runs += 1
-      if (runs <= times)
-        await client.query(`do $$ begin raise exception 'no' using errcode = '${code}'; end $$`)
-      return 'done'
-    })
-    const end = await firstValueFrom(work).catch((error: Error) => error.name)
-    await pool.end()
-    expect([end, runs]).toEqual([expected, expected === 'error' ? 1 : 5])
-  })
+  ])(
+    'is followed by the same transaction at once after %s, at most five times',
+    async (_, code, times, expected) => {
+      const pool = createPool(database.url, { max: 1, onError: () => undefined })
+      let runs = 0
+      const work = inTransaction(pool, async client => {
+        runs += 1
+        if (runs <= times)
+          await client.query(`do $$ begin raise exception 'no' using errcode = '${code}'; end $$`)
+        return 'done'
+      })
+      const end = await firstValueFrom(work).catch((error: Error) => error.name)
+      await pool.end()
+      expect([end, runs]).toEqual([expected, expected === 'error' ? 1 : 5])
+    },
+  )
 
   it.each([
     ['57P03', 'the database system is starting up'],
@@ -114,7 +117,7 @@ describe('what the database refuses', () => {
     ['53300', 'sorry, too many clients already'],
     ['55P03', 'canceling statement due to lock timeout'],
     ['25006', 'cannot execute UPDATE in a read-only transaction'],
-  ])('is worth waiting for when it says %s', (code, text) => {
+  ])('is waited for when it says %s', (code, text) => {
     expect(asPortError(Object.assign(new Error(text), { code }))).toBeInstanceOf(TransientError)
   })
 
@@ -123,12 +126,12 @@ describe('what the database refuses', () => {
     ['3D000', 'database does not exist'],
     ['42501', 'permission denied'],
     ['23514', 'violates check constraint'],
-  ])('is a matter for people when it says %s', (code, text) => {
+  ])('is reported to people when it says %s', (code, text) => {
     const error = Object.assign(new Error(text), { code })
     expect(asPortError(error)).toBe(error)
   })
 
-  it('is transient when several addresses were tried in vain, which has a code and no text', () => {
+  it('is transient when several addresses were tried in vain, although it then has a code and no text', () => {
     const tried = Object.assign(new AggregateError([new Error('no'), new Error('neither')]), {
       code: 'ECONNREFUSED',
     })

@@ -21,7 +21,7 @@ describe('intake into PostgreSQL', () => {
     const chunks = Array.from({ length: 12 }, (_, partition) =>
       chunkOf(
         0n,
-        // Each partition meets the routes in another order.
+        // Each partition has the routes in another order.
         routes.map((_route, index) => {
           const route = routes[(index * 3 + partition) % routes.length] ?? routeTo('none')
           return {
@@ -59,7 +59,7 @@ describe('intake into PostgreSQL', () => {
     expect(receipts.map(({ rejections }) => rejections).sort()).toEqual([0, 0, 1])
   })
 
-  it('numbers more moves than one acceptance number covers', async () => {
+  it('numbers more moves than one step of the acceptance counter covers', async () => {
     const devices = (from: number) => Array.from({ length: 10_000 }, (_, index) => `many-${from + index}`)
     const requests = [0, 10_000, 20_000, 30_000].map(from => ({
       requestId: `many ${from}`,
@@ -79,7 +79,7 @@ describe('intake into PostgreSQL', () => {
     expect(rows).toEqual([{ distinct: 40_000, inOrder: true }])
   })
 
-  it('calls a lost connection transient, and works on the next one', async () => {
+  it('reports a lost connection as transient, and goes on over the next one', async () => {
     const intake = createIntakeJournal(database.pool)
     const chunk = chunkOf(0n, [{ requestId: 'lost', devices: ['dev1'] }], [], 70)
     await whileLocked(database.pool, 'lock table consumed in access exclusive mode', async () => {

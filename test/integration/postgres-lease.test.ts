@@ -8,7 +8,7 @@ import { createJournalDatabase, type JournalDatabase } from '../support/journal-
 import { whileLocked } from '../support/journal-locks'
 import { until } from '../support/until'
 
-/** No answer may take longer than a renewal: on a busy machine even a connection takes its time. */
+/** An answer may take as long as the interval of renewals, which is long here for busy machines. */
 const timing = { leaseMs: 10_000, renewEveryMs: 1_000, quotaWindowMs: 100 }
 
 type Held = Extract<LeaseState, { kind: 'held' }>
@@ -18,7 +18,7 @@ describe('the lease', () => {
   let database: JournalDatabase
   const open: Subscription[] = []
 
-  /** Starts one that wants the lease; its states can be waited for. */
+  /** Starts a process that wants the lease, whose states can be waited for. */
   const contend = (holder: string, idle = true, more: Partial<LeaseOptions> = {}) => {
     const lease = createLease(database.url, { holder, ...timing, ...more })
     const states$ = new ReplaySubject<LeaseState>()
@@ -32,7 +32,7 @@ describe('the lease', () => {
           skip(1),
         ),
       )
-    /** It may have tried in vain before. */
+    /** It may have reported failed tries before. */
     const standingBy = (whose: string | null) =>
       firstValueFrom(states$.pipe(filter(state => state.kind === 'standing-by' && state.holder === whose)))
     return { lease, held, afterHeld, standingBy, stop: () => subscription.unsubscribe() }
@@ -61,7 +61,7 @@ describe('the lease', () => {
     await database.drop()
   })
 
-  it('goes to one of two, and to the other at once when it is given back', async () => {
+  it('goes to one of two processes, and to the other as soon as it is given back', async () => {
     const first = contend('first')
     const { epoch, mayCall } = await first.held
     expect(mayCall()).toBe(true)
@@ -74,7 +74,7 @@ describe('the lease', () => {
     expect(await row()).toMatchObject({ epoch: epoch + 1n, holder: 'second', expired: false })
   })
 
-  it('is kept for its time when calls are under way at the end', async () => {
+  it('is kept until it expires when calls are under way as it ends', async () => {
     const first = contend('first', false)
     await first.held
     first.stop()
@@ -92,7 +92,7 @@ describe('the lease', () => {
     expect(mayCall()).toBe(true)
   })
 
-  it('is lost as soon as another epoch stands there', async () => {
+  it('is lost as soon as another epoch is stored', async () => {
     const first = contend('first')
     const { mayCall } = await first.held
     await database.pool.query(
@@ -103,7 +103,7 @@ describe('the lease', () => {
     await first.standingBy('thief')
   })
 
-  it('cannot be called on once it may have expired: no answer, no calls', async () => {
+  it('allows no calls once it may have expired because the database has not answered', async () => {
     const first = contend('first', true, { leaseMs: 2_500 })
     const { mayCall } = await first.held
     // A renewal hangs behind this lock.
@@ -113,7 +113,7 @@ describe('the lease', () => {
     })
   })
 
-  it('cannot be called on when the wall clock says that it is over', async () => {
+  it('allows no calls when the wall clock says that it is over', async () => {
     const { mayCall } = await contend('first').held
     const realNow = Date.now
     const clock = jest.spyOn(Date, 'now').mockImplementation(() => realNow() + 3_600_000)
@@ -130,7 +130,7 @@ describe('the lease', () => {
     })
     const held = await frozen.connect()
     await database.pool.query(`update lease set epoch = 5, holder = 'frozen', expires_at = clock_timestamp()`)
-    // Opened after the last word of the holder.
+    // This session was opened after the holder's last statement.
     const late = await frozen.connect()
     const gone = [held, late].map(client => new Promise<Error>(resolve => client.once('error', resolve)))
     await held.query('begin; select from lease for key share')
@@ -148,7 +148,7 @@ describe('the lease', () => {
     await frozen.connect()
     await database.pool.query(`update lease set epoch = 5, holder = 'frozen', expires_at = clock_timestamp()`)
     await frozen.query('begin; select from lease for key share')
-    // More than the network holds: the server waits for its client, and no time limit of its own ends that.
+    // The answer is larger than the buffers of the network, so the server waits for its client without any limit.
     frozen.connection.stream.pause()
     const unread = frozen.query(`select repeat('x', 1000) from generate_series(1, 100000)`).catch(() => null)
     await until(async () => {
@@ -163,7 +163,7 @@ describe('the lease', () => {
     await Promise.all([unread, gone])
   })
 
-  it('leaves the sessions alone of one that has given it back', async () => {
+  it('does not end the sessions of a holder that has given it back', async () => {
     const stopping = createPool(database.url, {
       max: 1,
       onError: () => undefined,
@@ -180,18 +180,18 @@ describe('the lease', () => {
     await stopping.end()
   })
 
-  it('is taken as soon as it has ended, however seldom one looks', async () => {
+  it('is taken as soon as it has ended, however long the interval between two looks is', async () => {
     await database.pool.query(
       `update lease set epoch = 5, holder = 'dead', expires_at = clock_timestamp() + interval '500 milliseconds'`,
     )
     expect((await contend('taker', true, { renewEveryMs: 3_600_000 }).held).epoch).toBe(6n)
   })
 
-  it('is not taken by a statement that nobody waits for any longer', async () => {
+  it('is not taken by a statement whose sender has stopped waiting', async () => {
     await database.pool.query(`update lease set epoch = 5, expires_at = '-infinity'`)
     const taker = await whileLocked(database.pool, 'select from lease for key share', async release => {
       const waiting = contend('taker')
-      // It has given its first connection up.
+      // It has given up its first connection.
       await waiting.standingBy(null)
       await release()
       return waiting
@@ -200,7 +200,7 @@ describe('the lease', () => {
   })
 })
 
-describe('changes', () => {
+describe('notifications of changes', () => {
   let database: JournalDatabase
 
   beforeAll(async () => {
@@ -210,7 +210,7 @@ describe('changes', () => {
 
   const listeners = `select pid from pg_stat_activity where datname = current_database() and query = 'listen device_move'`
 
-  it('tell of notifications, after a lost connection too', async () => {
+  it('arrive after a lost connection too', async () => {
     const changes$ = createChanges(database.url)
     const heard$ = new ReplaySubject<void>()
     const subscription = changes$.subscribe(heard$)

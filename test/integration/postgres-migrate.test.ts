@@ -35,7 +35,7 @@ describe('migrate', () => {
     expect(await migrate(database.url, silent)).toEqual({ applied: [], advice: [] })
   })
 
-  it('waits for another that migrates', async () => {
+  it('waits for another process that migrates', async () => {
     const results = await Promise.all([1, 2, 3].map(() => migrate(database.url, silent)))
     const counts = results.map(({ applied }) => applied.length).sort((a, b) => a - b)
     expect(counts.slice(0, 2)).toEqual([0, 0])
@@ -50,7 +50,7 @@ describe('migrate', () => {
     await expect(migrate(database.url, silent)).rejects.toThrow('newer than this release: it has 9999_future')
   })
 
-  it('calls a database out of reach transient, and keeps its password to itself', async () => {
+  it('reports a database out of reach as transient, without its password', async () => {
     const failure: unknown = await migrate('postgres://u:sesame@127.0.0.1:1/x', silent).catch(
       (error: unknown) => error,
     )
@@ -70,7 +70,7 @@ describe('migrate', () => {
     try {
       const { applied, advice } = await migrate(url.href, silent)
       expect(applied.length).toBeGreaterThan(0)
-      // Roles belong to the whole server: another suite may have made this one, and then nothing is left to do.
+      // Roles belong to the whole server, so another suite may have made this one. Nothing is left to do then.
       const [role] = await query<{ there: boolean }>(
         `select exists (select from pg_roles where rolname = 'device_move_analyst') as there`,
       )
@@ -90,7 +90,7 @@ describe('migrate', () => {
     await migrate(database.url, silent)
     await admin.query(`create role plain_${name}`)
     try {
-      // Roles belong to the whole server: it is away for this transaction only.
+      // Roles belong to the whole server, so this one is renamed for the time of this transaction only.
       await admin.query(`begin; alter role device_move_analyst rename to away_${name}`)
       await admin.query(`set local role plain_${name}`)
       expect(await grantAnalysts(admin)).toEqual([
@@ -104,7 +104,7 @@ describe('migrate', () => {
     }
   })
 
-  /** As an earlier release left it. */
+  /** A database as an earlier release left it. */
   const migrateFirst = async (count: number): Promise<void> => {
     await runner({
       dbClient: admin,
@@ -123,7 +123,7 @@ describe('migrate', () => {
     })
   }
 
-  it('keeps the ids and times of rejections from before dead letters had their own, repeats among them', async () => {
+  it('keeps the ids and times of rejections (repeats among them) from before dead letters had their own', async () => {
     await migrateFirst(2)
     await admin.query(
       `set search_path to device_move_journal;
@@ -172,7 +172,7 @@ describe('migrate', () => {
     )
   })
 
-  describe('lets analysts', () => {
+  describe('and its grants let analysts', () => {
     beforeEach(async () => {
       await migrate(database.url, silent)
     })

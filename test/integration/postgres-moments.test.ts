@@ -12,7 +12,7 @@ import { chunkOf } from '../support/journal-requests'
 
 describe('what is read of a journal in several statements', () => {
   let database: JournalDatabase
-  /** Of whoever reads; the journal's own is used for what happens meanwhile. */
+  /** The pool of the reader. The journal's own pool is used for what happens meanwhile. */
   let pool: Pool
   const journey = createJourney({
     open: async options => harnessOn(database.pool, options),
@@ -38,7 +38,7 @@ describe('what is read of a journal in several statements', () => {
   ): Promise<T> =>
     whileLocked(database.pool, `lock table ${table} in access exclusive mode`, async release => {
       const read = reading()
-      // Whoever waits for it is told; here it only must not be unheard of meanwhile.
+      // The caller gets the error. This listener only keeps it from counting as unhandled meanwhile.
       read.catch(() => undefined)
       const [pid = 0] = await sessionsWaiting(database.pool, pattern)
       await meanwhile(pid)
@@ -48,7 +48,7 @@ describe('what is read of a journal in several statements', () => {
   const endSession = (pid: number): Promise<unknown> =>
     database.pool.query('select pg_terminate_backend($1)', [pid])
 
-  it('is of one moment: the summary of a list', async () => {
+  it('is of one moment, for the summary of a list', async () => {
     let said = ''
     const report = () =>
       reportRun({
@@ -69,7 +69,7 @@ describe('what is read of a journal in several statements', () => {
     expect(said).toMatch(/^ {2}accepted +0$/m)
   })
 
-  it('lets go of a session that is lost meanwhile: the evidence of a job', async () => {
+  it('releases a session that is lost meanwhile, for the evidence of a job', async () => {
     await journey.append({ requestId: 'r1', devices: ['dev1'] })
     const { batchId } = await journey.claimJob()
     const evidence = between(
@@ -79,11 +79,11 @@ describe('what is read of a journal in several statements', () => {
       endSession,
     )
     await expect(evidence).rejects.toThrow()
-    // There is one only: it would wait for ever for the one that is lost.
+    // The pool has one connection only, so this query would wait for ever for one that is not released.
     expect(await readJobEvidence(pool, String(batchId))).toMatchObject({ job: { batchId } })
   })
 
-  it('is looked at again when the session is lost meanwhile: whether a list has ended', async () => {
+  it('is read again when the session is lost meanwhile, for whether a list has ended', async () => {
     await journey.append({ requestId: 'r1', devices: ['dev1'] })
     const job = await journey.claimJob()
     await firstValueFrom(journey.drive.creating(job.batchId))

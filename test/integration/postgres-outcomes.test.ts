@@ -6,7 +6,7 @@ import { harnessOn } from '../support/journal-harness'
 import { all, createJourney, retried, verdicts } from '../support/journal-journey'
 import { chunkOf } from '../support/journal-requests'
 
-describe('what the journal tells of a run', () => {
+describe('the report of a run', () => {
   let database: JournalDatabase
   const journey = createJourney({
     open: async options => harnessOn(database.pool, options),
@@ -34,7 +34,7 @@ describe('what the journal tells of a run', () => {
     }
   })
 
-  it('is every final outcome of one topic, each request and device once, in the same order every time', async () => {
+  it('holds every final outcome of one topic, each request and device once, in the same order every time', async () => {
     await append({ requestId: 'r1', devices: ['dev1', 'dev2'] }, { requestId: 'r1', devices: ['dev1'] })
     await firstValueFrom(journey.at.intake.append(chunkOf(2n, [], [{ code: 'empty_value' }])))
     const first = await claimJob()
@@ -52,7 +52,7 @@ describe('what the journal tells of a run', () => {
     expect(await finals('other')).toEqual([])
   })
 
-  it('is read a page at a time, nothing twice and nothing left out', async () => {
+  it('is read a page at a time, without repeats and without gaps', async () => {
     const devices = Array.from({ length: 10_000 }, (_, index) => `dev-${index}`)
     await journey.open({ batchMaxDevices: 10_000, batchMaxWaitMs: 0 })
     await append({ requestId: 'r1', devices })
@@ -64,7 +64,7 @@ describe('what the journal tells of a run', () => {
     expect(await unfinished()).toBe(0)
     await append({ requestId: 'r1', devices: ['dev1', 'dev2'] }, { requestId: 'r1', devices: ['dev1'] })
     await firstValueFrom(journey.at.intake.append(chunkOf(2n, [], [{}])))
-    // Not known yet to be a repeat.
+    // The move is not yet known to be a repeat.
     expect(await unfinished()).toBe(3)
     const job = await claimJob()
     expect(await unfinished()).toBe(2)
@@ -103,7 +103,7 @@ describe('what the journal tells of a run', () => {
     })
   })
 
-  it('sums up one list of several in a database: what it has in common with others is its duplicates', async () => {
+  it('sums up one list of several in a database, and counts what it has in common with the others as duplicates', async () => {
     await append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
     await finish(await claimJob())
     await firstValueFrom(journey.at.intake.append(chunkOf(5n, [], [{}])))

@@ -32,7 +32,7 @@ const fill = (
   from (select route_id from routes) t (r) cross join generate_series(1, ${moves}) s order by s, r`
 
 /** 150,000 moves appended a moment ago, batches of 10,000, and no statistics of any table. */
-describe('plans without statistics', () => {
+describe('query plans without statistics', () => {
   let database: JournalDatabase
   let admin: Client
   let watch: WatchedJournal
@@ -84,7 +84,7 @@ describe('plans without statistics', () => {
     const first = await claimAndRun([])
     expect(first.moves).toHaveLength(10_000)
     expectModest('claim')
-    // Every other device is in flight; those wait, the rest is sent.
+    // Every other device is in flight and waits; the rest is sent.
     await admin.query(
       fill(2, 2, 10_000, `case s % 2 when 0 then 'dev-' || s / 2 else 'new-' || s end`, 'urgent'),
     )

@@ -7,7 +7,7 @@ import { harnessOn } from '../support/journal-harness'
 import { all, createJourney, names } from '../support/journal-journey'
 import { sessionsWaiting, whileLocked } from '../support/journal-locks'
 
-describe('a held job is resolved', () => {
+describe('a held job', () => {
   let database: JournalDatabase
   const journey = createJourney({
     open: async options => harnessOn(database.pool, options),
@@ -28,7 +28,7 @@ describe('a held job is resolved', () => {
   const claimed = async (): Promise<Job> => {
     await append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
     const job = await claimJob()
-    // It waits for the first, whatever becomes of that.
+    // It waits for the first one, however that ends.
     await append({ requestId: 'r2', devices: ['dev1'] })
     return job
   }
@@ -61,7 +61,7 @@ describe('a held job is resolved', () => {
     }
   })
 
-  it('by adopting another job than its devices were looked up for: they are asked for anew', async () => {
+  it('is resolved by adopting another job than its devices were looked up for, so that they are looked up again', async () => {
     const job = await unknown()
     await firstValueFrom(
       journey.drive.keepLookUps(job.batchId, [
@@ -72,7 +72,7 @@ describe('a held job is resolved', () => {
     expect(await firstValueFrom(journey.drive.keptLookUps(job.batchId))).toEqual([])
   })
 
-  /** Completed, under a JobId that List gave; nothing can be read of it. */
+  /** A completed job under a JobId that List gave, of which no result file can be read. */
   const found = async (): Promise<Job> => {
     const job = await claimed()
     await firstValueFrom(journey.drive.creating(job.batchId))
@@ -85,7 +85,7 @@ describe('a held job is resolved', () => {
     return hold(job)
   }
 
-  it('by sending it again although it has ended, where its JobId was only found', async () => {
+  it('is resolved by sending it again although it has ended, where its JobId was only found', async () => {
     const job = await found()
     expect(await resolve(job, { kind: 'absent' })).toMatchObject({ kind: 'resolved', was: 'completed' })
     const again = await claimJob()
@@ -103,7 +103,7 @@ describe('a held job is resolved', () => {
     ])
   })
 
-  it('by adopting another job in place of one that was only found and has ended', async () => {
+  it('is resolved by adopting another job in place of one that was only found and has ended', async () => {
     const job = await found()
     expect(await resolve(job, { kind: 'adopt', providerJobId: 'P' })).toMatchObject({ was: 'completed' })
     expect(await claimJob()).toMatchObject({ status: 'running', providerJobId: 'P', foundBy: 'operator' })
@@ -111,7 +111,7 @@ describe('a held job is resolved', () => {
     await end(job)
   })
 
-  it('not by what is wrong for it: a completed one that the create answered with, a job of others', async () => {
+  it('is not resolved by a completed job that the create answered with, nor by a job of others', async () => {
     const answered = await completed()
     for (const resolution of [{ kind: 'absent' }, { kind: 'adopt', providerJobId: 'P' }] as const)
       expect(await resolve(answered, resolution)).toMatchObject({
@@ -132,7 +132,7 @@ describe('a held job is resolved', () => {
     })
   })
 
-  it('not by trying a create again that was answered with the JobId of another job', async () => {
+  it('is not resolved by trying a create again that was answered with the JobId of another job', async () => {
     const job = await claimed()
     await append({
       requestId: 'r3',
@@ -153,11 +153,11 @@ describe('a held job is resolved', () => {
     await firstValueFrom(journey.drive.creating(again.batchId))
     await firstValueFrom(journey.drive.unanswered(again.batchId, 'timeout'))
     await hold(again)
-    // Of the clash nothing is left.
+    // Nothing is left of the clash.
     expect(await resolve(again, { kind: 'again' })).toMatchObject({ kind: 'resolved' })
   })
 
-  it('by adopting the job that exists', async () => {
+  it('is resolved by adopting the job that exists', async () => {
     const job = await unknown()
     expect(await claim()).toEqual(idle)
     expect(await resolve(job, { kind: 'adopt', providerJobId: 'P' })).toEqual({
@@ -174,7 +174,7 @@ describe('a held job is resolved', () => {
     ])
   })
 
-  it('by adopting another JobId than the one that the provider denies, or by sending it again', async () => {
+  it('is resolved by adopting another JobId than the one that the provider denies, or by sending it again', async () => {
     const job = await unknown()
     await resolve(job, { kind: 'adopt', providerJobId: 'misspelt' })
     await hold(await claimJob())
@@ -190,7 +190,7 @@ describe('a held job is resolved', () => {
     await finish(job)
   })
 
-  it('not under the JobId of another job', async () => {
+  it('is not resolved under the JobId of another job', async () => {
     const job = await unknown()
     await append({
       requestId: 'r3',
@@ -206,7 +206,7 @@ describe('a held job is resolved', () => {
     expect(await statusOf(job)).toEqual({ status: 'unknown', held_reason: 'test' })
   })
 
-  it('by sending it again when it does not exist', async () => {
+  it('is resolved by sending it again when it does not exist', async () => {
     const job = await unknown()
     expect(await resolve(job, { kind: 'absent' })).toMatchObject({ was: 'unknown', devices: 2 })
     const again = await claimJob()
@@ -219,7 +219,7 @@ describe('a held job is resolved', () => {
   it.each([
     ['unknown', unknown],
     ['completed', completed],
-  ])('by trying the step again: %s', async (status, held) => {
+  ])('is resolved by trying the step again when it is %s', async (status, held) => {
     const job = await held()
     expect(await resolve(job, { kind: 'again' })).toMatchObject({ kind: 'resolved', was: status })
     expect(await claimJob()).toMatchObject({ batchId: job.batchId, status })
@@ -229,7 +229,7 @@ describe('a held job is resolved', () => {
     ['unknown', unknown, 'unknown', 'abandoned'],
     ['completed', completed, 'unknown', 'completed'],
     ['claimed', async () => hold(await claimed()), 'not-moved', 'abandoned'],
-  ])('by giving it up: %s', async (was, held, code, status) => {
+  ])('is resolved by giving it up when it is %s', async (was, held, code, status) => {
     const job = await held()
     expect(await resolve(job, { kind: 'fail' })).toEqual({ kind: 'resolved', was, devices: 2 })
     expect(await published()).toMatchObject([
@@ -238,7 +238,7 @@ describe('a held job is resolved', () => {
     ])
     expect(await statusOf(job)).toEqual({ status, held_reason: null })
     expect(await journey.at.conservation()).toMatchObject({ failed: 2, held: 0, pending: 1 })
-    // What waited for its device, or for its route, goes on.
+    // The moves that waited for its device or its route go on.
     expect(names(await claimJob())).toEqual(['dev1'])
     expect(await resolve(job, { kind: 'fail' })).toEqual({
       kind: 'refused',
@@ -246,7 +246,7 @@ describe('a held job is resolved', () => {
     })
   })
 
-  it('not when it is in the hands of the service, or does not exist', async () => {
+  it('is not resolved when the service works on it, or when it does not exist', async () => {
     const job = await claimed()
     for (const kind of ['absent', 'again', 'fail'] as const) {
       expect(await resolve(job, { kind })).toMatchObject({ kind: 'refused' })
@@ -255,7 +255,7 @@ describe('a held job is resolved', () => {
     expect(await statusOf(job)).toEqual({ status: 'claimed', held_reason: null })
   })
 
-  it('once, when it is resolved twice at the same time', async () => {
+  it('is resolved once when it is resolved twice at the same time', async () => {
     const job = await unknown()
     await whileLocked(database.pool, 'select from job for update', async release => {
       const both = [resolve(job, { kind: 'absent' }), resolve(job, { kind: 'fail' })]

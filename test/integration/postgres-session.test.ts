@@ -1,7 +1,7 @@
 import { createPool } from '../../src/postgres/session/session'
 import { createTestDatabase, type TestDatabase } from '../support/database'
 
-describe('a session of ours', () => {
+describe('a database session of the service', () => {
   let database: TestDatabase
 
   beforeAll(async () => {
@@ -39,7 +39,7 @@ describe('a session of ours', () => {
     expect(await settingsOf(database.url)).toMatchObject(ours)
   })
 
-  it('has them whatever the URL says, and what else the URL says', async () => {
+  it('has our settings whatever the URL says, and the other settings of the URL', async () => {
     const url = new URL(database.url)
     for (const [name, value] of Object.entries({
       application_name: 'theirs',

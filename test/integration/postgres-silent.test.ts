@@ -16,7 +16,7 @@ describe('a database that falls silent', () => {
   let database: JournalDatabase
   let proxy: TcpProxy
   let pool: Pool
-  /** Left alone after a failure, one that wants the lease would try for ever, and keep the process up. */
+  /** A process that wants the lease would try for ever after a failed test and keep Jest from ending. */
   let wanting: Subscription[]
 
   const viaProxy = (): string => {
@@ -44,7 +44,7 @@ describe('a database that falls silent', () => {
     await database.drop()
   })
 
-  it('hangs no transaction, and the next one has another connection', async () => {
+  it('blocks no transaction, and the next transaction has another connection', async () => {
     const asked = (silently: boolean) =>
       firstValueFrom(
         inTransaction(pool, async client => {
@@ -59,7 +59,7 @@ describe('a database that falls silent', () => {
     expect(await asked(false)).not.toBe(before)
   })
 
-  it('keeps no report waiting as long as a statement may take', async () => {
+  it('delays a report by less than a statement may take', async () => {
     const loaded = loadConfig({ DATABASE_URL: viaProxy() })
     if (!loaded.ok) throw new Error(loaded.problems.join('; '))
     const logger = pino({ level: 'silent' })
@@ -76,7 +76,7 @@ describe('a database that falls silent', () => {
   }, 20_000)
 
   it('stops the calls of the holder of the lease before another can take it', async () => {
-    // No answer may take longer than a renewal: on a busy machine even a connection takes its time.
+    // An answer may take as long as the interval of renewals, which is long here for busy machines.
     const timing = { leaseMs: 4_000, renewEveryMs: 1_000, quotaWindowMs: 50 }
     const contend = (url: string, holder: string) => {
       const lease = createLease(url, { holder, ...timing })

@@ -132,7 +132,7 @@ describe('the status in the database', () => {
     await firstValueFrom(drive.setLastError(denied.batchId, null))
     await firstValueFrom(drive.setLastError(unread.batchId, null))
     await firstValueFrom(drive.hold(refused, 'iot.odd: no'))
-    // Throttled once, and nothing else: that passes.
+    // The job was throttled once and nothing else, which passes.
     await firstValueFrom(drive.notCreated(unanswered.batchId, 'Throttling: slower', false))
     expect(await troubled()).toEqual([])
   })

@@ -55,7 +55,7 @@ describe('the views', () => {
   })
   afterAll(() => database.drop())
 
-  it('moves: where each request and device stands', async () => {
+  it('show in moves where each request and device stands', async () => {
     const found = await rows(
       `select request_id, device_name, state, attempts, code, settled_at is not null as ended
        from device_move.moves order by request_id, device_name`,
@@ -76,7 +76,7 @@ describe('the views', () => {
     ])
   })
 
-  it('outcomes: the same as what is published', async () => {
+  it('show in outcomes the same as is published', async () => {
     const found = await rows(
       `select outcome_id as id, request_id as "requestId", device_name as "deviceName", product_key as "productKey",
               source_instance_id as "sourceInstanceId", target_instance_ids as "targetInstanceIds", outcome, final,
@@ -92,7 +92,7 @@ describe('the views', () => {
     expect(sent).toMatchObject(found)
   })
 
-  it('devices: the latest request of each, and where it was last moved', async () => {
+  it('show in devices the latest request of each, and where it was last moved', async () => {
     const found = await rows(
       `select device_name, state, request_id, last_moved_to, last_moved_at is not null as moved
        from device_move.devices order by device_name`,
@@ -108,7 +108,7 @@ describe('the views', () => {
     ])
   })
 
-  it('jobs: one row each, with what became of its moves', async () => {
+  it('show in jobs one row each, with what became of its moves', async () => {
     const found = await rows(
       `select job_id, route_id, status, devices, moved, failed, retried, calls, held_reason,
               created_at is not null as created, finished_at is not null as finished
@@ -121,7 +121,7 @@ describe('the views', () => {
     ])
   })
 
-  it('routes: what each has to do and has done', async () => {
+  it('show in routes what each has to do and has done', async () => {
     const found = await rows(
       `select route_id, target_instance_ids[1] as target, priority, pending::integer, in_flight::integer,
               retrying::integer, in_held_jobs::integer as held, moved::integer, failed::integer, oldest_pending_at is not null as waits,
@@ -135,7 +135,7 @@ describe('the views', () => {
       [4, 'iot-4', 'normal', 1, 0, 0, 0, 0, 0, true, null, 'test'],
       [5, 'iot-5', 'urgent', 2, 0, 0, 0, 0, 0, true, true, null],
     ])
-    // The same as the states of moves, where an operator holds nothing.
+    // The figures are the same as the states of moves, where an operator holds nothing.
     const states = await rows(
       `select r.route_id, r.pending, r.in_flight, r.retrying, r.in_held_jobs,
               count(*) filter (where m.state = 'pending') as "pendingMoves",
@@ -152,7 +152,7 @@ describe('the views', () => {
     }
   })
 
-  it('routes: what is held holds up no estimate', async () => {
+  it('leave held moves out of the estimates in routes', async () => {
     const [{ share }] = (await rows(
       `with backlog as (select sum(pending + in_flight + retrying) filter (where held_at is null) as moves from device_move.routes),
             pace as (select sum(moves) / greatest(extract(epoch from max(settled_at) - min(claimed_at)), 1) as per_second
@@ -163,7 +163,7 @@ describe('the views', () => {
     expect(share).toBe(1)
   })
 
-  it('failures by code, and throughput by hour', async () => {
+  it('show failures by code, and throughput by hour', async () => {
     const failures = await rows(
       `select code, outcomes::integer, final::integer, retried::integer, last_seen_at <= now() as seen
        from device_move.failures_by_code order by code`,
@@ -181,7 +181,7 @@ describe('the views', () => {
     expect(hours).toEqual([{ jobs: 1, devices: 3, moved: 1, failed: 1, retried: 1, calls: 3, whole: true }])
   })
 
-  it('conservation: every move taken in, and where it is', async () => {
+  it('show in conservation every move taken in, and where it is', async () => {
     expect(await journey.at.conservation()).toEqual({
       accepted: 11,
       moved: 1,

@@ -22,7 +22,7 @@ const devices = Array.from({ length: 40 }, (_, n) => `device-${n}`)
 /** Each row of the outbox a transaction of its own. */
 const most = { outcomes: devices.length, bytes: 16_000_000 }
 
-/** As many jobs as rows, each with a request of every device. */
+/** Settles as many jobs as rows, each with a request for every device. */
 const settleJobs = async (journey: Journey, from: number, to: number): Promise<void> => {
   for (let n = from; n < to; n += 1) {
     await journey.append({ requestId: `r${n}`, devices })
@@ -43,7 +43,7 @@ describeKafka('publishing exactly once', () => {
 
   beforeAll(async () => {
     kafka = await startRestartableKafka(1)
-    // What reads and makes topics here goes to this suite's own broker.
+    // The functions that read and make topics use this suite's own broker.
     process.env.TEST_KAFKA_BROKERS = kafka.brokers.join(',')
     const made = await createJournalDatabase()
     const pool = createPool(made.url, { max: 4, onError: () => undefined })
@@ -83,7 +83,7 @@ describeKafka('publishing exactly once', () => {
     ...{ brokers: byLink(), databaseUrl: database.url, topics, publisher, most, how },
   })
 
-  /** The flow as the service runs it, until the outbox is empty; a session that ends is followed by another. */
+  /** Runs the flow as the service does until the outbox is empty. A session that ends is followed by another. */
   const publishAll = async (
     brokers: readonly string[] = kafka.brokers,
     url = database.url,
@@ -125,7 +125,7 @@ describeKafka('publishing exactly once', () => {
     const ids = found.map(record => text(record.headers.ce_id))
     expect(new Set(ids).size).toBe(ids.length)
     expect(ids).toHaveLength(jobs * devices.length)
-    // The offset of a request is its number: of each device they rise.
+    // The offset of a request is its number, so the numbers of each device rise.
     for (const device of devices)
       expect(ids.filter(id => id.includes(`/${device}/`)).map(id => Number(id.split('/')[2]))).toEqual(
         Array.from({ length: jobs }, (_, n) => n),
@@ -158,7 +158,7 @@ describeKafka('publishing exactly once', () => {
       await publishAll()
       first.kill('SIGCONT')
       const [how, said] = await first.ended
-      // Fenced; or, its commit having been answered, it finds nothing left to do.
+      // It is fenced, or it finds nothing left to do because its commit was answered.
       if (how !== 0) expect(said).toMatch(/not published/)
       expectOnceInOrder(await readTopic(topics.results))
     },
@@ -172,7 +172,7 @@ describeKafka('publishing exactly once', () => {
     expectOnceInOrder(await readTopic(topics.results))
   })
 
-  it('holds when the connection breaks while the commit is under way, so that nobody knows its result', async () => {
+  it('holds when the connection breaks while the commit is under way, so that its result is unknown', async () => {
     const met = meet(link(), { after: 2, request: 'endTransaction', passage: 'last' }, () => undefined)
     await publishAll(byLink())
     await met
@@ -190,7 +190,7 @@ describeKafka('publishing exactly once', () => {
     expectOnceInOrder(await readTopic(topics.results))
   })
 
-  it('holds when Kafka has forgotten the position: PostgreSQL has it', async () => {
+  it('holds when Kafka has forgotten the position, because PostgreSQL has it', async () => {
     await publishAll()
     await withAdmin({ brokers: kafka.brokers, clientId: 'test', log: () => undefined }, admin =>
       admin.deleteGroups([publisher]),
@@ -211,7 +211,7 @@ describeKafka('publishing exactly once', () => {
     expectOnceInOrder(await readTopic(topics.results))
   })
 
-  it('does not hold without transactions: a plain idempotent producer repeats what a frozen one had sent', async () => {
+  it('does not hold without transactions, because a plain idempotent producer repeats what a frozen one had sent', async () => {
     let repeats = 0
     const rounds = 2
     for (let round = 0; round < rounds; round += 1) {

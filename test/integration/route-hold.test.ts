@@ -41,7 +41,7 @@ describe('holding and releasing a route', () => {
     return rows.map(({ state }) => state)
   }
 
-  describe('in the journal', () => {
+  describe('in the journal,', () => {
     it('claims nothing new, lets what is bound go on, and shows it', async () => {
       await journey.append({ requestId: 'r1', devices: ['dev1'] })
       const job = await journey.claimJob()
@@ -69,7 +69,7 @@ describe('holding and releasing a route', () => {
       expect(first).toMatchObject({ wasHeld: false })
       const second = { ...first, heldReason: 'two', wasHeld: true }
       expect(await firstValueFrom(routes().hold(1, 'two'))).toEqual(second)
-      // Without a reason, the old one stays.
+      // Without a new reason the old one stays.
       expect(await firstValueFrom(routes().hold(1, null))).toEqual(second)
       const free = { routeId: 1, heldAt: null, heldReason: null }
       expect(await firstValueFrom(routes().release(1))).toEqual({ ...free, wasHeld: true })
@@ -114,7 +114,7 @@ describe('holding and releasing a route', () => {
           .pipe(take(2))
           .subscribe(() => {
             changes += 1
-            // The first says that it listens.
+            // The first notification says that the listener is connected.
             if (changes === 1) firstValueFrom(routes().release(1))
             else resolve()
           })
@@ -123,7 +123,7 @@ describe('holding and releasing a route', () => {
     })
   })
 
-  describe('over HTTP', () => {
+  describe('over HTTP,', () => {
     let server: HttpServer | undefined
     const changes: unknown[] = []
     const errors: unknown[] = []
@@ -175,7 +175,7 @@ describe('holding and releasing a route', () => {
         body: { routeId: 1, heldAt: null, heldReason: null, wasHeld: true },
       })
       expect(await post(`${url}/api/routes/1/release`)).toMatchObject({ body: { wasHeld: false } })
-      // The last changed nothing.
+      // The last request changed nothing.
       expect(changes).toEqual([
         [1, 'target is full', '127.0.0.1'],
         [1, null, '127.0.0.1'],
@@ -189,7 +189,7 @@ describe('holding and releasing a route', () => {
         body: { heldReason: 'held by an operator' },
       })
       await post(`${url}/api/routes/1/hold`, json('target is full'))
-      // What somebody gave stays.
+      // The reason that was given before stays.
       for (const init of [{}, json(null)])
         expect(await post(`${url}/api/routes/1/hold`, init)).toMatchObject({
           status: 200,
@@ -232,7 +232,7 @@ describe('holding and releasing a route', () => {
       expect(await post(`${url}/api/routes/${id}/hold`)).toMatchObject({ status: 404 })
     })
 
-    it('is off without HTTP_TOKEN, whatever is sent', async () => {
+    it('is switched off without HTTP_TOKEN, whatever is sent', async () => {
       const url = await start(null)
       for (const authorization of ['', 'Bearer null', 'Bearer ', `Bearer ${token}`])
         expect(await post(`${url}/api/routes/1/hold`, { headers: { authorization } })).toEqual({
@@ -266,7 +266,7 @@ describe('holding and releasing a route', () => {
       await away.end()
     })
 
-    it('shows nothing of an error nobody expected', async () => {
+    it('shows nothing of an unexpected error', async () => {
       const url = await start()
       await database.pool.query('alter table route rename column held_reason to hidden')
       expect(await post(`${url}/api/routes/1/hold`)).toEqual({
@@ -277,7 +277,7 @@ describe('holding and releasing a route', () => {
       await database.pool.query('alter table route rename column hidden to held_reason')
     })
 
-    it('hangs up on whoever does not come to the end of a head', async () => {
+    it('closes a connection whose request head does not end', async () => {
       const url = new URL(await start())
       const said: string[] = []
       await new Promise<void>(resolve => {

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy'
 import { until } from '../support/until'
 
-/** A server that answers with what it got, and keeps both ends of a connection apart. */
+/** A server that sends back what it gets, and handles both ends of a connection apart. */
 const startEcho = async (): Promise<{ server: Server; port: number; heard: Buffer[]; sockets: Socket[] }> => {
   const heard: Buffer[] = []
   const sockets: Socket[] = []
@@ -33,7 +33,7 @@ describe('the proxy of the tests', () => {
   })
 
   afterEach(async () => {
-    // One that has read the other side's end does not hear of a reset, and would stay open.
+    // A socket that has read the other side's end does not notice a reset, and would stay open.
     for (const client of clients) client.destroy()
     await proxy.close()
     echo.server.close()
@@ -68,7 +68,7 @@ describe('the proxy of the tests', () => {
     expect(got).toBe(sent.length)
   })
 
-  it('cuts on both sides', async () => {
+  it('cuts a connection on both sides', async () => {
     const socket = await open()
     await ask(socket, 'hello')
     const [broken, lost] = [brokenBy(socket), echo.sockets.map(brokenBy)]
@@ -78,7 +78,7 @@ describe('the proxy of the tests', () => {
     expect(await ask(await open(), 'again')).toBe('again')
   })
 
-  it('delays, in order', async () => {
+  it('delays bytes and keeps their order', async () => {
     const socket = await open()
     proxy.delay(150)
     const startedAt = performance.now()
@@ -95,7 +95,7 @@ describe('the proxy of the tests', () => {
     expect(performance.now() - startedAt).toBeGreaterThan(95)
   })
 
-  it('swallows in one direction, and resets what lost bytes when it heals', async () => {
+  it('swallows bytes in one direction, and resets what lost bytes when it heals', async () => {
     const [socket, other] = [await open(), await open()]
     await ask(other, 'idle')
     proxy.swallow('down')
@@ -110,7 +110,7 @@ describe('the proxy of the tests', () => {
     expect(await ask(other, 'still there')).toBe('still there')
   })
 
-  it('keeps the server in the dark about a client that is gone while it swallows', async () => {
+  it('does not tell the server that a client has gone while it swallows', async () => {
     const socket = await open()
     await ask(socket, 'hello')
     proxy.swallow('both')
@@ -127,7 +127,7 @@ describe('the proxy of the tests', () => {
     expect(echo.heard.map(String)).toEqual(['hello'])
   })
 
-  it('closes one half: the client hears the end, the server still hears the client', async () => {
+  it('closes one half, so that the client hears the end and the server still hears the client', async () => {
     const socket = await open()
     await ask(socket, 'hello')
     const ended = once(socket, 'end')
@@ -150,7 +150,7 @@ describe('the proxy of the tests', () => {
     expect(echo.heard.map(String)).toEqual(['begin', 'commit'])
   })
 
-  it('refuses, and sends new connections elsewhere when told to', async () => {
+  it('refuses new connections, or sends them elsewhere, when told to', async () => {
     proxy.refuse()
     const refused = connect(proxy.port, '127.0.0.1')
     expect(await brokenBy(refused)).toBe('ECONNRESET')

@@ -7,23 +7,28 @@ const cli = join(__dirname, '../../dist/cli.js')
 
 export interface CliProcess {
   readonly child: ChildProcess
-  /** Lines so far. */
+  /** The lines so far. */
   readonly stdout: readonly string[]
   readonly stderr: readonly string[]
-  /** Resolves with the first line (of either stream, past ones included) that fits; rejects if it ends before. */
+  /** Resolves with the first line of either stream that fits, past ones included. Rejects if the process ends before. */
   line(fits: (line: string) => boolean): Promise<string>
+  /** The same, but for lines from now on only. */
+  nextLine(fits: (line: string) => boolean): Promise<string>
   /** Resolves with the exit status, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>
   kill(signal: NodeJS.Signals): void
 }
 
-/** Nothing outlives the tests, however they end, and be it frozen. */
+/** Kills every child when the tests end, frozen ones too. */
 const living = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of living) child.kill('SIGKILL')
 })
 
-/** The built command line as a process. `environment` replaces the test's own, but for the path; `out` is stdout. */
+/**
+ * Starts the built command line as a process. Of the test's own environment it gets PATH and HOME only. `out` is its
+ * stdout.
+ */
 export const startCli = (
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
@@ -53,13 +58,8 @@ export const startCli = (
     living.delete(child)
     return code ?? signal
   })
-  const line = (fits: (line: string) => boolean): Promise<string> =>
+  const nextLine = (fits: (line: string) => boolean): Promise<string> =>
     new Promise((resolve, reject) => {
-      const found = [...stdout, ...stderr].find(fits)
-      if (found !== undefined) {
-        resolve(found)
-        return
-      }
       const watch = (next: string): void => {
         if (!fits(next)) return
         watchers.delete(watch)
@@ -70,7 +70,9 @@ export const startCli = (
         reject(new Error(`ended with ${how} before that line:\n${stderr.slice(-20).join('\n')}`)),
       )
     })
-  return { child, stdout, stderr, line, ended, kill: signal => child.kill(signal) }
+  const line = async (fits: (line: string) => boolean): Promise<string> =>
+    [...stdout, ...stderr].find(fits) ?? nextLine(fits)
+  return { child, stdout, stderr, line, nextLine, ended, kill: signal => child.kill(signal) }
 }
 
 export interface EndedCli {

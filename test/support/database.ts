@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { Client } from 'pg'
+import { Client, type QueryResultRow } from 'pg'
 import { migrate } from '../../src/postgres/session/migrations'
 
 export interface TestDatabase {
-  /** Superuser's URL of a database nobody else uses; empty, no migration applied. */
+  /** The superuser's URL of a database of its own. */
   readonly url: string
   /** Ends its sessions and drops it. */
   drop(): Promise<void>
@@ -16,13 +16,7 @@ const serverUrl = (): string => {
 }
 
 const onServer = async (sql: string): Promise<void> => {
-  const client = new Client({ connectionString: serverUrl() })
-  await client.connect()
-  try {
-    await client.query(sql)
-  } finally {
-    await client.end()
-  }
+  await query(serverUrl(), sql)
 }
 
 const createDatabase = async (template: string): Promise<TestDatabase> => {
@@ -47,7 +41,7 @@ const migrated = async (): Promise<TestDatabase> => {
   return database
 }
 
-/** Migrates the database that all suites of a run copy, which takes a third of the time. `TEST_POSTGRES_TEMPLATE` is its URL. */
+/** The database that the suites of a run copy: `TEST_POSTGRES_TEMPLATE`. Copying takes a third of the time of migrating. */
 export const createTemplate = migrated
 
 /** A migrated database: a copy of the run's template, or migrated anew on a server that the suite has started itself. */
@@ -56,4 +50,19 @@ export const createMigratedDatabase = (): Promise<TestDatabase> => {
   return template !== undefined && new URL(template).host === new URL(serverUrl()).host
     ? copyDatabase({ url: template })
     : migrated()
+}
+
+/** The rows of one statement, on a connection of its own to the database at `url`. */
+export const query = async <Row extends QueryResultRow>(
+  url: string,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<Row[]> => {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query<Row>(sql, [...values])).rows
+  } finally {
+    await client.end()
+  }
 }

@@ -12,7 +12,7 @@ export const createJournalDatabase = async (more: Partial<PoolOptions> = {}): Pr
   const database = await createMigratedDatabase()
   let isDropped = false
   const onError = (error: Error): void => {
-    // The server may end a session that the pool has let go a moment ago.
+    // The server may end a session that the pool has just released.
     if (!isDropped) throw error
   }
   const pool = createPool(database.url, { max: 8, onError, ...more })

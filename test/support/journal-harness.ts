@@ -30,7 +30,7 @@ export interface JournalHarness {
   takeOver(): Promise<bigint>
   /** Does nothing where there is no such route. */
   holdRoute(routeId: number, isHeld: boolean): Promise<void>
-  /** What is kept with a job: files as text, oldest first. */
+  /** What is kept with a job. Files are texts, the oldest first. */
   evidence(batchId: number): Promise<Evidence>
   releaseJob(batchId: number): Promise<void>
   /** null: not held. */
@@ -38,7 +38,7 @@ export interface JournalHarness {
   lastError(batchId: number): Promise<string | null>
   /** What the counters say. */
   conservation(): Promise<Conservation>
-  /** The same, counted from the rows. */
+  /** The same figures, counted from the rows. */
   recount(): Promise<Conservation>
 }
 
@@ -157,7 +157,7 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
 })
 
 export const postgresUnderTest = (): JournalUnderTest => {
-  // Not before the first test: a suite is loaded even when none of its tests runs.
+  // The database is made before the first test only: a suite is loaded even when none of its tests runs.
   let prepared: Promise<JournalDatabase> | null = null
   return {
     open: async options => {

@@ -1,4 +1,4 @@
-/** What the journal's contract suites do again and again: take requests in, claim, and carry jobs to their end. */
+/** Steps that the contract suites of the journal share: take requests in, claim, and carry jobs to their end. */
 import { firstValueFrom } from 'rxjs'
 import type { Job } from '../../src/domain/job'
 import type { Outcome, Verdict } from '../../src/domain/outcome'
@@ -9,7 +9,7 @@ import { chunkOf, type RequestSpec } from './journal-requests'
 /** Every pending move is ready at once. */
 export const all: HarnessOptions = { batchMaxDevices: 100, batchMaxWaitMs: 0 }
 
-/** One a move: moved, or what `more` says. */
+/** One verdict for each move: moved, or what `more` says. */
 export const verdicts = (job: Job, more: Partial<Verdict> = {}): Verdict[] =>
   job.moves.map(({ seq }) => ({
     seq,
@@ -21,7 +21,7 @@ export const verdicts = (job: Job, more: Partial<Verdict> = {}): Verdict[] =>
     ...more,
   }))
 
-/** To be sent again at once. */
+/** A verdict that sends the device again at once. */
 export const retried: Partial<Verdict> = {
   outcome: 'failed',
   final: false,
@@ -50,7 +50,7 @@ export interface Journey {
   finish(job: Job, more?: Partial<Verdict>): Promise<void>
   /** Everything in the outbox. */
   published(): Promise<readonly Outcome[]>
-  /** Nothing is lost, and the counters say what the rows say. */
+  /** Checks that nothing is lost, and that the counters agree with the rows. */
   check(): Promise<void>
 }
 

@@ -2,11 +2,11 @@
 import type { Pool } from '../../src/postgres/session/session'
 import { until } from './until'
 
-/** Resolves once so many sessions wait for a lock with a statement like `pattern`; gives their process ids. */
+/** Resolves with the process ids once so many sessions wait for a lock with a statement like `pattern`. */
 export const sessionsWaiting = async (pool: Pool, pattern: string, count = 1): Promise<readonly number[]> => {
   let pids: readonly number[] = []
   await until(async () => {
-    // Never in a transaction: it would see the same list of sessions for ever.
+    // The query runs outside a transaction, in which it would see the same list of sessions for ever.
     const { rows } = await pool.query<{ pid: number }>(
       `select pid from pg_stat_activity
        where datname = current_database() and wait_event_type = 'Lock' and query like $1`,
@@ -26,14 +26,14 @@ export const whileLocked = async <T>(
 ): Promise<T> => {
   const session = await pool.connect()
   try {
-    // However long it takes: the service's sessions may be idle in a transaction for a few seconds only.
+    // The service's sessions may idle in a transaction for 5 s only; this one may hold its lock longer.
     await session.query('begin; set local idle_in_transaction_session_timeout = 0')
     await session.query(lock)
     return await work(async () => {
       await session.query('rollback')
     })
   } finally {
-    // Ends its transaction too, so that what waits for the lock goes on, whatever became of the test.
+    // Closing the session ends its transaction, so that what waits for the lock goes on even when the test has failed.
     session.release(true)
   }
 }

@@ -22,7 +22,7 @@ export interface WatchedStatement {
 
 export interface WatchedJournal {
   readonly pool: Pool
-  /** What was carried out since the last look. */
+  /** The statements since the last look. */
   statements(): WatchedStatement[]
 }
 

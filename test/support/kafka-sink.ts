@@ -3,10 +3,10 @@ import {
   type KafkaOutcomeSink,
   type OutcomeSinkOptions,
 } from '../../src/kafka/publisher/kafka-outcome-sink'
-import type { EncodeOutcome } from '../../src/kafka/publisher/outcome-records'
+import type { EncodeOutcome } from '../../src/kafka/publisher/outcome-writer'
 import { testKafkaOptions } from './kafka-source'
 
-/** Small and plain: what the domain makes of an outcome is tested there. */
+/** The encoding is small and plain; the real one is tested with the domain. */
 export const encodeForTest: EncodeOutcome = outcome => {
   const key = `${outcome.productKey}/${outcome.deviceName}`
   return {

@@ -23,7 +23,7 @@ export const testSource = (topic: string, groupId: string, lines: LogLine[] = []
 /** Deletes the records of a partition before `offset`, as retention does. */
 export const deleteBefore = (topic: string, partition: number, offset: bigint): Promise<void> =>
   withAdmin(testKafkaOptions(), async admin => {
-    // Loads the metadata that the next call takes for granted.
+    // This loads the metadata that the next call needs.
     await admin.fetchTopicOffsets(topic)
     await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: offset.toString() }] })
   })

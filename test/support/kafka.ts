@@ -5,18 +5,18 @@ import { ensureTopics } from '../../src/kafka/admin'
 /** The run's brokers, or null where the Kafka suites are left out. */
 export const testBrokers = (): string[] | null => process.env.TEST_KAFKA_BROKERS?.split(',') ?? null
 
-/** `describe` where there is a broker; elsewhere the suite is left out, and stderr says so. */
+/** `describe` where there is a broker. Elsewhere it leaves the suite out and says so on stderr. */
 export const describeKafka = (name: string, suite: () => void): void => {
   if (testBrokers() !== null) {
     describe(name, suite)
     return
   }
   process.stderr.write(`LEFT OUT, no Kafka: ${name}\n`)
-  // Jest calls a file without any test a failure; a todo is counted apart from what passed.
+  // Jest fails on a file without a test, and counts a todo apart from what has passed.
   it.todo(`${name} (left out: no Kafka)`)
 }
 
-/** A client of its own for whatever the suite needs beyond these functions. */
+/** A client for what a suite needs beyond these functions. */
 export const testKafka = (): Kafka => {
   const brokers = testBrokers()
   if (brokers === null) throw new Error('no test broker: use describeKafka')
@@ -50,16 +50,21 @@ export const createTopics = (topics: readonly string[], partitions = 1): Promise
 export const deleteTopics = (topics: readonly string[]): Promise<void> =>
   withTestAdmin(admin => admin.deleteTopics({ topics: [...topics] }))
 
-/** Produces records as they are; of several for one partition the order is kept. */
-export const produceRecords = async (topic: string, records: readonly Message[]): Promise<void> => {
-  // Idempotent: of a send that one partition refuses (no leader yet) all of it is sent again.
+/** Produces records as they are, `atOnce` in a send. Of several for one partition the order is kept. */
+export const produceRecords = async (
+  topic: string,
+  records: readonly Message[],
+  atOnce = records.length,
+): Promise<void> => {
+  // The producer is idempotent because a whole send is repeated when one partition refuses it for want of a leader.
   const producer = testKafka().producer({
     createPartitioner: Partitioners.DefaultPartitioner,
     idempotent: true,
   })
   await producer.connect()
   try {
-    await producer.send({ topic, acks: -1, messages: [...records] })
+    for (let from = 0; from < records.length; from += atOnce)
+      await producer.send({ topic, acks: -1, messages: records.slice(from, from + atOnce) })
   } finally {
     await producer.disconnect()
   }

@@ -6,11 +6,14 @@ const { default: Sequencer } = require('@jest/test-sequencer')
  */
 const longest = [
   'acceptance/bad-result-files',
-  'acceptance/outages',
+  'acceptance/broker-outages',
   'acceptance/service',
-  'acceptance/move',
   'integration/publish-exactly-once',
   'acceptance/replicas',
+  'acceptance/move-resumed',
+  'acceptance/restore',
+  'acceptance/secrets',
+  'acceptance/move-troubles',
   'acceptance/',
   'integration/',
   'contract/',

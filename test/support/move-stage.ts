@@ -16,6 +16,16 @@ export const csvOf = (devices: readonly string[]): string =>
     ...devices.map(name => `${name},a1BwAGVexmp,iot-a,iot-b,1984000000000001`),
   ].join('\n')
 
+/** The same columns and their `requestId`, numbered from 0. */
+export const requestsCsv = (requests: number): string =>
+  [
+    'requestId,deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid',
+    ...Array.from(
+      { length: requests },
+      (_, n) => `r${n},meter-${n},a1BwAGVexmp,iot-a,iot-b,1984000000000001`,
+    ),
+  ].join('\n')
+
 /** A final result as `move` writes it. */
 export interface ResultLine {
   readonly id: string

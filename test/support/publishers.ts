@@ -52,22 +52,22 @@ export const requests = {
 
 export type RequestName = keyof typeof requests
 
-/** The number of the request that these bytes begin with: they start with its length. */
+/** The number of the request at the start of these bytes, after its length. */
 const requestNumber = (bytes: Buffer): number => (bytes.length < 6 ? -1 : bytes.readInt16BE(4))
 
 export interface Meeting {
-  /** So many requests of the kind `counted` have been through before. */
+  /** How many requests of the kind `counted` pass before. */
   readonly after: number
-  /** Default: one a transaction. */
+  /** Default: `commitOffsets`, of which each transaction has one. */
   readonly counted?: RequestName
   readonly request: RequestName
-  /** How the bytes of that request go on. */
+  /** What becomes of the bytes of that request. */
   readonly passage: 'pass' | 'drop' | 'cut' | 'last' | 'late'
 }
 
 const lateMs = 3_000
 
-/** Resolves when the request comes by, in the midst of which `then` is called. */
+/** Calls `then` and resolves when the request passes. */
 export const meet = (
   link: TcpProxy,
   { after, counted = 'commitOffsets', request, passage }: Meeting,

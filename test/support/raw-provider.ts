@@ -14,7 +14,7 @@ export const rawRoute: RouteFields = {
 
 export const keyPair = { accessKeyId: 'LTAI5tNotAKeyAtAll', accessKeySecret: 'n0t/a+secret' }
 
-/** The real adapter against a server that answers as a test tells it. */
+/** The real adapter on a server that answers as a test tells it to. */
 export const apiOn = (endpoint: string, callTimeoutMs = 10_000, maySend = () => true) =>
   createJobApi({ ...keyPair, endpoint, callTimeoutMs, maySend, resultFileHosts: [] })
 

@@ -8,7 +8,7 @@ export interface RawServer {
   close(): Promise<void>
 }
 
-/** A server on this machine that answers exactly as told, for what no well-behaved stand-in would do. */
+/** A server on this machine that answers exactly as told, for answers that the simulator does not give. */
 export const startRawServer = (listener: RequestListener): Promise<RawServer> => {
   const requests: string[] = []
   const server = createServer((request, response) => {

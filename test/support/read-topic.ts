@@ -12,7 +12,7 @@ export interface ReadRecord {
   readonly headers: Readonly<Record<string, Buffer>>
 }
 
-/** A group without offsets may go by itself once its last member has left. */
+/** A group without offsets may disappear by itself once its last member has left. */
 const isGone = (error: unknown): boolean =>
   error instanceof KafkaJSDeleteGroupsError &&
   error.groups?.every(({ errorCode }) => errorCode === groupIdNotFound) === true
@@ -38,7 +38,7 @@ export const eachRecord = async (topic: string, visit: (record: ReadRecord) => v
   try {
     await consumer.subscribe({ topic, fromBeginning: true })
     await new Promise<void>((resolve, reject) => {
-      // kafkajs starts over by itself after what passes, a coordinator that is still loading for one.
+      // kafkajs restarts by itself after passing faults, such as a coordinator that is still loading.
       consumer.on(consumer.events.CRASH, ({ payload }) => {
         if (!payload.restart) reject(payload.error)
       })

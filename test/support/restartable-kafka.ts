@@ -7,22 +7,22 @@ import { createParentWatch } from '../../src/tools/embedded/parent-watch'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy'
 
 export interface RestartableKafka {
-  /** The broker itself, for whoever is not to be disturbed. */
+  /** The broker itself, for clients that are not to be disturbed. */
   readonly brokers: readonly string[]
-  /** One link each; the broker tells a client that came by a link to go on using that link. */
+  /** Links to the broker. It tells a client that came by a link to go on using that link. */
   readonly links: readonly TcpProxy[]
   /** SIGKILL, or SIGTERM for an orderly end. */
   halt(how: 'kill' | 'stop'): Promise<void>
   /** On the same data and ports, after `halt`. */
   start(): Promise<void>
-  /** SIGSTOP and SIGCONT: it takes connections and answers nothing meanwhile. */
+  /** SIGSTOP and SIGCONT. A frozen broker accepts connections and answers nothing. */
   freeze(): void
   thaw(): void
   /** Ends it, with its data. */
   stop(): Promise<void>
 }
 
-/** So many listeners besides the plain one, each advertised as its proxy's address. */
+/** Adds a listener for each link to the plain one, advertised as the address of its proxy. */
 const withLinks = (
   settings: Readonly<Record<string, string>>,
   links: readonly { readonly innerPort: number; readonly port: number }[],

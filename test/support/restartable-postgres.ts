@@ -8,7 +8,7 @@ import { startTcpProxy, type TcpProxy } from './tcp-proxy'
 export interface RestartablePostgres {
   /** Stays the same across restarts; superuser, database `postgres`. */
   readonly url: string
-  /** One link each, to be put in the place of the URL's port. */
+  /** Links to the server, whose ports take the place of the URL's. */
   readonly links: readonly TcpProxy[]
   /** SIGINT (sessions end, all is written) or SIGQUIT (as in a crash: recovery at the next start). */
   halt(how: 'fast' | 'immediate'): Promise<void>
@@ -18,7 +18,7 @@ export interface RestartablePostgres {
   stop(): Promise<void>
 }
 
-/** What is committed survives a crash of the server; only a crash of the machine could lose it. */
+/** Committed data survive a crash of the server with these settings; only a crash of the machine could lose them. */
 const makeQuick = async (url: string): Promise<void> => {
   const client = new Client({ connectionString: url })
   await client.connect()
@@ -33,7 +33,7 @@ export const startRestartablePostgres = async (links: number): Promise<Restartab
   const dataDir = await mkdtemp(join(tmpdir(), 'device-move-postgres-'))
   let server = await startEmbeddedPostgres({ dataDir })
   await makeQuick(server.url)
-  // A new start takes another port: everybody comes by a proxy, of which the first is never disturbed.
+  // A new start takes another port, so every client comes by a proxy. The first proxy is never disturbed.
   const port = () => Number(new URL(server.url).port)
   const [plain, ...others] = await Promise.all([
     startTcpProxy(port()),

@@ -1,4 +1,4 @@
-/** What global setup hands to global teardown: the two are loaded apart from each other. */
+/** What global setup hands to global teardown. Jest loads the two apart, so a variable of a module would not do. */
 export interface SharedServers {
   stop(): Promise<void>
 }

@@ -4,9 +4,9 @@ import type { RequestSource, SourceChunk, SourceHealth, SourceRecord } from '../
 export interface SourceReader {
   /** The next chunk, in the order of arrival. Its records count as read once it was `done` or `readTo`. */
   next(): Promise<SourceChunk>
-  /** Ends chunks as they come until so many records were durable; they are added to `records`. */
+  /** Acknowledges chunks as they come until so many records are durable, and adds them to `records`. */
   readTo(count: number): Promise<void>
-  /** Durable ones, in order of arrival. */
+  /** The durable records, in the order of arrival. */
   readonly records: SourceRecord[]
   stop(): void
 }

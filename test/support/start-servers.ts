@@ -41,7 +41,7 @@ export default async function startServers(): Promise<void> {
     if (kafka.status === 'fulfilled' && kafka.value.kind === 'running') await kafka.value.stop()
   }
   try {
-    // Both have settled: awaiting again only throws what went wrong.
+    // Both have settled, so awaiting them again only throws what went wrong.
     const { url } = await starting.database
     const broker = await starting.kafka
     process.env.TEST_POSTGRES_URL = url

@@ -4,27 +4,27 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 /** up: from the client to the server. */
 export type Direction = 'up' | 'down'
 
-/** What becomes of some bytes. `last`: they still arrive, and nothing after them, while the other side is cut off. */
+/** What becomes of some bytes. `last`: they still arrive, nothing after them does, and their sender is cut off. */
 export type Passage = 'pass' | 'drop' | 'cut' | 'last'
 
 export type Inspect = (bytes: Buffer, direction: Direction) => Passage
 
 /**
- * A link on this machine that can go wrong. Everything said of it holds for open and new connections alike, from
- * now on, until it is said otherwise.
+ * A link on this machine that can fail. Each setting holds for open and new connections alike, from
+ * now on until it is changed.
  */
 export interface TcpProxy {
   /** Where clients connect, on 127.0.0.1. */
   readonly port: number
   /** New connections go to this port of 127.0.0.1. */
   target(port: number): void
-  /** Bytes arrive so much later, in their order; 0 for at once. */
+  /** Bytes arrive so much later, in their order. 0: at once. */
   delay(ms: number): void
-  /** Bytes vanish, ends of connections too, and neither side hears of it. */
+  /** Bytes and ends of connections vanish, and neither side notices. */
   swallow(which: Direction | 'both'): void
   /** New connections are reset at once. */
   refuse(): void
-  /** Asked about all bytes as they were read; null for nobody. */
+  /** Asks `look` about all bytes as they are read; null ends that. */
   inspect(look: Inspect | null): void
   /** Ends `delay`, `swallow`, `refuse` and `inspect`. Connections that lost bytes are reset, as they must be. */
   heal(): void
@@ -35,7 +35,7 @@ export interface TcpProxy {
   readonly connections: number
   /** Pieces of any size that open connections lost, ends of connections included. */
   readonly dropped: number
-  /** Cuts what there is and listens no more. */
+  /** Cuts all connections and stops listening. */
   close(): Promise<void>
 }
 
@@ -48,7 +48,7 @@ interface Faults {
 }
 
 interface Connection {
-  /** How much of it was dropped: after the first piece it is of no use any more. */
+  /** How many pieces were dropped. A connection is useless after the first. */
   dropped(): number
   cut(): void
   halfClose(): void
@@ -112,12 +112,12 @@ const join = (client: Socket, server: Socket, faults: Faults, onEnd: () => void)
     })
     from.on('close', () => {
       if (isSwallowed(direction) || dropped > 0) dropped += 1
-      // What is still on its way arrives before the end does.
+      // Bytes that are still under way arrive before the end does.
       else later(() => to.destroySoon())
       if (client.destroyed && server.destroyed) cut()
     })
     from.on('error', () => {
-      // Its 'close' follows and says all there is to say.
+      // Its 'close' follows, which is handled.
     })
   }
   forward('up', client, server)

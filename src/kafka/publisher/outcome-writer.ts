@@ -1,5 +1,7 @@
 /** One session of writing: a transactional producer that publishes chunk after chunk from the committed position on. */
+
 import type { Producer } from 'kafkajs'
+import type { Outcome } from '../../domain/outcome'
 import { TransientError } from '../../ports/errors'
 import type { OutboxChunk } from '../../ports/journal'
 import { ensureTopics, partitionCounts, publishedPosition, withAdmin } from '../admin'
@@ -11,8 +13,58 @@ import {
   transientOf,
   withinMs,
 } from '../kafka-client'
-import { type EncodeOutcome, type OutcomeRecord, outcomeRecords, tooLargeStub } from './outcome-records'
-import { type PartitionBatch, partitionedBatches, sendBatch } from './partitioned-batches'
+import {
+  type OutgoingRecord,
+  type PartitionBatch,
+  partitionedBatches,
+  sendBatch,
+} from './partitioned-batches'
+
+/** Makes the records of one outcome. It is pure, and the domain's. */
+export type EncodeOutcome = (outcome: Outcome) => {
+  readonly result: OutgoingRecord
+  readonly deadLetter: OutgoingRecord | null
+}
+
+/** A record with the outcome it was made from. */
+export interface OutcomeRecord extends OutgoingRecord {
+  readonly outcome: Outcome
+}
+
+export const outcomeRecords = (
+  outcomes: readonly Outcome[],
+  encode: EncodeOutcome,
+): { readonly results: readonly OutcomeRecord[]; readonly deadLetters: readonly OutcomeRecord[] } => {
+  const results: OutcomeRecord[] = []
+  const deadLetters: OutcomeRecord[] = []
+  for (const outcome of outcomes) {
+    const { result, deadLetter } = encode(outcome)
+    results.push({ ...result, outcome })
+    if (deadLetter !== null) deadLetters.push({ ...deadLetter, outcome })
+  }
+  return { results, deadLetters }
+}
+
+const shortHeaderBytes = 256
+
+/**
+ * Replaces a record that is larger than the broker takes. The value says so and gives the outcome. The key and the short
+ * headers stay, so that the record is routed and recognised like any other.
+ */
+export const tooLargeStub = ({ key, headers, outcome }: OutcomeRecord): OutgoingRecord => ({
+  key,
+  headers: Object.fromEntries(
+    Object.entries(headers).filter(([, value]) => value.length <= shortHeaderBytes),
+  ),
+  value: JSON.stringify({
+    id: outcome.id,
+    error: 'record_too_large',
+    requestId: outcome.requestId.slice(0, shortHeaderBytes),
+    outcome: outcome.outcome,
+    final: outcome.final,
+    code: outcome.code,
+  }),
+})
 
 export interface OutcomeSinkOptions {
   readonly kafka: KafkaOptions

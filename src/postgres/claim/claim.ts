@@ -1,6 +1,6 @@
 /** Claims the next batch: an unfinished one that nobody has in hand, or the next range of the best ready route. */
 import type { PoolClient } from 'pg'
-import { type CandidateRoute, chooseRoute } from '../../domain/choose-route'
+import { type CandidateRoute, chooseRoute } from '../../domain/claim-rules'
 import type { Claim } from '../../ports/journal'
 import { loadJob } from '../job/job-row'
 import { unfinished } from '../shared-sql'

@@ -43,7 +43,10 @@ const append = async (client: PoolClient, chunk: JournalChunk, known: KnownRoute
   const rejections = chunk.rejections.filter(isNew)
   const nothing: Appended = { moves: 0, repeats: 0, added: new Map() }
   if (chunk.nextOffset <= from) return { receipt: { moves: 0, rejections: 0 }, added: nothing.added }
-  const inserted = await insertRejections(client, sourceId, firstRejections(requests, rejections))
+  const inserted =
+    rejections.length === 0
+      ? 0
+      : await insertRejections(client, sourceId, firstRejections(requests, rejections))
   const { moves, repeats, added } =
     requests.length > 0 ? await appendMoves(client, sourceId, requests, known) : nothing
   await client.query(

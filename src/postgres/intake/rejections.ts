@@ -6,24 +6,60 @@ import type { Rejection } from '../../domain/request'
 /** Most bytes of dead letters in one statement. A bytea travels as text of twice its size. */
 const maxBytesPerStatement = 16_000_000
 
+interface Column {
+  readonly name: string
+  /** Type of the parameter's elements. */
+  readonly type: string
+  /** From the parameter to the column; left out: as it is. */
+  readonly stored?: string
+  readonly of: (rejection: Rejection) => unknown
+}
+
+const columns: readonly Column[] = [
+  { name: 'source_offset', type: 'bigint', of: ({ position }) => position.offset },
+  { name: 'ordinal', type: 'integer', of: ({ ordinal }) => ordinal },
+  {
+    name: 'requested_at',
+    type: 'float8',
+    stored: 'to_timestamp(requested_at / 1000.0)',
+    of: ({ requestedAt }) => requestedAt.getTime(),
+  },
+  { name: 'request_id', type: 'text', of: ({ requestId }) => requestId },
+  { name: 'product_key', type: 'text', of: ({ productKey }) => productKey },
+  { name: 'device_name', type: 'text', of: ({ deviceName }) => deviceName },
+  { name: 'source_instance_id', type: 'text', of: ({ sourceInstanceId }) => sourceInstanceId },
+  {
+    name: 'target_instance_ids',
+    type: 'jsonb',
+    stored: `case when target_instance_ids is not null then
+               array(select jsonb_array_elements_text(target_instance_ids)) end`,
+    of: ({ targetInstanceIds }) => targetInstanceIds && JSON.stringify(targetInstanceIds),
+  },
+  { name: 'strategy', type: 'smallint', of: ({ strategy }) => strategy },
+  { name: 'code', type: 'text', of: ({ code }) => code },
+  { name: 'message', type: 'text', of: ({ message }) => message },
+  { name: 'traceparent', type: 'text', of: ({ traceparent }) => traceparent },
+  { name: 'dead_letter', type: 'bytea', of: ({ deadLetter }) => Buffer.from(deadLetter) },
+  { name: 'original_size', type: 'integer', of: ({ originalSize }) => originalSize },
+  {
+    name: 'recorded_at',
+    type: 'float8',
+    stored: 'to_timestamp(recorded_at / 1000.0)',
+    of: ({ recordedAt }) => recordedAt.getTime(),
+  },
+  { name: 'content_type', type: 'text', of: ({ contentType }) => contentType },
+  { name: 'outcome_id', type: 'text', of: ({ id }) => id },
+]
+const names = columns.map(({ name }) => name).join(', ')
+const stored = columns.map(({ name, stored = name }) => stored).join(', ')
+const parameters = columns.map(({ type }, index) => `$${index + 2}::${type}[]`).join(', ')
+
 // `on conflict` has no target, so neither the same place nor a repeat of the same request is stored again. A bad repeat of
 // an accepted request is not stored either: its move has, or will have, the one final outcome.
 const insert = `
-  insert into rejection (source_id, source_offset, ordinal, rejected_at, requested_at, request_id, product_key,
-                         device_name, source_instance_id, target_instance_ids, strategy, code, message, traceparent,
-                         dead_letter, original_size, recorded_at, content_type, outcome_id, content)
-  select $1, source_offset, ordinal, now(), to_timestamp(requested_at / 1000.0), request_id, product_key, device_name,
-         source_instance_id, case when target_instance_ids is not null then
-           array(select jsonb_array_elements_text(target_instance_ids)) end,
-         strategy, code, message, traceparent, dead_letter, original_size,
-         to_timestamp(recorded_at / 1000.0), content_type, outcome_id,
-         case when device_name is null then md5(dead_letter) || '/' || ordinal end
-  from unnest($2::bigint[], $3::integer[], $4::float8[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[],
-              $10::smallint[], $11::text[], $12::text[], $13::text[], $14::bytea[], $15::integer[],
-              $16::float8[], $17::text[], $18::text[])
-    as t (source_offset, ordinal, requested_at, request_id, product_key, device_name, source_instance_id,
-          target_instance_ids, strategy, code, message, traceparent, dead_letter, original_size, recorded_at,
-          content_type, outcome_id)
+  insert into rejection (source_id, rejected_at, content, ${names})
+  select $1, now(), case when device_name is null then md5(dead_letter) || '/' || ordinal end, ${stored}
+  from unnest(${parameters}) as t (${names})
   where device_name is null or not exists (
     select from move m join route r using (route_id)
     where m.device_name = t.device_name and m.request_id = t.request_id and r.product_key = t.product_key)
@@ -52,26 +88,7 @@ export const insertRejections = async (
 ): Promise<number> => {
   let inserted = 0
   for (const part of slices(rejections)) {
-    const { rowCount } = await client.query(insert, [
-      sourceId,
-      part.map(rejection => rejection.position.offset),
-      part.map(rejection => rejection.ordinal),
-      part.map(rejection => rejection.requestedAt.getTime()),
-      part.map(rejection => rejection.requestId),
-      part.map(rejection => rejection.productKey),
-      part.map(rejection => rejection.deviceName),
-      part.map(rejection => rejection.sourceInstanceId),
-      part.map(rejection => rejection.targetInstanceIds && JSON.stringify(rejection.targetInstanceIds)),
-      part.map(rejection => rejection.strategy),
-      part.map(rejection => rejection.code),
-      part.map(rejection => rejection.message),
-      part.map(rejection => rejection.traceparent),
-      part.map(rejection => Buffer.from(rejection.deadLetter)),
-      part.map(rejection => rejection.originalSize),
-      part.map(rejection => rejection.recordedAt.getTime()),
-      part.map(rejection => rejection.contentType),
-      part.map(rejection => rejection.id),
-    ])
+    const { rowCount } = await client.query(insert, [sourceId, ...columns.map(({ of }) => part.map(of))])
     inserted += rowCount ?? 0
   }
   return inserted

@@ -6,7 +6,7 @@ import { halveBatch } from '../../domain/refusal'
 import type { DriveJournal } from '../../ports/journal'
 import { type ClaimOptions, claim } from '../claim/claim'
 import { setWaiting } from '../claim/waiting-moves'
-import { createGuard, type Guarded } from '../session/transaction'
+import { createGuard } from '../session/transaction'
 import { compress, dropEvidence, dropLookUps, keepLookUps, keepResultFile, lookUpsOf } from './evidence'
 import { bindProviderJob, type JobRow, loadJob, lockJob, movesOfJob } from './job-row'
 import { settleJob } from './store-settlement'
@@ -55,22 +55,13 @@ const splitJob = async (client: PoolClient, job: JobRow, why: string): Promise<v
   )
 }
 
-type Steps = Pick<
-  DriveJournal,
-  | 'creating'
-  | 'created'
-  | 'adopted'
-  | 'unanswered'
-  | 'notCreated'
-  | 'markEnded'
-  | 'unadopted'
-  | 'split'
-  | 'settle'
-  | 'hold'
->
+/**
+ * The driver's side of the journal, for one epoch of the lease. A step of a job's lifecycle that was taken before changes
+ * nothing; a step that does not fit the job's state throws.
+ */
+export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOptions): DriveJournal => {
+  const guarded = createGuard(pool, epoch)
 
-/** A step that was taken before changes nothing. A step that does not fit the job's state throws. */
-const createSteps = (guarded: Guarded): Steps => {
   const step = (
     batchId: number,
     name: JobTransition,
@@ -102,6 +93,7 @@ const createSteps = (guarded: Guarded): Steps => {
     })
 
   return {
+    claim: inHand => guarded(client => claim(client, inHand, options)),
     creating: batchId =>
       guarded(async client => {
         const { status } = await lockJob(client, batchId)
@@ -160,15 +152,6 @@ const createSteps = (guarded: Guarded): Steps => {
           [batchId, why],
         )
       }),
-  }
-}
-
-/** The driver's side of the journal, for one epoch of the lease. */
-export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOptions): DriveJournal => {
-  const guarded = createGuard(pool, epoch)
-  return {
-    ...createSteps(guarded),
-    claim: inHand => guarded(client => claim(client, inHand, options)),
     keepResultFile: (batchId, file) =>
       defer(() => compress(file.body)).pipe(
         concatMap(gzipped => guarded(client => keepResultFile(client, batchId, file, gzipped))),

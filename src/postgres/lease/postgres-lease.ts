@@ -110,7 +110,7 @@ const keepLease = async (tenure: Tenure, first: Client, sentAt: Instant): Promis
       tenure.emit({ kind: 'held', epoch, mayCall })
     }
   }
-  // It is still the holder when it was told to stop.
+  // It gives back only a lease that it still held when it was told to stop.
   const isToRelease = isMine && tenure.idle()
   isMine = false
   if (isToRelease && client !== null) await release(client, epoch).catch(() => undefined)

@@ -1,4 +1,4 @@
-/** What an operator accepts after a database was restored from a backup: the positions move on to where the world is. */
+/** What an operator accepts after a database was restored from a backup: its positions move on to where Kafka is. */
 import type { Pool } from 'pg'
 import { inTransaction } from '../session/transaction'
 

@@ -2,7 +2,7 @@
 import { type ClientConfig, Pool, type PoolClient, types } from 'pg'
 
 /** The name of a connection in pg_stat_activity. Those of a replica bear its name too (`holderName`). */
-export const applicationName = 'device-move'
+const applicationName = 'device-move'
 
 /** Reads bigint columns as BigInt: positions outgrow a double. */
 const int8AsBigInt = {

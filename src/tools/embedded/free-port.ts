@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { messageOf } from '../../domain/error-text'
 
 /** A TCP port that was free on the loopback address a moment ago. Another process may still bind it first. */
-export const findFreePort = (): Promise<number> =>
+const findFreePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)

@@ -38,6 +38,8 @@ export const brokerSettings = (place: BrokerPlace): Readonly<Record<string, stri
   'share.coordinator.state.topic.replication.factor': '1',
   'share.coordinator.state.topic.min.isr': '1',
   'group.initial.rebalance.delay.ms': '0',
+  // The broker would delete records that claim to be older than a week, within five minutes.
+  'log.retention.ms': '-1',
   'auto.create.topics.enable': 'false',
   'broker.session.timeout.ms': '3000',
   'broker.heartbeat.interval.ms': '500',
@@ -48,7 +50,7 @@ export const brokerSettings = (place: BrokerPlace): Readonly<Record<string, stri
 })
 
 /** The settings as the text of a properties file. */
-export const asProperties = (settings: Readonly<Record<string, string>>): string =>
+const asProperties = (settings: Readonly<Record<string, string>>): string =>
   Object.entries(settings)
     .map(([name, value]) => `${name}=${value.replaceAll('\\', '\\\\')}\n`)
     .join('')

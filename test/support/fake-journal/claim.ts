@@ -1,7 +1,12 @@
 /** What the journal in memory hands out: an unfinished batch that nobody has in hand, or the next batch of a route. */
 import { asyncScheduler } from 'rxjs'
-import { type CandidateRoute, chooseRoute } from '../../../src/domain/choose-route'
-import { applyClaimRules, type OtherMove, type OtherState } from '../../../src/domain/claim-rules'
+import {
+  applyClaimRules,
+  type CandidateRoute,
+  chooseRoute,
+  type OtherMove,
+  type OtherState,
+} from '../../../src/domain/claim-rules'
 import type { Job } from '../../../src/domain/job'
 import type { Claim } from '../../../src/ports/journal'
 import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'

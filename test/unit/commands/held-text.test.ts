@@ -14,8 +14,8 @@ const job: HeldJobStatus = {
 const commandsOf = (text: string): string[] =>
   text.split('\n').flatMap(line => /device-move .*?(?= {2}|$)/.exec(line)?.[0] ?? [])
 
-describe('what is said of held moves', () => {
-  it('is each way that fits a job, as a command', () => {
+describe('the text on held moves', () => {
+  it('has one command for each resolution that fits the job', () => {
     const of = (resolutions: HeldJobStatus['resolutions'], dataDir: string | null) =>
       commandsOf(heldText({ heldJobs: [{ ...job, resolutions }], routes: [], dataDir }))
     expect(of(['again', 'fail'], null)).toEqual([

@@ -4,14 +4,21 @@ import type { ProcessStatus, Status } from '../../../src/health/status'
 const perOperation = { create: 1, detail: 0, query: 0, list: 1, provisioning: 0 }
 const flow = (state: 'running' | 'standing-by') => ({ state, problem: null })
 const driver: ProcessStatus = {
-  ...{ lease: 'held', holder: null, openJobs: { own: 9, foreign: 1, capacity: 10 } },
-  ...{ accountRefused: null, provider: null, quota: { shared: 2, perOperation, waiting: perOperation } },
+  lease: 'held',
+  holder: null,
+  openJobs: { own: 9, foreign: 1, capacity: 10 },
+  accountRefused: null,
+  provider: null,
+  quota: { shared: 2, perOperation, waiting: perOperation },
   flows: { intake: flow('running'), drive: flow('running'), publish: flow('running') },
   source: { state: 'assigned', reason: null },
 }
 const standBy: ProcessStatus = {
   ...driver,
-  ...{ lease: 'standing-by', holder: 'host-a/1', openJobs: null, quota: null },
+  lease: 'standing-by',
+  holder: 'host-a/1',
+  openJobs: null,
+  quota: null,
   flows: { intake: flow('running'), drive: flow('standing-by'), publish: flow('standing-by') },
 }
 const linesOf = (process: ProcessStatus): string[] => {
@@ -25,8 +32,8 @@ const linesOf = (process: ProcessStatus): string[] => {
   return statusText(status).split('\n')
 }
 
-describe('status for people', () => {
-  it('shows slots and quota of the process that drives', () => {
+describe('the status for people', () => {
+  it('shows the slots and the quota of the process that drives', () => {
     const lines = linesOf(driver)
     expect(lines).toContain('slots        9 ours, 1 not ours, of 10')
     expect(lines).toContain(
@@ -34,7 +41,7 @@ describe('status for people', () => {
     )
   })
 
-  it('says of one that stands by whom to ask, and shows no figures of its own', () => {
+  it('names the driver, and shows no slots and no quota, where the process stands by', () => {
     const lines = linesOf(standBy)
     expect(lines).toContain(`stand-by     slots and quota are the driver's: ask host-a/1`)
     expect(lines.filter(line => /^(slots|quota)/.test(line))).toEqual([])
@@ -43,7 +50,7 @@ describe('status for people', () => {
     )
   })
 
-  it('says what is not known before the first look at the account', () => {
+  it('says that the slots are not known before the first look at the account', () => {
     expect(linesOf({ ...driver, openJobs: null })).toContain('slots        not known yet')
   })
 })

@@ -22,18 +22,18 @@ const requestAt = (line: number, requestId: string | undefined) => {
   return only
 }
 
-describe('how far a list was sent', () => {
-  it('is nowhere before anything was handed over', () => {
+describe('the text on how far a list was sent', () => {
+  it('says that nothing was sent before the first request is handed over', () => {
     expect(createSubmitProgress().text()).toBe('Nothing was sent.')
   })
 
-  it('is not known before the first acknowledgement', () => {
+  it('says that some requests may have been written before the first acknowledgement', () => {
     const progress = createSubmitProgress()
     progress.taken(requestAt(2, 'r1'))
     expect(progress.text()).toMatch(/^No request was acknowledged; some may have.* Send the same list again/)
   })
 
-  it('lets a list whose requests all have an id be sent again as it is', () => {
+  it('says to send the same list again where every request has an id', () => {
     const progress = createSubmitProgress()
     progress.taken(requestAt(2, 'r1'))
     progress.taken(requestAt(3, 'r2'))
@@ -42,7 +42,7 @@ describe('how far a list was sent', () => {
     expect(progress.text()).toMatch(/^2 requests were acknowledged, up to line 3;.* Send the same list again/)
   })
 
-  it('says which lines not to send again where one has no id', () => {
+  it('says which lines not to send again where a request has no id', () => {
     const progress = createSubmitProgress()
     progress.taken(requestAt(2, 'r1'))
     progress.taken(requestAt(3, undefined))

@@ -30,7 +30,7 @@ const deps = (own: Partial<UntilSettledDeps>): UntilSettledDeps => ({
   ...own,
 })
 
-/** A progress that says what was done to it. */
+/** A progress that records its calls. */
 const recorded = () => {
   const done: string[] = []
   const progress = {

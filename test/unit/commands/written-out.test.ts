@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream'
 import { writtenOut } from '../../../src/commands/process-end'
 
-/** What is written stays with it until somebody takes it, piece by piece. */
+/** A stream that keeps what is written to it until `take` takes it, piece by piece. */
 const createSlow = () => {
   const waiting: ((error?: Error) => void)[] = []
   const stream = new Writable({ write: (_piece, _encoding, done) => waiting.push(done) })
@@ -9,8 +9,8 @@ const createSlow = () => {
   return { stream, take: (error?: Error) => waiting.shift()?.(error) }
 }
 
-describe('waiting until everything is written', () => {
-  it('ends with the last piece, not before', async () => {
+describe('waiting until all output is written', () => {
+  it('ends with the last piece and not before', async () => {
     const { stream, take } = createSlow()
     stream.write('one')
     stream.write('two')
@@ -23,18 +23,18 @@ describe('waiting until everything is written', () => {
     expect(isOut).toBe(false)
     take()
     await new Promise(setImmediate)
-    // The mark that is written last is a piece too.
+    // `writtenOut` writes an empty piece last.
     take()
     await out
   })
 
-  it('writes nothing where nothing waits', async () => {
+  it('ends at once, and writes nothing, when nothing waits to be written', async () => {
     const { stream } = createSlow()
     await writtenOut(stream)
     expect(stream.writableLength).toBe(0)
   })
 
-  it('does not wait for what can no longer be written', async () => {
+  it('ends when the rest can no longer be written', async () => {
     const { stream, take } = createSlow()
     stream.write('one')
     const out = writtenOut(stream)

@@ -6,8 +6,8 @@ const problemsOf = (environment: Record<string, string>, required: Parameters<ty
   return loaded.ok ? [] : loaded.problems
 }
 
-describe('loadConfig', () => {
-  it('gives every default without an environment', () => {
+describe('the configuration', () => {
+  it('has every default in an empty environment', () => {
     const loaded = loadConfig({})
     expect(loaded).toMatchObject({
       ok: true,
@@ -28,12 +28,12 @@ describe('loadConfig', () => {
     })
   })
 
-  it('names the publisher after the group', () => {
+  it('names the publisher after the consumer group', () => {
     const loaded = loadConfig({ KAFKA_GROUP_ID: 'blue' })
     expect(loaded.ok && loaded.config.kafkaTransactionalId).toBe('blue.publisher')
   })
 
-  it('takes an empty variable for an unset one', () => {
+  it('treats an empty variable as unset', () => {
     const loaded = loadConfig({ QUOTA_JOBS: ' ', HTTP_TOKEN: '' })
     expect(loaded.ok && [loaded.config.quotaJobs, loaded.config.httpToken]).toEqual([10, null])
   })
@@ -55,7 +55,7 @@ describe('loadConfig', () => {
   })
 
   it.each(['ALIBABA_CLOUD_ACCESS_KEY_SECRET', 'ALIBABA_CLOUD_SECURITY_TOKEN', 'HTTP_TOKEN'])(
-    'does not repeat a bad %s',
+    'does not repeat the value of a bad %s',
     name => {
       const [problem] = problemsOf({ [name]: 'top secret' })
       expect(problem).toContain(name)
@@ -82,34 +82,34 @@ describe('loadConfig', () => {
     'http://10.0.0.5:8090',
     'http://127.0.0.1.example.org',
     'https://user:hunter2@iot.cn-shanghai.aliyuncs.com',
-  ])('calls no provider at %s', endpoint => {
+  ])('refuses %s as IOT_ENDPOINT', endpoint => {
     const [problem] = problemsOf({ IOT_ENDPOINT: endpoint })
     expect(problem).toMatch(/^IOT_ENDPOINT must /)
     expect(problem).not.toContain('hunter2')
   })
 
   it.each(['http://127.0.0.1:8090', 'http://localhost:1', 'http://[::1]:1', 'https://iot.example.org'])(
-    'calls a provider at %s',
+    'accepts %s as IOT_ENDPOINT',
     endpoint => {
       expect(problemsOf({ IOT_ENDPOINT: endpoint })).toEqual([])
     },
   )
 
   it.each(['*', '*.', '*.com', '*.*.com', 'a..b', '.a', 'a.*.com', 'https://a.com', 'a.com/x', 'a.com:443'])(
-    'allows no result file from %s',
+    'refuses %s in RESULT_FILE_HOSTS',
     hosts => {
       expect(problemsOf({ RESULT_FILE_HOSTS: hosts })).toEqual([expect.stringContaining('host names')])
     },
   )
 
-  it('takes host names with and without a wildcard', () => {
+  it('accepts host names with and without a wildcard in RESULT_FILE_HOSTS', () => {
     const loaded = loadConfig({
       RESULT_FILE_HOSTS: 'iotx-1.oss-cn-shanghai.aliyuncs.com, *.aliyuncs.com,127.0.0.1',
     })
     expect(loaded.ok && loaded.config.resultFileHosts).toHaveLength(3)
   })
 
-  it('knows what nothing may show', () => {
+  it('tells which of its texts must never be shown', () => {
     const secrets = secretsOf({
       ALIBABA_CLOUD_ACCESS_KEY_SECRET: 'one',
       ALIBABA_CLOUD_SECURITY_TOKEN: 'two',
@@ -136,11 +136,11 @@ describe('loadConfig', () => {
     ['postgres://me:p@ss@host/db', 'p@ss'],
     ['postgres://host/db?user=me&password=s%20x&ssl=1', 's x'],
     ['mysql://me:hunter2@host', 'hunter2'],
-  ])('finds the password of %s', (url, password) => {
+  ])('finds the password in %s', (url, password) => {
     expect(secretsOf({ DATABASE_URL: url })).toContain(password)
   })
 
-  it('explains every variable', () => {
+  it('has a meaning for every variable', () => {
     for (const { name, meaning } of Object.values(variables)) {
       expect(name).toMatch(/^[A-Z_]+$/)
       expect(meaning.length).toBeGreaterThan(5)

@@ -11,8 +11,8 @@ const configOf = (environment: Record<string, string>): Config => {
   return loaded.config
 }
 
-/** No two variables have the same value: none can stand in for another. */
-describe('what is configured reaches', () => {
+/** No two variables have the same value, so none can stand in for another. */
+describe('the configuration reaches', () => {
   it('the quota', () => {
     const config = configOf({
       QUOTA_QPS: '21',
@@ -92,7 +92,7 @@ describe('what is configured reaches', () => {
   it.each([
     ['true', true],
     ['false', false],
-  ])('its headers: RESULTS_CLOUDEVENTS=%s', (text, isEvent) => {
+  ])('the headers of results: RESULTS_CLOUDEVENTS=%s', (text, isEvent) => {
     const { encode } = outcomeSinkOptions(configOf({ RESULTS_CLOUDEVENTS: text }), logger)
     expect('ce_id' in encode(sampleOutcome(1)).result.headers).toBe(isEvent)
   })

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { decideOnResults, type ResultsAnswer, type ResultsSoFar } from '../../../src/domain/ask-again'
+import { decideOnResults, type ResultsAnswer, type ResultsSoFar } from '../../../src/domain/device-results'
 
 const decide = (answers: readonly ResultsAnswer[], more: Partial<ResultsSoFar> = {}) =>
   decideOnResults({ ended: 'completed', answers, reported: 0, missing: 10, isFound: false, ...more }, 1)

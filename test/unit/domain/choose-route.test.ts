@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type CandidateRoute, chooseRoute } from '../../../src/domain/choose-route'
+import { type CandidateRoute, chooseRoute } from '../../../src/domain/claim-rules'
 
 const readiness = { batchMaxDevices: 100, batchMaxWaitMs: 5_000, nowMs: 1_000_000 }
 

@@ -1,5 +1,5 @@
-import { encodeDeadLetter, nextRequestId } from '../../../src/domain/dead-letter'
 import type { Outcome } from '../../../src/domain/outcome'
+import { encodeDeadLetter, nextRequestId } from '../../../src/domain/outcome-records'
 import type { RouteFields } from '../../../src/domain/route'
 import { sampleOutcome } from '../../support/sample-outcome'
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Ajv2020 from 'ajv/dist/2020'
 import type { Outcome } from '../../../src/domain/outcome'
-import { encodeResult } from '../../../src/domain/result-event'
+import { encodeResult } from '../../../src/domain/outcome-records'
 import { sampleOutcome } from '../../support/sample-outcome'
 
 const schema = JSON.parse(readFileSync(join(__dirname, '../../../schemas/outcome.schema.json'), 'utf8'))

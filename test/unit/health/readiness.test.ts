@@ -1,7 +1,6 @@
 import type { FlowName } from '../../../src/domain/flow-event'
-import type { FlowHealth } from '../../../src/health/flow-health'
 import type { ProviderTrouble } from '../../../src/health/provider-health'
-import type { ServiceStatus } from '../../../src/health/readiness'
+import type { FlowHealth, ServiceStatus } from '../../../src/health/readiness'
 import { readinessOf } from '../../../src/health/readiness'
 
 const well: FlowHealth = { state: 'running', problem: null }

@@ -1,8 +1,8 @@
 import { createHostHeaderCheck } from '../../../src/http/server'
 
-describe('the Host header', () => {
+describe('the Host header of a request', () => {
   it.each(['localhost:8080', 'LOCALHOST', '127.0.0.1:8080', '127.8.9.1', '[::1]:8080', undefined])(
-    'may be %s on this machine',
+    'may be %s where a loopback address is listened on',
     host => {
       expect(createHostHeaderCheck('127.0.0.1')(host)).toBe(true)
     },
@@ -15,7 +15,7 @@ describe('the Host header', () => {
     'localhost.evil.example',
     '10.0.0.1',
     '',
-  ])('may not be %j on this machine', host => {
+  ])('may not be %j where a loopback address is listened on', host => {
     for (const address of ['127.0.0.1', '::1', '::ffff:127.0.0.1'])
       expect(createHostHeaderCheck(address)(host)).toBe(false)
   })

@@ -2,10 +2,10 @@ import { createTokenCheck } from '../../../src/http/mutations'
 
 const token = 'k7Q-right-token_0123456789'
 
-describe('the bearer token', () => {
+describe('the Authorization header', () => {
   const check = createTokenCheck(token)
 
-  it.each([`Bearer ${token}`, `bearer ${token}`, `Bearer  ${token} `])('is right: %j', header => {
+  it.each([`Bearer ${token}`, `bearer ${token}`, `Bearer  ${token} `])('%j has the right token', header => {
     expect(check(header)).toBe('right')
   })
 
@@ -21,11 +21,14 @@ describe('the bearer token', () => {
     `Bearer ${token} ${token}`,
     'Bearer null',
     'Bearer undefined',
-  ])('is wrong: %j', header => {
+  ])('%j does not have the right token', header => {
     expect(check(header)).toBe('wrong')
   })
 
-  it.each([undefined, '', 'Bearer null', 'Bearer ', `Bearer ${token}`])('is off without one: %j', header => {
-    expect(createTokenCheck(null)(header)).toBe('off')
-  })
+  it.each([undefined, '', 'Bearer null', 'Bearer ', `Bearer ${token}`])(
+    '%j changes nothing where no token is configured',
+    header => {
+      expect(createTokenCheck(null)(header)).toBe('off')
+    },
+  )
 })

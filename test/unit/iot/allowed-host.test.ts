@@ -3,14 +3,14 @@ import { createHostCheck } from '../../../src/iot/results/allowed-host'
 const check = createHostCheck(['*.aliyuncs.com', 'files.example.org', '127.0.0.1', '[::1]'])
 const allowed = (url: string) => 'url' in check(url)
 
-describe('hosts of result files', () => {
+describe('the check of result file hosts', () => {
   it.each([
     'https://iotx-1.oss-cn-shanghai.aliyuncs.com/job1/7u?Expires=1&Signature=x',
     'https://a.aliyuncs.com/',
     'https://A.ALIYUNCS.COM/',
     'https://a.aliyuncs.com./',
     'https://a.aliyuncs.com:443/',
-    // A backslash is a slash to `URL`: all behind it is path.
+    // `URL` reads a backslash as a slash, so all behind it is path.
     'https://a.aliyuncs.com\\@evil.org:443@x/',
     'https://ａ.aliyuncs。com/',
     'https://files.example.org/x',
@@ -53,7 +53,7 @@ describe('hosts of result files', () => {
     expect(allowed(url)).toBe(false)
   })
 
-  it('asks the very host that it compared', () => {
+  it('gives a URL with the very host that it compared', () => {
     expect(check('https://A.Aliyuncs.com./x?y=1')).toEqual({ url: new URL('https://a.aliyuncs.com/x?y=1') })
   })
 

@@ -10,8 +10,8 @@ const silent = (
   message = 'Connect https://iot.aliyuncs.com/?AccessKeyId=LTAI5tKEYID failed.',
 ): Error => Object.assign(new Error(message), fields)
 
-describe('failures of calls', () => {
-  it('reads a refusal out of an answer that says so', () => {
+describe('the classifier of failed calls', () => {
+  it('takes code and message of a refusal from the answer', () => {
     const body = { Success: false, Code: 'iot.prod.NotExistedProduct', ErrorMessage: 'no such product' }
     expect(classify.ofAnswer(body)).toEqual({
       ok: false,
@@ -30,7 +30,7 @@ describe('failures of calls', () => {
     expect(ofCode('iot.distribute.TooMany', ['iot.distribute.TooMany'])).toBe('slots-full')
   })
 
-  it('keeps to unknown what has no code at all', () => {
+  it('calls an answer without a code unknown', () => {
     expect(classify.ofAnswer({ Success: false })).toMatchObject({ kind: 'unknown', code: 'unknown' })
   })
 
@@ -54,11 +54,11 @@ describe('failures of calls', () => {
     [new SyntaxError('Unexpected token <'), 'unanswered', 'SyntaxError'],
     ['thrown text', 'unanswered', 'unknown'],
     [null, 'unanswered', 'unknown'],
-  ])('%# classifies what the client throws', (error, kind, code) => {
+  ])('classifies error %# of those that the client throws', (error, kind, code) => {
     expect(classify.ofError(error)).toMatchObject({ ok: false, kind, code })
   })
 
-  it('takes nothing that was answered for never sent, whatever its code', () => {
+  it('never calls an answered call not sent, whatever its code is', () => {
     expect(classify.ofAnswer({ Code: 'ECONNREFUSED' })).toMatchObject({ kind: 'unknown' })
     expect(classify.ofError(answered(400, { Code: 'ENOTFOUND' }))).toMatchObject({ kind: 'unknown' })
     expect(classify.ofError(answered(502, { Code: 'ECONNREFUSED' }))).toMatchObject({ kind: 'unanswered' })

@@ -28,7 +28,7 @@ describe('the table of failure codes', () => {
     ['iot.system.InstanceIdSame', 'batch-refused'],
     ['iot.device.NotExistedDevice', 'batch-refused'],
     ['iot.device.DeviceCountExceeded', 'batch-refused'],
-  ])('%s is %s', (code, kind) => {
+  ])('takes %s as %s', (code, kind) => {
     expect(kindOfCode(code)).toBe(kind)
   })
 
@@ -44,7 +44,7 @@ describe('the table of failure codes', () => {
     expect(kindOfCode(code)).toBeNull()
   })
 
-  it('compares without regard to case', () => {
+  it('compares codes without regard to case', () => {
     fc.assert(
       fc.property(fc.mixedCase(fc.constant('iot.system.instanceidsame')), code => {
         expect(kindOfCode(code)).toBe('batch-refused')

@@ -12,7 +12,7 @@ const codes = (text: string) => {
 }
 const twoRows = { 'meter-1': '200', 'meter-2': 'iot.device.X' }
 
-describe('result files that can be read', () => {
+describe('reading a result file', () => {
   it.each([
     ['JSON list', '[{"DeviceName":"meter-1","Code":200},{"DeviceName":"meter-2","Code":"iot.device.X"}]'],
     [
@@ -56,16 +56,16 @@ describe('result files that can be read', () => {
       'rows without a code',
       '[{"DeviceName":"meter-3"},{"DeviceName":"meter-3","Code":null},{"DeviceName":"meter-3","Code":" "},{"DeviceName":"meter-1","Code":200},{"DeviceName":"meter-2","Code":"iot.device.X"}]',
     ],
-  ])('%s', (_, text) => {
+  ])('gives the code of each device: %s', (_, text) => {
     expect(codes(text)).toEqual(twoRows)
   })
 
-  it('reads a file of one line, even with a list among its fields', () => {
+  it('takes an object on a single line as a row, even with a list among its fields', () => {
     expect(codes('{"DeviceName":"meter-1","Code":200}')).toEqual({ 'meter-1': '200' })
     expect(codes('{"DeviceName":"meter-1","Code":200,"Tags":["a"]}')).toEqual({ 'meter-1': '200' })
   })
 
-  it('lets "moved" win over another row of the same device', () => {
+  it('prefers "moved" to another row of the same device', () => {
     expect(codes('[{"name":"meter-1","code":500},{"name":"meter-1","code":200}]')).toEqual({
       'meter-1': '200',
     })
@@ -74,7 +74,7 @@ describe('result files that can be read', () => {
     })
   })
 
-  it('keeps messages, plain', () => {
+  it('keeps each message as one line', () => {
     const parsed = parse(
       '[{"name":"meter-1","code":"E","errorMessage":"two\\nlines\\u0000"},{"name":"meter-2","code":200,"msg":""}]',
     )
@@ -90,7 +90,7 @@ describe('result files that can be read', () => {
     })
   })
 
-  it('survives bytes that are no UTF-8', () => {
+  it('goes on past bytes that are not UTF-8', () => {
     const csv = Buffer.concat([
       Buffer.from('name,code,msg\nmeter-1,200,'),
       Buffer.from([0xc4, 0xe3]),
@@ -101,7 +101,7 @@ describe('result files that can be read', () => {
     })
   })
 
-  it('reads back what was written, in every format', () => {
+  it('gives back what was written, in every format', () => {
     const name = fc.stringMatching(/^[A-Za-z0-9_@.:-]{4,32}$/)
     const rows = fc.dictionary(name, fc.constantFrom('200', '500', 'iot.device.X'), {
       minKeys: 1,
@@ -127,13 +127,13 @@ describe('result files that can be read', () => {
   })
 })
 
-describe('result files without a row', () => {
+describe('a result file without a row', () => {
   it.each([
     ['no bytes: lines without one', ''],
     ['blank', ' \r\n\ufeff'],
     ['JSON list', ' [ ]\n'],
     ['CSV, the header alone', 'ProductKey,DeviceName,Code,Message\r\n'],
-  ])('%s', (_, text) => {
+  ])('is empty: %s', (_, text) => {
     expect(parse(text)).toEqual({ kind: 'empty', problem: 'the file has no rows' })
   })
 
@@ -142,12 +142,12 @@ describe('result files without a row', () => {
     ['another header', 'name,value'],
     ['an object', '{"Code":200,"Message":"ok"}'],
     ['a list of something else', '[null]'],
-  ])('are not %s', (_, text) => {
+  ])('is not %s', (_, text) => {
     expect(parse(text)).toMatchObject({ kind: 'unreadable' })
   })
 })
 
-describe('result files that cannot be read', () => {
+describe('a file that is no result file', () => {
   it.each([
     ['HTML', '<!doctype html><p>502</p>', 'HTML or XML'],
     ['XML', '\ufeff<?xml version="1.0"?><Error/>', 'HTML or XML'],
@@ -171,7 +171,7 @@ describe('result files that cannot be read', () => {
     ['a number', '200', 'no row'],
     ['wrong types', '{"Data":{"DeviceName":["meter-1"],"Code":{"a":1}}}', 'no row'],
     ['prose', 'The job was completed.', 'no row'],
-  ])('%s', (_, text, problem) => {
+  ])('gives its problem: %s', (_, text, problem) => {
     expect(parse(text)).toMatchObject({ problem: expect.stringContaining(problem) })
   })
 
@@ -180,15 +180,15 @@ describe('result files that cannot be read', () => {
     ['a list', `[${'{},'.repeat(100_000)}{}]`],
     ['a wrapped list', `{"items":[${'{},'.repeat(100_000)}{}]}`],
     ['CSV', `a,b${'\n1,2'.repeat(100_001)}`],
-  ])('is no result file with more records than ten jobs have devices: %s', (_, text) => {
+  ])('may have more records than ten jobs have devices: %s', (_, text) => {
     expect(parse(text)).toMatchObject({ problem: 'more than 100000 records' })
   })
 
-  it('is no result file with a record of 100 kB', () => {
+  it('may have a record above 100 kB', () => {
     expect(parse('x'.repeat(200_000))).toMatchObject({ problem: expect.stringContaining('Max Record Size') })
   })
 
-  it('never throws, whatever the bytes', () => {
+  it('throws nothing, whatever its bytes are', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), body => void parseResultFile(body, sent)))
     fc.assert(fc.property(fc.json(), text => void parse(text)))
     fc.assert(
@@ -201,7 +201,7 @@ describe('result files that cannot be read', () => {
     )
   })
 
-  it('is no longer readable once cut anywhere inside its last row', () => {
+  it('may be a result file that was cut anywhere inside its last row', () => {
     const lines = '{"DeviceName":"meter-1","Code":200}\n{"DeviceName":"meter-2","Code":200}'
     const list = '[{"DeviceName":"meter-1","Code":200},{"DeviceName":"meter-2","Code":200}]'
     for (let cut = 37; cut < lines.length; cut += 1)

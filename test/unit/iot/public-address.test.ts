@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { whyNotPublic } from '../../../src/iot/results/allowed-host'
 
-describe('addresses of the public Internet', () => {
+describe('the check of public addresses', () => {
   it.each([
     '47.110.177.1',
     '8.8.8.8',
@@ -11,7 +11,7 @@ describe('addresses of the public Internet', () => {
     '172.32.0.1',
     '2401:b180::1',
     '2606:4700::1111',
-  ])('are: %s', address => {
+  ])('accepts %s', address => {
     expect(whyNotPublic(address)).toBeNull()
   })
 
@@ -45,11 +45,11 @@ describe('addresses of the public Internet', () => {
     ['', 'no address'],
     ['example.org', 'no address'],
     ['127.1', 'no address'],
-  ])('are not: %s', (address, what) => {
+  ])('refuses %j: %s', (address, what) => {
     expect(whyNotPublic(address)).toContain(what)
   })
 
-  it('hides no inner IPv4 address in IPv6 notation', () => {
+  it('refuses every IPv4 address in IPv6 notation', () => {
     fc.assert(
       fc.property(fc.ipV4(), address => {
         expect(whyNotPublic(`::ffff:${address}`)).not.toBeNull()

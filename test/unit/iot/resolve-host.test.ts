@@ -4,7 +4,7 @@ const outside = { address: '47.110.177.1', family: 4 }
 const inside = { address: '10.1.2.3', family: 4 }
 const here = { address: '127.0.0.1', family: 4 }
 
-describe('the addresses behind an allowed name', () => {
+describe('the addresses of an allowed host', () => {
   it('are used when all are public', async () => {
     const addresses = [outside, { address: '2401:b180::1', family: 6 }]
     expect(await resolveHost('a.aliyuncs.com', async () => addresses)).toEqual({ addresses })
@@ -19,11 +19,11 @@ describe('the addresses behind an allowed name', () => {
       'a.aliyuncs.com stands for 100.118.28.52: an address inside the provider’s network, as internal endpoints of OSS have',
     ],
     [[], 'a.aliyuncs.com has no address'],
-  ])('refuse the name: %j', async (addresses, refusal) => {
+  ])('lead to a refusal: %j', async (addresses, refusal) => {
     expect(await resolveHost('a.aliyuncs.com', async () => addresses)).toEqual({ refusal })
   })
 
-  it('are of this machine where the host is', async () => {
+  it('are of this machine when the host is loopback', async () => {
     expect(await resolveHost('localhost', async () => [here])).toEqual({ addresses: [here] })
     expect(await resolveHost('localhost', async () => [outside])).toEqual({
       refusal: 'localhost stands for 47.110.177.1: not this machine',

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { createScrub } from '../../../src/iot/client/answer-fields'
 
-describe('scrubbing', () => {
+describe('scrubbing a text', () => {
   const scrub = createScrub(['LTAI5tKEYID', 's3cret/+key', ''])
 
   it.each([
@@ -19,21 +19,21 @@ describe('scrubbing', () => {
     [`hash ${'0a'.repeat(32)}.`, 'hash ***.'],
     ['line\r\nbreak\u0000 and\ttab\u001b[31m', 'line break and tab [31m'],
     ['no device meter-000017', 'no device meter-000017'],
-  ])('%j', (text, expected) => {
+  ])('takes out what must not be logged: %j', (text, expected) => {
     expect(scrub(text)).toBe(expected)
   })
 
-  it('cuts to 500 characters, never through a pair', () => {
+  it('cuts it to 500 characters and splits no surrogate pair', () => {
     expect(scrub('x'.repeat(600))).toHaveLength(500)
     expect(scrub(`${'x'.repeat(499)}😀`)).toBe('x'.repeat(499))
   })
 
-  it('is through with a text of nothing but URLs', () => {
+  it('ends soon for 1 MB of nothing but URLs', () => {
     expect(createScrub(['s3cret'])('http://'.repeat(150_000))).toHaveLength(500)
     expect(createScrub([])('ahttp://x/y?a=http://z?b "https://q#r" end')).toBe('ahttp://x/y "https://q" end')
   })
 
-  it('lets no secret through, wherever it stands', () => {
+  it('lets no secret through, wherever the secret stands', () => {
     const secret = fc.stringMatching(/^[A-Za-z0-9+/]{16,40}$/)
     fc.assert(
       fc.property(secret, fc.string(), fc.string(), (hidden, before, after) => {

@@ -1,5 +1,5 @@
 import { defer, EMPTY, mergeMap, NEVER, of, range, Subject, throwError } from 'rxjs'
-import { createMutex } from '../../../src/operators/mutex'
+import { createMutex } from '../../../src/operators/semaphore'
 import { record, virtually } from './virtual-time'
 
 describe('createMutex', () => {

@@ -1,4 +1,4 @@
-import { createPump } from '../../../src/operators/wait-queue'
+import { createPump } from '../../../src/operators/semaphore'
 
 describe('createPump', () => {
   it('repeats the step until it returns false', () => {

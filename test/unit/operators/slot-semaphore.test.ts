@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { Subscription } from 'rxjs'
-import { createSlotSemaphore, type Slot, type SlotSemaphore } from '../../../src/operators/slot-semaphore'
+import { createSlotSemaphore, type Slot, type SlotSemaphore } from '../../../src/operators/semaphore'
 
 /** Enters and keeps the slot that it gets. */
 const enter = (slots: SlotSemaphore): { slot: Slot | null; completed: boolean; stop(): void } => {

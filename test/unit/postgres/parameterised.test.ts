@@ -20,7 +20,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   ],
   'claim/waiting-moves.ts': ['moveColumns', "moveColumnsOf('m')", "moveColumnsOf('q')", 'maxMoves'],
   'intake/append-moves.ts': ['moveColumns', 'routeColumns', 'movesPerAcceptance'],
-  'intake/rejections.ts': ['indexed'],
+  'intake/rejections.ts': ['names', 'stored', 'parameters', 'indexed'],
   'job/evidence.ts': ['column'],
   'job/job-row.ts': ['jobColumns'],
   'job/route-hold.ts': ['returning'],

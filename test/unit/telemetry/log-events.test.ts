@@ -2,7 +2,7 @@ import pino from 'pino'
 import type { FlowEvent } from '../../../src/domain/flow-event'
 import { logEvents } from '../../../src/telemetry/logger'
 
-/** The lines that events become. */
+/** The log lines of the events. */
 const linesOf = (...events: readonly FlowEvent[]): Record<string, unknown>[] => {
   const lines: Record<string, unknown>[] = []
   const log = logEvents(
@@ -15,8 +15,8 @@ const linesOf = (...events: readonly FlowEvent[]): Record<string, unknown>[] => 
   return lines
 }
 
-describe('events as log lines', () => {
-  it('bear their kind as text and their fields as fields', () => {
+describe('log lines of events', () => {
+  it('have the kind of the event as text, and its fields as fields', () => {
     expect(
       linesOf(
         { kind: 'job-created', batchId: 3, providerJobId: 'p-1', devices: 10 },
@@ -30,7 +30,7 @@ describe('events as log lines', () => {
     ])
   })
 
-  it('say why a thing is tried again once, and the same again only to those who debug', () => {
+  it('say once why a step is tried again, and repeat it only at debug', () => {
     const again: FlowEvent = {
       kind: 'retrying',
       flow: 'publish',

@@ -4,7 +4,7 @@ import { createMetrics, type MetricSources } from '../../../src/telemetry/metric
 const counts = { accepted: 12, moved: 9, pending: 3, gap: 0 }
 const calm: MetricSources = { conservation: async () => counts, openJobs: () => ({ own: 2, foreign: 1 }) }
 
-/** Samples of ours with a value other than 0, by name and labels. */
+/** The samples of this service, by name and labels. */
 const samplesOf = async ({ scrape }: Pick<ReturnType<typeof createMetrics>, 'scrape'>) => {
   const { body } = await scrape()
   return new Map(
@@ -28,7 +28,7 @@ const after = async (...events: readonly FlowEvent[]): Promise<Record<string, nu
 }
 
 describe('metrics', () => {
-  it('show where every move is, and the open jobs, as they are when asked', async () => {
+  it('show the state of every move, and the open jobs, as they are at the scrape', async () => {
     const samples = await samplesOf(createMetrics(calm))
     expect(samples.get('device_move_moves{state="accepted"}')).toBe(12)
     expect(samples.get('device_move_moves{state="pending"}')).toBe(3)
@@ -37,7 +37,7 @@ describe('metrics', () => {
     expect(samples.get('device_move_open_jobs{whose="foreign"}')).toBe(1)
   })
 
-  it('say nothing of the moves while the database cannot be reached: what was so once may not be so now', async () => {
+  it('have no counts of moves while the database cannot be reached', async () => {
     let isThere = true
     const metrics = createMetrics({ ...calm, conservation: async () => (isThere ? counts : null) })
     expect((await samplesOf(metrics)).get('device_move_moves{state="gap"}')).toBe(0)
@@ -47,7 +47,7 @@ describe('metrics', () => {
     expect(names).toContain('device_move_open_jobs{whose="own"}')
   })
 
-  it('say nothing of open jobs once another process drives', async () => {
+  it('have no open jobs once another process drives', async () => {
     let drives = true
     const metrics = createMetrics({ ...calm, openJobs: () => (drives ? { own: 2, foreign: 1 } : null) })
     expect((await samplesOf(metrics)).get('device_move_open_jobs{whose="own"}')).toBe(2)
@@ -132,7 +132,7 @@ describe('metrics', () => {
     expect(await after(event)).toEqual(expected)
   })
 
-  it('come as Prometheus reads them, with those of the process beside', async () => {
+  it('have the format of Prometheus, and include those of the Node process', async () => {
     const { body, contentType } = await createMetrics(calm).scrape()
     expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/)
     expect(body).toContain('# HELP device_move_moves ')

@@ -1,4 +1,4 @@
-import { createFlowBook } from '../../../src/health/flow-health'
+import { createFlowBook } from '../../../src/app/supervision'
 
 describe('the state of a flow', () => {
   it('is retrying while a step fails, and running again once one has worked', () => {

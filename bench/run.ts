@@ -1,0 +1,43 @@
+/**
+ * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world]`: each measurement prints its figures
+ * beside their limits, and fails beyond one.
+ */
+import { parseArgs } from 'node:util'
+import { fuzz } from './fuzz'
+import { quotaWorld } from './quota-world-cases'
+import { takeover } from './takeover'
+import { throughput } from './throughput'
+
+const { values: options, positionals: asked } = parseArgs({
+  options: { cases: { type: 'string', default: '100000' } },
+  allowPositionals: true,
+})
+const benches = new Map([
+  ['throughput', throughput],
+  ['takeover', takeover],
+  ['fuzz', () => fuzz(Number(options.cases))],
+  ['quota-world', quotaWorld],
+])
+
+const main = async (): Promise<number> => {
+  const unknown = asked.find(name => !benches.has(name))
+  if (unknown !== undefined) {
+    console.error(`no bench ${unknown}: ${[...benches.keys()].join(', ')}`)
+    return 2
+  }
+  let isGood = true
+  for (const [name, bench] of benches) {
+    if (asked.length > 0 && !asked.includes(name)) continue
+    console.log(`\n${name}`)
+    isGood = (await bench()) && isGood
+  }
+  return isGood ? 0 : 1
+}
+
+main().then(
+  status => process.exit(status),
+  (error: unknown) => {
+    console.error(error)
+    process.exit(1)
+  },
+)
