@@ -10,12 +10,12 @@ export interface Disturbed {
   readonly replicaCount: number
   readonly kafka: RestartableKafka
   readonly postgres: RestartablePostgres
-  /** By replica. */
+  /** One for each replica. */
   readonly links: readonly Readonly<Record<LinkName, TcpProxy>>[]
   readonly say: (text: string) => void
 }
 
-/** How often each was done. */
+/** How often each disturbance was carried out. */
 export interface Disturbances {
   kills: number
   freezes: number
@@ -29,7 +29,7 @@ export interface Disturbances {
   swallows: number
 }
 
-/** One after the other: what is done to a server or a link has ended before the next begins. */
+/** Runs disturbances of one server or link one after the other: each ends before the next begins. */
 const createLine = () => {
   let last: Promise<void> = Promise.resolve()
   return (act: () => Promise<void>): Promise<void> => {
@@ -38,7 +38,7 @@ const createLine = () => {
   }
 }
 
-/** Carries out disturbances; each resolves once it is over and what it disturbed is whole again. */
+/** Carries out disturbances. Each resolves once it is over and what it disturbed works again. */
 export const createDisturber = (disturbed: Disturbed) => {
   const { replicas, kafka, postgres, links, replicaCount } = disturbed
   const [broker, database] = [createLine(), createLine()]
@@ -52,7 +52,7 @@ export const createDisturber = (disturbed: Disturbed) => {
     ...{ cuts: 0, halfCloses: 0, delays: 0, swallows: 0 },
   }
 
-  /** The victim, or the next one that is up; waits until one is. */
+  /** The victim or, if that is down, another replica. Waits until one is up. */
   const choose = async (victim: Victim): Promise<number> => {
     for (;;) {
       const first = victim === 'driver' ? (replicas.driver() ?? 0) : victim

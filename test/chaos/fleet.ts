@@ -1,12 +1,12 @@
 import { createRandom, happens, hash32 } from '../../src/tools/simulator/random'
 
-/** One device of one request, as it was asked for. */
+/** One device of one request. */
 export interface Asked {
   readonly requestId: string
   readonly deviceName: string
   readonly from: string
   readonly to: string
-  /** Otherwise it is to be rejected. */
+  /** If false, the device has to be rejected. */
   readonly isValid: boolean
 }
 
@@ -30,8 +30,9 @@ const perList = 20
 export const deviceName = (index: number): string => `meter-${String(index).padStart(7, '0')}`
 
 /**
- * A fleet whose devices move from one instance to several others: some move back at once by a request of their own, some are
- * asked for in one record, some records are to be rejected. Records of a device stand in the order of its requests.
+ * A fleet whose devices move from one instance to several others. Some devices move back at once by a request of their
+ * own, some share a record with others, and some records have to be rejected. The records of a device stand in the order
+ * of its requests.
  */
 export const fleetRecords = function* ({ seed, devices, routes }: FleetPlan): Generator<FleetRecord> {
   const record = (
@@ -74,7 +75,7 @@ export const fleetRecords = function* ({ seed, devices, routes }: FleetPlan): Ge
   }
 }
 
-/** Which records a producer sends twice. */
+/** The records that a producer sends twice. */
 export const isSentTwice = (seed: number): ((record: FleetRecord) => boolean) => {
   const random = createRandom(hash32(seed, 'twice'))
   return () => random() < 0.1

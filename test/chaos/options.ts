@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 export interface ChaosOptions {
   readonly devices: number
   readonly seed: number
-  /** How long requests come in and things are disturbed, ms. */
+  /** For how long requests are sent and disturbances happen, ms. */
   readonly forMs: number
   /** Mean time between two disturbances, ms. */
   readonly everyMs: number
@@ -11,11 +11,11 @@ export interface ChaosOptions {
   readonly replicas: number
   readonly routes: number
   readonly batch: number
-  /** So many kills of the driver and nothing else; null: disturbances of every kind. */
+  /** How often the driver is killed, with no other disturbance; null: disturbances of every kind happen. */
   readonly kills: number | null
-  /** Whether the provider has its faults too. */
+  /** Whether the provider has faults too. */
   readonly faults: boolean
-  /** Directory for the logs; null: a temporary one, kept if the run fails. */
+  /** Directory for the logs; null: a temporary one, which is kept if the run fails. */
   readonly logs: string | null
 }
 
@@ -27,7 +27,7 @@ export const usage = `npm run test:chaos -- [--devices 20000] [--seed 1] [--seco
   --kills    only so many kill -9 of the driver, evenly spread over the time
   --faults   the provider throttles, fails, loses answers, interrupts jobs and leaves out rows, too`
 
-/** @throws Error for people, on anything that is not understood. */
+/** @throws Error with a text for people if an argument is not understood. */
 export const readOptions = (args: readonly string[]): ChaosOptions => {
   const { values } = parseArgs({
     args: [...args],

@@ -7,9 +7,9 @@ export interface ProduceOptions {
   readonly brokers: readonly string[]
   readonly topic: string
   readonly seed: number
-  /** Spread over so long. */
+  /** Over how long they are spread, ms. */
   readonly forMs: number
-  /** Records in all. */
+  /** How many records are sent, second ones included. */
   readonly total: number
   readonly say: (text: string) => void
 }
@@ -18,8 +18,8 @@ const chunkSize = 500
 const againAfterMs = 500
 
 /**
- * Sends all records in their order, some of them a second time later on, at an even pace. A producer like any other:
- * what it cannot be sure of it sends again. Resolves with how many records went out, second ones included.
+ * Sends all records in their order at an even pace, and some of them a second time later. It sends a record again when it
+ * cannot be sure that it arrived, as any producer does. Resolves with how many records were sent, second ones included.
  */
 export const produce = async (records: Iterable<FleetRecord>, options: ProduceOptions): Promise<number> => {
   const { brokers, topic, forMs, total, say } = options

@@ -4,9 +4,10 @@ import type { Deployment } from '../support/deployment'
 type Counts = Readonly<Record<string, number>>
 
 export interface Progress {
-  /** Resolves when so many moves and rejections have their final outcome and it is published; false: stuck. */
+  /** Resolves with true when so many moves and rejections have their final outcome and all is published, with false
+   *  when nothing has changed for too long. */
   finished(expected: number): Promise<boolean>
-  /** Since the start, ms. */
+  /** The longest time in which nothing changed, ms. */
   readonly longestPauseMs: number
   readonly worstGap: number
   readonly last: Counts
@@ -15,20 +16,23 @@ export interface Progress {
 
 const everyMs = 250
 
-/** Both or nothing: counts with an older figure of the outbox would look finished. Null while the database is away. */
+/**
+ * Counts and the size of the outbox, taken together: counts with an older size of the outbox would look finished. null:
+ * the database is away.
+ */
 export const lookAt = async (
   deployment: Pick<Deployment, 'conservation' | 'unpublished'>,
 ): Promise<{ readonly counts: Counts; readonly unpublished: number } | null> => {
   try {
-    // The counts first: what had its outcome by then is in the outbox or published when that is asked.
+    // The counts are asked first: what has its outcome then is in the outbox, or published, when that is asked.
     return { counts: await deployment.conservation(), unpublished: await deployment.unpublished() }
   } catch {
-    // Before the first migration, and while the database is down.
+    // So it is before the first migration, and while the database is down.
     return null
   }
 }
 
-/** Watches the database from the side: how long nothing happens, and that conservation holds at every moment. */
+/** Watches the database during a run: how long nothing changes, and whether conservation holds at every moment. */
 export const watchProgress = (
   deployment: Deployment,
   patienceMs: number,

@@ -7,22 +7,22 @@ export interface ReplicasOptions {
   readonly count: number
   /** Starts the replica of that number. */
   readonly run: (index: number) => CliProcess
-  /** Directory for what they log. */
+  /** Directory of their logs. */
   readonly logs: string
   readonly say: (text: string) => void
 }
 
 export interface Replicas {
-  /** The one that took the lease last; null where none that is up has one. */
+  /** The replica that took the lease last; null if no replica that is up holds it. */
   driver(): number | null
-  /** Neither killed nor frozen. */
+  /** Replicas that are neither killed nor frozen. */
   isUp(index: number): boolean
-  /** kill -9, and a new one after `downMs`. */
+  /** Kills it with SIGKILL, and starts a new one after `downMs`. */
   kill(index: number, downMs: number): Promise<void>
   freeze(index: number, forMs: number): Promise<void>
-  /** How often one ended by itself; it is then started again, as a supervisor would. */
+  /** How often a replica ended by itself. It is then started again, as a supervisor does. */
   exits(): number
-  /** Kills them all for good. */
+  /** Kills all of them for good. */
   stop(): Promise<void>
 }
 
@@ -34,7 +34,7 @@ interface Slot {
 
 const restartMs = 1_000
 
-/** When it said that it holds the lease, if that was the last it said of it; ms since 1970. */
+/** When its log says that it holds the lease, if that is its last line about the lease; ms since 1970. */
 const heldSince = (process: CliProcess): number | null => {
   const last = process.stderr.findLast(
     line => line.includes('"lease-held"') || line.includes('"standing-by"'),
@@ -43,7 +43,7 @@ const heldSince = (process: CliProcess): number | null => {
   return (JSON.parse(last) as { time: number }).time
 }
 
-/** Replicas of the service under a supervisor that starts each again when it has ended, however it ended. */
+/** Replicas of the service under a supervisor that starts each of them again after its end. */
 export const startReplicas = ({ count, run, logs, say }: ReplicasOptions): Replicas => {
   let [isStopping, starts, exits] = [false, 0, 0]
 

@@ -1,7 +1,7 @@
 import type { Disturbances } from './disturb'
 import type { Verdict } from './verdict'
 
-/** A figure beside what it must be; without a limit it is only told. */
+/** A figure, and what it must be; without a limit it is only shown. */
 export interface Figure {
   readonly label: string
   readonly value: string | number

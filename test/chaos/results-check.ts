@@ -1,6 +1,6 @@
 import type { Asked } from './fleet'
 
-/** What the check needs of a record of the results topic. */
+/** The fields of a record of the results topic that the check needs. */
 export interface Result {
   readonly id: string
   readonly requestId: string
@@ -16,7 +16,7 @@ interface Request {
   attempt: number
   outcome: string | null
   code: string
-  /** Nobody could tell what had become of the device, at one attempt at least. */
+  /** After at least one attempt, the service could not know what had become of the device. */
   isUncertain: boolean
 }
 
@@ -28,31 +28,31 @@ interface Device {
 
 export interface ResultsSummary {
   readonly results: number
-  /** Requests and devices without a final outcome. */
+  /** Devices of requests without a final outcome. */
   readonly lost: number
   readonly lostExamples: readonly string[]
-  /** Records whose id had come before. */
+  /** Records whose id came before. */
   readonly repeatedIds: number
-  /** Final outcomes beyond the first of a request and device. */
+  /** Final outcomes after the first of the same request and device. */
   readonly secondFinals: number
-  /** Records of a request nobody made. */
+  /** Records of requests that were never made. */
   readonly strangers: number
-  /** Attempts that do not rise by one, and records of a request before the one before it was final. */
+  /** Attempts that do not rise by one, and records of a request before its predecessor was final. */
   readonly outOfOrder: number
   readonly orderExamples: readonly string[]
-  /** Valid requests that were rejected, and the other way round. */
+  /** Valid requests that were rejected, and invalid ones that were not. */
   readonly misjudged: number
   readonly byOutcome: Readonly<Record<string, number>>
   readonly failedByCode: Readonly<Record<string, number>>
 }
 
 const listed = 5
-/** Codes of ours for devices of which the provider told nothing. */
+/** Our own codes for devices that the provider did not report on. */
 const tellsNothing = new Set(['unknown', 'interrupted'])
 
 const keyOf = (requestId: string, deviceName: string | null): string => `${requestId} ${deviceName}`
 
-/** Takes the results topic record by record, in the order of each partition, and holds it against what was asked for. */
+/** Reads the results topic record by record, in the order of each partition, and compares it with the requests. */
 export const createResultsCheck = (everything: Iterable<Asked>) => {
   const requests = new Map<string, Request>()
   const devices = new Map<string, Device>()

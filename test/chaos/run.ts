@@ -1,5 +1,5 @@
-// A fleet moves while everything that can break is broken, on a schedule that a seed decides; then every request is
-// held against the database, the topics and what the provider did. Exit code 0: all is as promised.
+// A fleet moves while everything that can break is broken, on a schedule that a seed decides. Then every request is
+// compared with the database, the topics and what the provider did. Exit code 0 means that all is as promised.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ import { describe, planDisturbances } from './schedule'
 import { setStage } from './stage'
 import { judge } from './verdict'
 
-/** Nothing at all happening for so long, with everything whole again, is being stuck. */
+/** If nothing changes for so long while everything works again, the run is stuck, ms. */
 const patienceMs = 240_000
 const producers = 2
 
@@ -41,7 +41,7 @@ const run = async (options: ChaosOptions, logs: string): Promise<boolean> => {
   })
   const progress = watchProgress(deployment, patienceMs, say)
   try {
-    // Breaking what is not up yet would test little.
+    // Disturbances begin once everything is up, since before that they would test little.
     while (replicas.driver() === null) await pause(100)
     const beganAt = performance.now()
     const producing = Array.from({ length: producers }, (_, number) => {

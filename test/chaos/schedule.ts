@@ -2,7 +2,7 @@ import type { Random } from '../../src/tools/simulator/random'
 
 export type LinkName = 'kafka' | 'postgres' | 'simulator'
 
-/** A replica by its number, or whichever drives when the time has come. */
+/** A replica by its number, or the one that drives when the time has come. */
 export type Victim = number | 'driver'
 
 export type Disturbance =
@@ -27,34 +27,35 @@ export type Disturbance =
     }
 
 export interface Planned {
-  /** After the start. */
+  /** Time from the start, ms. */
   readonly atMs: number
   readonly disturbance: Disturbance
 }
 
 export interface SchedulePlan {
   readonly forMs: number
-  /** Mean time between two. */
+  /** Mean time between two disturbances, ms. */
   readonly everyMs: number
   readonly replicas: number
   readonly longestFreezeMs: number
-  /** So many kills of the driver and nothing else; null: disturbances of every kind. */
+  /** How often the driver is killed, with no other disturbance; null: disturbances of every kind happen. */
   readonly kills: number | null
 }
 
-/** A killed replica is started again at once, as a supervisor would. */
+/** Kills at even distances. A killed replica is started again at once, as a supervisor does. */
 const planKills = (kills: number, forMs: number): Planned[] =>
   Array.from({ length: kills }, (_, index) => ({
     atMs: Math.round((forMs * (index + 0.5)) / kills),
     disturbance: { kind: 'kill', victim: 'driver', downMs: 0 },
   }))
 
-/** A frozen driver's lease can be taken after ten seconds: one freeze is longer than that. */
+/** Another replica can take a frozen driver's lease after 10 s, so one freeze is longer than that, ms. */
 const loseLeaseMs = 12_000
 
 /**
- * The first thirteen disturbances are one of each kind (a driver killed, another replica killed, a driver frozen past
- * its lease …) in an order of chance, those after them are of any kind. The same random numbers, the same schedule.
+ * The first thirteen disturbances are one of each kind in random order; those after them are of any kind. Kinds are, for
+ * example, a killed driver, another killed replica, and a driver that is frozen for longer than its lease. The same random
+ * numbers give the same schedule.
  */
 export const planDisturbances = (random: Random, plan: SchedulePlan): Planned[] => {
   if (plan.kills !== null) return planKills(plan.kills, plan.forMs)
@@ -105,7 +106,7 @@ export const planDisturbances = (random: Random, plan: SchedulePlan): Planned[] 
   }
 }
 
-/** In a few words, for the log of a run. */
+/** A disturbance in a few words, for the log of a run. */
 export const describe = (disturbance: Disturbance): string =>
   Object.values(disturbance)
     .map(value => String(value))

@@ -11,15 +11,15 @@ export interface Stage {
   readonly kafka: RestartableKafka
   readonly postgres: RestartablePostgres
   readonly links: readonly Readonly<Record<LinkName, TcpProxy>>[]
-  /** What a replica's environment must say for it to come by its links. */
+  /** The environment variables that make a replica use its links. */
   environmentOf(index: number): Readonly<Record<string, string>>
   stop(): Promise<void>
 }
 
-/** Room for looking up devices, which the other calls go before. */
+/** It leaves room for looking up devices, since the other calls have precedence. */
 const quotaQps = '40'
 
-/** Short jobs, and the quota of a real account but for the shared cap, which would let look-ups take hours. */
+/** Jobs are short. The quota is that of a real account except for the shared cap, with which look-ups would take hours. */
 const simulatorFlags = ({ seed, faults }: ChaosOptions): string[] => {
   const always = {
     seed,
@@ -60,7 +60,7 @@ const settings = ({ batch }: ChaosOptions): Record<string, string> => ({
   BATCH_MAX_DEVICES: String(batch),
   BATCH_MAX_WAIT_MS: '3000',
   RETRY_BACKOFF_MS: '1000',
-  // Longer than a link delays and a create may be late.
+  // It is longer than a link delays a call and a create may be late.
   CREATE_SETTLE_MS: '8000',
   CALL_TIMEOUT_MS: '6000',
 })
@@ -75,7 +75,7 @@ export const setStage = async (options: ChaosOptions): Promise<Stage> => {
   const { replicas } = options
   const starting = { kafka: startRestartableKafka(replicas), postgres: startRestartablePostgres(replicas) }
   const [kafka, postgres] = await Promise.all([starting.kafka, starting.postgres])
-  // Where the support of the tests looks for its servers.
+  // The tests' support finds its servers by these.
   process.env.TEST_KAFKA_BROKERS = kafka.brokers.join(',')
   process.env.TEST_POSTGRES_URL = postgres.url
   const deployment = await createDeployment(simulatorFlags(options), settings(options))

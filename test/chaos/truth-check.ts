@@ -2,11 +2,11 @@ import type { DeviceRecord } from '../../src/tools/simulator/device-truth'
 import type { ResultsCheck } from './results-check'
 
 export interface TruthSummary {
-  /** Devices the provider moved more often than their requests had `moved` as outcome. */
+  /** Devices that the provider moved more often than their requests had the outcome `moved`. */
   readonly movedUntold: number
-  /** Devices with an outcome `moved` that the provider did not carry out. */
+  /** Devices with an outcome `moved` whose move the provider did not carry out. */
   readonly toldUnmoved: number
-  /** Devices of which nobody could tell at some attempt: only held to at most one move a request. */
+  /** Devices whose fate was uncertain after some attempt. They may have at most one move for each request. */
   readonly uncertain: number
   readonly examples: readonly string[]
 }
@@ -14,8 +14,8 @@ export interface TruthSummary {
 const listed = 5
 
 /**
- * Holds the final outcomes against what the provider did: the targets of a device's moves must be those of its
- * requests that ended as `moved`, in their order.
+ * Compares the final outcomes with what the provider did. The targets of a device's moves must be those of its requests
+ * that ended as `moved`, in their order.
  */
 export const checkTruth = (
   devices: ReturnType<ResultsCheck['devices']>,
@@ -48,7 +48,7 @@ export const checkTruth = (
 
 const isSame = (a: readonly string[], b: readonly string[]): boolean => a.join('|') === b.join('|')
 
-/** Whether `few` is what is left of `many` when some are taken out. */
+/** Whether `few` is left when some elements of `many` are taken out. */
 const isWithin = (few: readonly string[], many: readonly string[]): boolean => {
   let at = 0
   for (const one of many) if (one === few[at]) at += 1

@@ -29,7 +29,7 @@ const readDevices = async (simulatorUrl: string): Promise<Map<string, DeviceReco
   return devices
 }
 
-/** Holds what was asked for against the database, both topics, and what the provider did and saw. */
+/** Compares the requests with the database, both topics, and what the provider did and saw. */
 export const judge = async (deployment: Deployment, everything: Iterable<Asked>): Promise<Verdict> => {
   const check = createResultsCheck(everything)
   await eachRecord(deployment.topics.results, ({ value }) => check.add(JSON.parse(String(value)) as Result))

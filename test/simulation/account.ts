@@ -1,4 +1,4 @@
-/** The provider of a run: the simulated one with the seed's faults, every job in the ledger, its promises watched. */
+/** The provider of a run: the simulated one, with the faults that the seed decides and with every job in the ledger. */
 import type { CallFailure, Operation } from '../../src/ports/job-api'
 import type { JobEnd, SimulatedJob } from '../support/simulated-jobs'
 import { createSimulatedProvider, type SimulatedProvider } from '../support/simulated-provider'
@@ -36,14 +36,14 @@ const retryable = ['iot.system.SystemException', 'iot.made.up'] as const
 export const createAccount = (deps: AccountDeps): SimulatedProvider => {
   const { plan, clock, draw, faults, ledger, trace } = deps
   let refusedUntil = 0
-  /** The job whose devices are being carried out. */
+  /** The job that is carried out at this moment. */
   let ending: LedgerJob | null = null
   let hasFile = true
 
   const onCreate = (): CallFault | null => {
     if (faults.hit('code unknown')) return { kind: 'unknown', code: 'iot.made.Up' }
     if (!faults.hit('create run late')) return null
-    // Shown in the List in time all the same: that is what the settling time promises to wait for.
+    // It is shown in List before the settling time is over, because that is what the settling time waits for.
     return { heldUpMs: draw.between(0, plan.createSettleMs - plan.listLagMs - 3_000) }
   }
 

@@ -1,4 +1,4 @@
-/** Command line of the simulation: campaigns over seeds, one seed looked at, and the check that it finds defects. */
+/** The simulation's command line: campaigns over many seeds, the trace of one, and the hunt for planted defects. */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { messageOf } from '../../src/domain/error-text'
@@ -20,9 +20,9 @@ const usage = `Usage: npm run test:sim -- [options]
   --mutate all     plants each in turn: exit 0 when all are found
 `
 const tailLines = 80
-/** After so many seeds with violations a campaign ends. */
+/** A campaign ends after so many seeds with violations. */
 const maxFailed = 10
-/** With so many seeds every kind of fault has to have come up. */
+/** A campaign of so many seeds has to meet every kind of fault. */
 const enoughSeeds = 500
 const mutantSeeds = 200
 
@@ -37,7 +37,7 @@ const printTrace = (seed: number): void => {
   print(`\nAll of it: npm run test:sim -- --seeds 1 --from ${seed} --trace`)
 }
 
-/** The same seed, the same run: or no seed could be replayed. */
+/** The same seed has to give the same run, because otherwise no seed could be replayed. */
 const isRepeatable = (seed: number): boolean => {
   const [first, second] = [runSeed(seed, true), runSeed(seed, true)]
   return first.steps === second.steps && first.trace.join('\n') === second.trace.join('\n')

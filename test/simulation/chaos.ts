@@ -1,14 +1,14 @@
-/** Lets processes crash, freeze, stop and come back, cuts them off, deals partitions anew, starts strangers' jobs. */
+/** Lets processes crash, freeze, stop and come back, cuts them off from the journal, and deals partitions out anew. */
 import type { Owner } from './clock'
 import type { Replica } from './replica'
 import type { World } from './world'
 
 export interface Chaos {
-  /** Nothing more goes wrong; whoever was down comes back in time by itself. */
+  /** Nothing goes wrong from now on. Processes that are down come back by themselves. */
   calm(): void
 }
 
-/** A second SIGTERM, as it were: stopping may take so long, ms. */
+/** A process that has not stopped after so long is killed, as by a second SIGTERM, ms. */
 const stopWithinMs = 8_000
 
 export const startChaos = (world: World): Chaos => {

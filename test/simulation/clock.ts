@@ -1,7 +1,7 @@
 /**
- * The driven clock: rxjs's own timers and its idea of now run on it, so the service under test runs as it is, in
- * virtual time. It also knows whose timer each one is: a process that was killed takes its timers with it, one that
- * is frozen finds those that came due when it is woken.
+ * The driven clock. rxjs's timers and its idea of now run on it, so the service runs unchanged in virtual time. The clock
+ * knows the owner of each timer: the timers of a killed process are dropped, and those of a frozen process fire once
+ * it is woken.
  */
 import { createTimerHeap, type Due } from '../support/timer-heap'
 import { runRxjsOn, timerMs } from '../support/virtual-clock'
@@ -14,39 +14,39 @@ interface Timer extends Due {
   isCancelled: boolean
 }
 
-/** Whoever code runs for: a process of the service, or the world outside. */
+/** The process that code runs for: one of the service, or the world outside. */
 export interface Owner {
   readonly name: string
   state: 'alive' | 'frozen' | 'dead'
-  /** What came due while it was frozen. */
+  /** Timers that came due while it was frozen. */
   readonly parked: Timer[]
 }
 
 export interface Clock {
-  /** Everything that is no process of ours: the provider, the broker, the database, producers. Never frozen. */
+  /** The owner of all that is no process of ours: provider, broker, database, producers. It is never frozen. */
   readonly world: Owner
-  /** ms since 1970, invented. */
+  /** The virtual instant, ms since 1970. */
   now(): number
-  /** Whose code runs now. */
+  /** The owner whose code runs now. */
   current(): Owner
-  /** Does `act` as `owner`, now. Nothing if it is dead, when it is woken if it is frozen. */
+  /** Runs `act` as `owner`: now if it is alive, once it is woken if it is frozen, never if it is dead. */
   as(owner: Owner, act: () => void): void
-  /** Does `act` as `owner` after `ms`. */
+  /** Runs `act` as `owner` after `ms`. */
   after(owner: Owner, ms: number, act: () => void): void
   kill(owner: Owner): void
   freeze(owner: Owner): void
   wake(owner: Owner): void
-  /** Goes on to the next timer and fires it; false if there is none. What it throws is thrown. */
+  /** Goes on to the next timer and fires it; false if there is none. An error of the timer is thrown. */
   step(): boolean
 }
 
 export interface ClockOptions {
   readonly startAt: number
-  /** Orders what is due at the same instant: nothing may depend on it. */
+  /** Orders the timers that are due at the same instant, since nothing may depend on their order. */
   readonly random: () => number
 }
 
-/** Makes rxjs run on a new clock, until the next one is made. */
+/** Makes rxjs run on a new clock. The next call makes it run on another. */
 export const driveTime = ({ startAt, random }: ClockOptions): Clock => {
   const heap = createTimerHeap<Timer>()
   const world: Owner = { name: 'world', state: 'alive', parked: [] }
@@ -107,7 +107,7 @@ export const driveTime = ({ startAt, random }: ClockOptions): Clock => {
       if (who.state !== 'frozen') return
       who.state = 'alive'
       for (const timer of who.parked.splice(0)) {
-        // In the order in which they came due.
+        // They fire in the order in which they came due, before anything else that is due now.
         timer.dueAt = nowMs
         timer.tie = -1
         heap.push(timer)

@@ -1,7 +1,7 @@
-/** Small draws from a stream of random numbers. */
+/** Draws from a stream of random numbers. */
 export interface Draw {
   readonly random: () => number
-  /** A whole number, both ends included. */
+  /** A whole number from `from` to `to`, both included. */
   between(from: number, to: number): number
   chance(of: number): boolean
   oneOf<T>(choices: readonly [T, ...T[]]): T

@@ -1,4 +1,4 @@
-/** Every kind of thing that goes wrong: drawn with the rate that the seed's plan gives it, and counted. */
+/** Every kind of fault. Each is drawn with the rate that the seed's plan gives it, and counted. */
 export const faultKinds = [
   // the provider's calls
   'throttled',
@@ -55,17 +55,17 @@ export const faultKinds = [
 export type FaultKind = (typeof faultKinds)[number]
 
 export interface Faults {
-  /** Draws: does it go wrong now? Counts it if so. Never once `calm` was called. */
+  /** Draws whether the fault happens now, and counts it if so. It never happens after `calm` was called. */
   hit(kind: FaultKind): boolean
-  /** Counts one that was decided elsewhere. */
+  /** Counts a fault that was decided elsewhere. */
   met(kind: FaultKind): void
-  /** No more faults from now on. */
+  /** No fault happens from now on. */
   calm(): void
   readonly isCalm: () => boolean
   readonly counts: ReadonlyMap<FaultKind, number>
 }
 
-/** `rates`: 0 to 1 for each draw; a kind that is not there never happens. */
+/** `rates` are probabilities for each draw, 0 to 1. A kind without a rate never happens. */
 export const createFaults = (
   rates: Readonly<Partial<Record<FaultKind, number>>>,
   random: () => number,

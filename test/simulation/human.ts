@@ -1,15 +1,15 @@
-/** The human that held jobs wait for: lets go, once nothing goes wrong any more, what can be tried again. */
+/** The human that held jobs wait for. Once nothing goes wrong any more, he releases the jobs that can be tried again. */
 import type { World } from './world'
 
 export interface Human {
-  /** Whatever is still held was let go as often as makes sense. */
+  /** Every job that is still held was released as often as makes sense. */
   isThrough(): boolean
 }
 
 const lookEveryMs = 30_000
 const maxReleases = 2
 
-/** Which of several jobs is ours, only the console tells: such a job is left as it is. */
+/** A job that is held because several jobs could be ours stays held: only the provider's console could decide it. */
 const canBeTriedAgain = (why: string): boolean => /no results could be read|refused again and again/.test(why)
 
 export const startHuman = (world: World): Human => {

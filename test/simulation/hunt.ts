@@ -1,4 +1,4 @@
-/** The check that the simulation finds planted defects: seeds are run until one breaks a promise. */
+/** Checks that the simulation finds planted defects: seeds are run with a defect until one breaks a promise. */
 import { mutants } from './mutants'
 import { print, range } from './print'
 import type { SeedMessage } from './worker'

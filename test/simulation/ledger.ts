@@ -1,4 +1,4 @@
-/** The provider's own book: every job of ours that ran, when, and what became of each device. The ground truth. */
+/** The ground truth: every job of ours that ran at the provider, when it ran, and what became of each device. */
 import type { Clock } from './clock'
 
 export interface LedgerJob {
@@ -9,7 +9,7 @@ export interface LedgerJob {
   readonly startedAt: number
   endedAt: number | null
   interrupted: boolean
-  /** What its file says of each device it names. */
+  /** By device name: the code in the job's result file. */
   readonly rows: Map<string, string>
   readonly moved: Set<string>
 }
@@ -26,7 +26,7 @@ export interface Ledger {
   readonly jobs: ReadonlyMap<string, LedgerJob>
   started(job: Pick<LedgerJob, 'providerJobId' | 'productKey' | 'target' | 'deviceNames'>): LedgerJob
   ended(providerJobId: string, interrupted: boolean): LedgerJob | null
-  /** Jobs of ours open now. */
+  /** How many jobs of ours are open now. */
   open(): number
   readonly strangers: Stranger[]
 }

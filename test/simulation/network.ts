@@ -1,26 +1,26 @@
 /**
- * Between a process and what is outside. A call, once made, is carried out whatever becomes of its caller, and its
- * answer reaches a process that is alive: a dead one gets none, a frozen one when it is woken.
+ * The network between a process and the world outside. A call that was made is carried out whatever becomes of its
+ * caller. Its answer reaches a living process at once, a frozen one once it is woken, and a dead one never.
  */
 import { Observable } from 'rxjs'
 import type { Clock, Owner } from './clock'
 
 export interface Crossing {
-  /** ms on the way there and back. */
+  /** Time on the way there and on the way back, ms. */
   readonly thereMs: number
   readonly backMs: number
-  /** Fails before it gets there: nothing is done. */
+  /** The call fails with it before it arrives, so nothing is done. */
   readonly refused?: Error
-  /** Is done, and this is all the caller hears. */
+  /** The work is done, but the caller receives this error instead of the answer. */
   readonly answerLost?: Error
-  /** Called when the work has been done, before the answer goes. */
+  /** Called when the work is done, before the answer leaves. */
   readonly done?: () => void
 }
 
 export interface Network {
-  /** `work` is subscribed outside and gives at most one value. */
+  /** `work` is subscribed in the world outside and emits at most one value. */
   call<T>(caller: Owner, work: () => Observable<T>, crossing: Crossing): Observable<T>
-  /** What the outside tells a process, each value after `delayMs()`; null: lost on the way. */
+  /** What the world outside tells a process, each value after `delayMs()`; null: the value is lost on the way. */
   listen<T>(listener: Owner, source: Observable<T>, delayMs: () => number | null): Observable<T>
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a seed decides: the size of everything and how much goes wrong. Each kind of fault is on in some seeds and off
- * in others, so that one that hides another does not hide it everywhere.
+ * What a seed decides: the size of everything and how often each kind of fault happens. Each kind is on in some seeds
+ * and off in others, so that a fault that hides another does not hide it in every seed.
  */
 import { seeded } from '../support/virtual-driver'
 import { createDraw, type Draw } from './draw'
@@ -12,38 +12,38 @@ export interface Plan {
   readonly partitions: number
   readonly routes: number
   readonly devicesPerRoute: number
-  /** Requests come within this time from the start, ms. */
+  /** Requests are sent within this time from the start, ms. */
   readonly requestsForMs: number
-  /** After so long nothing goes wrong any more, ms from the start. */
+  /** Nothing goes wrong after this time from the start, ms. */
   readonly calmAtMs: number
-  /** Everything is done so long after that, or something is stuck, ms. */
+  /** If something is not done so long after that, it is stuck, ms. */
   readonly doneWithinMs: number
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number
   readonly quotaJobs: number
-  /** Jobs the provider lets be open: more than `quotaJobs`, lest it hides that we break our own word. */
+  /** Jobs that the provider lets be open. It allows more than `quotaJobs`, so that a job beyond it is seen to start. */
   readonly providerJobs: number
   readonly qps: number
   readonly maxAttempts: number
   readonly createSettleMs: number
   readonly callTimeoutMs: number
   readonly lookUpMaxDevices: number
-  /** One job takes between these, ms. */
+  /** The shortest and the longest time of a job, ms. */
   readonly jobMs: readonly [number, number]
   /** The provider's clock minus ours, ms. */
   readonly clockSkewMs: number
-  /** Longest time on the way of a call, one way, and of a slow one, ms. */
+  /** The longest time one way of a call and of a slow call, ms. */
   readonly wireMs: number
   readonly slowWireMs: number
   readonly listLagMs: number
   /** Jobs on a page of List. */
   readonly pageSize: number
-  /** One way to the journal, ms. */
+  /** The longest time one way to the journal, ms. */
   readonly journalMs: number
   readonly rates: Readonly<Partial<Record<FaultKind, number>>>
 }
 
-/** The highest rate a kind is drawn with: of each call, device, job, transaction, or second, as fits it. */
+/** The highest rate of each kind: per call, device, job, transaction or second, whichever fits the kind. */
 const highest: Readonly<Record<FaultKind, number>> = {
   throttled: 0.08,
   'answer lost': 0.08,
@@ -90,7 +90,7 @@ const highest: Readonly<Record<FaultKind, number>> = {
   'sink refused': 0.2,
 }
 
-/** Whatever may hand the lease on while calls of the old holder are under way. */
+/** Faults that may hand the lease on while calls of the old holder are under way. */
 const takeOvers: readonly FaultKind[] = [
   'crash',
   'crash at a step',
@@ -113,12 +113,12 @@ const together: readonly [readonly FaultKind[], ...(readonly FaultKind[])[]] = [
 ]
 
 const drawRates = (draw: Draw): Plan['rates'] => {
-  // A tenth of the seeds are quiet: what does not work there is no rare thing.
+  // A tenth of the seeds are without faults. What fails there fails often.
   const share = draw.chance(0.1) ? 0 : draw.oneOf([0.2, 0.4, 0.6])
   const rates: Partial<Record<FaultKind, number>> = {}
   for (const kind of faultKinds)
     if (draw.chance(share)) rates[kind] = highest[kind] * (0.1 + 0.9 * draw.random())
-  // Some faults are worst together.
+  // Some faults do the most harm together.
   if (share > 0 && draw.chance(0.3)) for (const kind of draw.oneOf(together)) rates[kind] = highest[kind]
   return rates
 }
@@ -130,8 +130,8 @@ export const planOf = (seed: number): Plan => {
   const quotaJobs = between(2, 3)
   const shortest = oneOf([1_000, 3_000, 10_000])
   const createSettleMs = oneOf([20_000, 40_000, 60_000])
-  // The lease's margin and the quota's window together allow for two seconds on the way, at a take-over; without one
-  // the tokens wait for each answer, however late it is.
+  // At a take-over, the lease's margin and the quota's window together allow calls of the old holder two seconds on the
+  // way. Without a take-over, the tokens wait for each answer however late it comes.
   const mayTakeOver = takeOvers.some(kind => rates[kind] !== undefined)
   return {
     seed,

@@ -1,4 +1,4 @@
-/** A line on the standard output. */
+/** Writes a line to the standard output. */
 export const print = (text: string): void => {
   process.stdout.write(`${text}\n`)
 }

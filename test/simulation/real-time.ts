@@ -1,4 +1,4 @@
-/** The part of the clock that the simulated ports need, on real timers: for the contract suites. */
+/** The part of the clock that the simulated ports need, on real timers, for the contract suites. */
 import type { Clock, Owner } from './clock'
 
 export const realTime = (): Pick<Clock, 'after' | 'as' | 'world'> & {

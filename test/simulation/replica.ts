@@ -1,4 +1,4 @@
-/** One process of the service: the real one, on ports that reach the simulated world. */
+/** One process of the service: the real service on ports that lead to the simulated world. */
 import { createService, type Service } from '../../src/app/service'
 import type { FlowEvent } from '../../src/domain/flow-event'
 import { defaultRefusalPolicy } from '../../src/domain/refusal'
@@ -26,14 +26,14 @@ export interface ReplicaDeps {
   readonly source: RequestSource
   readonly observe: (event: FlowEvent) => void
   readonly random: () => number
-  /** `null`: it has ended by itself. */
+  /** Called when the service ends: with its error, or with null when it has completed. */
   readonly onEnd: (error: unknown) => void
 }
 
 export interface Replica {
   readonly owner: Owner
   readonly link: JournalLink
-  /** As on SIGTERM. */
+  /** Stops the service as SIGTERM does. */
   stop(): void
 }
 

@@ -1,4 +1,4 @@
-/** One run: a world made of a seed, driven until all work is done or a promise is broken. */
+/** One run: the world of a seed, driven until all work is done or a promise is broken. */
 import { config } from 'rxjs'
 import { startChaos } from './chaos'
 import type { FaultKind } from './faults'
@@ -24,9 +24,9 @@ export interface SeedReport {
 }
 
 const lookEveryMs = 1_000
-/** What comes too late, or twice, comes within this time. */
+/** The run goes on for so long after all is done, so that what comes late or twice is seen, ms. */
 const afterwardsMs = 90_000
-/** Far beyond any run: a loop that does not let time pass. */
+/** No run takes so many steps, unless a loop keeps time from passing. */
 const maxSteps = 5_000_000
 
 export const runSeed = (seed: number, keepTrace = false): SeedReport => {

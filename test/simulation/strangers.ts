@@ -1,4 +1,4 @@
-/** Other people's jobs in the same account: they take slots, and some look like ours in the List. */
+/** Other people's jobs in the same account. They take slots, and some of them look like ours in List. */
 import type { RouteFields } from '../../src/domain/route'
 import type { World } from './world'
 
@@ -29,7 +29,7 @@ export const startStrangers = (world: World): void => {
     if (ours !== undefined && faults.hit('look-alike in the list')) begin(ours.route.fields, ours.seqs.length)
     if (faults.hit('stranger in the list')) {
       const [first = otherRoute, ...others] = [...journal.store.routes.values()].map(route => route.fields)
-      // By a route of ours never as many devices as in one of our batches.
+      // On a route of ours it never has as many devices as one of our batches.
       if (ours !== undefined) begin(ours.route.fields, 100 + ours.seqs.length)
       else if (draw.chance(0.5)) begin(otherRoute, draw.between(1, 20))
       else begin(draw.oneOf([first, ...others]), draw.between(100, 120))

@@ -1,8 +1,8 @@
 import type { Clock } from './clock'
 
-/** What happened, in order, with virtual times, by process. */
+/** What happened in a run, in order, each line with its virtual time and process. */
 export interface Trace {
-  /** `text` is asked for only if the trace is kept. */
+  /** Calls `text` only if the trace is kept. */
   note(who: string, text: () => string): void
   readonly lines: readonly string[]
 }

@@ -1,4 +1,4 @@
-/** Promises that were broken, each kind once. */
+/** Promises that were broken; each promise is listed once. */
 export interface Violation {
   readonly promise: string
   readonly detail: string

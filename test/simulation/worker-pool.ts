@@ -1,20 +1,21 @@
+/** Runs seeds in several processes, so that a campaign uses every core. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import type { SeedMessage } from './worker'
 
-/** Sent ahead to each worker, so that none waits for its next seed. */
+/** Seeds that each worker has in hand, so that none waits for its next one. */
 const ahead = 3
 
 export interface PoolOptions {
   readonly seeds: Iterable<number>
   readonly workers: number
-  /** Name of a defect to plant. */
+  /** The name of a defect to plant. */
   readonly mutant?: string
-  /** False: enough, the others are broken off. */
+  /** Returns false to end the pool: the seeds that still run are broken off. */
   readonly onReport: (report: SeedMessage) => boolean
 }
 
-/** Runs seeds in processes of their own. Rejects when one of them fails otherwise than by a broken promise. */
+/** Rejects when a worker fails. (A seed that breaks a promise is a report, not a failure.) */
 export const runInPool = async ({ seeds, workers, mutant, onReport }: PoolOptions): Promise<void> => {
   const next = seeds[Symbol.iterator]()
   const processes = Array.from({ length: workers }, () =>

@@ -1,7 +1,7 @@
-/** Runs the seeds it is sent, one after the other, with or without a planted defect. */
+/** A worker process: it runs the seeds that it is sent, one after the other, perhaps with a planted defect. */
 import { runSeed, type SeedReport } from './run-seed'
 
-/** What goes between the processes: no maps. */
+/** A report as it goes between processes, which cannot send maps. */
 export interface SeedMessage extends Omit<SeedReport, 'faults'> {
   readonly faults: readonly (readonly [string, number])[]
 }

@@ -1,4 +1,4 @@
-/** What producers send: requests of one device or many, some twice, some for a device that has one already. */
+/** What producers send: requests of one device or several, some of them twice, some for a device that has one already. */
 import type { Draw } from './draw'
 import type { Faults } from './faults'
 import type { Plan } from './plan'
@@ -10,7 +10,7 @@ export interface Sending {
   readonly record: NewRecord
 }
 
-/** A request and device, or a bad record: each is to have one final outcome. */
+/** One device of a request. It has to get one final outcome. */
 export interface Expected {
   readonly requestId: string
   readonly productKey: string
@@ -21,9 +21,9 @@ export interface Workload {
   readonly sendings: readonly Sending[]
   /** By `expectedKey`. */
   readonly expected: ReadonlyMap<string, Expected>
-  /** Records that are rejected, each with one final outcome. */
+  /** How many bad records are sent. Each has to get one final outcome, its rejection. */
   readonly rejected: number
-  /** Devices that the provider refuses a whole batch for. */
+  /** Devices for which the provider refuses the whole batch. */
   readonly badDevices: ReadonlySet<string>
 }
 
@@ -50,7 +50,7 @@ const recordOf = (value: string): NewRecord => ({
   timestampMs: 0,
 })
 
-/** Few products and targets, so that some routes look alike in the provider's List. */
+/** There are few products and targets, so that some routes look alike in the provider's List. */
 const drawRoutes = (plan: Plan, { oneOf }: Draw): RouteOfRequests[] =>
   Array.from({ length: plan.routes }, () => ({
     productKey: oneOf(['a1BwAGVexmp', 'a1BwAGVexmp', 'a1CxBHWfynq']),
@@ -68,7 +68,7 @@ export const createWorkload = (plan: Plan, draw: Draw, faults: Faults): Workload
   let requests = 0
   let rejected = 0
 
-  /** Says how often it is sent. */
+  /** Returns how often the record is sent. */
   const send = (value: string, partition: number, atMs = between(0, plan.requestsForMs)): 1 | 2 => {
     sendings.push({ atMs, partition, record: recordOf(value) })
     if (!faults.hit('request sent twice')) return 1
@@ -97,11 +97,11 @@ export const createWorkload = (plan: Plan, draw: Draw, faults: Faults): Workload
     while (names.length > 0) {
       const group = names.splice(0, chance(0.6) ? 1 : between(2, 6))
       request(route, group)
-      // Moved on: another request of the same device, perhaps before the first has been carried out.
+      // Another request for the same device, perhaps before the first is carried out.
       if (faults.hit('request repeated'))
         request({ ...draw.oneOf([route, ...routes]), productKey: route.productKey }, group.slice(0, 2))
     }
-    // It names no request, so each is one of its own.
+    // A bad record names no request, so each counts as a request of its own.
     if (faults.hit('bad record')) rejected += send(`not JSON ${at}`, at % plan.partitions)
   }
   return { sendings, expected, rejected, badDevices }

@@ -1,4 +1,4 @@
-/** Everything of one run: the world outside, and the replicas that come and go in it. */
+/** All that one run consists of: the world outside, and the replicas that come and go in it. */
 import type { FlowEvent } from '../../src/domain/flow-event'
 import { createFakeJournal, type FakeJournal } from '../support/fake-journal'
 import { createFakeOutcomeSink, type FakeOutcomeSink } from '../support/fake-outcome-sink'
@@ -38,7 +38,7 @@ export interface World {
   readonly topic: RequestTopic
   readonly lease: LeaseRow
   readonly workload: Workload
-  /** `atStep`: the process may end or freeze there. `onEnd`: it has ended by itself. */
+  /** `atStep` is called where the process may end or freeze, `onEnd` when it has ended by itself. */
   start(
     name: string,
     hooks: { atStep: (owner: Owner, step: string) => void; onEnd: (error: unknown) => void },
@@ -50,7 +50,7 @@ const startedAt = Date.UTC(2026, 0, 1)
 const leaseTiming = { leaseMs: 10_000, renewEveryMs: 3_000, quotaWindowMs: 1_000, marginMs: 2_000 }
 const sessionMs = 10_000
 
-const told = (event: FlowEvent): string => {
+const textOfEvent = (event: FlowEvent): string => {
   const { kind, ...rest } = event
   const shown = Object.entries(rest).map(([name, value]: [string, unknown]) =>
     value instanceof Error ? `${name}=${value.message}` : `${name}=${text(value)}`,
@@ -62,10 +62,10 @@ const text = (value: unknown): string =>
     ? JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? `${each}` : each))
     : `${value}`
 
-/** `keepTrace` costs time: for one seed that is looked at. */
+/** `keepTrace` takes time, so it is for one seed that is looked at. */
 export const createWorld = (seed: number, keepTrace: boolean): World => {
   const plan = planOf(seed)
-  /** One stream a concern, so that a change in one leaves the others as they were. */
+  /** Each concern has a stream of random numbers of its own, so that a change in one leaves the others as they were. */
   const stream = (which: number) => seeded(seed * 7_919 + which * 104_729)
   const clock = driveTime({ startAt: startedAt, random: stream(1) })
   const draw = createDraw(stream(2))
@@ -157,8 +157,9 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
       observe: event => {
         if (event.kind === 'defect')
           violations.broken('nothing unforeseen', `${name}, ${event.flow}: ${stackOf(event.error)}`)
-        if (event.kind !== 'call-ended') trace.note(name, () => told(event))
-        else if (event.operation !== 'list' || event.result !== 'ok') trace.note(name, () => told(event))
+        if (event.kind !== 'call-ended') trace.note(name, () => textOfEvent(event))
+        else if (event.operation !== 'list' || event.result !== 'ok')
+          trace.note(name, () => textOfEvent(event))
       },
       random: seeded(seed * 31 + name.length * 17 + name.charCodeAt(1)),
       onEnd,
@@ -166,8 +167,21 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
   }
 
   return {
-    ...{ plan, clock, startedAt, draw, faults, trace, violations, journal, provider, ledger, outcomes },
-    ...{ topic, lease, workload, start },
+    plan,
+    clock,
+    startedAt,
+    draw,
+    faults,
+    trace,
+    violations,
+    journal,
+    provider,
+    ledger,
+    outcomes,
+    topic,
+    lease,
+    workload,
+    start,
   }
 }
 

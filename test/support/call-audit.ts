@@ -3,13 +3,13 @@ import type { Operation } from '../../src/ports/job-api'
 
 const SECOND_MS = 1_000
 
-/** Instants (ms, of rxjs's clock) at which calls reached the provider, throttled ones included; rising. */
+/** The instants at which calls reached the provider, throttled ones included, by rxjs's clock, ms, in order. */
 export type Arrivals = Readonly<Record<Operation, readonly number[]>>
 
 export interface CallAudit {
   readonly arrivals: Arrivals
   record(operation: Operation): void
-  /** Most calls in any window [t, t + 1,000 ms): of one operation, or of all together. */
+  /** The most calls of one operation, or of all together, in any window [t, t + 1,000 ms). */
   maxCallsInAnySecond(operation?: Operation): number
 }
 
@@ -23,7 +23,7 @@ const maxInWindow = (instants: readonly number[]): number => {
   return most
 }
 
-/** What the provider saw, by its own watch: the ground truth for quota tests. */
+/** Which calls the provider saw, and when: the ground truth for tests of the quota. */
 export const createCallAudit = (): CallAudit => {
   const all: number[] = []
   const arrivals = {

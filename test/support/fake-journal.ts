@@ -14,24 +14,24 @@ export interface FakeJournal {
   drive(epoch?: bigint): DriveJournal
   readonly outbox: Outbox
   readonly changes: Changes
-  /** Moves the epoch on: journals of earlier ones throw `LeaseLostError` from now on. */
+  /** Begins a new epoch and returns it. Journals of earlier epochs throw `LeaseLostError` from now on. */
   takeOver(): bigint
   holdRoute(routeId: number, why: string): void
   releaseRoute(routeId: number): void
   releaseJob(batchId: number): void
   recount(): Conservation
-  /** Every table, for what a test wants to look at. */
+  /** Every table, for tests that look into them. */
   readonly store: Store
 }
 
 export interface FakeJournalOptions extends ClaimOptions {
-  /** How long each answer takes. Default 0: answers come synchronously. */
+  /** How long each answer takes, ms. Default: 0, which means that answers come synchronously. */
   readonly latencyMs?: number
 }
 
 /**
- * The journal in memory: no promises, the clock is rxjs's, so it runs in virtual time. Decides with the same pure
- * rules as the PostgreSQL adapter and passes the same contract suite.
+ * The journal in memory. It uses no promises and no clock but rxjs's, so it runs in virtual time. It decides by the same
+ * pure rules as the PostgreSQL adapter, and passes the same contract suite.
  */
 export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOptions): FakeJournal => {
   const store = createStore(latencyMs)

@@ -1,7 +1,7 @@
 import { asyncScheduler, Observable, Subject, Subscription, startWith, timer } from 'rxjs'
 import type { Lease, LeaseState } from '../../src/ports/lease'
 
-/** What several replicas share: who drives, and until when. */
+/** What several replicas share: which of them drives, and in which epoch. */
 export interface FakeLeaseTable {
   epoch: bigint
   holder: string | null
@@ -11,12 +11,12 @@ export interface FakeLeaseTable {
 export const createFakeLeaseTable = (): FakeLeaseTable => ({ epoch: 0n, holder: null, freed$: new Subject() })
 
 export interface FakeLease extends Lease {
-  /** As if it could not be renewed: the holder stands by, and whoever waits takes over. */
+  /** Takes the lease from its holder, as if it could not be renewed. A replica that waits takes over. */
   lose(): void
   stop(): Promise<void>
 }
 
-/** A lease in memory, virtual-time safe: given at once when free, passed on in order of waiting. */
+/** A lease in memory, for virtual time. A free lease is given at once; a freed one goes to the replica that waited longest. */
 export const createFakeLease = (table: FakeLeaseTable, holder: string, quotaWindowMs = 1_000): FakeLease => {
   const lost$ = new Subject<void>()
   const hold = (idle: () => boolean): Observable<LeaseState> =>
@@ -43,13 +43,13 @@ export const createFakeLease = (table: FakeLeaseTable, holder: string, quotaWind
         mine = null
         held.unsubscribe()
         table.holder = null
-        // Later, as another process would hear of it.
+        // Another process learns of it later.
         asyncScheduler.schedule(() => table.freed$.next())
       }
       let waiting = table.freed$.pipe(startWith(undefined)).subscribe(take)
       const losing = lost$.subscribe(() => {
         give()
-        // Behind whoever waits already.
+        // It queues behind the replicas that wait already.
         waiting.unsubscribe()
         waiting = table.freed$.subscribe(take)
         subscriber.next({ kind: 'standing-by', holder: null })
@@ -57,7 +57,7 @@ export const createFakeLease = (table: FakeLeaseTable, holder: string, quotaWind
       return () => {
         waiting.unsubscribe()
         losing.unsubscribe()
-        // Calls under way: it is kept until it runs out, which nobody here waits for.
+        // With calls under way the lease is kept until it runs out; no test waits for that.
         if (idle()) give()
         mine = null
         held.unsubscribe()

@@ -8,24 +8,24 @@ export interface FakeOutcomeSink {
   readonly sink: OutcomeSink
   /** What a reader of committed records sees, in order. */
   readonly published: () => readonly Outcome[]
-  /** Ids of the outbox rows published last, one of each chunk. */
+  /** The last outbox id of each published chunk. */
   readonly positions: () => readonly bigint[]
-  /** Sessions opened so far. */
+  /** How many sessions were opened so far. */
   readonly sessions: () => number
   /**
-   * The next publish fails: `aborted` before anything is written, `answer-lost` after all of it was. Either ends the
-   * session.
+   * The next publish fails and ends the session: `aborted` before anything is written, `answer-lost` after all is
+   * written.
    */
   breakNext(how: 'aborted' | 'answer-lost'): void
   /** The next `open` throws. */
   refuseNext(error: Error): void
-  /** The next question for the position fails with it. */
+  /** The next `position` fails with the error. */
   refusePositionNext(error: Error): void
-  /** Forgets the position, as a broker does of a group unused for a week. */
+  /** Forgets the position, as a broker forgets that of a group which was not used for a week. */
   forgetPosition(): void
 }
 
-/** Outcomes in memory, all or nothing; the newest session fences the others. Time only by rxjs timers. */
+/** Outcomes in memory. A chunk is written whole or not at all, and the newest session fences the others. */
 export const createFakeOutcomeSink = (
   options: { readonly publishMs?: number; readonly position?: bigint | null } = {},
 ): FakeOutcomeSink => {

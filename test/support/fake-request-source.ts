@@ -10,13 +10,13 @@ export interface FakeRecord {
 
 export interface FakeRequestSource {
   readonly source: RequestSource
-  /** Appends a record and offers it to whoever reads; returns its offset. */
+  /** Appends a record, offers it to the readers, and returns its offset. */
   produce(partition: number, record: FakeRecord): bigint
   /** Retention: deletes what lies before `offset`. */
   deleteBefore(partition: number, offset: bigint): void
-  /** Next offset after what was `done`; null before the first. */
+  /** The offset after the last record that was `done`; null before the first. */
   committed(partition: number): bigint | null
-  /** What `health$` tells from now on. */
+  /** Sets what `health$` says from now on. */
   setHealth(health: SourceHealth): void
 }
 
@@ -29,7 +29,7 @@ interface Partition {
 const offerAgainMs = 100
 const askAgainMs = 1_000
 
-/** Requests in memory: one log a partition, time only by rxjs timers. Every reader owns all partitions. */
+/** Requests in memory, with one log for each partition. Every reader owns all partitions. */
 export const createFakeRequestSource = (
   options: {
     readonly topic?: string
@@ -58,7 +58,7 @@ export const createFakeRequestSource = (
 
   const chunks: RequestSource['chunks'] = positions =>
     new Observable(subscriber => {
-      /** Next offset to offer; none for a partition that is not read. */
+      /** By partition: the next offset to offer. A partition that is not read has none. */
       const nextOffsets = new Map<number, bigint>()
       const outstanding = new Set<number>()
       const waits: Subscription[] = []

@@ -11,7 +11,7 @@ import { seeded } from './virtual-driver'
 
 export const minute = 60_000
 
-/** Several replicas on one journal, one topic, one provider, all in memory and in virtual time. */
+/** Several replicas of the service with one journal, one topic and one provider, in memory and in virtual time. */
 export const createWorld = (
   providerOptions: SimulatedProviderOptions = {},
   { publishedBefore = null }: { readonly publishedBefore?: bigint | null } = {},
@@ -29,7 +29,7 @@ export const createWorld = (
       toJournal: journalChunks(createRecordParser({ defaultTargetUid: null, defaultTargetAliyunId: null })),
       intakeJournal: journal.intake,
       driveJournal: epoch => {
-        // The store keeps the newest epoch, as the lease row does.
+        // The store keeps the newest epoch, as the row of the lease does.
         journal.store.lease.epoch = epoch
         return journal.drive(epoch)
       },

@@ -1,6 +1,6 @@
 /**
- * The provider's jobs in virtual time: its rules (`src/tools/simulator`) on rxjs's clock, with what a test decides. A job
- * runs on whatever becomes of those who asked for it.
+ * The provider's jobs in virtual time: the rules of `src/tools/simulator` on rxjs's clock, with choices that a test makes.
+ * A job runs to its end whatever becomes of the caller that created it.
  */
 import { asyncScheduler, Subscription, timer } from 'rxjs'
 import type { Whereabouts } from '../../src/domain/look-up'
@@ -27,17 +27,17 @@ export interface SimulatedJob {
   readonly foreign: boolean
 }
 
-/** How a device fares. `missing`: not moved and no row. `moved-unreported`: moved, but the file has no row. */
+/** What becomes of a device. `missing`: it is not moved and has no row. `moved-unreported`: it is moved and has no row. */
 export type DeviceResult =
   | { readonly code: string; readonly message?: string }
   | 'missing'
   | 'moved-unreported'
 
-/** An interrupted job has moved the first half of its devices; its file, if any, has rows for those only. */
+/** An interrupted job moves the first half of its devices; its file, if it has one, has rows for those only. */
 export type JobEnd = 'completed' | 'interrupted' | 'interrupted-without-file'
 
 export interface SimulatedJobsOptions {
-  /** Jobs beyond which no other is let in, foreign ones included. */
+  /** Jobs that may be open at once, foreign ones included. */
   readonly maxOpenJobs: number
   readonly durationMs: (devices: number) => number
   readonly initialisingMs: number
@@ -52,7 +52,7 @@ export interface SimulatedJobsOptions {
 }
 
 interface Fate extends JobTimes {
-  /** Not in the List before, by the provider's clock. */
+  /** The instant from which List shows it, by the provider's clock. */
   readonly listedAt: number
 }
 
@@ -73,14 +73,14 @@ export interface SimulatedJobs {
   fileOf(providerJobId: string): { readonly productKey: string; readonly rows: readonly FileRow[] } | null
   /** null: no job ever named the device. */
   whereIs(productKey: string, deviceName: string): Whereabouts | null
-  /** By the provider's clock. */
+  /** The present instant by the provider's clock. */
   now(): number
   close(): void
 }
 
 const moved = { code: '200' } as const
 
-/** By a test's word; `completed` where it says nothing. */
+/** How a job ends, by the word of a test. */
 const endings = {
   completed: { endsAs: 2, doneShare: 1, hasFile: true, isReadable: true },
   interrupted: { endsAs: 3, doneShare: 0.5, hasFile: true, isReadable: true },
@@ -96,11 +96,11 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
   const { clockSkewMs, accountUid } = options
   const running = new Subscription()
   const sent = new Map<string, number>()
-  /** By their JobId, forgotten ones included. */
+  /** By JobId; forgotten jobs are included. */
   const jobs = new Map<string, SimulatedJob>()
   const now = (): number => asyncScheduler.now() + clockSkewMs
 
-  /** Each happening has a timer of its own. */
+  /** Each thing that is planned has a timer of its own. */
   const timeline: Timeline = {
     plan: (at, run) => {
       running.add(timer(at - now()).subscribe(() => run(at)))

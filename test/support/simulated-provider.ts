@@ -1,3 +1,4 @@
+/** The provider in memory, as an implementation of the port, in virtual time. */
 import { defer, delayWhen, map, timer } from 'rxjs'
 import type { RouteFields } from '../../src/domain/route'
 import type { CallFailure, CallResult, FetchedResults, JobApi, Operation } from '../../src/ports/job-api'
@@ -12,76 +13,76 @@ import { createSimulatedJobs, type DeviceResult, type JobEnd, type SimulatedJob 
 import { type CallFault, createSimulatedWire, FULL, failure } from './simulated-wire'
 
 export interface SimulatedProviderOptions {
-  /** One way, drawn for each way. Default 40. */
+  /** Time one way, drawn for each way, ms. Default: 40. */
   readonly latencyMs?: number | ((random: () => number) => number)
   /** For `latencyMs` and `jobMs`. Default: always one half. */
   readonly random?: () => number
-  /** The caller's deadline: a call without an answer is `unanswered` then. Default 20,000. */
+  /** The caller's deadline: a call without an answer is `unanswered` then, ms. Default: 20,000. */
   readonly callTimeoutMs?: number
-  /** How long a job takes. Default 30,000 and 3 a device; `jobMs` replaces both. */
+  /** How long a job takes, ms. Default: 30,000, and 3 for each device. `jobMs` replaces both. */
   readonly jobBaseMs?: number
   readonly jobPerDeviceMs?: number
   readonly jobMs?: (devices: number, random: () => number) => number
-  /** How long a new job shows as status 0. Default 0. */
+  /** How long a new job is in status 0, ms. Default: 0. */
   readonly initialisingMs?: number
-  /** Open jobs beyond which a create is refused, foreign ones included. Default 10. */
+  /** Jobs that may be open at once, foreign ones included; a create beyond that is refused. Default: 10. */
   readonly maxOpenJobs?: number
-  /** Calls in a sliding second beyond which a call is throttled. Default: none is. */
+  /** Calls in a sliding second, refused ones included, beyond which a call is throttled. Default: no cap. */
   readonly qps?: { readonly shared?: number } & Partial<Readonly<Record<Operation, number>>>
-  /** What a create meets when the slots are full, in place of `slots-full`. */
+  /** The answer to a create beyond the job limit. Default: `slots-full`. */
   readonly full?: CallFailure
-  /** Asked for each create that would be carried out; null: it is. */
+  /** Decides about each create below the job limit: the refusal, or null to carry it out. Default: null. */
   readonly refuse?: (route: RouteFields, deviceNames: readonly string[]) => CallFailure | null
-  /** For how long List does not show a new job yet, drawn for each. Default: at once. */
+  /** After how long List shows a new job, drawn for each job, ms. Default: 0. */
   readonly listLagMs?: () => number
-  /** Jobs on a page of List. Default 200. */
+  /** Jobs on a page of List. Default: 200. */
   readonly pageSize?: number
-  /** Asked once for each call, `n` 1-based for its operation, in order of arrival. */
+  /** Decides about each call as it arrives; `n` counts the calls of its operation from 1. Default: `ok`. */
   readonly onCall?: (operation: Operation, n: number) => CallFault
   readonly resultOf?: (deviceName: string, timesSent: number) => DeviceResult
   readonly onJobStart?: (job: SimulatedJob) => void
   readonly onJobEnd?: (job: SimulatedJob) => JobEnd
-  /** Asked for each job that ends: no call knows it any longer. */
+  /** Decides for each job that ends whether no call knows it any longer. Default: false. */
   readonly isForgotten?: (job: SimulatedJob) => boolean
-  /** `n` is 1-based over all fetches. */
+  /** Decides about each fetch of a result file; `n` counts all fetches from 1. Default: `ok`. */
   readonly onFetch?: (n: number) => 'ok' | 'expired' | 'unreachable' | 'unreadable'
-  /** How long a URL of `detail` can be fetched, up to a second longer. Default 600,000. */
+  /** How long a URL of `detail` is valid, ms; it lives up to a second longer. Default: 600,000. */
   readonly urlValidMs?: number
-  /** The provider's clock minus ours. */
+  /** The provider's clock minus ours, ms. Default: 0. */
   readonly clockSkewMs?: number
-  /** `targetUid` shown for jobs created with an Aliyun id. */
+  /** The `targetUid` that is shown for a job that was created with an Aliyun id. */
   readonly accountUid?: string
 }
 
-/** Stand-ins: which codes the provider uses here is not documented. */
+/** These codes are made up, since those of the provider are not documented. */
 const CODES = {
   noJob: 'iot.distribute.JobNotFound',
   notEnded: 'iot.distribute.JobNotFinished',
   noDevice: 'iot.device.NotExistedDevice',
 }
 
-/** Where result files seem to lie. */
+/** The host in the URLs of result files. */
 const origin = 'https://results.simulated'
 const format: FileFormat = { layout: 'json', codes: 'text', keys: 'pascal' }
 
 export interface SimulatedProvider extends JobApi {
   readonly audit: CallAudit
-  /** Ground truth: how often each `productKey/deviceName` was really moved, and was in a job. */
+  /** The ground truth, by `productKey/deviceName`: how often the device was moved, and how often it was in a job. */
   readonly moves: ReadonlyMap<string, number>
   readonly sent: ReadonlyMap<string, number>
   readonly jobs: readonly SimulatedJob[]
-  /** Jobs open now, and the most that ever were at once; foreign ones included. */
+  /** How many jobs are open now, and the most that were open at once; foreign ones included. */
   openJobs(): number
   maxOpenJobs(): number
-  /** Somebody else's job in the same account; past any limit. */
+  /** Starts a job of somebody else in the same account, even beyond the job limit. */
   startForeignJob(route: RouteFields, total: number, durationMs: number): SimulatedJob
-  /** Stops its timers (in real time; virtual time needs none of it). */
+  /** Stops its timers. Only real time needs it. */
   close(): void
 }
 
 /**
- * The provider in memory, on rxjs's clock alone. It owns its wire: once a call is subscribed it arrives and runs,
- * even if the caller unsubscribes before the answer. Otherwise a disposed pipeline would take back its creates.
+ * A provider on rxjs's clock alone. Once a call is subscribed it arrives and runs, even if the caller unsubscribes before
+ * the answer; otherwise a pipeline that ends would take back its creates.
  */
 export const createSimulatedProvider = (options: SimulatedProviderOptions = {}): SimulatedProvider => {
   const { callTimeoutMs = 20_000, urlValidMs = 600_000, qps = {}, latencyMs = 40 } = options
@@ -177,7 +178,7 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
           ? failure('batch-refused', CODES.noDevice, `no device ${deviceName}`)
           : { ok: true, value: found }
       }),
-    // A read: it needs no wire of its own. The URL is judged when the request arrives.
+    // A fetch only reads, so it may end with its caller. The URL is checked when the request arrives.
     fetchResults: (url, names) =>
       defer(() => timer(oneWayMs())).pipe(
         map(() => fetched(url, names)),

@@ -1,3 +1,4 @@
+/** The way of a call to the provider in virtual time and back, with what may go wrong on it. */
 import { AsyncSubject, asyncScheduler, defer, map, type Observable, race, Subscription, timer } from 'rxjs'
 import type { CallFailure, CallResult, FailureKind, Operation } from '../../src/ports/job-api'
 import { createQuotaWindow } from '../../src/tools/simulator/quota-window'
@@ -7,25 +8,25 @@ export type CallFault =
   | 'ok'
   | 'throttle'
   | 'slots-full'
-  /** Runs, but the caller never hears of it. */
+  /** The call runs, but its answer never reaches the caller. */
   | 'lose-answer'
-  /** Never reaches the provider (nor the audit). */
+  /** The call never reaches the provider, so the audit does not count it. */
   | 'lose-request'
-  /** Taken in, held up there and run only then: an unanswered create that still appears. */
+  /** The call arrives and runs only after `heldUpMs`: an unanswered create whose job appears late. */
   | { readonly heldUpMs: number }
-  /** Fails so, and is held up behind the gateway, which runs it yet. */
+  /** The call fails so for its caller, but runs after `runsInMs` all the same. */
   | { readonly kind: FailureKind; readonly code: string; readonly runsInMs: number }
-  /** Fails so. `ran`: only after having run. A `not-sent` one never reaches the provider (nor the audit). */
+  /** The call fails so; with `ran` it has run before. A `not-sent` call never reaches the provider or the audit. */
   | { readonly kind: FailureKind; readonly code: string; readonly ran?: boolean }
 
 export interface WireOptions {
-  /** One way, asked for each way. */
+  /** Time one way, asked for each way, ms. */
   readonly latencyMs: () => number
-  /** The caller's deadline: a call without an answer is `unanswered` then. */
+  /** The caller's deadline: a call without an answer is `unanswered` then, ms. */
   readonly callTimeoutMs: number
-  /** Calls in a sliding second beyond which a call is throttled. */
+  /** Calls in a sliding second, refused ones included, beyond which a call is throttled. */
   readonly qps: { readonly shared?: number } & Partial<Readonly<Record<Operation, number>>>
-  /** `n` is 1-based for its operation, in order of arrival. */
+  /** Decides about each call as it arrives; `n` counts the calls of its operation from 1. */
   readonly onCall: ((operation: Operation, n: number) => CallFault) | undefined
 }
 
@@ -43,12 +44,12 @@ export const failure = (kind: FailureKind, code: string, message: string): CallF
 })
 const LOST = failure('unanswered', 'timeout', 'no answer before the deadline')
 const THROTTLED = failure('throttled', 'Throttling.User', 'Request was denied due to user flow control.')
-/** A stand-in: the provider's real code is not documented. */
+/** The code is made up, since that of the provider is not documented. */
 export const FULL = failure('slots-full', 'iot.distribute.JobCountExceeded', 'too many jobs are open')
 
 /**
- * Carries calls on rxjs's clock and belongs to the provider: once a call is subscribed it arrives and runs, even if
- * the caller unsubscribes before the answer. Otherwise a disposed pipeline would take back its creates.
+ * Carries calls on rxjs's clock. The wire belongs to the provider: once a call is subscribed it arrives and runs, even if
+ * the caller unsubscribes before the answer. Otherwise a pipeline that ends would take back its creates.
  */
 export const createSimulatedWire = ({
   latencyMs,
@@ -64,7 +65,7 @@ export const createSimulatedWire = ({
   const { shared = 0, ...caps } = qps
   const window = createQuotaWindow<Operation>(caps, shared, { refusedCount: true })
 
-  /** What the caller is told; null: nothing. */
+  /** The caller's answer; null: it gets none. */
   const handle = <T>(run: () => CallResult<T>, fault: CallFault): CallResult<T> | null => {
     if (fault === 'throttle') return THROTTLED
     if (fault === 'slots-full') return FULL

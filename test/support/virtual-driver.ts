@@ -1,4 +1,4 @@
-/** The drive flow on in-memory ports in virtual time: hours of it in a moment, with every call on record. */
+/** The drive flow on ports in memory, in virtual time. Hours pass in a moment, and every call is on record. */
 import { type MonoTypeOperatorFunction, type Observable, ReplaySubject, type Subscription } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
 import type { FlowEvent } from '../../src/domain/flow-event'
@@ -17,7 +17,7 @@ import {
   type SimulatedProviderOptions,
 } from './simulated-provider'
 
-/** Runs `body` and then everything it scheduled up to `untilMs` of virtual time. */
+/** Runs `body`, and then all that it has scheduled up to `untilMs` of virtual time. */
 export const inVirtualTime = (untilMs: number, body: () => void): void => {
   const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected))
   scheduler.run(({ flush }) => {
@@ -38,7 +38,7 @@ export const routeTo = (target: string, more: Partial<RouteFields> = {}): RouteF
   ...more,
 })
 
-/** mulberry32: the same seed, the same run. */
+/** A stream of random numbers by mulberry32: the same seed gives the same numbers. */
 export const seeded = (seed: number): (() => number) => {
   let state = seed >>> 0
   return () => {
@@ -51,7 +51,7 @@ export const seeded = (seed: number): (() => number) => {
 
 let nextOffset = 0n
 
-/** Appends `count` devices of one route, one request each. Names are `prefix-000001` … */
+/** Appends `count` devices of one route, each with a request of its own. Their names are `prefix-000000` and so on. */
 export const appendDevices = (
   journal: FakeJournal,
   route: RouteFields,
@@ -91,7 +91,7 @@ export interface VirtualDriverOptions {
   readonly quotaJobs?: number
   readonly lookUpMaxDevices?: number
   readonly maxEndedMoves?: number
-  /** Stands in front of the journal the driver sees. */
+  /** Wraps the journal that the driver sees. */
   readonly journal?: (journal: DriveJournal) => DriveJournal
 }
 
@@ -101,9 +101,9 @@ export interface VirtualDriver {
   readonly driver: Driver
   /** Subscribes the drive flow at the journal's present epoch. */
   start(): Subscription
-  /** No new batches; what is under way ends. */
+  /** Claims no new batches; what is under way ends. */
   stop(): void
-  /** Kinds of the events so far, counted. */
+  /** How many events of the kind came so far. */
   seen(kind: FlowEvent['kind']): number
 }
 
@@ -176,11 +176,11 @@ export interface VirtualRun {
   readonly driver: VirtualDriver
   readonly provider: SimulatedProvider
   readonly counts: ReturnType<FakeJournal['recount']>
-  /** Devices that the provider has really moved more than once. */
+  /** Devices that the provider has moved more than once. */
   readonly movedTwice: readonly string[]
 }
 
-/** A driver on a simulated provider with jitter on its wire, up to `untilMs` of virtual time. */
+/** Runs a driver on a simulated provider with jitter on its wire, up to `untilMs` of virtual time. */
 export const runVirtualDriver = (
   untilMs: number,
   providerOptions: SimulatedProviderOptions,

@@ -1,4 +1,4 @@
-/** What goes back over HTTP. */
+/** What the simulator answers over HTTP, in the forms of the provider's gateway. */
 export interface Answer {
   readonly status: number
   readonly contentType: string
@@ -17,7 +17,7 @@ export interface GatewayError {
   readonly message: string
 }
 
-/** The gateway refuses before the operation runs: 4xx or 5xx with these five fields. */
+/** The answer of the gateway when it refuses a call before the operation runs: 4xx or 5xx with these five fields. */
 export const gatewayAnswer = (error: GatewayError, requestId: string, host: string): Answer =>
   json(error.status, {
     RequestId: requestId,
@@ -27,7 +27,7 @@ export const gatewayAnswer = (error: GatewayError, requestId: string, host: stri
     Recommend: `https://api.aliyun.com/troubleshoot?q=${error.code}`,
   })
 
-/** What an operation says; a business failure is HTTP 200 too. */
+/** The answer of an operation. A business failure is HTTP 200 too. */
 export type Result =
   | { readonly ok: true; readonly fields: Readonly<Record<string, unknown>> }
   | { readonly ok: false; readonly code: string; readonly message: string }
@@ -42,7 +42,7 @@ export const resultAnswer = (result: Result, requestId: string): Answer =>
       : { RequestId: requestId, Success: false, Code: result.code, ErrorMessage: result.message },
   )
 
-/** What a proxy in front of the gateway says when it is in trouble. */
+/** The answer of a proxy in front of the gateway when it cannot reach it. */
 export const htmlAnswer = (status: number, title: string): Answer => ({
   status,
   contentType: 'text/html',

@@ -5,29 +5,29 @@ import type { Breach as BreachOf, QuotaWindow } from './quota-window'
 
 type Breach = BreachOf<Operation>
 
-/** What the provider saw and refused. Counts of calls are those whose signature holds. */
+/** What the provider saw and refused. Only calls whose signature holds are counted. */
 export interface Audit {
   readonly calls: Readonly<Record<Operation, number>>
-  /** Calls beyond a cap, and the first 100 of them. */
+  /** How many calls exceeded a cap, and the first 100 of them. */
   readonly breaches: number
   readonly breachList: readonly Breach[]
-  /** The most calls in any sliding second, refused ones included: `shared` and by operation. */
+  /** The most calls in any sliding second, refused ones included: all together as `shared`, and by operation. */
   readonly maxPerSecond: Readonly<Record<string, number>>
   /** The most jobs open at once, foreign ones included. */
   readonly maxOpenJobs: number
   /** Creates refused because of the job limit. */
   readonly slotRefusals: number
-  /** Jobs created by calls, and by other people. */
+  /** How many jobs were created by calls, and how many by other people. */
   readonly ownJobs: number
   readonly foreignJobs: number
-  /** Jobs now in status 0, 1, 2, 3; deleted ones left out. */
+  /** How many jobs are in status 0, 1, 2 and 3 now; deleted ones are left out. */
   readonly jobsByStatus: readonly [number, number, number, number]
   readonly signatureFailures: number
   /** Refusals of the gateway and business failures, by code. */
   readonly refusals: Readonly<Record<string, number>>
-  /** Seeded and injected faults, by kind. */
+  /** Faults that happened, seeded and injected ones, by kind. */
   readonly faults: Readonly<Record<string, number>>
-  /** Result files asked for, by status of the answer. */
+  /** Downloads of result files, by the status of the answer. */
   readonly downloads: Readonly<Record<string, number>>
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
-/** Decoded pairs in the order they came. */
+/** Decoded pairs, in the order in which they came. */
 export type Pairs = readonly (readonly [key: string, value: string])[]
 export type Params = ReadonlyMap<string, string>
 
@@ -10,12 +10,12 @@ const decode = (raw: string): string => {
   try {
     return decodeURIComponent(spaced)
   } catch {
-    // A stray percent sign stands for itself.
+    // A percent sign that begins no code stands for itself.
     return spaced
   }
 }
 
-/** A query string or form, decoded. */
+/** The pairs of a query string or form, decoded. */
 export const parsePairs = (raw: string): Pairs =>
   raw
     .split('&')
@@ -25,7 +25,7 @@ export const parsePairs = (raw: string): Pairs =>
       return equals < 0 ? [decode(pair), ''] : [decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))]
     })
 
-/** The values of `<prefix>.1<suffix>`, `<prefix>.2<suffix>`, … by rising number; gaps are skipped. */
+/** The values of `<prefix>.1<suffix>`, `<prefix>.2<suffix>` and so on, by rising number; gaps are skipped. */
 export const listOf = (params: Params, prefix: string, suffix = ''): string[] => {
   const found: [number, string][] = []
   for (const [key, value] of params) {
@@ -53,13 +53,14 @@ export const operations = Object.keys(actions) as readonly Operation[]
 export const operationOf = (action: string): Operation | undefined =>
   operations.find(operation => actions[operation] === action)
 
-/** The whole body, chunked or not; null if it exceeds `maxBytes`. Rejects when the caller goes away. */
+/** The whole body, chunked or not; null if it is longer than `maxBytes`. Rejects when the caller goes away. */
 export const readBody = async (request: IncomingMessage, maxBytes: number): Promise<Buffer | null> => {
   const parts: Buffer[] = []
   let bytes = 0
   for await (const part of request as AsyncIterable<Buffer>) {
     bytes += part.length
-    // What is too much is read on to its end, so that the caller sees the answer and not a broken connection.
+    // A body that is too long is read to its end all the same, so that the caller sees the answer instead of a broken
+    // connection.
     if (bytes <= maxBytes) parts.push(part)
   }
   return bytes <= maxBytes ? Buffer.concat(parts) : null

@@ -6,7 +6,7 @@ import type { DeviceRecord, Truth } from './device-truth'
 import { type Fault, type FaultTarget, readInjection } from './faults'
 import type { ForeignJob } from './foreign-jobs'
 
-/** What other processes may ask of the simulator and do to it, without signature or quota. */
+/** What other processes may ask the simulator and make it do. It needs no signature and counts against no quota. */
 export interface Controls {
   audit(): Audit
   truth(): Truth
@@ -59,7 +59,7 @@ const answerTo = (controls: Controls, method: string, url: URL, body: Buffer): A
   }
 }
 
-/** Answers one control call. `GET truth?devices=1` streams one line of JSON a device. */
+/** Answers one control call. `GET truth?devices=1` streams one line of JSON for each device. */
 export const serveControl = (
   controls: Controls,
   method: string,

@@ -1,7 +1,7 @@
 import type { Option } from './option-kinds'
 import { happens } from './random'
 
-/** Devices fail with `code` at `rate`; a permanent fault hits the same devices at every attempt. */
+/** A share of the devices, `rate`, fails with `code`. A permanent fault hits the same devices at every attempt. */
 export interface DeviceFault {
   readonly code: string
   readonly rate: number
@@ -28,7 +28,7 @@ const readJson = (raw: string): unknown => {
   }
 }
 
-/** The option that holds them; a flag gives them as JSON text. */
+/** The option that holds the faults; a flag gives them as JSON text. */
 export const deviceFaults = (note: string): Option<readonly DeviceFault[]> => ({
   value: [],
   note,
@@ -40,8 +40,8 @@ export const deviceFaults = (note: string): Option<readonly DeviceFault[]> => ({
 })
 
 /**
- * The code with which a device fails at its `attempt`-th try, or null. Transient faults are drawn anew at each
- * attempt, so they pass; permanent ones are drawn once for the device. Depends on nothing else.
+ * The code with which a device fails at its `attempt`-th attempt, or null. A transient fault is drawn anew at each
+ * attempt, so it passes; a permanent one is drawn once for the device. Nothing else has an influence.
  */
 export const faultOf = (
   faults: readonly DeviceFault[],

@@ -3,9 +3,9 @@ import { createMoveLog, type MoveRecord } from './move-log'
 export interface DeviceRecord {
   readonly productKey: string
   readonly deviceName: string
-  /** Instance it is at now. */
+  /** The instance where it is now. */
   readonly instanceId: string
-  /** Times a job dealt with it, whatever came of it. */
+  /** How often a job has dealt with it, with or without success. */
   readonly attempts: number
   /** Oldest first. */
   readonly moves: readonly MoveRecord[]
@@ -23,18 +23,21 @@ export interface TwiceMoved {
 export interface Truth {
   /** Devices ever named in an accepted create. */
   readonly devices: number
-  /** Moves applied, all devices together. */
+  /** Moves carried out, of all devices together. */
   readonly moves: number
   readonly movedOnce: number
-  /** Round trips and onward moves included: legitimate in themselves. */
+  /** Includes round trips and moves to a third place, which are right in themselves. */
   readonly movedMoreThanOnce: number
   /**
-   * Times a job was told to move a device from A to B though an earlier job had moved it from A to B and nothing had
-   * moved it since: the request was carried out twice, whatever the second job answered. (Two different requests for
-   * the same move look the same from here.)
+   * How often a job was told to move a device from A to B although an earlier job had moved it from A to B and nothing
+   * had moved it since. The request was then carried out twice, whatever the second job answered. Two different
+   * requests for the same move look the same from here.
    */
   readonly movedTwice: number
-  /** The same, where no result file had told of the first move (interrupted, row left out): trying again is right. */
+  /**
+   * The same, where no result file had shown the first move because the job was interrupted or the row was left out.
+   * Then it is right to try again.
+   */
   readonly repeatedUntold: number
   /** The first 100 of `movedTwice`. */
   readonly twice: readonly TwiceMoved[]
@@ -45,15 +48,15 @@ export interface Visit {
   readonly at: number
   readonly sourceInstanceId: string
   readonly targetInstanceId: string
-  /** Its row will be in the result file. */
+  /** A readable result file will show it. */
   readonly told: boolean
 }
 
 const LISTED = 100
 
 /**
- * Where every device is and was. Columns instead of objects: a device costs about 100 bytes, its name included, so a
- * million fit in memory.
+ * Where every device is and was. It is kept in columns instead of objects: a device takes about 100 bytes, its name
+ * included, so a million devices fit in memory.
  */
 export const createDeviceTruth = () => {
   const numbers = new Map<string, Map<string, number>>()
@@ -75,7 +78,7 @@ export const createDeviceTruth = () => {
     productOf.set(oldProducts)
   }
 
-  /** Adds the device where it is first said to be. */
+  /** Adds a device at the instance where a create first says that it is. Returns its number. */
   const register = (productKey: string, deviceName: string, instanceId: string): number => {
     const ofProduct = numbers.get(productKey) ?? new Map<string, number>()
     const known = ofProduct.get(deviceName)
@@ -104,9 +107,9 @@ export const createDeviceTruth = () => {
   return {
     register,
     nameOf: (device: number): string => names[device] ?? '',
-    /** Counts one more attempt; 1-based, 255 at most. */
+    /** Counts one more attempt and returns its number: 1, 2, … up to 255. */
     attempt: (device: number): number => (attempts[device] = Math.min((attempts[device] ?? 0) + 1, 255)),
-    /** Notes it if the job repeats what an earlier one did; call before `move`. */
+    /** Counts a job that repeats what an earlier one did. Call it before `move`. */
     notice(
       device: number,
       visit: Pick<Visit, 'jobId' | 'sourceInstanceId'>,

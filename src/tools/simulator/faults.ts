@@ -4,25 +4,25 @@ import type { SimulatorOptions } from './options'
 import type { Random } from './random'
 import { type FileFault, fileFaults } from './result-file'
 
-/** What can go wrong with one call, or with the job it creates. */
+/** What can go wrong with one call or with the job that it creates. */
 export type Fault =
-  /** Refused by the gateway, not executed. */
+  /** The gateway refuses the call; it is not executed. */
   | { readonly kind: 'throttled' }
-  /** HTML from a proxy; `executed`: it had reached the operation before. Default 502, executed. */
+  /** A proxy answers with HTML. `executed`: the call had reached the operation before. Default: 502, executed. */
   | { readonly kind: 'server-error'; readonly status?: number; readonly executed?: boolean }
-  /** A refusal of the gateway, not executed. */
+  /** The gateway refuses the call with that code; it is not executed. */
   | { readonly kind: 'gateway'; readonly status: number; readonly code: string; readonly message?: string }
-  /** HTTP 200 with Success false, not executed. */
+  /** The answer is HTTP 200 with Success false; the call is not executed. */
   | { readonly kind: 'business'; readonly code: string; readonly message?: string }
-  /** Executed, then the connection is cut. */
+  /** The call is executed, then the connection is cut. */
   | { readonly kind: 'lost-response' }
-  /** Cut before anything was done: the gateway never saw it, so it counts against no quota. */
+  /** The connection is cut before anything is done. The gateway never sees the call, so it counts against no quota. */
   | { readonly kind: 'lost-request' }
-  /** Executed at once, answered after `delayMs`. */
+  /** The call is executed at once and answered after `delayMs`. */
   | { readonly kind: 'slow'; readonly delayMs: number }
-  /** Cut at once, executed after `delayMs` all the same. Creates only. */
+  /** The connection is cut at once, and the call is executed after `delayMs` all the same. For creates only. */
   | { readonly kind: 'late'; readonly delayMs: number }
-  /** Executed, but the job it creates fares so. Creates only. */
+  /** The call is executed, and `fate` decides about the job that it creates. For creates only. */
   | { readonly kind: 'fate'; readonly fate: Partial<JobFate> }
   /** For downloads only. */
   | { readonly kind: 'file'; readonly fault: FileFault }
@@ -30,9 +30,9 @@ export type Fault =
 export type FaultTarget = Operation | 'file'
 
 export interface FaultSource {
-  /** What befalls the next call; null: nothing. Injected faults come first. */
+  /** The fault of the next call; null: it has none. Injected faults come before seeded ones. */
   next(target: FaultTarget): Fault | null
-  /** The next `times` calls of `target` meet `fault`; one that is refused for its quota has met it all the same. */
+  /** The next `times` calls of `target` meet `fault`. A call that is refused for its quota uses a fault up too. */
   inject(target: FaultTarget, fault: Fault, times?: number): void
 }
 
@@ -52,7 +52,7 @@ export const createFaults = (options: SimulatorOptions, random: Random): FaultSo
         () => ({ kind: 'late', delayMs: options.lateCreateMs }),
       ],
     ]
-    // One draw for all: the rates are shares of the calls, they do not overlap.
+    // There is one draw for all rates: they are shares of the calls and do not overlap.
     let left = random()
     for (const [rate, fault] of rates) {
       if (left < rate) return fault()
@@ -108,7 +108,7 @@ export interface Injection {
   readonly times: number
 }
 
-/** `{ operation, fault: { kind, … }, times? }` as a control call gives it; null if it is anything else. */
+/** Reads `{ operation, fault: { kind, … }, times? }` from a control call; null if it is anything else. */
 export const readInjection = (raw: unknown): Injection | null => {
   if (!isFields(raw)) return null
   const { operation, fault, times = 1 } = raw

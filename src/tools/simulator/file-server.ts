@@ -54,7 +54,7 @@ const spoil = (fault: FileFault, file: Buffer, contentType: string, hugeMb: numb
   }
 }
 
-/** Serves result files behind their signed URLs. */
+/** Serves result files behind their signed URLs, as object storage does. */
 export const createFileServer = (account: Account, faults: FaultSource, audit: AuditBook) => {
   const render = (jobId: string, once: FileFault | null): Served | null => {
     const job = account.book.find(jobId)
@@ -92,7 +92,7 @@ export const createFileServer = (account: Account, faults: FaultSource, audit: A
     response.writeHead(status, { 'content-type': contentType, server: 'AliyunOSS', ...length, ...coding })
     if (Buffer.isBuffer(body)) response.end(body)
     else {
-      // The reader may well give up on a huge file.
+      // The reader may give up on a huge file.
       response.on('close', () => body.destroy())
       body.pipe(response)
     }

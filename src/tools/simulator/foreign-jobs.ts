@@ -2,9 +2,9 @@ import type { Account } from './account'
 import type { JobOrder } from './job-book'
 import { createRandom, hash32, randomText } from './random'
 
-/** A job that somebody else creates in the account. Whatever is left out is made up. */
+/** A job that somebody else creates in the account. What is left out is drawn by the seed. */
 export interface ForeignJob extends Partial<JobOrder> {
-  /** How long it is open, ms. */
+  /** How long it is open, ms. Default: `foreignJobMs`. */
   readonly openMs?: number
   /** How it ends. */
   readonly endsAs?: 2 | 3
@@ -12,13 +12,13 @@ export interface ForeignJob extends Partial<JobOrder> {
   readonly beyondLimit?: boolean
 }
 
-/** Other people's jobs: on demand, and by seed at random intervals when `foreignEveryMs` is set. */
+/** Other people's jobs. They come on demand and, when `foreignEveryMs` is set, at random intervals by the seed. */
 export const createForeignJobs = (account: Account) => {
   const { options, timeline, book } = account
   const random = createRandom(hash32(options.seed, 'foreign jobs'))
   let opened = 0
 
-  /** The job's id, or null if the account's limit forbids it. */
+  /** Returns the job's id, or null if the job limit is reached. */
   const open = (job: ForeignJob, at: number): string | null => {
     const order: JobOrder = {
       productKey: job.productKey ?? `a1${randomText(random, 9)}`,
@@ -51,7 +51,7 @@ export const createForeignJobs = (account: Account) => {
   return {
     open,
     opened: () => opened,
-    /** Lets the seeded ones come from `at` on. */
+    /** From `at` on the seeded jobs come. */
     start: (at: number) => {
       if (options.foreignEveryMs > 0) planNext(at)
     },

@@ -34,7 +34,7 @@ const handlers: Readonly<Record<Operation, OperationHandler>> = {
   provisioning: provisioningOperation,
 }
 
-/** What happens to the connection. `delayMs` is above what the answer takes anyway. */
+/** What happens to the connection. `delayMs` comes on top of the latency that every answer has. */
 export type Reaction =
   | { readonly kind: 'answer'; readonly answer: Answer; readonly delayMs: number }
   | { readonly kind: 'cut' }
@@ -52,7 +52,7 @@ const throttled: GatewayError = {
   message: 'Request was denied due to user flow control.',
 }
 
-/** From a received call to a reaction: signature, then quota, then the operation; faults in between. */
+/** Turns a received call into a reaction: it checks the signature, then the quota, and runs the operation. */
 export const createGateway = ({ account, window, audit, faults }: GatewayDeps) => {
   const check = createSignatureCheck(account.options)
 
@@ -71,7 +71,7 @@ export const createGateway = ({ account, window, audit, faults }: GatewayDeps) =
     return result
   }
 
-  /** What a fault makes of a call that was let through; null: nothing, go on. */
+  /** What a fault makes of a call that the quota lets through; null: the call goes on. */
   const afterQuota = (
     fault: Fault,
     operation: Operation,

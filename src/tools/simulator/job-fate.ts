@@ -3,14 +3,14 @@ import type { SimulatorOptions } from './options'
 import { chance, createRandom, hash32, logNormal } from './random'
 import type { FileFault, FileFormat } from './result-file'
 
-/** All that is decided about a job when it is created. */
+/** What is decided about a job when it is created. */
 export interface JobFate extends JobTimes {
   readonly endsAs: EndStatus
-  /** Share of the devices dealt with before it ended; 1 unless interrupted. */
+  /** Share of the devices dealt with before its end; 1 unless it is interrupted. */
   readonly doneShare: number
   readonly hasFile: boolean
   readonly format: FileFormat
-  /** Fetching the file goes wrong so, each time. */
+  /** What is wrong with the file, each time it is fetched; null: nothing. */
   readonly fileFault: FileFault | null
 }
 
@@ -33,7 +33,7 @@ const drawFileFault = (options: SimulatorOptions, draw: number): FileFault | nul
   return null
 }
 
-/** Drawn from the seed and the job's number alone, so that the order of calls does not change it. */
+/** It is drawn from the seed and the job's number alone, so that the order of calls does not change it. */
 export const drawFate = (options: SimulatorOptions, jobNumber: number, devices: number): JobFate => {
   const draw = (what: string) => chance(options.seed, 'job', jobNumber, what)
   const random = createRandom(hash32(options.seed, 'duration', jobNumber))

@@ -4,11 +4,11 @@ export interface MoveRecord {
   readonly to: string
   /** ms since 1970 */
   readonly at: number
-  /** A result file tells of it. */
+  /** A readable result file shows it. */
   readonly told: boolean
 }
 
-/** What all moves of a job have in common, kept once. */
+/** What all moves of a job have in common; it is kept once. */
 interface Entry {
   readonly jobId: string
   readonly at: number
@@ -16,7 +16,7 @@ interface Entry {
 
 const NONE = 0
 
-/** A growing column of whole numbers. */
+/** A column of whole numbers that grows as it is filled. */
 const createColumn = () => {
   let cells = new Uint32Array(1024)
   return {
@@ -32,7 +32,7 @@ const createColumn = () => {
   }
 }
 
-/** Numbers for texts that come up again and again. */
+/** Gives each text a number, so that texts that occur often are kept once. */
 const createNumbering = () => {
   const numbers = new Map<string, number>()
   const texts: string[] = []
@@ -47,7 +47,7 @@ const createNumbering = () => {
   }
 }
 
-/** Every move of every device, chained from its last one back; positions are 1-based, 0 ends the chain. */
+/** Every move of every device. Each names the one before it of its device; positions are 1-based, and 0 ends the chain. */
 export const createMoveLog = () => {
   const instances = createNumbering()
   const jobs = createNumbering()
@@ -59,7 +59,7 @@ export const createMoveLog = () => {
 
   const moveAt = (position: number): MoveRecord => {
     const entry = entries[job.get(position)]
-    // from and to share a cell with `told`: 15 bits each, enough for 32,000 instances.
+    // `from`, `to` and `told` share a cell: 15 bits for each instance are enough for 32,000 of them.
     const cell = route.get(position)
     return {
       jobId: entry?.jobId ?? '',

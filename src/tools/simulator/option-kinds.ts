@@ -1,10 +1,10 @@
-/** One option: its default, what it means, and how a flag or a JSON value is read. */
+/** One option: its default, what it means, and how it is read from a flag or a JSON value. */
 export interface Option<T> {
   readonly value: T
   readonly note: string
-  /** For people: what is accepted. */
+  /** What is accepted, for people. */
   readonly accepts: string
-  /** undefined: not acceptable. Text is accepted where a flag would give text. */
+  /** undefined: the value is not accepted. Text is accepted wherever a flag gives text. */
   readonly read: (raw: unknown) => T | undefined
 }
 

@@ -1,7 +1,7 @@
 import { deviceFaults } from './device-faults'
 import { amount, choice, flag, rate, text, whole } from './option-kinds'
 
-/** Every option of the simulator, with its default. Names are those of the JSON file and, in kebab case, of flags. */
+/** Every option of the simulator with its default. The names are those of the JSON file and, in kebab case, of flags. */
 export const optionTable = {
   seed: whole(1, 'all chance derives from it', 2 ** 32 - 1),
   jobIdPrefix: text(
@@ -93,7 +93,7 @@ export type SimulatorOptions = { readonly [Name in keyof Table]: Table[Name]['va
 
 const entries = Object.entries as <T extends object>(table: T) => [keyof T & string, T[keyof T]][]
 
-/** The options as given, defaults for the rest. */
+/** The options as given, and the defaults of the others. */
 export const withDefaults = (given: Partial<SimulatorOptions>): SimulatorOptions => ({
   ...(Object.fromEntries(
     entries(optionTable).map(([name, option]) => [name, option.value]),
@@ -101,7 +101,7 @@ export const withDefaults = (given: Partial<SimulatorOptions>): SimulatorOptions
   ...given,
 })
 
-/** Reads a JSON object (numbers may be text, as flags give them); lists every problem at once. */
+/** Reads options from a JSON object. Numbers may be text, as flags give them. Every problem is listed at once. */
 export const parseSimulatorOptions = (raw: unknown): SimulatorOptions | { readonly problems: string[] } => {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
     return { problems: ['options: not an object'] }
@@ -125,7 +125,7 @@ export const parseSimulatorOptions = (raw: unknown): SimulatorOptions | { readon
 
 export interface OptionFlag {
   readonly name: keyof SimulatorOptions
-  /** As on a command line: `--list-lag-ms`. */
+  /** As it is written on a command line: `--list-lag-ms`. */
   readonly flag: string
   readonly value: SimulatorOptions[keyof SimulatorOptions]
   readonly note: string
@@ -134,7 +134,7 @@ export interface OptionFlag {
 
 const names = Object.keys(optionTable) as readonly (keyof SimulatorOptions)[]
 
-/** One flag an option, in the order of the table; each takes one value, as text. */
+/** One flag for each option, in the order of the table. Each takes one value, as text. */
 export const optionFlags: readonly OptionFlag[] = names.map(name => ({
   name,
   flag: `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`,

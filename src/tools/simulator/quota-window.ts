@@ -1,3 +1,4 @@
+/** Length of the provider's sliding window, ms. */
 const WINDOW_MS = 1_000
 
 /** Instants of one kind of call during the last second. */

@@ -1,7 +1,7 @@
-/** The next number of a seeded sequence, 0 ≤ x < 1. */
+/** Gives the next number of a seeded sequence, 0 ≤ x < 1. */
 export type Random = () => number
 
-/** A small 32-bit generator: fast, repeatable, good enough to deal faults and durations. */
+/** A small 32-bit generator (mulberry32). It is fast and repeatable, and good enough for faults and durations. */
 export const createRandom = (seed: number): Random => {
   let state = seed >>> 0
   return () => {
@@ -12,7 +12,7 @@ export const createRandom = (seed: number): Random => {
   }
 }
 
-/** 32 bits that depend on every character of every part; for draws that must not depend on the order of calls. */
+/** 32 bits that depend on every character of every part, for draws that must not depend on the order of calls. */
 export const hash32 = (...parts: readonly (string | number)[]): number => {
   let hash = 0x811c9dc5
   for (const part of parts) {
@@ -27,11 +27,11 @@ export const hash32 = (...parts: readonly (string | number)[]): number => {
 /** `hash32` as a number 0 ≤ x < 1. */
 export const chance = (...parts: readonly (string | number)[]): number => hash32(...parts) / 2 ** 32
 
-/** Whether something that happens at `rate` happens here; costs nothing at rate 0. */
+/** Whether something of probability `rate` happens here. It costs nothing at rate 0. */
 export const happens = (rate: number, ...parts: readonly (string | number)[]): boolean =>
   rate > 0 && chance(...parts) < rate
 
-/** A factor with median 1; `sigma` 0 is always 1. */
+/** A log-normal factor with median 1; with `sigma` 0 it is always 1. */
 export const logNormal = (random: Random, sigma: number): number => {
   if (sigma === 0) return 1
   const radius = Math.sqrt(-2 * Math.log(1 - random()))

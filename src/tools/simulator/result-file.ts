@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 
-/** How a result file goes wrong when it is fetched. */
+/** What may be wrong with a result file when it is fetched. */
 export const fileFaults = [
   'html',
   'empty',
@@ -14,7 +14,7 @@ export const fileFaults = [
 
 export type FileFault = (typeof fileFaults)[number]
 
-/** The real format is documented nowhere; these are the likely ones. */
+/** The provider's format is not documented; these are likely ones. */
 export interface FileFormat {
   readonly layout: 'json' | 'ndjson' | 'csv'
   readonly codes: 'number' | 'text'
@@ -38,7 +38,7 @@ const spellings = {
 const quoted = (cell: string | number | null): string =>
   typeof cell === 'string' && /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : String(cell ?? '')
 
-/** The file as text, rows in the order given. */
+/** The file as text, with its rows in the order given. */
 export const renderResultFile = (
   format: FileFormat,
   productKey: string,
@@ -79,7 +79,7 @@ export const createFileLinks = (secret: string, validMs: number) => {
     /** A fresh URL under `origin` (http://host:port). */
     make(origin: string, jobId: string, now: number): string {
       const path = pathOf(jobId)
-      // Object storage knows whole seconds only, so a link lives up to a second longer than asked.
+      // Object storage counts in whole seconds, so a link lives up to a second longer than asked.
       const expires = String(Math.ceil((now + validMs) / 1000))
       const query = new URLSearchParams({
         Expires: expires,

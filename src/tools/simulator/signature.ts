@@ -5,7 +5,7 @@ import type { Pairs } from './call'
 
 const plain = /^[\w.~-]*$/
 
-/** As the signature rules want it: everything but A-Z a-z 0-9 - _ . ~ is encoded. */
+/** Encodes everything but A-Z a-z 0-9 - _ . ~ as the signature rules demand. */
 export const percentEncode = (text: string): string =>
   plain.test(text)
     ? text
@@ -16,14 +16,14 @@ export const percentEncode = (text: string): string =>
 
 const byKey = ([a]: readonly [string, string], [b]: readonly [string, string]) => (a < b ? -1 : a > b ? 1 : 0)
 
-/** Pairs sorted by key, encoded and joined: the canonical query of both signatures. */
+/** The canonical query of both signatures: pairs sorted by key, encoded and joined. */
 export const canonicalPairs = (pairs: readonly (readonly [string, string])[]): string =>
   [...pairs]
     .sort(byKey)
     .map(([key, value]) => `${percentEncode(key)}=${percentEncode(value)}`)
     .join('&')
 
-/** A call as it came in, its body read to the end. */
+/** A call as it came in, with its whole body. */
 export interface ReceivedCall {
   readonly method: string
   readonly path: string
@@ -33,12 +33,12 @@ export interface ReceivedCall {
   readonly body: Uint8Array
 }
 
-/** What a call says of itself, and how to check it. */
+/** What a call claims about itself, and how to check it. */
 export interface SignatureClaim {
   readonly accessKeyId: string
   readonly signature: string
   readonly expected: (secret: string) => string
-  /** Everything that must be covered is. */
+  /** The signature covers everything that it must cover. */
   readonly complete: boolean
   readonly bodyMatches: boolean
   /** ms since 1970; NaN if unreadable */
@@ -60,7 +60,7 @@ const mustBeSigned = [
   'x-acs-version',
 ]
 
-/** Version 3: everything in headers, the body covered by its hash. null: the call is not signed this way. */
+/** Version 3: all of it stands in headers, and covers the body by its hash. null: the call is not signed this way. */
 export const readAcs3 = (call: ReceivedCall): SignatureClaim | null => {
   const authorization = call.headers.authorization ?? ''
   if (!authorization.startsWith(`${ALGORITHM} `)) return null
@@ -92,7 +92,7 @@ export const readAcs3 = (call: ReceivedCall): SignatureClaim | null => {
   }
 }
 
-/** The older signature, in the parameters themselves (query or form). null: the call is not signed this way. */
+/** Version 2: it stands in the parameters, as query or form. null: the call is not signed this way. */
 export const readV2 = (call: ReceivedCall): SignatureClaim | null => {
   const pairs = [...call.query, ...call.form]
   const params = new Map(pairs)
@@ -122,7 +122,7 @@ export interface SignatureRules {
   readonly clockSkewMs: number
 }
 
-/** Header values as text, names in lower case. */
+/** Header values as text, by their names in lower case. */
 export const plainHeaders = (headers: IncomingHttpHeaders): Record<string, string> =>
   Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [
@@ -134,11 +134,11 @@ export const plainHeaders = (headers: IncomingHttpHeaders): Record<string, strin
 const refuse = (status: number, code: string, message: string): GatewayError => ({ status, code, message })
 
 /**
- * Checks both kinds of signature, the time stamp, and that a nonce is used once (a byte-identical repeat is
- * refused). The error, or the claim that holds.
+ * Checks both kinds of signature, the time stamp, and that a nonce is used once, so that a call that is repeated byte by
+ * byte is refused. Returns the error, or the claim that holds.
  */
 export const createSignatureCheck = (rules: SignatureRules) => {
-  /** Nonce → when it may be forgotten; oldest first. */
+  /** By nonce, oldest first: the instant from which it may be forgotten. */
   const nonces = new Map<string, number>()
 
   const forget = (now: number) => {

@@ -19,15 +19,15 @@ const MAX_BODY_BYTES = 4 * 1024 * 1024
 export interface Simulator extends Controls {
   /** Port 0: any free one. */
   listen(port: number, host?: string): Promise<{ readonly url: string; readonly port: number }>
-  /** Cuts what is under way. */
+  /** Cuts the connections that are open. */
   close(): Promise<void>
 }
 
 /**
- * A stand-in for the provider over HTTP: signatures, quota, job limit, jobs that take their time, result files,
- * seeded faults. What it decides is a function of the options and of the calls, save the first letters of its JobIds,
- * which are drawn unless the options give them: whoever remembers jobs of an earlier start never meets their ids again.
- * `now` is in ms since 1970.
+ * A stand-in for the provider over HTTP, with signatures, quota, job limit, jobs that take their time, result files and
+ * seeded faults. What it decides depends on the options and the calls only. The first letters of its JobIds are the one
+ * exception: unless the options give them, they are drawn at each start, so that the ids of an earlier start never come
+ * again. `now` gives ms since 1970.
  */
 export const createSimulator = (
   given: Partial<SimulatorOptions> = {},
@@ -117,7 +117,7 @@ export const createSimulator = (
 
   const server = createServer((request, response) => {
     serve(request, response).catch(error => {
-      // Either the caller went away in the middle, or this is a defect of ours, which must not look like a fault.
+      // Either the caller went away in the middle, or the simulator has a defect, which must not look like a fault.
       if (!request.complete || response.headersSent) response.destroy()
       else response.writeHead(500, { 'content-type': 'text/plain' }).end(`simulator: ${error}`)
     })

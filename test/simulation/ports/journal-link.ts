@@ -1,4 +1,4 @@
-/** The journal as one process reaches it: over a network that fails before a transaction or loses its answer. */
+/** The journal as one process reaches it: over a network that may fail before a transaction or lose its answer. */
 import { asyncScheduler, defer, map, merge, type Observable, timer } from 'rxjs'
 import { TransientError } from '../../../src/ports/errors'
 import type { Changes } from '../../../src/ports/journal'
@@ -15,20 +15,21 @@ export interface JournalLinkDeps {
   readonly journal: FakeJournal
   /** One way, ms. */
   readonly latencyMs: () => number
-  /** Told when a transaction is through and its answer not yet sent: the process may end or freeze there. */
+  /** Called when a transaction is done and its answer has not left yet: the process may end or freeze there. */
   readonly atStep: (owner: Owner, step: string) => void
 }
 
 export interface JournalLink {
   /** One transaction. */
   statement<T>(name: string, work: () => Observable<T>): Observable<T>
-  /** The same port over this link. */
+  /** The same port, reached over this link. */
   reach<Port extends object>(port: Port): Port
   readonly changes$: Changes
-  /** Nothing gets through for the next `ms`. */
+  /** Every transaction fails for the next `ms`. */
   cutFor(ms: number): void
 }
 
+/** As the real adapter does, it looks for changes so often without a notification, ms. */
 const fallbackMs = 5_000
 
 export const createJournalLink = (owner: Owner, deps: JournalLinkDeps): JournalLink => {

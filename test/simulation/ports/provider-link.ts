@@ -1,4 +1,7 @@
-/** The provider as one process reaches it. The wire's own faults are the provider's; here is who called, and when. */
+/**
+ * The provider as one process reaches it. The faults of calls are the provider's own; this link adds who called and when,
+ * and result files that come late or in part.
+ */
 import { map, Observable } from 'rxjs'
 import type { CallResult, FetchedResults, JobApi, Operation } from '../../../src/ports/job-api'
 import { jobIdIn } from '../../../src/tools/simulator/result-file'
@@ -13,17 +16,17 @@ export interface ProviderLinkDeps {
   readonly draw: Draw
   readonly provider: JobApi
   readonly ledger: Ledger
-  /** Told of each call at the moment it leaves. */
+  /** Called for each call at the moment when it leaves. */
   readonly onSent: (owner: Owner, operation: Operation) => void
   readonly atStep: (owner: Owner, step: string) => void
 }
 
 export const createProviderLink = (owner: Owner, deps: ProviderLinkDeps): JobApi => {
   const { clock, faults, draw, provider, ledger, onSent, atStep } = deps
-  /** Files that will be whole the next time they are fetched. */
+  /** Jobs whose result file was cut once, so it is whole from now on. */
   const fetchedOnce = new Set<string>()
 
-  /** Sent once, it takes its course; the answer reaches the process if there still is one. */
+  /** A call that was sent takes its course; its answer reaches the process if that still lives. */
   const reach = <T>(name: string, call: () => Observable<T>): Observable<T> =>
     new Observable(subscriber => {
       if (owner.state === 'dead') return
@@ -46,7 +49,7 @@ export const createProviderLink = (owner: Owner, deps: ProviderLinkDeps): JobApi
       return call()
     })
 
-  /** The provider is still writing the file. (That of an interrupted job is taken as it is.) */
+  /** The provider is still writing the file, so it names some devices only. An interrupted job's file is not cut. */
   const cut = (results: FetchedResults, url: string): FetchedResults => {
     if (results.kind !== 'rows' || results.rows.size < 2) return results
     const key = jobIdIn(new URL(url).pathname)
@@ -56,7 +59,7 @@ export const createProviderLink = (owner: Owner, deps: ProviderLinkDeps): JobApi
     return { ...results, rows: new Map([...results.rows].slice(0, draw.between(1, results.rows.size - 1))) }
   }
 
-  /** The job is over, its file is not there yet. */
+  /** The job has ended, but its file is not there yet. */
   const late = <T>(id: string, result: CallResult<T>): CallResult<T> =>
     ledger.jobs.get(id)?.interrupted === false && result.ok && faults.hit('file late')
       ? { ok: false, kind: 'unknown', code: 'iot.distribute.NoResult', message: 'no result file yet' }

@@ -1,6 +1,6 @@
 /**
- * The topic of requests in virtual time, with its consumer group. At a rebalance members learn of it one after the
- * other, so for a while two of them may read one partition; a member that is silent for too long is put out.
+ * The topic of requests in virtual time, with its consumer group. Members learn of a rebalance one after the other, so
+ * for a while two of them may read the same partition. A member that is silent for too long is put out of the group.
  */
 import { BehaviorSubject, of } from 'rxjs'
 import type { RequestSource, SourceHealth, SourceRecord } from '../../../src/ports/request-source'
@@ -13,7 +13,7 @@ export interface RequestTopicOptions {
   readonly draw: Draw
   readonly topic: string
   readonly partitions: number
-  /** So long a member may be silent, ms. */
+  /** How long a member may be silent, ms. */
   readonly sessionMs: number
   readonly chunkRecords: number
   /** One way, ms. */
@@ -29,9 +29,9 @@ export interface RequestTopic {
   deleteBefore(partition: number, offset: bigint): void
   /** Deals the partitions out anew. */
   rebalance(): void
-  /** The process was killed or frozen: it is put out of the group unless it is heard of in time. */
+  /** The process was killed or frozen. It is put out of the group unless it is woken in time. */
   silent(owner: Owner): void
-  /** It was woken. */
+  /** The process was woken. */
   heard(owner: Owner): void
 }
 

@@ -1,4 +1,4 @@
-/** The lease in virtual time, kept as the PostgreSQL adapter keeps it: a row that expires, renewals, an epoch. */
+/** The lease in virtual time, kept as the PostgreSQL adapter keeps it: a row with an expiry and an epoch, renewed in time. */
 import { asyncScheduler, Observable, of } from 'rxjs'
 import type { Lease, LeaseState } from '../../../src/ports/lease'
 
@@ -13,7 +13,7 @@ export interface LeaseTiming {
   readonly leaseMs: number
   readonly renewEveryMs: number
   readonly quotaWindowMs: number
-  /** Calls stop so long before the lease can be taken by another. */
+  /** Calls stop so long before another process can take the lease, ms. */
   readonly marginMs: number
 }
 
@@ -23,7 +23,7 @@ export interface SimulatedLeaseDeps {
   readonly timing: LeaseTiming
   /** One statement on the row, over the network. */
   readonly statement: <T>(name: string, work: () => Observable<T>) => Observable<T>
-  /** Told inside the statement that takes the lease. */
+  /** Called inside the statement that takes the lease. */
   readonly onTaken: (epoch: bigint) => void
 }
 
@@ -64,7 +64,7 @@ export const createSimulatedLease = (deps: SimulatedLeaseDeps): Lease => {
   const hold = (idle: () => boolean): Observable<LeaseState> =>
     new Observable(subscriber => {
       let isOver = false
-      /** Gives up what is held; null: nothing. */
+      /** Gives the lease up; null: it is not held. */
       let giveUp: (() => void) | null = null
       let said: string | null = null
 
@@ -125,7 +125,7 @@ interface Tenure extends LeaseTiming {
   readonly isOver: () => boolean
 }
 
-/** Renews a lease just acquired until it is lost: `onLost`. Returns what gives it up. */
+/** Renews a lease that was just acquired, and calls `onLost` when it is lost. Returns what gives it up. */
 const keepLease = (tenure: Tenure, onLost: () => void): (() => void) => {
   const { leaseMs, renewEveryMs, marginMs, epoch, sentAt, emit, isOver } = tenure
   const firstCallAt = now() + tenure.quotaWindowMs
@@ -172,7 +172,7 @@ const keepLease = (tenure: Tenure, onLost: () => void): (() => void) => {
     if (!isToRelease) return
     tenure.release(epoch).subscribe({
       error: () => {
-        // It runs out by itself.
+        // A lease that could not be released runs out by itself.
       },
     })
   }

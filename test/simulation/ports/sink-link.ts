@@ -56,7 +56,7 @@ export const createSinkLink = (owner: Owner, deps: SinkLinkDeps): OutcomeSink =>
             clock.as(owner, () => subscriber.error(new TransientError('the broker is away')))
             return
           }
-          // A process that has gone meanwhile has opened it all the same, and fenced the others.
+          // If the process has gone meanwhile, the session is open all the same and has fenced the others.
           opened = sink.open().subscribe(session => {
             clock.after(clock.world, latencyMs(), () =>
               clock.as(owner, () => subscriber.next(reachable(session))),

@@ -1,4 +1,4 @@
-/** One member of the topic's group: it reads the partitions dealt to it, from where the journal says. */
+/** One member of the topic's group. It reads the partitions dealt to it, from the positions that the journal gives. */
 import { type BehaviorSubject, defer, Observable, retry, timer } from 'rxjs'
 import type {
   RequestSource,
@@ -16,7 +16,7 @@ export interface Partition {
 
 export interface Member {
   readonly owner: Owner
-  /** Runs as the member's process. What was dealt out earlier than what it knows is ignored. */
+  /** Runs as the member's process. Partitions that were dealt out before those it knows are ignored. */
   assign(partitions: readonly number[], dealt: number): void
   /** A record came in. */
   wake(partition: number): void
@@ -67,10 +67,10 @@ interface Reading {
 
 const createMember = (deps: ReaderDeps, positions: Positions, reading: Reading): Member => {
   const { clock, owner, topic, chunkRecords, latencyMs, partitionOf, health } = deps
-  /** Next offset to offer; none for a partition that is not read. */
+  /** By partition: the next offset to offer. A partition that is not read has none. */
   const nextOffsets = new Map<number, bigint>()
   const outstanding = new Set<number>()
-  /** What was dealt out latest; -1: nothing yet. */
+  /** The number of the latest deal that it knows; -1: none yet. */
   let known = -1
   const isOver = (dealt: number): boolean => dealt !== known || reading.isClosed()
 

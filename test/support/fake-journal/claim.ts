@@ -1,3 +1,4 @@
+/** What the journal in memory hands out: an unfinished batch that nobody has in hand, or the next batch of a route. */
 import { asyncScheduler } from 'rxjs'
 import {
   applyClaimRules,
@@ -15,7 +16,9 @@ export interface ClaimOptions {
   readonly batchMaxWaitMs: number
 }
 
+/** A claim gives up after so many ranges of which nothing was to be sent. */
 const maxEmptyRounds = 32
+/** Re-queued moves that one claim appends at most. */
 const maxAppended = 20_000
 
 const refusalsOfFamily = (store: Store, family: number): number =>
@@ -42,7 +45,7 @@ export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   }),
 })
 
-/** `parent`: the job it is split from. */
+/** `parent` is the job that it is split from. */
 export const insertJob = (
   store: Store,
   route: RouteLog,
@@ -78,7 +81,7 @@ export const insertJob = (
   return job
 }
 
-/** Makes those due now that waited for one of `accepted`. */
+/** Makes the moves due now that waited for one of `accepted`. */
 export const releaseWaiting = (store: Store, accepted: ReadonlySet<bigint>): void => {
   for (const requeued of store.requeue) {
     if (requeued.waitsFor === null || !accepted.has(requeued.waitsFor)) continue
@@ -127,7 +130,7 @@ const othersOf = (store: Store, route: RouteLog, range: readonly LoggedMove[], t
   return others
 }
 
-/** Binds the next range of a route under the claim rules; null if nothing of it is to be sent. */
+/** Binds the next range of a route to a job under the claim rules; null if nothing of the range is to be sent. */
 const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJob | null => {
   const from = route.claimed + 1
   const to = Math.min(route.moves.length, route.claimed + maxDevices)
@@ -151,13 +154,13 @@ const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJo
   return seqs.length > 0 ? insertJob(store, route, seqs) : null
 }
 
-/** Held and certainly not created, it stops nobody. */
+/** Whether its create has no answer yet. A held job that was certainly not created keeps nobody waiting. */
 const isBeforeAnswer = ({ status, heldBecause }: StoredJob): boolean =>
   (status === 'claimed' && heldBecause === null) || status === 'creating' || status === 'unknown'
 
 /**
- * One create of look-alike routes at a time: of their batches only the first is offered, and none beside one in hand. Of
- * two without an answer the later is looked for first.
+ * There is one create at a time of routes that look alike. Of their batches only the first is offered, and none while
+ * another is in hand. Of two creates without an answer the later is reconciled first.
  */
 const hasToWait = (store: Store, job: StoredJob, inHand: readonly number[]): boolean => {
   const isUnderWay = ({ status, batchId }: StoredJob): boolean =>
@@ -189,7 +192,7 @@ const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog 
 }
 
 export const claim = (store: Store, inHand: readonly number[], options: ClaimOptions): Claim => {
-  // Those that may be open first: they have to be counted before anything is created.
+  // Jobs that may be open come first, because they have to be counted before anything is created.
   const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
   for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b)))
     if (job.heldBecause === null && !inHand.includes(job.batchId) && !hasToWait(store, job, inHand))

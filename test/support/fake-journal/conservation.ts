@@ -22,7 +22,7 @@ type Place = keyof Omit<Conservation, 'accepted' | 'rejected' | 'gap'>
 const waitingAs = (held: boolean, attempt: number): Place =>
   held ? 'held' : attempt === 1 ? 'pending' : 'retrying'
 
-/** Where one row of a log counts; null if its move is counted elsewhere. */
+/** Under which count one row of a log falls; null if its move is counted elsewhere. */
 const placeOf = (
   route: RouteLog,
   seq: number,
@@ -37,7 +37,7 @@ const placeOf = (
   return isHeld(seq) ? 'held' : 'in_flight'
 }
 
-/** Where every move taken in is, recounted from the rows: what the view `conservation` says. */
+/** Where every accepted move is, recounted from the rows. It says what the view `conservation` says. */
 export const recount = (store: Store): Conservation => {
   const rejected = store.rejections.size
   const repeated = store.counters.repeatedRejections

@@ -1,3 +1,4 @@
+/** The driver's side of the journal in memory. */
 import { asyncScheduler } from 'rxjs'
 import { canTransition, clashReason, type JobTransition } from '../../../src/domain/job'
 import type { Verdict } from '../../../src/domain/outcome'
@@ -65,7 +66,7 @@ const meanJobMs = (store: Store): number | null => {
   return times.length === 0 ? null : times.reduce((a, b) => a + b) / times.length
 }
 
-/** The driver's side for one epoch; over as soon as the store's epoch moves on. */
+/** The journal of one epoch. Every method throws `LeaseLostError` once the store has a newer epoch. */
 export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptions): DriveJournal => {
   const guarded = <T>(work: () => T) =>
     store.transaction(() => {

@@ -3,7 +3,7 @@ import { firstRejections, type Rejection } from '../../../src/domain/request'
 import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../../src/ports/journal'
 import type { Store } from './store'
 
-/** A repeat of a rejected request is the same request; without a device its content tells. */
+/** A rejected request comes again if request, product and device are the same or, without a device, its content is. */
 const identity = (
   requestId: string,
   productKey: string | null,
@@ -12,7 +12,7 @@ const identity = (
 const rejectionKey = ({ requestId, productKey, deviceName, deadLetter, ordinal }: Rejection): string =>
   identity(requestId, productKey, deviceName ?? [Buffer.from(deadLetter).toString('hex'), ordinal])
 
-/** A bad repeat of a request that was accepted. */
+/** Whether it repeats, badly written, a request that was accepted. */
 const isAccepted = (store: Store, { requestId, productKey, deviceName }: Rejection): boolean =>
   productKey !== null &&
   deviceName !== null &&

@@ -25,7 +25,7 @@ export interface StoredOutcome {
   readonly message: string | null
 }
 
-/** A route's log; position n is `moves[n - 1]`. */
+/** A route's log. The move at position n is `moves[n - 1]`. */
 export interface RouteLog {
   readonly routeId: number
   readonly fields: RouteFields
@@ -43,11 +43,11 @@ export interface RouteLog {
 export interface StoredJob {
   readonly batchId: number
   readonly route: RouteLog
-  /** Positions, without those left out. */
+  /** The positions of its range, without those that are left out. */
   readonly seqs: readonly number[]
   refusals: number
   readonly inheritedRefusals: number
-  /** The batch its family was split from; its own if it was not split off. */
+  /** The batch that all of its family were split from; its own id if it was not split off. */
   readonly family: number
   status: JobStatus
   endedAs: 'completed' | 'interrupted' | 'refused' | null
@@ -83,7 +83,7 @@ export type OutboxRow =
 
 const createTables = () => ({
   routes: new Map<string, RouteLog>(),
-  /** Every place of a device in any log, by product and name. */
+  /** By product and name: every place of a device in any log. */
   places: new Map<string, { readonly route: RouteLog; readonly seq: number }[]>(),
   jobs: [] as StoredJob[],
   unfinished: new Set<StoredJob>(),
@@ -95,7 +95,7 @@ const createTables = () => ({
   counters: { acceptances: 0n, lastOutboxId: 0n, repeatedRejections: 0 },
 })
 
-/** What the fake journals share. Every method runs at once; its answer comes `latencyMs` later, in virtual time too. */
+/** What the sides of the fake journal share. Every method runs at once, and its answer comes `latencyMs` later. */
 export const createStore = (latencyMs: number) => {
   const tables = createTables()
   const changed$ = new Subject<void>()
@@ -104,13 +104,13 @@ export const createStore = (latencyMs: number) => {
     ...tables,
     changed$,
     lease,
-    /** One transaction of anyone. */
+    /** One transaction, of any side. */
     transaction: <T>(work: () => T): Observable<T> =>
       defer(() => {
         const result = work()
         return latencyMs > 0 ? timer(latencyMs).pipe(map(() => result)) : of(result)
       }),
-    /** Asynchronous, as a notification is. */
+    /** It tells of changes asynchronously, as a notification of the database does. */
     notify: (): void => {
       asyncScheduler.schedule(() => changed$.next())
     },

@@ -1,14 +1,14 @@
 import { lookAt } from '../../chaos/progress'
 
-describe('a look at a deployment from the side', () => {
+describe('a look at the database during a chaos run', () => {
   const counts = { accepted: 2, moved: 2 }
 
-  it('tells counts and what is unpublished', async () => {
+  it('gives the counts and how much is unpublished', async () => {
     const look = { conservation: async () => counts, unpublished: async () => 1 }
     expect(await lookAt(look)).toEqual({ counts, unpublished: 1 })
   })
 
-  it('tells nothing when the database goes between the two', async () => {
+  it('gives nothing when the database goes away between its two questions', async () => {
     const away = async () => Promise.reject(new Error('the connection was closed'))
     expect(await lookAt({ conservation: async () => counts, unpublished: away })).toBeNull()
   })

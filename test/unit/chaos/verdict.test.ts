@@ -27,7 +27,7 @@ const clean = {
 
 const retried = { outcome: 'failed', code: 'busy', final: false }
 
-describe('what a chaos run holds the results topic against', () => {
+describe('the verdict of a chaos run', () => {
   const fleet = [asked('a', 'one'), asked('b', 'one', 'here', 'there'), asked('c', 'two'), asked('d', 'bad!')]
   const check = (results: readonly Result[]) => {
     const made = createResultsCheck(fleet)
@@ -42,7 +42,7 @@ describe('what a chaos run holds the results topic against', () => {
     result('d', 'bad!', { outcome: 'rejected' }),
   ]
 
-  it('finds nothing where all is well', () => {
+  it('finds nothing when all is as promised', () => {
     expect(check(good).summary()).toMatchObject({ ...clean, results: 5 })
   })
 
@@ -52,7 +52,7 @@ describe('what a chaos run holds the results topic against', () => {
     expect(open.lost).toBe(4)
   })
 
-  it('finds a record that came twice, and a second final outcome', () => {
+  it('finds a record that came twice and a second final outcome', () => {
     expect(check([...good, ...good.slice(2, 3)]).summary()).toMatchObject({ ...clean, repeatedIds: 1 })
     expect(check([...good, result('c', 'two', { attempt: 2 })]).summary()).toMatchObject({
       ...clean,
@@ -60,13 +60,13 @@ describe('what a chaos run holds the results topic against', () => {
     })
   })
 
-  it('finds what is out of order: attempts, and the requests of a device', () => {
+  it('finds attempts and requests of a device that are out of order', () => {
     const [first, second, ...others] = good
     expect(check([second, first, ...others].flatMap(one => one ?? [])).summary().outOfOrder).toBe(2)
     expect(check([...good.slice(3), ...good.slice(0, 3)]).summary().outOfOrder).toBe(1)
   })
 
-  it('finds strangers and what was misjudged', () => {
+  it('finds outcomes of requests that were never made, and wrong rejections', () => {
     expect(check([...good, result('e', 'three')]).summary().strangers).toBe(1)
     expect(check([...good.slice(0, 4), result('d', 'bad!')]).summary().misjudged).toBe(1)
   })
@@ -80,7 +80,7 @@ describe('what a chaos run holds the results topic against', () => {
       },
     ] as const
 
-  it('finds devices that moved untold, or were told moved and are not', () => {
+  it('finds devices that moved without an outcome, and outcomes without a move', () => {
     const truth = (...one: readonly string[]) => new Map([records('one', ...one), records('two', 'there')])
     const devices = check(good).devices()
     expect(checkTruth(devices, truth('there', 'here'))).toMatchObject({ movedUntold: 0, toldUnmoved: 0 })
@@ -88,7 +88,7 @@ describe('what a chaos run holds the results topic against', () => {
     expect(checkTruth(devices, truth('there', 'here', 'there'))).toMatchObject({ movedUntold: 1 })
   })
 
-  it('allows either where nobody could tell, but no move too many', () => {
+  it('allows either for a device whose fate was uncertain, but not a move too many', () => {
     const devices = [...check([result('c', 'two', { outcome: 'failed', code: 'unknown' })]).devices()]
     const of = (...targets: readonly string[]) =>
       checkTruth(
@@ -104,7 +104,7 @@ describe('what a chaos run holds the results topic against', () => {
 describe('the schedule of a chaos run', () => {
   const plan = { forMs: 60_000, everyMs: 4_000, replicas: 3, longestFreezeMs: 15_000, kills: null }
 
-  it('is the same for the same seed, and has every kind', () => {
+  it('is the same for the same seed and has every kind of disturbance', () => {
     const planned = planDisturbances(createRandom(7), plan)
     expect(planDisturbances(createRandom(7), plan)).toEqual(planned)
     expect(planDisturbances(createRandom(8), plan)).not.toEqual(planned)
@@ -117,7 +117,7 @@ describe('the schedule of a chaos run', () => {
     ])
   })
 
-  it('kills the driver only, if told to, evenly', () => {
+  it('only kills the driver, at even distances, if asked to', () => {
     const planned = planDisturbances(createRandom(7), { ...plan, kills: 3 })
     expect(planned.map(({ atMs }) => atMs)).toEqual([10_000, 30_000, 50_000])
     for (const { disturbance } of planned)
@@ -126,7 +126,7 @@ describe('the schedule of a chaos run', () => {
 })
 
 describe('the fleet of a chaos run', () => {
-  it('is the same for the same seed; each device is in it, some twice, in lists, and badly named', () => {
+  it('is the same for the same seed and has each device, some of them twice, in lists or with bad names', () => {
     const plan = { seed: 3, devices: 5_000, routes: 8 }
     const records = [...fleetRecords(plan)]
     expect([...fleetRecords(plan)]).toEqual(records)

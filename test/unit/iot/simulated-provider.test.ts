@@ -17,8 +17,8 @@ const virtually = (act: () => void) => new TestScheduler(() => undefined).run(ac
 const provide = (options: SimulatedProviderOptions = {}) =>
   createSimulatedProvider({ latencyMs: 50, jobBaseMs: 1_000, jobPerDeviceMs: 1, ...options })
 
-describe('the simulated provider', () => {
-  it('carries out a job and hands out its rows, in virtual time', () => {
+describe('the provider in virtual time', () => {
+  it('carries out a job and gives its rows', () => {
     const seen: unknown[] = []
     const provider = provide({
       resultOf: (name, sent) => (name === 'meter-2' ? { code: `E${sent}` } : { code: '200' }),
@@ -58,7 +58,7 @@ describe('the simulated provider', () => {
     expect(provider.moves.size).toBe(4)
   })
 
-  it('leaves calls unanswered that are lost on the way in, lost on the way back, or held up', () => {
+  it('leaves a call unanswered that is lost on its way, loses its answer, or is held up', () => {
     const faults = ['lose-request', 'lose-answer', { heldUpMs: 30_000 }] as const
     const provider = provide({ onCall: (_, n) => faults[n - 1] ?? 'ok', callTimeoutMs: 20_000 })
     const kinds: string[] = []
@@ -74,7 +74,7 @@ describe('the simulated provider', () => {
     expect(provider.moves.get('a1BwAGVexmp/meter-1')).toBe(2)
   })
 
-  it('throttles beyond its quota and counts what arrived in any second', () => {
+  it('throttles calls beyond its quota and counts those that arrived in any second', () => {
     const provider = provide({ qps: { shared: 2 } })
     const kinds: string[] = []
     virtually(() => {
@@ -87,7 +87,7 @@ describe('the simulated provider', () => {
     expect(provider.audit.maxCallsInAnySecond('create')).toBe(0)
   })
 
-  it('refuses more jobs than it allows and counts foreign ones', () => {
+  it('refuses a create beyond its job limit, which counts foreign jobs too', () => {
     const provider = provide({ maxOpenJobs: 2 })
     const kinds: string[] = []
     virtually(() => {
@@ -101,7 +101,7 @@ describe('the simulated provider', () => {
     expect(provider.openJobs()).toBe(0)
   })
 
-  it('pages its list newest first, and jobs created meanwhile do not move the pages', () => {
+  it('lists jobs newest first, page by page, and jobs created meanwhile shift no page', () => {
     const provider = provide()
     const pages: string[][] = []
     virtually(() => {
@@ -124,7 +124,7 @@ describe('the simulated provider', () => {
     expect(new Set(pages.flat()).size).toBe(205)
   })
 
-  it('lets URLs expire, and interrupts jobs half-way', () => {
+  it('lets URLs expire and interrupts jobs half-way', () => {
     const kinds: string[] = []
     const provider = provide({ urlValidMs: 150, onJobEnd: () => 'interrupted' })
     virtually(() => {

@@ -2,7 +2,7 @@ import { createFixture } from './account-fixture'
 
 const back = { SourceInstanceId: 'B', 'TargetInstanceConfig.1.TargetInstanceId': 'A' }
 
-describe('the truth about devices', () => {
+describe('the simulator’s record of devices', () => {
   it('knows where each device is and how it came there', () => {
     const fixture = createFixture()
     const createdAt = fixture.now()
@@ -54,7 +54,7 @@ describe('the truth about devices', () => {
     })
   })
 
-  it('moves a device again that is already there, if asked to', () => {
+  it('has a device moved again that is at its target already, if asked to', () => {
     const fixture = createFixture({ alreadyThere: 'move' })
     fixture.create(['meter-1'])
     const second = fixture.create(['meter-1'])
@@ -63,7 +63,7 @@ describe('the truth about devices', () => {
     expect(fixture.account.truth.summary()).toMatchObject({ movedMoreThanOnce: 1, movedTwice: 1 })
   })
 
-  it('sees nothing wrong with there, back and there again', () => {
+  it('counts no repeat when a device moves there, back and there again', () => {
     const fixture = createFixture()
     for (const route of [{}, back, {}]) {
       fixture.create(['meter-1'], route)
@@ -72,7 +72,7 @@ describe('the truth about devices', () => {
     expect(fixture.account.truth.summary()).toMatchObject({ moves: 3, movedMoreThanOnce: 1, movedTwice: 0 })
   })
 
-  it('does not take another target for a repeat', () => {
+  it('counts no repeat when the target is another', () => {
     const fixture = createFixture()
     fixture.create(['meter-1'])
     fixture.pass(100)
@@ -82,7 +82,7 @@ describe('the truth about devices', () => {
     expect(fixture.account.truth.summary()).toMatchObject({ movedOnce: 1, movedTwice: 0 })
   })
 
-  it('sends each device to its nearest of several targets', () => {
+  it('shows each device at its nearest of several targets', () => {
     const fixture = createFixture()
     const names = Array.from({ length: 40 }, (_, i) => `meter-${i}`)
     fixture.create(names, { Strategy: '1', 'TargetInstanceConfig.2.TargetInstanceId': 'C' })
@@ -91,7 +91,7 @@ describe('the truth about devices', () => {
     expect(new Set(reached)).toEqual(new Set(['B', 'C']))
   })
 
-  it('forgives a repeat where no result file had told of the move', () => {
+  it('counts a repeat apart when no result file had shown the first move', () => {
     const fixture = createFixture()
     fixture.create(['meter-1'], {}, { endsAs: 3, hasFile: false })
     fixture.pass(100)
@@ -100,7 +100,7 @@ describe('the truth about devices', () => {
     expect(fixture.account.truth.summary()).toMatchObject({ movedTwice: 0, repeatedUntold: 1 })
   })
 
-  it('moves devices that the file does not tell of', () => {
+  it('includes moves of devices that the result file leaves out', () => {
     const fixture = createFixture({ missingRowRate: 0.5 })
     const names = Array.from({ length: 40 }, (_, i) => `meter-${i}`)
     const job = fixture.create(names)
@@ -113,7 +113,7 @@ describe('the truth about devices', () => {
     expect(truth).toMatchObject({ moves: 40, movedTwice: told, repeatedUntold: 40 - told })
   })
 
-  it('lets transient faults pass at a later attempt, permanent ones never', () => {
+  it('shows transient faults pass at a later attempt and permanent ones stay', () => {
     const deviceFaults = [
       { code: 'permanent', rate: 0.2, permanent: true },
       { code: 'transient', rate: 0.5 },

@@ -1,6 +1,6 @@
 import { createFileLinks } from '../../../src/tools/simulator/result-file'
 
-describe('links to result files', () => {
+describe('signed links to result files', () => {
   const links = createFileLinks('secret', 600_000)
   const at = 1_000_000
   const made = new URL(links.make('http://127.0.0.1:1', 'job1', at))

@@ -43,10 +43,10 @@ const createBench = (options = {}) => {
   }
 }
 
-describe('the gateway', () => {
+describe('the simulator’s gateway', () => {
   const start = Date.parse('2026-11-24T08:00:00Z')
 
-  it('refuses what exceeds the quota, and says so in the audit', () => {
+  it('refuses calls beyond the quota and counts them in the audit', () => {
     const bench = createBench()
     const codes = [0, 1, 2, 1000].map(ms => bench.create(start + ms))
     expect(codes).toEqual(['ok', 'ok', 'Throttling.User 400', 'ok'])
@@ -59,7 +59,7 @@ describe('the gateway', () => {
     })
   })
 
-  it('counts creates refused for want of a slot', () => {
+  it('counts creates that were refused because of the job limit', () => {
     const bench = createBench({ jobs: 1 })
     expect([0, 1].map(ms => bench.create(start + ms))).toEqual(['ok', 'iot.distribute.JobCountExceeded 200'])
     expect(bench.audit(start + 1)).toMatchObject({
@@ -69,7 +69,7 @@ describe('the gateway', () => {
     })
   })
 
-  it('knows its actions and its version', () => {
+  it('refuses actions and versions that it does not know', () => {
     const bench = createBench()
     expect(bench.send('create', {}, start)).toMatchObject({ kind: 'answer', answer: { status: 200 } })
     const gateway = (action: string, version: string) => {
@@ -83,7 +83,7 @@ describe('the gateway', () => {
     expect(gateway('ListDeviceDistributeJob', '2017-01-01')).toMatchObject({ answer: { status: 400 } })
   })
 
-  it('gives errors the five fields of the real one', () => {
+  it('answers errors with the five fields of the real gateway', () => {
     const bench = createBench()
     bench.faults.inject('list', { kind: 'throttled' })
     const reaction = bench.send('list', {}, start)
@@ -108,7 +108,7 @@ describe('the gateway', () => {
     [{ kind: 'late', delayMs: 5_000 }, 'cut', 0, 1],
     [{ kind: 'slow', delayMs: 5_000 }, 'ok', 1, 1],
   ]
-  it.each(cases)('makes of %j: %s, %i jobs, %i calls', (fault, answer, jobs, calls) => {
+  it.each(cases)('turns the fault %j into %s, with %i jobs and %i calls', (fault, answer, jobs, calls) => {
     const bench = createBench()
     bench.faults.inject('create', fault)
     expect(bench.create(start)).toBe(answer)
@@ -133,7 +133,7 @@ describe('the gateway', () => {
     expect(bench.jobs(start).map(job => job.fate.endsAs)).toEqual([2, 3])
   })
 
-  it('lets other people take slots, by seed and on demand', () => {
+  it('counts other people’s jobs, by seed and on demand, against the job limit', () => {
     const bench = createBench({ jobs: 2, foreignEveryMs: 100, foreignJobMs: 1_000, foreignMax: 1 })
     bench.foreign.start(start)
     expect(bench.jobs(start + 60_000).length).toBeGreaterThan(10)

@@ -8,13 +8,13 @@ type Listed = {
   readonly JobInfo: { readonly items: readonly { readonly JobId: string; readonly Status: number }[] }
 }
 
-describe('the life of a job', () => {
+describe('a job of the simulator', () => {
   const statusOf = (fixture: ReturnType<typeof createFixture>, JobId: string) =>
     (fixture.fields(fixture.call('query', { JobId })).Data as { Status: number }).Status
   const list = (fixture: ReturnType<typeof createFixture>, params: Record<string, string> = {}) =>
     fixture.fields(fixture.call('list', { PageSize: '200', ...params })).Data as Listed
 
-  it('goes from 0 over 1 to 2 by time, and tells its result only then', () => {
+  it('goes with time from status 0 over 1 to 2, and has its result only then', () => {
     const fixture = createFixture()
     const job = fixture.create(names(3))
     expect(statusOf(fixture, job)).toBe(0)
@@ -48,7 +48,7 @@ describe('the life of a job', () => {
     expect(fixture.call('detail', { JobId: job })).toEqual({ ok: true, fields: {} })
   })
 
-  it('counts open jobs against the limit', () => {
+  it('counts against the limit while it is open', () => {
     const fixture = createFixture({ jobs: 2 })
     fixture.create(['meter-1'])
     fixture.create(['meter-2'])
@@ -59,7 +59,7 @@ describe('the life of a job', () => {
     expect(fixture.account.book.maxOpen()).toBe(2)
   })
 
-  it('counts every job that was not deleted, if asked to', () => {
+  it('counts against the limit until it is deleted, if asked to', () => {
     const fixture = createFixture({ jobs: 1, jobsMode: 'existing', jobsFullCode: 'full' })
     const job = fixture.create(['meter-1'])
     expect(fixture.codeOf(fixture.call('delete', { JobId: job }))).toBe('iot.distribute.JobNotFinished')
@@ -70,7 +70,7 @@ describe('the life of a job', () => {
     expect(fixture.codeOf(fixture.call('query', { JobId: job }))).toBe('iot.distribute.JobNotFound')
   })
 
-  it('is listed newest first, page by page, whatever is created meanwhile', () => {
+  it('is listed newest first, page by page, and jobs created meanwhile shift no page', () => {
     const fixture = createFixture({ jobs: 0 })
     const jobs = names(5).map(name => fixture.create([name]))
     const first = list(fixture, { PageSize: '2' })
@@ -82,7 +82,7 @@ describe('the life of a job', () => {
     expect([first.Total, third.NextToken]).toEqual([5, ''])
   })
 
-  it('is found by status, product and id', () => {
+  it('is found in List by status, product and id', () => {
     const fixture = createFixture({ jobs: 0 })
     const old = fixture.create(['meter-1'])
     fixture.pass(100)
@@ -95,7 +95,7 @@ describe('the life of a job', () => {
     expect(idsOf({ TargetUid: 'nobody' })).toEqual([])
   })
 
-  it('appears in the list late, with its older status, when the list lags', () => {
+  it('appears late and with an older status in a List that lags', () => {
     const fixture = createFixture({ listLagMs: 50 })
     fixture.create(['meter-1'])
     fixture.pass(49)
@@ -112,13 +112,13 @@ describe('the life of a job', () => {
     [{ CurrentPage: '0' }],
     [{ NextToken: 'x' }],
     [{ CurrentPage: '52' }],
-  ])('refuses the page %j', params => {
+  ])('is not listed for the invalid page %j', params => {
     const fixture = createFixture()
     const result = fixture.call('list', { PageSize: '200', ...params })
     expect(fixture.codeOf(result)).toBe('iot.common.InvalidPageParams')
   })
 
-  it('allows an offset of 10,000 exactly', () => {
+  it('may be listed at an offset of exactly 10,000', () => {
     expect(createFixture().call('list', { PageSize: '200', CurrentPage: '51' }).ok).toBe(true)
   })
 })

@@ -1,7 +1,7 @@
 import { optionFlags, parseSimulatorOptions, withDefaults } from '../../../src/tools/simulator/options'
 
 describe('the options of the simulator', () => {
-  it('are the defaults when nothing is given', () => {
+  it('have their defaults when nothing is given', () => {
     expect(parseSimulatorOptions({})).toEqual(withDefaults({}))
     expect(withDefaults({})).toMatchObject({
       seed: 1,
@@ -55,7 +55,7 @@ describe('the options of the simulator', () => {
     expect(parseSimulatorOptions([])).toHaveProperty('problems')
   })
 
-  it('have a flag each', () => {
+  it('have one flag each', () => {
     expect(optionFlags.find(option => option.name === 'listLagMs')?.flag).toBe('--list-lag-ms')
     expect(new Set(optionFlags.map(option => option.flag)).size).toBe(optionFlags.length)
   })

@@ -2,8 +2,8 @@ import { createQuotaWindow } from '../../../src/tools/simulator/quota-window'
 
 const caps = { create: 2, query: 10, list: 5, detail: 5, delete: 2, provisioning: 50 }
 
-describe('the quota window', () => {
-  it('lets a cap of calls through in any sliding second', () => {
+describe('the simulator’s quota window', () => {
+  it('lets as many calls through in any sliding second as its cap says', () => {
     const window = createQuotaWindow(caps, 0)
     expect(window.arrive('create', 0)).toBeNull()
     expect(window.arrive('create', 600)).toBeNull()
@@ -22,7 +22,14 @@ describe('the quota window', () => {
     expect(window.arrive('create', 1000)).toBeNull()
   })
 
-  it('keeps operations apart, and together only under a shared cap', () => {
+  it('takes a refused call from the quota too, if asked to', () => {
+    const window = createQuotaWindow(caps, 0, { refusedCount: true })
+    for (const at of [0, 600, 999]) window.arrive('create', at)
+    expect(window.arrive('create', 1000)).toEqual({ operation: 'create', at: 1000, cap: 'operation' })
+    expect(window.arrive('create', 2000)).toBeNull()
+  })
+
+  it('counts operations apart, and together only under a shared cap', () => {
     const apart = createQuotaWindow(caps, 0)
     const together = createQuotaWindow(caps, 2)
     for (const window of [apart, together]) {
@@ -33,7 +40,7 @@ describe('the quota window', () => {
     expect(together.arrive('query', 10)).toEqual({ operation: 'query', at: 10, cap: 'shared' })
   })
 
-  it('has no cap of 0', () => {
+  it('takes a cap of 0 for none', () => {
     const window = createQuotaWindow({ ...caps, create: 0 }, 0)
     for (let i = 0; i < 100; i++) expect(window.arrive('create', 0)).toBeNull()
   })

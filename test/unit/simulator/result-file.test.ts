@@ -7,7 +7,7 @@ const rows = [
 const render = (format: Partial<FileFormat>) =>
   renderResultFile({ layout: 'json', codes: 'number', keys: 'pascal', ...format }, 'a1P', rows)
 
-describe('a result file', () => {
+describe('a result file of the simulator', () => {
   it('is a JSON array', () =>
     expect(JSON.parse(render({}))).toEqual([
       { ProductKey: 'a1P', DeviceName: 'meter-1', Code: 200, Message: 'success' },
@@ -28,7 +28,7 @@ describe('a result file', () => {
       'productKey,deviceName,code,message\r\na1P,meter-1,200,success\r\na1P,meter-2,iot.x,"a, ""b"""\r\n',
     ))
 
-  it('spells keys and codes as told', () =>
+  it('spells its keys and codes as its format says', () =>
     expect(JSON.parse(render({ keys: 'lower', codes: 'text' }))[0]).toEqual({
       productkey: 'a1P',
       devicename: 'meter-1',

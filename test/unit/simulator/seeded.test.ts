@@ -6,7 +6,7 @@ import { chance, createRandom, logNormal } from '../../../src/tools/simulator/ra
 const many = Array.from({ length: 2_000 }, (_, i) => i)
 const shareOf = (hits: readonly boolean[]) => hits.filter(Boolean).length / hits.length
 
-describe('what the seed decides', () => {
+describe('what the simulator’s seed decides', () => {
   const fates = (options: Partial<SimulatorOptions>) =>
     many.map(number =>
       drawFate(withDefaults({ interruptedRate: 0.3, fileFormat: 'random', ...options }), number, 100),
@@ -25,7 +25,7 @@ describe('what the seed decides', () => {
     expect(shareOf(drawn.map(fate => fate.format.layout === 'csv'))).toBeCloseTo(1 / 3, 1)
   })
 
-  it('leaves a completed job whole', () => {
+  it('lets a completed job deal with all devices and have a file', () => {
     const whole = fates({ interruptedRate: 0 })
     expect(whole.every(fate => fate.doneShare === 1 && fate.hasFile && fate.endsAs === 2)).toBe(true)
   })
@@ -38,7 +38,7 @@ describe('what the seed decides', () => {
     )
   })
 
-  it('deals faults of calls in the same order', () => {
+  it('gives faults of calls in the same order', () => {
     const options = withDefaults({ throttleRate: 0.2, lostResponseRate: 0.2, lateCreateRate: 0.1 })
     const dealt = () => {
       const faults = createFaults(options, createRandom(3))
@@ -51,7 +51,7 @@ describe('what the seed decides', () => {
     expect(kinds.filter((kind, i) => i % 2 === 0 && kind === 'late')).toEqual([])
   })
 
-  it('puts injected faults first, exactly as often as asked', () => {
+  it('comes after injected faults, which come exactly as often as asked', () => {
     const faults = createFaults(withDefaults({}), createRandom(3))
     faults.inject('list', { kind: 'lost-request' }, 2)
     expect(faults.next('query')).toBeNull()
@@ -62,7 +62,7 @@ describe('what the seed decides', () => {
     ])
   })
 
-  it('draws evenly', () => {
+  it('is drawn evenly', () => {
     const random = createRandom(1)
     for (const draws of [many.map(() => random()), many.map(i => chance(1, 'device', i))])
       for (const quarter of [0.25, 0.5, 0.75])

@@ -19,9 +19,9 @@ describe.each([
     return 'error' in checked ? checked.error.code : checked.claim.action
   }
 
-  it('holds', () => expect(codeOf(sign(spec))).toBe('QueryDeviceDistributeJob'))
+  it('holds for the call that was signed', () => expect(codeOf(sign(spec))).toBe('QueryDeviceDistributeJob'))
 
-  it('holds over a form', () => {
+  it('holds for a form', () => {
     const form = 'DeviceName.1=meter-1&DeviceName.2=meter-2'
     expect(codeOf(sign({ ...spec, form }))).toBe('QueryDeviceDistributeJob')
   })
@@ -34,19 +34,19 @@ describe.each([
     ['IncompleteSignature', { nonce: '' }],
   ])('gives %s for %j', (code, more) => expect(codeOf(sign({ ...spec, ...more }))).toBe(code))
 
-  it('does not hold over another query', () => {
+  it('does not hold for another query', () => {
     const call = sign(spec)
     const query = call.query.map(([key, value]) => [key, value.replace('abc', 'abd')] as const)
     expect(codeOf({ ...call, query })).toBe('SignatureDoesNotMatch')
   })
 
-  it('does not hold over another form', () => {
+  it('does not hold for another form', () => {
     const call = sign({ ...spec, form: 'DeviceName.1=meter-1' })
     const other = sign({ ...spec, form: 'DeviceName.1=meter-2' })
     expect(codeOf({ ...call, form: other.form, body: other.body })).toBe('SignatureDoesNotMatch')
   })
 
-  it('takes a nonce once, and forgets it when its time stamp has long expired', () => {
+  it('takes a nonce once, and again only when its time stamp has long expired', () => {
     const check = createSignatureCheck(rules)
     const call = sign({ ...spec, nonce: 'same' })
     expect(codeOf(call, at, check)).toBe('QueryDeviceDistributeJob')
@@ -56,14 +56,14 @@ describe.each([
   })
 })
 
-describe('what else a signature check refuses', () => {
+describe('the check of signatures refuses', () => {
   const call = signedV3(spec)
   const codeOf = (headers: Record<string, string>, more = {}) => {
     const checked = createSignatureCheck({ ...rules, ...more })({ ...call, headers }, at)
     return 'error' in checked ? checked.error.code : 'ok'
   }
 
-  it('a call without one', () => expect(codeOf({ host: '127.0.0.1:1234' })).toBe('MissingSignature'))
+  it('a call without a signature', () => expect(codeOf({ host: '127.0.0.1:1234' })).toBe('MissingSignature'))
 
   it('headers that the signature leaves out', () => {
     const authorization = (call.headers.authorization ?? '').replace('host;', '')

@@ -20,7 +20,7 @@ const namesProblem = (account: Account, deviceNames: readonly string[]): Result 
     return failure('iot.device.DeviceCountExceeded', 'The number of devices exceeds the maximum.')
   if (!deviceNames.every(name => deviceNamePattern.test(name)))
     return failure('iot.device.InvalidFormattedDeviceName', 'A device name is not well formatted.')
-  // Whether one bad device fails its row or the whole create is not documented: both can be had.
+  // Whether one bad device fails its row or the whole create is not documented, so an option decides.
   if (account.options.missingDevice === 'whole' && !deviceNames.every(account.deviceExists))
     return failure('iot.device.NotExistedDevice', 'A device does not exist.')
   return null
@@ -50,12 +50,12 @@ const readOrder = (account: Account, params: Params): Order => {
     sourceInstanceId: params.get('SourceInstanceId') ?? '',
     targetInstanceIds: listOf(params, 'TargetInstanceConfig', '.TargetInstanceId'),
     strategy: /^\d+$/.test(strategy) ? Number(strategy) : -1,
-    // Only moves within one account are possible, so a login stands for its own id.
+    // Moves are possible within one account only, so a login stands for the account's own id.
     targetUid: params.get('TargetUid') ?? (params.get('TargetAliyunId') ? account.options.accountUid : ''),
   }
 }
 
-/** Checks everything the provider is known to check, then the job limit, then opens the job. */
+/** Checks what the provider is known to check, then the job limit, and opens the job. */
 export const createOperation: OperationHandler = (account, { params, at, fate }) => {
   const { deviceNames, ...order } = readOrder(account, params)
   const problem = routeProblem(account, order) ?? namesProblem(account, deviceNames)

@@ -1,13 +1,15 @@
+/** The operations that read or delete jobs, and the one that looks up a device. */
 import type { SimulatedJob } from '../account'
 import { failure, type Result } from '../answer'
 import type { Params } from '../call'
 import { statusAt } from '../job-book'
 import type { OperationHandler } from './call-context'
 
-const REGION = 'cn-shanghai'
+/** Where every instance is said to lie. */
+const region = 'cn-shanghai'
 
-/** A job as Query shows it; the inner key of the targets really is in lower case. */
-export const queryFields = (job: SimulatedJob, accountUid: string, asOf: number) => ({
+/** A job as Query shows it. The inner key of the targets is in lower case in the provider's answers too. */
+const queryFields = (job: SimulatedJob, accountUid: string, asOf: number) => ({
   GmtCreate: job.createdAt,
   JobId: job.jobId,
   ProductKey: job.productKey,
@@ -22,32 +24,31 @@ export const queryFields = (job: SimulatedJob, accountUid: string, asOf: number)
   Total: job.total,
 })
 
-/** As List shows it: with names and regions of the instances besides. */
-export const listFields = (job: SimulatedJob, accountUid: string, asOf: number) => ({
+/** A job as List shows it, with the names and regions of its instances. */
+const listFields = (job: SimulatedJob, accountUid: string, asOf: number) => ({
   ...queryFields(job, accountUid, asOf),
   SourceInstanceName: job.sourceInstanceId,
-  SourceRegion: REGION,
+  SourceRegion: region,
   TargetInstanceConfigs: {
     targetInstanceConfigs: job.targetInstanceIds.map(id => ({
       TargetInstanceId: id,
       TargetInstanceName: id,
-      TargetRegion: REGION,
+      TargetRegion: region,
     })),
   },
 })
 
-/** Made up: the code for an unknown job is not documented. */
-export const jobNotFound = (): Result =>
+/** The code is made up, since that of an unknown job is not documented. */
+const jobNotFound = (): Result =>
   failure('iot.distribute.JobNotFound', 'The distribution job does not exist.')
 
-export const region = REGION
-
+/** Jobs on a page of List at most, and jobs that may be left out before a page. */
 const MAX_PAGE = 200
 const MAX_OFFSET = 10_000
 
 const invalidPage = (message: string): Result => failure('iot.common.InvalidPageParams', message)
 
-/** The page goes on below the job of this number; null: unreadable. */
+/** The page goes on below the job of this number; null: the token cannot be read. */
 const readToken = (token: string): number | null => {
   const number = Number(
     Buffer.from(token, 'base64url')
@@ -72,7 +73,7 @@ const wantedBy = (params: Params, asOf: number): ((job: SimulatedJob) => boolean
     wants('Status', String(statusAt(job, asOf)))
 }
 
-/** Newest first. NextToken wins over CurrentPage; deep offsets are refused without it. */
+/** Newest first. NextToken has precedence over CurrentPage; without it an offset above 10,000 is refused. */
 export const listOperation: OperationHandler = (account, { params, at }) => {
   const asOf = at - account.options.listLagMs
   const size = Number(params.get('PageSize') ?? '')
@@ -109,8 +110,8 @@ export const queryOperation: OperationHandler = (account, { params, at }) => {
 }
 
 /**
- * A freshly signed URL of the result file. What the provider answers for a job without one is not documented: here
- * it succeeds and names no file. The code is made up.
+ * A freshly signed URL of the result file. What the provider answers for a job without a file is not documented; here
+ * the call succeeds and names no file. The code for a job that has not ended is made up.
  */
 export const detailOperation: OperationHandler = (account, { params, at, origin }) => {
   const job = account.book.find(params.get('JobId') ?? '')
@@ -121,7 +122,7 @@ export const detailOperation: OperationHandler = (account, { params, at, origin 
   return { ok: true, fields: { File: account.links.make(origin, job.jobId, at) } }
 }
 
-/** Removes an ended job from the list. Of an open one nothing is documented; it is refused, with a made-up code. */
+/** Removes an ended job from List. For an open job nothing is documented; here it is refused with a made-up code. */
 export const deleteOperation: OperationHandler = (account, { params, at }) => {
   const job = account.book.find(params.get('JobId') ?? '')
   if (job === undefined) return jobNotFound()
@@ -132,8 +133,8 @@ export const deleteOperation: OperationHandler = (account, { params, at }) => {
 }
 
 /**
- * Where one device is, and when the job that brought it there was created and ended; never moved: where it is said
- * to be, now. A device that no create ever named is unknown here.
+ * Where one device is, and when the job that brought it there was created and ended. A device that was never moved is
+ * where the first create says that it is, as of now. A device that no create ever named is unknown.
  */
 export const provisioningOperation: OperationHandler = (account, { params, at }) => {
   const productKey = params.get('ProductKey') ?? ''
