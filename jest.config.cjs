@@ -22,7 +22,7 @@ const withServers = {
 
 module.exports = {
   // More than the cores of a small machine: most suites wait for servers most of the time.
-  maxWorkers: 5,
+  maxWorkers: 6,
   testSequencer: '<rootDir>/test/support/longest-first.cjs',
   testTimeout: 60_000,
   projects: [

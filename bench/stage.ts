@@ -41,7 +41,7 @@ export const onStage = async <T>(
 export const deviceNames = (first: number, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `meter-${String(first + index).padStart(7, '0')}`)
 
-/** Spreads requests over so many routes, by target instance. */
+/** Spreads requests over this number of routes, by target instance. */
 export const overRoutes =
   (routes: number) =>
   (index: number): { readonly targetInstanceId: string } => ({

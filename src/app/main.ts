@@ -33,7 +33,7 @@ export interface MainOptions {
 }
 
 export interface Running {
-  /** Resolves once all is up; never rejects. `failed` tells of what waiting cannot cure. */
+  /** Resolves once all is up. It waits for servers that are away, and rejects for what waiting cannot cure. */
   readonly started: Promise<{ readonly service: Service; readonly httpUrl: string | null }>
   /** Resolves with the error that ends the service; pending while all is well. */
   readonly failed: Promise<unknown>

@@ -56,7 +56,7 @@ export const createProgram = (end: (status: number) => Promise<void>): Command =
     .argument('<file>', 'CSV or NDJSON list of devices; - for standard input')
     .description('Moves one list of devices without Kafka. Started again after an interruption it goes on.')
     .option('--out <path>', 'final results as NDJSON (default: standard output)')
-    .option('--force', 'replace what --out names, though it holds something else than results of this list')
+    .option('--force', 'replace the file of --out even if it holds something else than results of this list')
     .option('--data-dir <path>', 'where the embedded PostgreSQL keeps the run', '.device-move')
     .action(ending(() => (require('./move/move') as typeof import('./move/move')).moveCommand))
 
@@ -127,7 +127,7 @@ export const createProgram = (end: (status: number) => Promise<void>): Command =
     .description(
       'After a database was restored from a backup, or a topic made anew: says what that means, and goes on.',
     )
-    .option('--dry-run', 'only say it')
+    .option('--dry-run', 'only say what that means')
     .action(
       ending(
         () =>

@@ -1,8 +1,8 @@
 /** One try to get an ended job's results: a link to its file, then the file. */
 import { asyncScheduler, concatMap, defer, map, type Observable, of } from 'rxjs'
-import type { ResultsAnswer } from '../domain/device-results'
+import type { DeviceResult, ResultsAnswer } from '../domain/device-results'
 import { deviceNamesOf, type Job } from '../domain/job'
-import type { CallFailure, FetchedResults, ResultRow } from '../ports/job-api'
+import type { CallFailure, FetchedResults } from '../ports/job-api'
 import type { DriveJournal, ResultFile } from '../ports/journal'
 import type { ProviderCalls } from './provider-calls'
 
@@ -11,14 +11,14 @@ const linkValidMs = 9 * 60_000
 
 export interface Results {
   readonly answer: ResultsAnswer
-  readonly rows: ReadonlyMap<string, ResultRow>
+  readonly rows: ReadonlyMap<string, DeviceResult>
   /** What was fetched, to be kept with the job; null when nothing was. */
   readonly file: ResultFile | null
   /** What is wrong, for people; empty when nothing is. */
   readonly problem: string
 }
 
-const noRows: ReadonlyMap<string, ResultRow> = new Map()
+const noRows: ReadonlyMap<string, DeviceResult> = new Map()
 const without = (answer: ResultsAnswer, problem: string, file: ResultFile | null = null): Results => ({
   answer,
   rows: noRows,

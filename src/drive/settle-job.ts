@@ -18,6 +18,7 @@ import {
 import {
   type AskDecision,
   classifyDeviceCode,
+  type DeviceResult,
   decideOnResults,
   mergeRows,
   type ResultsAnswer,
@@ -27,7 +28,6 @@ import { deviceNamesOf, type Job } from '../domain/job'
 import type { Fate } from '../domain/look-up'
 import type { Verdict } from '../domain/outcome'
 import { type AttemptPolicy, deriveVerdicts } from '../domain/settlement'
-import type { ResultRow } from '../ports/job-api'
 import type { DriveJournal } from '../ports/journal'
 import { createAskResults, type Results } from './ask-results'
 import type { EndedJob } from './await-end'
@@ -49,7 +49,7 @@ export interface SettleJobDeps {
 
 interface Collected {
   readonly decision: Exclude<AskDecision, { readonly kind: 'again' }>
-  readonly rows: ReadonlyMap<string, ResultRow>
+  readonly rows: ReadonlyMap<string, DeviceResult>
   /** Why the job would be held, for people. */
   readonly why: string
 }
@@ -75,7 +75,7 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
       const names = deviceNamesOf(job)
       const ask = createAskResults(calls, journal, job, providerJobId)
       const answers: ResultsAnswer[] = []
-      let rows: ReadonlyMap<string, ResultRow> = new Map()
+      let rows: ReadonlyMap<string, DeviceResult> = new Map()
       let pauseMs = 1_000
       let told: string | null = null
 
@@ -118,7 +118,7 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
 
   const settle = (
     { job, as }: EndedJob,
-    rows: ReadonlyMap<string, ResultRow>,
+    rows: ReadonlyMap<string, DeviceResult>,
     fates: ReadonlyMap<string, Fate>,
   ): Observable<number> =>
     defer(() => {
@@ -148,7 +148,7 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
     const { job, why = 'nobody knows which job it was' } = ended
     const collected: Observable<Collected> =
       job.providerJobId === null
-        ? of({ decision: { kind: 'hold' }, rows: new Map<string, ResultRow>(), why })
+        ? of({ decision: { kind: 'hold' }, rows: new Map<string, DeviceResult>(), why })
         : collect(ended, job.providerJobId)
     return collected.pipe(
       concatMap(({ decision, rows, why }) => {

@@ -48,11 +48,8 @@ export interface ListQuery {
   readonly nextToken?: string
 }
 
-/** What the result file says of one device. */
-export type ResultRow = DeviceResult
-
 export type FetchedResults =
-  | { readonly kind: 'rows'; readonly rows: ReadonlyMap<string, ResultRow>; readonly file: ResultFile }
+  | { readonly kind: 'rows'; readonly rows: ReadonlyMap<string, DeviceResult>; readonly file: ResultFile }
   /** The signed URL is no longer valid. Detail gives another one. */
   | { readonly kind: 'expired' }
   /** The connection broke or the server answered 5xx. Fetching again may work. */

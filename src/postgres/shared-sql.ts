@@ -1,6 +1,4 @@
 /** Parts of statements that several files use, so that columns and conditions are written once. */
-import type { RouteFields } from '../domain/route'
-import type { Queries } from './session/transaction'
 
 const namesOfMove = [
   'source_id',
@@ -27,26 +25,13 @@ export const routeColumns = `r.product_key as "productKey", r.source_instance_id
   r.target_instance_ids as "targetInstanceIds", r.target_uid as "targetUid", r.target_aliyun_id as "targetAliyunId",
   r.priority`
 
-/** Throws when there is no such route. */
-export const readRoute = async (from: Queries, routeId: number): Promise<RouteFields> => {
-  const { rows } = await from.query<RouteFields>(
-    `select ${routeColumns} from route r where r.route_id = $1`,
-    [routeId],
-  )
-  const [route] = rows
-  if (route === undefined) throw new Error(`there is no route ${routeId}`)
-  return route
-}
-
 /** Tells every process that moves may be ready to claim or outcomes to publish, once the transaction is committed. */
-export const notifyChange = `select pg_notify('device_move', '')`
+export const notifyChange = `pg_notify('device_move', '')`
 
 /**
- * Appends one row to the outbox: the outcomes of a settled job ($1), or the rejections of a source ($2) from one offset
- * ($3) to another ($4), both included; $5 is how many outcomes there are. The counter stays locked until the transaction
- * ends, so that rows appear in the order of their ids and without gaps. A transaction therefore does this last.
+ * A statement that appends one row to the outbox, which names what is to be published. The counter stays locked until the
+ * transaction ends, so that rows appear in the order of their ids and without gaps. A transaction therefore does this last.
  */
-export const appendToOutbox = `
+export const appendToOutbox = (columns: string, values: string): string => `
   with counter as (update outbox_counter set last_id = last_id + 1 returning last_id)
-  insert into outbox (outbox_id, job_id, source_id, from_offset, to_offset, outcomes)
-  select last_id, $1, $2, $3, $4, $5 from counter`
+  insert into outbox (outbox_id, ${columns}) select last_id, ${values} from counter`

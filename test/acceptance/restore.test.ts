@@ -53,7 +53,7 @@ describeKafka('a database restored from a backup', () => {
     (await readTopic(deployment.topics.results)).map(
       ({ value }) => (JSON.parse(String(value)) as { deviceName: string }).deviceName,
     )
-  /** Waits until so many outcomes of the database are published. */
+  /** Waits until this number of outcomes of the database is published. */
   const published = ({ url }: TestDatabase, outcomes: number): Promise<void> =>
     until(async () => {
       const sql = `select (select count(*) from device_move.outcomes) as outcomes,
@@ -114,7 +114,7 @@ describeKafka('a database restored from a backup', () => {
   it('is told from a topic made anew, of which accept-restore lets the partitions be read from the start', async () => {
     const { requests } = deployment.topics
     const before = run(live)
-    // There are so many that the new log stays below the old positions, even if a record is produced twice.
+    // There are enough of them that the new log stays below the old positions, even if a record is produced twice.
     await deployment.submit(names('before', 400))
     await published(live, 400)
     before.kill('SIGTERM')

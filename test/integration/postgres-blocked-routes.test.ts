@@ -1,28 +1,10 @@
 import { firstValueFrom } from 'rxjs'
 import { countStuck } from '../../src/postgres/status/run-summary'
-import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
-import { harnessOn } from '../support/journal-harness'
-import { all, createJourney } from '../support/journal-journey'
 import { routeTo } from '../support/journal-requests'
+import { useJournal } from '../support/journal-suite'
 
 describe('a held job whose create is not answered', () => {
-  let database: JournalDatabase
-  const journey = createJourney({
-    open: async options => harnessOn(database.pool, options),
-    close: async () => undefined,
-  })
-
-  beforeEach(async () => {
-    database = await createJournalDatabase()
-    await journey.open(all)
-  })
-  afterEach(async () => {
-    try {
-      await journey.check()
-    } finally {
-      await database.drop()
-    }
-  })
+  const { journey, database } = useJournal()
 
   it('is named by every route that waits for it, and says why it is held', async () => {
     const several = routeTo('iot-1', { strategy: 1, targetInstanceIds: ['iot-1', 'iot-2'] })
@@ -125,7 +107,7 @@ describe('a held job whose create is not answered', () => {
     expect(await blocked()).toEqual(free)
     for (const times of ['1 time', '2 times']) {
       await refuse('iot.odd: no', true)
-      const reason = `refused ${times} with codes that no table knows, last error: iot.odd: no`
+      const reason = `refused ${times} with unrecognised codes, last error: iot.odd: no`
       expect(await blocked()).toEqual([[job.batchId, true, reason]])
     }
     await journey.start(job)

@@ -1,18 +1,13 @@
 import { firstValueFrom } from 'rxjs'
 import type { Job } from '../../src/domain/job'
 import { LeaseLostError } from '../../src/ports/errors'
-import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
-import { harnessOn } from '../support/journal-harness'
-import { all, createJourney, verdicts } from '../support/journal-journey'
+import { verdicts } from '../support/journal-journey'
 import { sessionsWaiting, whileLocked } from '../support/journal-locks'
 import { routeTo } from '../support/journal-requests'
+import { useJournal } from '../support/journal-suite'
 
 describe('claims and settlements at the same time,', () => {
-  let database: JournalDatabase
-  const journey = createJourney({
-    open: async options => harnessOn(database.pool, options),
-    close: async () => undefined,
-  })
+  const { journey, database } = useJournal()
   const { append, claim, claimJob, start, finish, published } = journey
 
   const claimLock = 'select from claim_lock for update'
@@ -26,18 +21,6 @@ describe('claims and settlements at the same time,', () => {
     await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
     return job
   }
-
-  beforeEach(async () => {
-    database = await createJournalDatabase()
-    await journey.open(all)
-  })
-  afterEach(async () => {
-    try {
-      await journey.check()
-    } finally {
-      await database.drop()
-    }
-  })
 
   it.each(['settlement', 'claim'])('when the %s comes first, release the moves that wait', async first => {
     const job = await ended()

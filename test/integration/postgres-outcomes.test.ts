@@ -1,17 +1,12 @@
 import { firstValueFrom } from 'rxjs'
-import { finalOutcomes } from '../../src/postgres/outbox/read-outcomes'
+import { finalOutcomes } from '../../src/postgres/outbox/final-outcomes'
 import { countUnfinished, readOtherLists, readRunSummary } from '../../src/postgres/status/run-summary'
-import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
-import { harnessOn } from '../support/journal-harness'
-import { all, createJourney, retried, verdicts } from '../support/journal-journey'
+import { retried, verdicts } from '../support/journal-journey'
 import { chunkOf } from '../support/journal-requests'
+import { useJournal } from '../support/journal-suite'
 
 describe('the report of a run', () => {
-  let database: JournalDatabase
-  const journey = createJourney({
-    open: async options => harnessOn(database.pool, options),
-    close: async () => undefined,
-  })
+  const { journey, database } = useJournal()
   const { append, claim, claimJob, start, end, finish } = journey
 
   const unfinished = (topic = 'requests') => countUnfinished(database.pool, topic)
@@ -21,18 +16,6 @@ describe('the report of a run', () => {
       found.push(`${requestId} ${deviceName} ${outcome} ${attempt}`)
     return found
   }
-
-  beforeEach(async () => {
-    database = await createJournalDatabase()
-    await journey.open(all)
-  })
-  afterEach(async () => {
-    try {
-      await journey.check()
-    } finally {
-      await database.drop()
-    }
-  })
 
   it('holds every final outcome of one topic, each request and device once, in the same order every time', async () => {
     await append({ requestId: 'r1', devices: ['dev1', 'dev2'] }, { requestId: 'r1', devices: ['dev1'] })

@@ -9,7 +9,7 @@ import { createJournalDatabase, type JournalDatabase } from '../support/journal-
 import { names, verdicts } from '../support/journal-journey'
 import { type WatchedJournal, watchJournal } from '../support/journal-plans'
 
-/** Routes `from` to `to` with so many moves each; `name` gives the device at position s of route r. */
+/** Makes routes `from` to `to` with `moves` moves each; `name` gives the device at position s of route r. */
 const fill = (
   from: number,
   to: number,

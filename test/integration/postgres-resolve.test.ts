@@ -2,17 +2,12 @@ import { firstValueFrom } from 'rxjs'
 import type { Job } from '../../src/domain/job'
 import type { Resolution } from '../../src/domain/resolution'
 import { type Resolved, resolveJob } from '../../src/postgres/job/resolve-job'
-import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
-import { harnessOn } from '../support/journal-harness'
-import { all, createJourney, names } from '../support/journal-journey'
+import { names } from '../support/journal-journey'
 import { sessionsWaiting, whileLocked } from '../support/journal-locks'
+import { useJournal } from '../support/journal-suite'
 
 describe('a held job', () => {
-  let database: JournalDatabase
-  const journey = createJourney({
-    open: async options => harnessOn(database.pool, options),
-    close: async () => undefined,
-  })
+  const { journey, database } = useJournal()
   const { append, claim, claimJob, start, end, finish, published } = journey
   const idle = { kind: 'idle', wakeInMs: null }
 
@@ -48,18 +43,6 @@ describe('a held job', () => {
     await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
     return hold(job)
   }
-
-  beforeEach(async () => {
-    database = await createJournalDatabase()
-    await journey.open(all)
-  })
-  afterEach(async () => {
-    try {
-      await journey.check()
-    } finally {
-      await database.drop()
-    }
-  })
 
   it('is resolved by adopting another job than its devices were looked up for, so that they are looked up again', async () => {
     const job = await unknown()

@@ -4,10 +4,10 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { filter, firstValueFrom, identity, lastValueFrom, NEVER, of, ReplaySubject, tap } from 'rxjs'
+import { filter, firstValueFrom, lastValueFrom, NEVER, of, ReplaySubject, tap } from 'rxjs'
 import { type Config, loadConfig } from '../../src/app/config'
 import { createService, type ServiceParts } from '../../src/app/service'
-import { resilient } from '../../src/app/supervision'
+import { createSupervision, resilient } from '../../src/app/supervision'
 import { defaultTarget, jobApi, outcomeSinkOptions, policies, quota } from '../../src/app/wiring'
 import type { FlowEvent } from '../../src/domain/flow-event'
 import { publish$ } from '../../src/flows/publish'
@@ -33,6 +33,7 @@ import {
   withTestAdmin,
 } from '../support/kafka'
 import { testSource } from '../support/kafka-source'
+import { until } from '../support/until'
 
 const root = join(__dirname, '../..')
 const document = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
@@ -143,7 +144,7 @@ describeKafka('the walks of docs/architecture.md', () => {
           filter((_, index) => index + 1 === count),
         ),
       )
-    return { seen }
+    return { seen, service }
   }
 
   const record = (name: string) => ({
@@ -171,14 +172,14 @@ describeKafka('the walks of docs/architecture.md', () => {
 
   it('take a record to its committed offset through no file that is not listed', async () => {
     const source = testSource(topics.requests, topics.requests)
-    const service = started({ source })
+    const { seen } = started({ source })
     stops.push(() => source.stop())
     await produceRecords(topics.requests, [record('walker-1')])
-    await service.seen('appended', 1)
+    await seen('appended', 1)
     await untilCommitted(topics.requests, '1')
     files.start()
     await produceRecords(topics.requests, [record('walker-2')])
-    await service.seen('appended', 2)
+    await seen('appended', 2)
     await untilCommitted(topics.requests, '2')
     const run = files.take()
     expect(unlisted('A record to its committed offset', run)).toEqual([])
@@ -191,15 +192,17 @@ describeKafka('the walks of docs/architecture.md', () => {
       renewEveryMs: 3_000,
       quotaWindowMs: 0,
     })
-    const service = started({ lease })
+    const { seen, service } = started({ lease })
     stops.push(() => lease.stop())
-    await service.seen('job-settled', 1)
+    await seen('job-settled', 1)
     const intake = createIntakeJournal(database.pool)
     await firstValueFrom(intake.append(chunkOf(0n, [{ requestId: 'batch', devices: ['walker-3'] }])))
     // The move becomes ready 100 ms after it was appended, so its claim is still to come.
     files.start()
-    await service.seen('job-settled', 2)
+    await seen('job-settled', 2)
     const run = files.take()
+    // The tokens of its calls are back, so nothing of it runs during the next walk.
+    await until(async () => service.status().quota?.shared === 0)
     expect(unlisted('A batch to its settlement', run)).toEqual([])
   })
 
@@ -212,6 +215,7 @@ describeKafka('the walks of docs/architecture.md', () => {
     )
     stops.push(() => sink.stop())
     const outbox = createOutbox(database.pool)
+    const { again } = createSupervision({ observe: () => undefined, random: () => 0.5 })
     const published: (readonly string[])[] = []
     const flow$ = publish$({
       sink,
@@ -225,7 +229,7 @@ describeKafka('the walks of docs/architecture.md', () => {
               }),
             ),
         },
-        () => identity,
+        again('publish'),
       ),
       changes$: of(undefined),
       publisher: config.kafkaTransactionalId,

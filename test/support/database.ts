@@ -30,7 +30,7 @@ const createDatabase = async (template: string): Promise<TestDatabase> => {
 /** A database without a schema, on the server of `TEST_POSTGRES_URL`. */
 export const createTestDatabase = (): Promise<TestDatabase> => createDatabase('template0')
 
-/** A copy of a database as it is now, its backup. Nobody may be connected to it. */
+/** A copy of a database as it is now, its backup. No session may be connected to it. */
 export const copyDatabase = ({ url }: Pick<TestDatabase, 'url'>): Promise<TestDatabase> =>
   createDatabase(new URL(url).pathname.slice(1))
 

@@ -20,7 +20,7 @@ export interface Deployment {
   unpublished(): Promise<number>
   /** Waits until everything that is settled is on its topic. */
   published(): Promise<void>
-  /** Waits until so many moves are taken in and none is pending, in flight or waiting to be retried. */
+  /** Waits until `accepted` moves are taken in and none is pending, in flight or waiting to be retried. */
   settled(accepted: number): Promise<Readonly<Record<string, number>>>
   /** The simulator's own account of what happened to the devices. */
   truth(): Promise<{ readonly movedTwice: unknown; readonly [name: string]: unknown }>

@@ -43,7 +43,7 @@ export const withTestAdmin = async <T>(use: (admin: Admin) => Promise<T>): Promi
   }
 }
 
-/** Makes topics with so many partitions each, and returns when the broker knows them and they have leaders. */
+/** Makes topics, and resolves when the broker knows them and their partitions have leaders. */
 export const createTopics = (topics: readonly string[], partitions = 1): Promise<void> =>
   withTestAdmin(admin => ensureTopics(admin, topics, true, partitions))
 

@@ -19,7 +19,7 @@ const longest = [
   'contract/',
 ]
 
-/** Seconds waiting count as much as seconds computing: the place in the list, or after it. */
+/** The place in the list, or behind it. */
 const placeOf = ({ path }) => {
   const place = longest.findIndex(name => path.includes(`/test/${name}`))
   return place === -1 ? longest.length : place

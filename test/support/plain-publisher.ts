@@ -13,8 +13,8 @@ export interface PlainPublisherOptions {
 }
 
 /**
- * What publishing would be without transactions: an idempotent producer, and the position kept in the database only.
- * Here to be measured beside the real one.
+ * Publishing as it would be without transactions: an idempotent producer, and the position kept in the database only.
+ * It is measured beside the real one.
  */
 export const publishPlainly = async ({
   kafka,

@@ -20,8 +20,8 @@ const isGone = (error: unknown): boolean =>
 /**
  * Hands on every record of committed transactions once, by offset within a partition. A mark is appended to every
  * partition and read up to: a reader of committed records sees it only once the transactions before it have ended,
- * and the ends that kafkajs tells leave out what was committed a moment ago. Not for a topic that somebody else
- * reads meanwhile.
+ * and the ends that kafkajs reports leave out what was committed a moment ago. Other readers
+ * of the topic see the mark.
  */
 export const eachRecord = async (topic: string, visit: (record: ReadRecord) => void): Promise<void> => {
   const { topics } = await withTestAdmin(admin => admin.fetchTopicMetadata({ topics: [topic] }))

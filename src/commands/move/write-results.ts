@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { messageOf } from '../../domain/error-text'
 import { encodeResult } from '../../domain/outcome-records'
-import { finalOutcomes } from '../../postgres/outbox/read-outcomes'
+import { finalOutcomes } from '../../postgres/outbox/final-outcomes'
 import type { Pool } from '../../postgres/session/session'
 import { CommandError, exitCode } from '../exit-code'
 

@@ -1,8 +1,9 @@
 /** Reads what a result file says of each device, in whichever of three formats it is written. */
+
 import { parse } from 'csv-parse/sync'
+import type { DeviceResult } from '../../domain/device-results'
 import { messageOf } from '../../domain/error-text'
 import { oneLine } from '../../domain/plain-text'
-import type { ResultRow } from '../../ports/job-api'
 import { type Fields, fieldsOf } from '../client/answer-fields'
 
 /** The records of a file in order, or why it cannot be read. `header` holds the names of the columns of a CSV file. */
@@ -100,7 +101,7 @@ const readRecords = (body: Uint8Array): Records => {
 }
 
 export type ParsedResults =
-  | { readonly rows: ReadonlyMap<string, ResultRow> }
+  | { readonly rows: ReadonlyMap<string, DeviceResult> }
   /** Why this is no result file of these devices. `empty`: it can be read and has no row. */
   | { readonly problem: string; readonly kind: 'wrong-devices' | 'empty' | 'unreadable' }
 
@@ -143,7 +144,7 @@ export const parseResultFile = (body: Uint8Array, sent: readonly string[]): Pars
   if (read.records.length === 0 && (read.header === undefined || isResultHeader(read.header)))
     return { problem: 'the file has no rows', kind: 'empty' }
   const wanted = new Set(sent)
-  const rows = new Map<string, ResultRow>()
+  const rows = new Map<string, DeviceResult>()
   let hasWrongDevices = false
   for (const record of read.records) {
     const fields = simplified(record)

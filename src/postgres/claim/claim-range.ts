@@ -1,4 +1,4 @@
-/** Claims a range of one route's log: what of it is sent as a batch, what waits and what is left out. */
+/** Claims a range of one route's log: what is sent as a batch, what waits in the re-queue, and what is left out. */
 import type { PoolClient } from 'pg'
 import {
   applyClaimRules,
@@ -6,8 +6,7 @@ import {
   type ClaimedMove,
   type OtherMove,
 } from '../../domain/claim-rules'
-import { unfinished } from '../shared-sql'
-import { releaseWaitingFor, setWaiting } from './waiting-moves'
+import { moveColumns, moveColumnsOf, unfinished } from '../shared-sql'
 
 /** Positions of one route's log. */
 export interface ClaimRange {
@@ -107,6 +106,40 @@ const movesOfRange = async (client: PoolClient, range: ClaimRange): Promise<Rang
     [range.routeId, range.fromSeq, range.toSeq],
   )
   return rows
+}
+
+/** Positions of a range that must wait, in order, each with the acceptance it waits for. */
+interface WaitingMoves {
+  readonly routeId: number
+  readonly seqs: readonly bigint[]
+  readonly waitsFor: readonly bigint[]
+}
+
+// The range is given because by the positions alone the planner may go through the whole log of the route.
+const insertWaiting = `
+  with waiting as (
+    insert into left_out (route_id, seq, reason) select $1, seq, 'waiting' from unnest($2::bigint[]) as t (seq)
+  )
+  insert into requeue (route_id, attempt, waits_for, ${moveColumns})
+  select m.route_id, m.attempt, t.waits_for, ${moveColumnsOf('m')}
+  from unnest($2::bigint[], $3::bigint[]) as t (seq, waits_for)
+  join move m on m.route_id = $1 and m.seq between $4 and $5 and m.seq = t.seq`
+
+/** Takes claimed positions out of their range and puts their moves back into the re-queue, attempt unchanged. */
+export const setWaiting = async (
+  client: PoolClient,
+  { routeId, seqs, waitsFor }: WaitingMoves,
+): Promise<void> => {
+  if (seqs.length > 0) await client.query(insertWaiting, [routeId, seqs, waitsFor, seqs[0], seqs.at(-1)])
+}
+
+/** Makes the moves due now that waited for one of these acceptances. Needs the claim lock. */
+const releaseWaitingFor = async (client: PoolClient, accepted: readonly bigint[]): Promise<void> => {
+  if (accepted.length === 0) return
+  await client.query(
+    'update requeue set due_at = now(), waits_for = null where waits_for = any($1::bigint[])',
+    [accepted],
+  )
 }
 
 const leaveOutDuplicates = async (

@@ -3,9 +3,9 @@ import type { PoolClient } from 'pg'
 import { type CandidateRoute, chooseRoute } from '../../domain/claim-rules'
 import type { Claim } from '../../ports/journal'
 import { loadJob } from '../job/job-row'
-import { unfinished } from '../shared-sql'
+import { lockClaims } from '../session/transaction'
+import { moveColumns, moveColumnsOf, unfinished } from '../shared-sql'
 import { claimRange } from './claim-range'
-import { appendDue, lockClaims } from './waiting-moves'
 
 /** `lookAlikeKey` of the domain as a condition on two rows of `route`, named by their aliases. */
 const lookAlike = (a: string, b: string): string => `
@@ -52,7 +52,7 @@ export interface ClaimOptions {
 const maxEmptyRanges = 32
 
 /**
- * The next unfinished batch that is neither held nor in hand, or null.
+ * The next unfinished batch that is neither held nor in hand ($1).
  *
  * Of routes that look alike in the provider's List, one create is under way at a time: of two without an answer, one
  * could be taken for the other's job. So only the first of their batches that are yet to be created is offered, and none
@@ -63,25 +63,60 @@ const maxEmptyRanges = 32
  * A batch whose adopted job was another's may become unknown again while a later create is without an answer. The later
  * one is looked for first, so that the earlier one never takes its job.
  */
+const selectUnfinished = `
+  select j.job_id::float8 as "batchId" from job j join route r using (route_id)
+  where ${unfinished('j')} and j.held_at is null and j.job_id <> all ($1::bigint[])
+    and not (j.status = 'claimed' and exists (
+      select from job b join route br on br.route_id = b.route_id
+      where ${unfinished('b')}
+        and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.held_at is null
+             and (b.job_id < j.job_id or b.job_id = any ($1::bigint[])))
+        and ${lookAlike('br', 'r')}))
+    and not (j.status = 'unknown' and exists (
+      select from job b join route br on br.route_id = b.route_id
+      where ${unfinished('b')} and b.job_id > j.job_id
+        and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id = any ($1::bigint[]))
+        and ${lookAlike('br', 'r')}))
+  order by j.status = 'claimed', j.job_id limit 1`
+
 const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<number | null> => {
-  const { rows } = await client.query<{ batchId: number }>(
-    `select j.job_id::float8 as "batchId" from job j join route r using (route_id)
-     where ${unfinished('j')} and j.held_at is null and j.job_id <> all ($1::bigint[])
-       and not (j.status = 'claimed' and exists (
-         select from job b join route br on br.route_id = b.route_id
-         where ${unfinished('b')}
-           and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.held_at is null
-                and (b.job_id < j.job_id or b.job_id = any ($1::bigint[])))
-           and ${lookAlike('br', 'r')}))
-       and not (j.status = 'unknown' and exists (
-         select from job b join route br on br.route_id = b.route_id
-         where ${unfinished('b')} and b.job_id > j.job_id
-           and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id = any ($1::bigint[]))
-           and ${lookAlike('br', 'r')}))
-     order by j.status = 'claimed', j.job_id limit 1`,
-    [inHand],
-  )
+  const { rows } = await client.query<{ batchId: number }>(selectUnfinished, [inHand])
   return rows[0]?.batchId ?? null
+}
+
+/** Most moves that are appended again in one transaction. */
+const maxMoves = 20_000
+
+// `again` counts further attempts only: a move that had to wait may still be in its first.
+const advanceLogs = `
+  update route_intake i set appended = i.appended + d.moves, appended_again = i.appended_again + d.again
+  from (select route_id, count(*) as moves, count(*) filter (where attempt > 1) as again
+        from requeue where requeue_id = any($1::bigint[]) group by route_id) d
+  where i.route_id = d.route_id`
+
+// The routes' rows are locked, so `appended` stands still until `advanceLogs`.
+const appendAgain = `
+  insert into move (route_id, seq, attempt, appended_at, ${moveColumns})
+  select q.route_id, i.appended + row_number() over (partition by q.route_id order by q.due_at, q.requeue_id), q.attempt,
+         statement_timestamp(), ${moveColumnsOf('q')}
+  from requeue q join route_intake i using (route_id)
+  where q.requeue_id = any($1::bigint[])`
+
+/** Appends what is due to the logs of its routes, at most 20,000 moves. Needs the claim lock. */
+const appendDue = async (client: PoolClient): Promise<void> => {
+  const { rows } = await client.query<{ requeue_id: bigint; route_id: number }>(
+    `select requeue_id, route_id from requeue where due_at <= statement_timestamp()
+     order by due_at, requeue_id limit ${maxMoves}`,
+  )
+  if (rows.length === 0) return
+  const due = [rows.map(row => row.requeue_id)]
+  await client.query(
+    'select from route_intake where route_id = any($1::integer[]) order by route_id for update',
+    [[...new Set(rows.map(row => row.route_id))]],
+  )
+  await client.query(appendAgain, due)
+  await client.query(advanceLogs, due)
+  await client.query('delete from requeue where requeue_id = any($1::bigint[])', due)
 }
 
 const nextDueInMs = async (client: PoolClient): Promise<number | null> => {

@@ -1,10 +1,9 @@
-/** Appends requests to the logs of their routes: one move for each device name. */
+/** Appends requests to the logs of their routes: one move for each device name that was not rejected before. */
 import { createHash } from 'node:crypto'
 import type { PoolClient } from 'pg'
 import type { MoveRequest } from '../../domain/request'
 import { type RouteFields, routeKey } from '../../domain/route'
 import { moveColumns, routeColumns } from '../shared-sql'
-import { rejectedBefore } from './rejections'
 
 // Parameters of tens of thousands of elements are written as PostgreSQL array literals. That is several times cheaper than
 // the driver's own way, which looks at the type of every element.
@@ -69,6 +68,38 @@ const routeIds = async (
     ])
   await look(missing.map(({ identity }) => identity))
   return ids
+}
+
+/** A move that is about to be appended. */
+interface NewMove {
+  readonly requestId: string
+  readonly productKey: string
+  readonly deviceName: string
+}
+
+/** The key that the index `rejection_repeat` holds of a rejection with a device. */
+const repeatKey = ({ requestId, productKey, deviceName }: NewMove): string =>
+  createHash('md5').update(`${requestId}\u001f${productKey}\u001f${deviceName}`).digest('hex')
+
+const indexed = `md5(request_id || chr(31) || coalesce(product_key, '') || chr(31) ||
+  coalesce(device_name, chr(30) || content, chr(30) || source_id || '/' || source_offset || '/' || ordinal))`
+
+const selectRejected = `select ${indexed} as key from rejection where ${indexed} = any($1::text[])`
+
+/** The places in the list of moves whose request and device were rejected before: each repeats its rejection. */
+const rejectedBefore = async (
+  client: PoolClient,
+  moves: readonly NewMove[],
+): Promise<ReadonlySet<number>> => {
+  const { rowCount } = await client.query('select from rejection limit 1')
+  if (rowCount === 0) return new Set()
+  const keys = moves.map(repeatKey)
+  // Without statistics the planner would go through the whole table, which takes several times as long.
+  await client.query('set local enable_seqscan = off')
+  const { rows } = await client.query<{ key: string }>(selectRejected, [`{${keys.join(',')}}`])
+  await client.query('set local enable_seqscan = on')
+  const rejected = new Set(rows.map(({ key }) => key))
+  return new Set(keys.flatMap((key, index) => (rejected.has(key) ? [index] : [])))
 }
 
 /** How many moves one acceptance number covers, which is also the most moves of one statement. */

@@ -1,12 +1,102 @@
 /** Intake's side of the journal: one chunk of a partition becomes moves, rejections and a new position. */
 import type { Pool, PoolClient } from 'pg'
 import { map } from 'rxjs'
-import { firstRejections } from '../../domain/request'
+import { firstRejections, type Rejection } from '../../domain/request'
 import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../ports/journal'
 import { inTransaction } from '../session/transaction'
-import { appendToOutbox } from '../shared-sql'
+import { appendToOutbox, notifyChange } from '../shared-sql'
 import { type Appended, appendMoves, type KnownRoutes } from './append-moves'
-import { insertRejections } from './rejections'
+
+/** Most bytes of dead letters in one statement. A bytea travels as text of twice its size. */
+const maxBytesPerStatement = 16_000_000
+
+interface Column {
+  readonly name: string
+  /** Type of the parameter's elements. */
+  readonly type: string
+  /** From the parameter to the column; left out: as it is. */
+  readonly stored?: string
+  readonly of: (rejection: Rejection) => unknown
+}
+
+const columns: readonly Column[] = [
+  { name: 'source_offset', type: 'bigint', of: ({ position }) => position.offset },
+  { name: 'ordinal', type: 'integer', of: ({ ordinal }) => ordinal },
+  {
+    name: 'requested_at',
+    type: 'float8',
+    stored: 'to_timestamp(requested_at / 1000.0)',
+    of: ({ requestedAt }) => requestedAt.getTime(),
+  },
+  { name: 'request_id', type: 'text', of: ({ requestId }) => requestId },
+  { name: 'product_key', type: 'text', of: ({ productKey }) => productKey },
+  { name: 'device_name', type: 'text', of: ({ deviceName }) => deviceName },
+  { name: 'source_instance_id', type: 'text', of: ({ sourceInstanceId }) => sourceInstanceId },
+  {
+    name: 'target_instance_ids',
+    type: 'jsonb',
+    stored: `case when target_instance_ids is not null then
+               array(select jsonb_array_elements_text(target_instance_ids)) end`,
+    of: ({ targetInstanceIds }) => targetInstanceIds && JSON.stringify(targetInstanceIds),
+  },
+  { name: 'strategy', type: 'smallint', of: ({ strategy }) => strategy },
+  { name: 'code', type: 'text', of: ({ code }) => code },
+  { name: 'message', type: 'text', of: ({ message }) => message },
+  { name: 'traceparent', type: 'text', of: ({ traceparent }) => traceparent },
+  { name: 'dead_letter', type: 'bytea', of: ({ deadLetter }) => Buffer.from(deadLetter) },
+  { name: 'original_size', type: 'integer', of: ({ originalSize }) => originalSize },
+  {
+    name: 'recorded_at',
+    type: 'float8',
+    stored: 'to_timestamp(recorded_at / 1000.0)',
+    of: ({ recordedAt }) => recordedAt.getTime(),
+  },
+  { name: 'content_type', type: 'text', of: ({ contentType }) => contentType },
+  { name: 'outcome_id', type: 'text', of: ({ id }) => id },
+]
+const names = columns.map(({ name }) => name).join(', ')
+const stored = columns.map(({ name, stored = name }) => stored).join(', ')
+const parameters = columns.map(({ type }, index) => `$${index + 2}::${type}[]`).join(', ')
+
+// `on conflict` has no target, so neither the same place nor a repeat of the same request is stored again. A bad repeat of
+// an accepted request is not stored either: its move has, or will have, the one final outcome.
+const insert = `
+  insert into rejection (source_id, rejected_at, content, ${names})
+  select $1, now(), case when device_name is null then md5(dead_letter) || '/' || ordinal end, ${stored}
+  from unnest(${parameters}) as t (${names})
+  where device_name is null or not exists (
+    select from move m join route r using (route_id)
+    where m.device_name = t.device_name and m.request_id = t.request_id and r.product_key = t.product_key)
+  on conflict do nothing`
+
+const slices = (rejections: readonly Rejection[]): Rejection[][] => {
+  const parts: Rejection[][] = []
+  let room = 0
+  for (const rejection of rejections) {
+    const part = parts.at(-1)
+    room -= rejection.deadLetter.byteLength
+    if (part !== undefined && room > 0) part.push(rejection)
+    else {
+      parts.push([rejection])
+      room = maxBytesPerStatement - rejection.deadLetter.byteLength
+    }
+  }
+  return parts
+}
+
+/** Stores rejections. Gives how many were new. */
+const insertRejections = async (
+  client: PoolClient,
+  sourceId: number,
+  rejections: readonly Rejection[],
+): Promise<number> => {
+  let inserted = 0
+  for (const part of slices(rejections)) {
+    const { rowCount } = await client.query(insert, [sourceId, ...columns.map(({ of }) => part.map(of))])
+    inserted += rowCount ?? 0
+  }
+  return inserted
+}
 
 interface Consumed {
   readonly source_id: number
@@ -35,6 +125,13 @@ const lockConsumed = async (client: PoolClient, chunk: JournalChunk): Promise<Co
   return made
 }
 
+const advance = `
+  update consumed set next_offset = $2, repeated_rejections = repeated_rejections + $3 where source_id = $1
+  returning ${notifyChange}`
+
+/** Both offsets are included. */
+const publishRejections = appendToOutbox('source_id, from_offset, to_offset, outcomes', '$1, $2, $3, $4')
+
 const append = async (client: PoolClient, chunk: JournalChunk, known: KnownRoutes) => {
   const { source_id: sourceId, next_offset: from } = await lockConsumed(client, chunk)
   const isNew = ({ position }: { readonly position: { readonly offset: bigint } }): boolean =>
@@ -49,13 +146,8 @@ const append = async (client: PoolClient, chunk: JournalChunk, known: KnownRoute
       : await insertRejections(client, sourceId, firstRejections(requests, rejections))
   const { moves, repeats, added } =
     requests.length > 0 ? await appendMoves(client, sourceId, requests, known) : nothing
-  await client.query(
-    `update consumed set next_offset = $2, repeated_rejections = repeated_rejections + $3 where source_id = $1
-     returning pg_notify('device_move', '')`,
-    [sourceId, chunk.nextOffset, rejections.length - inserted + repeats],
-  )
-  if (inserted > 0)
-    await client.query(appendToOutbox, [null, sourceId, from, chunk.nextOffset - 1n, inserted])
+  await client.query(advance, [sourceId, chunk.nextOffset, rejections.length - inserted + repeats])
+  if (inserted > 0) await client.query(publishRejections, [sourceId, from, chunk.nextOffset - 1n, inserted])
   const receipt: AppendReceipt = { moves, rejections: inserted }
   return { receipt, added }
 }

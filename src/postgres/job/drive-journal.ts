@@ -1,14 +1,24 @@
 /** The driver's side of the journal: the claim, the steps of a job's lifecycle, and what is kept with a job. */
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import type { Pool, PoolClient } from 'pg'
 import { concatMap, defer, type Observable } from 'rxjs'
 import { type BatchMove, canTransition, clashReason, type Job, type JobTransition } from '../../domain/job'
 import { halveBatch } from '../../domain/refusal'
 import type { DriveJournal } from '../../ports/journal'
 import { type ClaimOptions, claim } from '../claim/claim'
-import { setWaiting } from '../claim/waiting-moves'
+import { setWaiting } from '../claim/claim-range'
 import { createGuard } from '../session/transaction'
-import { compress, dropEvidence, dropLookUps, keepLookUps, keepResultFile, lookUpsOf } from './evidence'
-import { bindProviderJob, type JobRow, loadJob, lockJob, movesOfJob } from './job-row'
+import { lookUpsOf } from './evidence'
+import {
+  bindProviderJob,
+  dropEvidence,
+  dropLookUps,
+  type JobRow,
+  loadJob,
+  lockJob,
+  movesOfJob,
+} from './job-row'
 import { settleJob } from './store-settlement'
 
 const insertHalf = async (
@@ -54,6 +64,17 @@ const splitJob = async (client: PoolClient, job: JobRow, why: string): Promise<v
     [job.batchId, why],
   )
 }
+
+/** A large file takes a while, and a transaction would count as idle meanwhile, so this comes before the transaction. */
+const compress: (body: Uint8Array) => Promise<Buffer> = promisify(gzip)
+
+// The latest file stands in the row, and those before it in `earlier`, in the order in which they were first read. The same
+// files are read again after a restart; a file that is there already is not kept twice.
+const insertFile = `
+  insert into result_file as kept (job_id, content_type, bytes, gzipped) values ($1, $2, $3, $4)
+  on conflict (job_id) do update set received_at = now(), content_type = excluded.content_type, bytes = excluded.bytes,
+    gzipped = excluded.gzipped, earlier = kept.earlier || kept.gzipped
+  where kept.gzipped <> excluded.gzipped and not excluded.gzipped = any (kept.earlier)`
 
 /**
  * The driver's side of the journal, for one epoch of the lease. A step of a job's lifecycle that was taken before changes
@@ -152,11 +173,22 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
           [batchId, why],
         )
       }),
-    keepResultFile: (batchId, file) =>
-      defer(() => compress(file.body)).pipe(
-        concatMap(gzipped => guarded(client => keepResultFile(client, batchId, file, gzipped))),
+    keepResultFile: (batchId, { body, contentType }) =>
+      defer(() => compress(body)).pipe(
+        concatMap(gzipped =>
+          guarded(async client => {
+            await client.query(insertFile, [batchId, contentType, body.byteLength, gzipped])
+          }),
+        ),
       ),
-    keepLookUps: (batchId, lookUps) => guarded(client => keepLookUps(client, batchId, lookUps)),
+    keepLookUps: (batchId, lookUps) =>
+      guarded(async client => {
+        await client.query(
+          `insert into look_up (job_id, answers) values ($1, $2)
+           on conflict (job_id) do update set received_at = now(), answers = excluded.answers`,
+          [batchId, JSON.stringify(lookUps)],
+        )
+      }),
     keptLookUps: batchId => guarded(client => lookUpsOf(client, batchId)),
     setLastError: (batchId, why) =>
       guarded(async client => {

@@ -1,57 +1,12 @@
-/** All that a job's outcomes are derived from: its result files and look-ups, kept with it and read back. */
+/** Reads a job back with all that its outcomes were derived from: its result files and look-ups. */
 import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
-import type { PoolClient } from 'pg'
+import { gunzip } from 'node:zlib'
 import type { Job } from '../../domain/job'
 import type { LookUp } from '../../domain/look-up'
 import type { Verdict } from '../../domain/outcome'
-import type { ResultFile } from '../../ports/journal'
 import type { Pool } from '../session/session'
 import { inSnapshot, type Queries } from '../session/transaction'
 import { loadJob } from './job-row'
-
-/** A large file takes a while, and a transaction would count as idle meanwhile, so this comes before the transaction. */
-export const compress: (body: Uint8Array) => Promise<Buffer> = promisify(gzip)
-
-// The latest file stands in the row, and those before it in `earlier`, in the order in which they were first read. The same
-// files are read again after a restart; a file that is there already is not kept twice.
-const insertFile = `
-  insert into result_file as kept (job_id, content_type, bytes, gzipped) values ($1, $2, $3, $4)
-  on conflict (job_id) do update set received_at = now(), content_type = excluded.content_type, bytes = excluded.bytes,
-    gzipped = excluded.gzipped, earlier = kept.earlier || kept.gzipped
-  where kept.gzipped <> excluded.gzipped and not excluded.gzipped = any (kept.earlier)`
-
-export const keepResultFile = async (
-  client: PoolClient,
-  batchId: number,
-  file: ResultFile,
-  gzipped: Buffer,
-): Promise<void> => {
-  await client.query(insertFile, [batchId, file.contentType, file.body.byteLength, gzipped])
-}
-
-/** Drops the look-ups: answers from before a create, or about another JobId, say nothing of what the job does. */
-export const dropLookUps = async (client: PoolClient, batchId: number): Promise<void> => {
-  await client.query('delete from look_up where job_id = $1', [batchId])
-}
-
-/** Drops all that is kept of a job at the provider, because that job is another's or is taken for one. */
-export const dropEvidence = async (client: PoolClient, batchId: number): Promise<void> => {
-  await dropLookUps(client, batchId)
-  await client.query('delete from result_file where job_id = $1', [batchId])
-}
-
-export const keepLookUps = async (
-  client: PoolClient,
-  batchId: number,
-  lookUps: readonly LookUp[],
-): Promise<void> => {
-  await client.query(
-    `insert into look_up (job_id, answers) values ($1, $2)
-     on conflict (job_id) do update set received_at = now(), answers = excluded.answers`,
-    [batchId, JSON.stringify(lookUps)],
-  )
-}
 
 const decompress = promisify(gunzip)
 
@@ -101,7 +56,7 @@ const filesOf = async (from: Queries, batchId: number): Promise<Uint8Array[]> =>
 }
 
 export const lookUpsOf = async (from: Queries, batchId: number): Promise<readonly LookUp[]> => {
-  // Only `keepLookUps` writes the column, so it holds look-ups.
+  // Only the driver's journal writes the column, so it holds look-ups.
   const { rows } = await from.query<{ answers: readonly LookUp[] }>(
     'select answers from look_up where job_id = $1',
     [batchId],

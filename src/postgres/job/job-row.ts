@@ -1,9 +1,10 @@
-/** The row of a job and its moves: read, locked, and bound to a JobId of the provider. */
+/** The row of a job, its moves and what is kept with it: read, locked, bound to a JobId of the provider, dropped. */
 import type { PoolClient } from 'pg'
 import { codeOf } from '../../domain/error-text'
 import type { BatchMove, Job, JobStatus } from '../../domain/job'
+import type { RouteFields } from '../../domain/route'
 import type { Queries } from '../session/transaction'
-import { readRoute } from '../shared-sql'
+import { routeColumns } from '../shared-sql'
 
 /** The row of a job that steps work on. */
 export interface JobRow {
@@ -22,9 +23,11 @@ export interface JobRow {
 const jobColumns = `job_id::float8 as "batchId", route_id as "routeId", from_seq as "fromSeq", to_seq as "toSeq", status,
   provider_job_id as "providerJobId", refusals, releases, family as "splitRoot"`
 
-const theOne = <Row>(rows: readonly Row[], batchId: number): Row => {
+const selectRoute = `select ${routeColumns} from route r where r.route_id = $1`
+
+const theOne = <Row>(rows: readonly Row[], what: string): Row => {
   const [row] = rows
-  if (row === undefined) throw new Error(`there is no job ${batchId}`)
+  if (row === undefined) throw new Error(`there is no ${what}`)
   return row
 }
 
@@ -34,7 +37,7 @@ export const lockJob = async (client: PoolClient, batchId: number): Promise<JobR
     `select ${jobColumns} from job where job_id = $1 for no key update`,
     [batchId],
   )
-  return theOne(rows, batchId)
+  return theOne(rows, `job ${batchId}`)
 }
 
 /**
@@ -74,10 +77,11 @@ export const loadJob = async (from: Queries, batchId: number): Promise<Job> => {
      from job where job_id = $1`,
     [batchId],
   )
-  const { fromSeq, toSeq, splitRoot, ...job } = theOne(rows, batchId)
+  const { fromSeq, toSeq, splitRoot, ...job } = theOne(rows, `job ${batchId}`)
+  const { rows: routes } = await from.query<RouteFields>(selectRoute, [job.routeId])
   return {
     ...job,
-    route: await readRoute(from, job.routeId),
+    route: theOne(routes, `route ${job.routeId}`),
     splitRootRefusals: splitRoot === null ? job.refusals : await refusalsOfSplitRoot(from, splitRoot),
     moves: await movesOfJob(from, { routeId: job.routeId, fromSeq, toSeq }),
   }
@@ -108,4 +112,15 @@ export const bindProviderJob = async (
     await client.query('rollback to savepoint bind')
     return false
   }
+}
+
+/** Drops the look-ups: answers from before a create, or about another JobId, say nothing of what the job does. */
+export const dropLookUps = async (client: PoolClient, batchId: number): Promise<void> => {
+  await client.query('delete from look_up where job_id = $1', [batchId])
+}
+
+/** Drops all that is kept of a job at the provider, because that job is another's or is taken for one. */
+export const dropEvidence = async (client: PoolClient, batchId: number): Promise<void> => {
+  await dropLookUps(client, batchId)
+  await client.query('delete from result_file where job_id = $1', [batchId])
 }

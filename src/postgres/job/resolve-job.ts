@@ -5,8 +5,7 @@ import type { JobStatus } from '../../domain/job'
 import { givenUp, type HeldJob, misfit, type Resolution } from '../../domain/resolution'
 import { inTransaction } from '../session/transaction'
 import { notifyChange } from '../shared-sql'
-import { dropEvidence } from './evidence'
-import { bindProviderJob, lockJob, movesOfJob } from './job-row'
+import { bindProviderJob, dropEvidence, lockJob, movesOfJob } from './job-row'
 import { settleJob } from './store-settlement'
 
 export type Resolved =
@@ -20,12 +19,14 @@ const refused = (batchId: number, why: string): Resolved => ({
   why: `Job ${batchId}: ${why}.`,
 })
 
+const notify = `select ${notifyChange}`
+
 const release = async (client: PoolClient, batchId: number): Promise<void> => {
   await client.query(
     'update job set held_at = null, held_reason = null, releases = releases + 1 where job_id = $1',
     [batchId],
   )
-  await client.query(notifyChange)
+  await client.query(notify)
 }
 
 const adopt = async (client: PoolClient, batchId: number, providerJobId: string): Promise<string | null> => {

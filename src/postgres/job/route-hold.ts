@@ -2,8 +2,7 @@
 import type { Pool, PoolClient } from 'pg'
 import { defaultHoldReason, type HoldChange, type RouteHold } from '../../domain/route'
 import type { RouteControl } from '../../ports/journal'
-import { lockClaims } from '../claim/waiting-moves'
-import { inTransaction } from '../session/transaction'
+import { inTransaction, lockClaims } from '../session/transaction'
 import { notifyChange } from '../shared-sql'
 
 // `for update` would make intake wait, because its rows refer to this one.
@@ -17,6 +16,8 @@ const hold = `
 
 const release = `update route set held_at = null, held_reason = null where route_id = $1 ${returning}`
 
+const notify = `select ${notifyChange}`
+
 /** Gives the route as it is now; null when there is none. Every driver is told, so that it looks for work at once. */
 const change = async (
   client: PoolClient,
@@ -26,7 +27,7 @@ const change = async (
 ): Promise<HoldChange | null> => {
   const [was] = (await client.query<Pick<HoldChange, 'wasHeld'>>(before, [routeId])).rows
   const [hold] = (await client.query<RouteHold>(statement, [routeId, ...more])).rows
-  await client.query(notifyChange)
+  await client.query(notify)
   return was === undefined || hold === undefined ? null : { ...hold, ...was }
 }
 

@@ -2,7 +2,7 @@
 import type { PoolClient } from 'pg'
 import type { Verdict } from '../../domain/outcome'
 import { checkVerdicts } from '../../domain/settlement'
-import { lockClaims, releaseWaitingForJob } from '../claim/waiting-moves'
+import { lockClaims } from '../session/transaction'
 import { appendToOutbox, moveColumns, moveColumnsOf, notifyChange } from '../shared-sql'
 import type { JobRow } from './job-row'
 
@@ -67,6 +67,27 @@ const insertOutcomes = async (
     ])
 }
 
+/**
+ * Makes the moves due now that waited for a move of a job's range. Needs the claim lock: a claim that decides to wait and
+ * the settlement that should release it must not miss each other.
+ */
+const releaseWaitingForJob = async (
+  client: PoolClient,
+  { routeId, fromSeq, toSeq }: JobRow,
+): Promise<void> => {
+  const { rowCount } = await client.query('select from requeue where waits_for is not null limit 1')
+  if (rowCount === 0) return
+  await client.query(
+    `update requeue q set due_at = now(), waits_for = null
+     from move m
+     where m.route_id = $1 and m.seq between $2 and $3 and q.waits_for = m.accepted`,
+    [routeId, fromSeq, toSeq],
+  )
+}
+
+const notify = `select ${notifyChange}`
+const publishOutcomes = appendToOutbox('job_id, outcomes', '$1, $2')
+
 /** Stores how every move of a job ended and all that follows from it, in the caller's transaction. */
 export const settleJob = async (
   client: PoolClient,
@@ -102,6 +123,6 @@ export const settleJob = async (
   )
   await lockClaims(client)
   await releaseWaitingForJob(client, job)
-  await client.query(notifyChange)
-  await client.query(appendToOutbox, [job.batchId, null, null, null, verdicts.length])
+  await client.query(notify)
+  await client.query(publishOutcomes, [job.batchId, verdicts.length])
 }

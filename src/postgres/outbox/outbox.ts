@@ -1,18 +1,66 @@
-/** The publisher's side of the journal: the outbox in chunks, and how far it is published. */
+/** The publisher's side of the journal: the outcomes of the outbox in chunks, and how far they are published. */
 import type { Pool } from 'pg'
 import { defer } from 'rxjs'
-import type { Outcome } from '../../domain/outcome'
+import { type Outcome, outcomeOfMove, outcomeOfRejection, type SettledMove } from '../../domain/outcome'
+import type { Rejection, SourcePosition } from '../../domain/request'
+import type { RouteFields } from '../../domain/route'
 import type { Outbox, OutboxChunk, OutboxLimits } from '../../ports/journal'
 import { asPortError, inTransaction } from '../session/transaction'
-import {
-  createRouteReader,
-  type MoveOutcomeRow,
-  moveOutcomeColumns,
-  outcomeOfMoveRow,
-  outcomeOfRejectionRow,
-  type RejectionRow,
-  rejectionColumns,
-} from './read-outcomes'
+import { routeColumns } from '../shared-sql'
+
+/** Columns that both kinds of rows have. */
+interface EndedRow extends SourcePosition {
+  readonly settledAt: Date
+}
+
+export interface MoveOutcomeRow extends EndedRow, Omit<SettledMove, 'source'> {
+  readonly routeId: number
+  readonly seq: bigint
+  /** The provider's JobId. */
+  readonly jobId: string | null
+}
+
+export interface RejectionRow extends EndedRow, Omit<Rejection, 'position'> {
+  readonly sourceId: number
+}
+
+/** For a select over `move m`, `outcome o`, `job j`, `consumed c`. */
+export const moveOutcomeColumns = `m.route_id as "routeId", m.seq, c.topic, c.partition, m.source_offset as "offset",
+  m.request_id as "requestId", m.device_name as "deviceName", m.attempt, m.requested_at as "requestedAt",
+  coalesce(m.recorded_at, m.requested_at) as "recordedAt", m.traceparent, o.outcome, o.final, o.code, o.message,
+  j.provider_job_id as "jobId", j.settled_at as "settledAt"`
+
+/** For a select over `rejection x`, `consumed c`. Only this journal writes `code`, from a `RejectionCode`. */
+export const rejectionColumns = `
+  coalesce(x.outcome_id, c.topic || '/' || c.partition || '/' || x.source_offset || '/#' || x.ordinal) as id,
+  x.source_id as "sourceId", c.topic, c.partition, x.source_offset as "offset", x.ordinal, x.request_id as "requestId",
+  x.product_key as "productKey", x.device_name as "deviceName", x.source_instance_id as "sourceInstanceId",
+  x.target_instance_ids as "targetInstanceIds", x.strategy, x.code, x.message, x.requested_at as "requestedAt",
+  coalesce(x.recorded_at, x.requested_at) as "recordedAt", x.traceparent, x.dead_letter as "deadLetter",
+  x.original_size as "originalSize", x.content_type as "contentType", x.rejected_at as "settledAt"`
+
+const positionOf = ({ topic, partition, offset }: EndedRow): SourcePosition => ({ topic, partition, offset })
+
+export const outcomeOfMoveRow = (row: MoveOutcomeRow, route: RouteFields): Outcome =>
+  outcomeOfMove({ ...row, source: positionOf(row) }, route, row.jobId, row.settledAt)
+
+export const outcomeOfRejectionRow = (row: RejectionRow): Outcome =>
+  outcomeOfRejection({ ...row, position: positionOf(row) }, row.settledAt)
+
+const selectRoute = `select ${routeColumns} from route r where r.route_id = $1`
+
+/** Looks up routes by id and remembers them: they never change. */
+export const createRouteReader = (pool: Pool): ((routeId: number) => Promise<RouteFields>) => {
+  const known = new Map<number, RouteFields>()
+  return async routeId => {
+    const before = known.get(routeId)
+    if (before !== undefined) return before
+    const [route] = (await pool.query<RouteFields>(selectRoute, [routeId])).rows
+    if (route === undefined) throw new Error(`there is no route ${routeId}`)
+    known.set(routeId, route)
+    return route
+  }
+}
 
 interface OutboxRow {
   readonly id: bigint

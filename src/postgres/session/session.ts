@@ -1,16 +1,12 @@
 /** How this process connects to PostgreSQL: its settings, its name, its pool, and whether the server answers. */
-import { type ClientConfig, Pool, type PoolClient, types } from 'pg'
+import { type ClientConfig, Pool, type PoolClient, TypeOverrides, types } from 'pg'
 
 /** The name of a connection in pg_stat_activity. Those of a replica bear its name too (`holderName`). */
 const applicationName = 'device-move'
 
 /** Reads bigint columns as BigInt: positions outgrow a double. */
-const int8AsBigInt = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === types.builtins.INT8 && format !== 'binary'
-      ? (text: string) => BigInt(text)
-      : types.getTypeParser(oid, format)) as typeof types.getTypeParser,
-}
+const int8AsBigInt = new TypeOverrides()
+int8AsBigInt.setTypeParser(types.builtins.INT8, BigInt)
 
 export interface SessionOptions {
   /** The name of the session in pg_stat_activity. */

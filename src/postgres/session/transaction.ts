@@ -112,6 +112,14 @@ export const createGuard =
     })
 
 /**
+ * Takes the claim lock and keeps it to the end of the transaction: claims, and the release of waiting moves, follow each
+ * other.
+ */
+export const lockClaims = async (client: PoolClient): Promise<void> => {
+  await client.query('select from claim_lock for update')
+}
+
+/**
  * All that `read` asks is answered as of one moment, whatever is committed meanwhile: figures that are compared must
  * have been true together. Errors are the client's own, and a connection that had one is closed.
  */
