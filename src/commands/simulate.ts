@@ -47,6 +47,6 @@ export const simulateCommand = async (flags: Readonly<Record<string, unknown>>):
     })
   console.log(JSON.stringify({ listening: url }))
   await signal
-  await simulator.close()
+  await simulator.stop()
   return exitCode.done
 }

@@ -52,7 +52,7 @@ const inMemory = async (): Promise<JobApiHarness> => {
         3,
         60_000,
       ),
-    close: async () => provider.close(),
+    close: async () => provider.stop(),
   }
 }
 
@@ -82,7 +82,7 @@ const overHttp = async (): Promise<JobApiHarness> => {
     failNextFetch: fault => simulator.failNext('file', { kind: 'file', fault: fileFaults[fault] }),
     addForeignJob: productKey =>
       void simulator.addForeignJob({ productKey, openMs: 60_000, beyondLimit: true }),
-    close: () => simulator.close(),
+    close: () => simulator.stop(),
   }
 }
 

@@ -35,7 +35,7 @@ describe.each(['ACS3-HMAC-SHA256', 'v2'])(
       const { port } = await simulator.listen(0)
       endpoint = `127.0.0.1:${port}`
     })
-    afterEach(() => simulator.close())
+    afterEach(() => simulator.stop())
 
     it('carries a job from create to its result file', async () => {
       const client = clientWith()

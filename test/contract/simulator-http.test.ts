@@ -21,7 +21,7 @@ describe('the simulator over HTTP', () => {
     config = new Config({ ...keys, endpoint: url.slice('http://'.length), protocol: 'http' })
     client = new Iot(config)
   }
-  afterEach(() => simulator.close())
+  afterEach(() => simulator.stop())
 
   const create = async (deviceName = ['meter-1', 'meter-2']) => {
     const targetInstanceConfig = [
@@ -53,7 +53,7 @@ describe('the simulator over HTTP', () => {
     const idsOf = async (options: Partial<SimulatorOptions>): Promise<unknown> => {
       await start({ seed: 7, ...options })
       const ids = [(await create()).jobId, (await create(['meter-3'])).jobId]
-      await simulator.close()
+      await simulator.stop()
       return ids
     }
     const [first, second] = [await idsOf({}), await idsOf({})]
@@ -179,7 +179,7 @@ describe('the simulator over HTTP', () => {
       () => 'cut',
     )
     while (simulator.audit().calls.create === 0) await new Promise(resolve => setImmediate(resolve))
-    await simulator.close()
+    await simulator.stop()
     expect(await waiting).toBe('cut')
   })
 })

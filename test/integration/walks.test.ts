@@ -97,7 +97,7 @@ describeKafka('the walks of docs/architecture.md', () => {
   })
   afterAll(async () => {
     files.stop()
-    await simulator.close()
+    await simulator.stop()
     await database.drop()
   })
 

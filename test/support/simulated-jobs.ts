@@ -75,7 +75,7 @@ export interface SimulatedJobs {
   whereIs(productKey: string, deviceName: string): Whereabouts | null
   /** The present instant by the provider's clock. */
   now(): number
-  close(): void
+  stop(): void
 }
 
 const moved = { code: '200' } as const
@@ -217,6 +217,6 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
     },
     whereIs: (productKey, deviceName) => rules.whereIs(productKey, deviceName, now()),
     now,
-    close: () => running.unsubscribe(),
+    stop: () => running.unsubscribe(),
   }
 }

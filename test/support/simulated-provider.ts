@@ -77,7 +77,7 @@ export interface SimulatedProvider extends JobApi {
   /** Starts a job of somebody else in the same account, even beyond the job limit. */
   startForeignJob(route: RouteFields, total: number, durationMs: number): SimulatedJob
   /** Stops its timers. Only real time needs it. */
-  close(): void
+  stop(): void
 }
 
 /**
@@ -159,9 +159,9 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
     openJobs: jobs.open,
     maxOpenJobs: jobs.maxOpen,
     startForeignJob: jobs.startForeign,
-    close: () => {
-      wire.close()
-      jobs.close()
+    stop: () => {
+      wire.stop()
+      jobs.stop()
     },
     create: (route, deviceNames) => call('create', () => create(route, [...deviceNames])),
     list: query => call('list', () => ({ ok: true, value: jobs.page(query) })),

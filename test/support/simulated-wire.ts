@@ -33,7 +33,7 @@ export interface WireOptions {
 export interface SimulatedWire {
   readonly audit: CallAudit
   call<T>(operation: Operation, run: () => CallResult<T>): Observable<CallResult<T>>
-  close(): void
+  stop(): void
 }
 
 export const failure = (kind: FailureKind, code: string, message: string): CallFailure => ({
@@ -103,6 +103,6 @@ export const createSimulatedWire = ({
         })
         return race(answer, timer(callTimeoutMs).pipe(map(() => LOST)))
       }),
-    close: () => underWay.unsubscribe(),
+    stop: () => underWay.unsubscribe(),
   }
 }

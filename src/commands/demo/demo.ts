@@ -130,7 +130,7 @@ const startParts = async (stops: Stops) => {
     kept(startKafka({ brokers: configured([]).kafkaBrokers ?? [] }), async part =>
       part.kind === 'running' ? part.stop() : undefined,
     ),
-    kept(simulator.listen(0), () => simulator.close()),
+    kept(simulator.listen(0), () => simulator.stop()),
   ])
   const [postgres, kafka, listening] = parts
   if (postgres.status === 'rejected') throw postgres.reason

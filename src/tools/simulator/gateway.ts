@@ -25,7 +25,8 @@ import { createSignatureCheck, type ReceivedCall } from './signature'
 
 const VERSION = '2018-01-20'
 
-const handlers: Readonly<Record<Operation, OperationHandler>> = {
+/** The code of each operation. */
+export const handlers: Readonly<Record<Operation, OperationHandler>> = {
   create: createOperation,
   query: queryOperation,
   list: listOperation,

@@ -19,8 +19,8 @@ const MAX_BODY_BYTES = 4 * 1024 * 1024
 export interface Simulator extends Controls {
   /** Port 0: any free one. */
   listen(port: number, host?: string): Promise<{ readonly url: string; readonly port: number }>
-  /** Cuts the connections that are open. */
-  close(): Promise<void>
+  /** Stops listening and cuts the connections that are open. */
+  stop(): Promise<void>
 }
 
 /**
@@ -135,7 +135,7 @@ export const createSimulator = (
           resolve({ url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, port: bound })
         })
       }),
-    close: () =>
+    stop: () =>
       new Promise(resolve => {
         for (const timer of timers) clearTimeout(timer)
         server.close(() => resolve())

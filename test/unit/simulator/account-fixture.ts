@@ -1,28 +1,11 @@
 import { type Account, createAccount } from '../../../src/tools/simulator/account'
 import type { Result } from '../../../src/tools/simulator/answer'
 import type { Operation } from '../../../src/tools/simulator/call'
+import { handlers } from '../../../src/tools/simulator/gateway'
 import type { JobFate } from '../../../src/tools/simulator/job-fate'
-import type { OperationHandler } from '../../../src/tools/simulator/operations/call-context'
-import { createOperation } from '../../../src/tools/simulator/operations/create'
-import {
-  deleteOperation,
-  detailOperation,
-  listOperation,
-  provisioningOperation,
-  queryOperation,
-} from '../../../src/tools/simulator/operations/read-jobs'
 import { type SimulatorOptions, withDefaults } from '../../../src/tools/simulator/options'
 
 export type Call = (operation: Operation, params: Record<string, string>, fate?: Partial<JobFate>) => Result
-
-const handlers: Record<Operation, OperationHandler> = {
-  create: createOperation,
-  query: queryOperation,
-  list: listOperation,
-  detail: detailOperation,
-  delete: deleteOperation,
-  provisioning: provisioningOperation,
-}
 
 /** Parameters of a create from instance A to instance B. */
 export const order = (
