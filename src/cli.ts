@@ -1,10 +1,8 @@
 #!/usr/bin/env node
-import { CommanderError } from 'commander'
 import { redact } from './commands/configured'
-import { CommandError, exitCode } from './commands/exit-code'
+import { exitCode } from './commands/exit-code'
 import { endAtNextSignal, writtenOut } from './commands/process-end'
-import { createProgram } from './commands/program'
-import { EmbeddedServerError } from './tools/embedded/embedded-server-error'
+import { createProgram, endingAfter } from './commands/program'
 
 const say = (text: string): void => {
   process.stderr.write(redact(`${text}\n`))
@@ -22,12 +20,9 @@ const exit = async (status: number): Promise<never> => {
   return process.exit(status)
 }
 
-const textOf = (error: unknown): string =>
-  error instanceof Error ? (error.stack ?? error.message) : String(error)
-
 // An unforeseen error ends the process, as it does by default. Node's own text would show every field of the error.
 process.on('uncaughtException', error => {
-  say(textOf(error))
+  say(endingAfter(error).text ?? '')
   process.exit(exitCode.failed)
 })
 
@@ -38,17 +33,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(exitCode.failed)
 })
 
-const isExpected = (error: unknown): error is Error =>
-  error instanceof CommandError || error instanceof EmbeddedServerError
-
 const fail = async (error: unknown): Promise<void> => {
-  if (error instanceof CommanderError) {
-    // Help and version end with 0. In all other cases commander has already said what is wrong.
-    process.exitCode = error.exitCode === 0 ? exitCode.done : exitCode.usage
+  const { status, text } = endingAfter(error)
+  if (text === null) {
+    process.exitCode = status
     return
   }
-  say(isExpected(error) ? error.message : textOf(error))
-  await exit(error instanceof CommandError ? error.status : exitCode.failed)
+  say(text)
+  await exit(status)
 }
 
 createProgram(exit).parseAsync().catch(fail)

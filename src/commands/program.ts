@@ -1,8 +1,10 @@
 /** The command line's commands and flags. A command's own code is loaded only when it runs. */
-import { Command, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { packageVersion } from '../app/package-version'
+import { EmbeddedServerError } from '../tools/embedded/embedded-server-error'
 import { optionFlags } from '../tools/simulator/options'
 import { redact } from './configured'
+import { CommandError, exitCode } from './exit-code'
 
 /** Requires the file of a command, which takes up to 400 ms, and gives the command. */
 type Load<A extends readonly unknown[]> = () => (...args: A) => Promise<number>
@@ -20,8 +22,44 @@ const addSimulatorFlags = (command: Command): Command => {
   return command
 }
 
+/** Where help and complaints are written. */
+export interface Output {
+  out(text: string): void
+  err(text: string): void
+}
+
+const ofProcess: Output = {
+  out: text => process.stdout.write(text),
+  err: text => process.stderr.write(text),
+}
+
+/** How a process ends after an error of the command line or of a command. */
+export interface Ending {
+  readonly status: number
+  /** Why, for people; null when it has been said already. */
+  readonly text: string | null
+}
+
+const textOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error)
+
+/** An expected error is told in its own words, any other with its stack. */
+export const endingAfter = (error: unknown): Ending => {
+  // Help and version end with 0. In all other cases commander has already said what is wrong.
+  if (error instanceof CommanderError)
+    return { status: error.exitCode === 0 ? exitCode.done : exitCode.usage, text: null }
+  if (error instanceof CommandError) return { status: error.status, text: error.message }
+  return {
+    status: exitCode.failed,
+    text: error instanceof EmbeddedServerError ? error.message : textOf(error),
+  }
+}
+
 /** The whole command line. `end` is called with the status that a command ends with. */
-export const createProgram = (end: (status: number) => Promise<void>): Command => {
+export const createProgram = (
+  end: (status: number) => Promise<void>,
+  output: Output = ofProcess,
+): Command => {
   const ending =
     <A extends readonly unknown[]>(load: Load<A>) =>
     async (...args: A): Promise<void> =>
@@ -31,7 +69,7 @@ export const createProgram = (end: (status: number) => Promise<void>): Command =
     .description('Moves fleets of IoT devices between Alibaba Cloud IoT Platform instances.')
     .version(packageVersion())
     .showHelpAfterError('(add --help for usage)')
-    .configureOutput({ writeErr: text => process.stderr.write(redact(text)) })
+    .configureOutput({ writeOut: text => output.out(text), writeErr: text => output.err(redact(text)) })
     .exitOverride()
 
   program

@@ -1,11 +1,42 @@
+import { createProgram, endingAfter } from '../../src/commands/program'
 import { startCli, startSimulator } from '../support/cli-process'
 import { createTestDatabase } from '../support/database'
 
 jest.setTimeout(180_000)
 
+/** The command line without a process of its own, which takes a tenth of a second each. */
+const runInProcess = async (args: readonly string[]) => {
+  let [out, err] = ['', '']
+  let status: number | null = null
+  const program = createProgram(
+    async ended => {
+      status = ended
+    },
+    {
+      out: text => {
+        out += text
+      },
+      err: text => {
+        err += text
+      },
+    },
+  )
+  await program.parseAsync([...args], { from: 'user' }).catch((error: unknown) => {
+    const ending = endingAfter(error)
+    status = ending.status
+    err += ending.text ?? ''
+  })
+  return { status: status as number | null, out, err }
+}
+
 describe('the command line', () => {
+  it('ends as a process with 0 after its help', async () => {
+    const cli = startCli(['--help'])
+    expect(await cli.ended).toBe(0)
+    expect(cli.stdout.join('\n')).toContain('Usage: device-move')
+  })
+
   it.each([
-    ['--help'],
     ['run', '--help'],
     ['demo', '--help'],
     ['move', '--help'],
@@ -13,9 +44,9 @@ describe('the command line', () => {
     ['migrate', '--help'],
     ['simulate', '--help'],
   ])('explains %s %s', async (...args) => {
-    const cli = startCli(args)
-    expect(await cli.ended).toBe(0)
-    expect(cli.stdout.join('\n')).toContain('Usage: device-move')
+    const { status, out } = await runInProcess(args)
+    expect(status).toBe(0)
+    expect(out).toContain('Usage: device-move')
   })
 
   it('lists every problem of the configuration and ends with 2', async () => {
@@ -33,12 +64,18 @@ describe('the command line', () => {
       expect(text).toContain(name)
   })
 
-  it.each([[['frobnicate']], [['move']], [['run', '--frobnicate']], [['simulate', '--jobs', 'many']]])(
+  it('ends as a process with 2 for a command that does not exist', async () => {
+    const cli = startCli(['frobnicate'])
+    expect(await cli.ended).toBe(2)
+    expect(cli.stderr.join('\n')).not.toBe('')
+  })
+
+  it.each([[['move']], [['run', '--frobnicate']], [['simulate', '--jobs', 'many']]])(
     'ends with 2 for %j',
     async args => {
-      const cli = startCli(args)
-      expect(await cli.ended).toBe(2)
-      expect(cli.stderr.join('\n')).not.toBe('')
+      const { status, err } = await runInProcess(args)
+      expect(status).toBe(2)
+      expect(err).not.toBe('')
     },
   )
 
