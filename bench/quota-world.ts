@@ -91,7 +91,7 @@ export interface WorldResult<P extends JobApi> {
 }
 
 const topic = 'lots'
-/** A request may name so many devices. */
+/** A request names at most this many devices. */
 const maxNames = 10_000
 const neverBefore = new Date(0)
 

@@ -71,7 +71,7 @@ interface Tracked {
 }
 
 /**
- * A List that was refused for good is tried again after this time, ms. The provider's documents contradict each other on
+ * A List that may not be called is tried again after this time, ms. The provider's documents contradict each other on
  * whether Enterprise instances may call it.
  */
 const refusedForMs = 60_000
@@ -86,7 +86,7 @@ export const createAccountView = ({
 }: AccountViewDeps): AccountView => {
   /** Our open jobs, by the provider's job id. */
   const tracked = new Map<string, Tracked>()
-  /** All open jobs that the latest look showed, anybody's. */
+  /** All open jobs that the latest look showed, ours and other people's. */
   let open = new Set<string>()
   let lookedAt = Number.NEGATIVE_INFINITY
   /** When the latest look was begun. In a frozen process its answer may have lain unread since then. */

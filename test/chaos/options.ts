@@ -24,7 +24,7 @@ export const usage = `npm run test:chaos -- [--devices 20000] [--seed 1] [--seco
   --seconds  how long requests come in and things are disturbed (a multiple of it passes until all is settled)
   --every    mean seconds between two disturbances
   --freeze   longest freeze, seconds
-  --kills    only so many kill -9 of the driver, evenly spread over the time
+  --kills    at most this many kill -9 of the driver, evenly spread over the time
   --faults   the provider throttles, fails, loses answers, interrupts jobs and leaves out rows, too`
 
 /** @throws Error with a text for people if an argument is not understood. */

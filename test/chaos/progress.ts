@@ -4,7 +4,7 @@ import type { Deployment } from '../support/deployment'
 type Counts = Readonly<Record<string, number>>
 
 export interface Progress {
-  /** Resolves with true when so many moves and rejections have their final outcome and all is published, with false
+  /** Resolves with true when this many moves and rejections have their final outcome and all is published, with false
    *  when nothing has changed for too long. */
   finished(expected: number): Promise<boolean>
   /** The longest time in which nothing changed, ms. */

@@ -17,7 +17,7 @@ import { describe, planDisturbances } from './schedule'
 import { setStage } from './stage'
 import { judge } from './verdict'
 
-/** If nothing changes for so long while everything works again, the run is stuck, ms. */
+/** If nothing changes for this long while everything works again, the run is stuck, ms. */
 const patienceMs = 240_000
 const producers = 2
 

@@ -20,9 +20,9 @@ const usage = `Usage: npm run test:sim -- [options]
   --mutate all     plants each in turn: exit 0 when all are found
 `
 const tailLines = 80
-/** A campaign ends after so many seeds with violations. */
+/** A campaign ends after this many seeds with violations. */
 const maxFailed = 10
-/** A campaign of so many seeds has to meet every kind of fault. */
+/** A campaign of this many seeds has to meet every kind of fault. */
 const enoughSeeds = 500
 const mutantSeeds = 200
 

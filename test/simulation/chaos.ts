@@ -8,7 +8,7 @@ export interface Chaos {
   calm(): void
 }
 
-/** A process that has not stopped after so long is killed, as by a second SIGTERM, ms. */
+/** A process that has not stopped after this time is killed, as by a second SIGTERM, ms. */
 const stopWithinMs = 8_000
 
 export const startChaos = (world: World): Chaos => {

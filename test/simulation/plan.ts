@@ -16,7 +16,7 @@ export interface Plan {
   readonly requestsForMs: number
   /** Nothing goes wrong after this time from the start, ms. */
   readonly calmAtMs: number
-  /** If something is not done so long after that, it is stuck, ms. */
+  /** If something is not done this long after that, it is stuck, ms. */
   readonly doneWithinMs: number
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number

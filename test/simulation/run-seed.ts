@@ -24,9 +24,9 @@ export interface SeedReport {
 }
 
 const lookEveryMs = 1_000
-/** The run goes on for so long after all is done, so that what comes late or twice is seen, ms. */
+/** The run goes on for this long after all is done, so that what comes late or twice is seen, ms. */
 const afterwardsMs = 90_000
-/** No run takes so many steps, unless a loop keeps time from passing. */
+/** No run takes this many steps, unless a loop keeps time from passing. */
 const maxSteps = 5_000_000
 
 export const runSeed = (seed: number, keepTrace = false): SeedReport => {

@@ -2,7 +2,7 @@
 import type { Pool } from '../../src/postgres/session/session'
 import { until } from './until'
 
-/** Resolves with the process ids once so many sessions wait for a lock with a statement like `pattern`. */
+/** Resolves with the process ids once this many sessions wait for a lock with a statement like `pattern`. */
 export const sessionsWaiting = async (pool: Pool, pattern: string, count = 1): Promise<readonly number[]> => {
   let pids: readonly number[] = []
   await until(async () => {

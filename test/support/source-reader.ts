@@ -4,7 +4,7 @@ import type { RequestSource, SourceChunk, SourceHealth, SourceRecord } from '../
 export interface SourceReader {
   /** The next chunk, in the order of arrival. Its records count as read once it was `done` or `readTo`. */
   next(): Promise<SourceChunk>
-  /** Acknowledges chunks as they come until so many records are durable, and adds them to `records`. */
+  /** Acknowledges chunks as they come until this many records are durable, and adds them to `records`. */
   readTo(count: number): Promise<void>
   /** The durable records, in the order of arrival. */
   readonly records: SourceRecord[]

@@ -48,7 +48,7 @@ export interface ClaimOptions {
   readonly batchMaxWaitMs: number
 }
 
-/** After this many ranges in a row of which nothing was to be sent the transaction ends, so that it stays short. */
+/** After this many ranges in a row that had nothing to send the transaction ends, so that it stays short. */
 const maxEmptyRanges = 32
 
 /**

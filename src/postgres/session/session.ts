@@ -68,7 +68,7 @@ export type { Pool }
 export interface PoolOptions extends SessionOptions {
   /** Most connections at once. */
   readonly max: number
-  /** Told that a connection broke, in use or not; the pool goes on without it. */
+  /** Called when a connection breaks, in use or not. The pool goes on without it. */
   readonly onError: (error: Error) => void
 }
 

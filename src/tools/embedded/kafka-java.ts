@@ -62,7 +62,7 @@ export const newClusterId = (random: Uint8Array): string =>
 const run = promisify(execFile)
 /** Longest start of a broker, ms. */
 const readyWithinMs = 90_000
-/** Options for JVMs of which many are started and none runs for long. */
+/** Options for JVMs that run for a short time only. */
 const frugal = [
   '-XX:+UseSerialGC',
   '-XX:TieredStopAtLevel=1',

@@ -29,7 +29,7 @@ export interface JournalLink {
   cutFor(ms: number): void
 }
 
-/** As the real adapter does, it looks for changes so often without a notification, ms. */
+/** As the real adapter does, it looks for changes at this interval without a notification, ms. */
 const fallbackMs = 5_000
 
 export const createJournalLink = (owner: Owner, deps: JournalLinkDeps): JournalLink => {

@@ -13,7 +13,7 @@ export interface LeaseTiming {
   readonly leaseMs: number
   readonly renewEveryMs: number
   readonly quotaWindowMs: number
-  /** Calls stop so long before another process can take the lease, ms. */
+  /** Calls stop this long before another process can take the lease, ms. */
   readonly marginMs: number
 }
 

@@ -16,7 +16,7 @@ export interface ClaimOptions {
   readonly batchMaxWaitMs: number
 }
 
-/** A claim gives up after so many ranges of which nothing was to be sent. */
+/** A claim gives up after this many ranges that had nothing to send. */
 const maxEmptyRounds = 32
 /** Re-queued moves that one claim appends at most. */
 const maxAppended = 20_000
