@@ -33,7 +33,7 @@ export interface PipelineDeps {
   readonly intake$: Observable<never>
   /** `flows/drive.ts`, for one epoch of the lease. Completes once stopped and all calls under way are answered. */
   readonly drive: (held: HeldLease) => Observable<never>
-  /** `flows/publish.ts`. Completes when it has published all that is settled at the time when `drain$` emits. */
+  /** `flows/publish.ts`. Completes when everything that was settled before `drain$` emitted is published. */
   readonly publish: (drain$: Observable<void>) => Observable<never>
   /** Emits at each change of hands. */
   readonly lease$: Observable<LeaseState>

@@ -43,7 +43,7 @@ export interface Running {
 
 export const startMain = (config: Config, options: MainOptions): Running => {
   const { logger } = options
-  const closers: (() => Promise<void>)[] = []
+  const stops: (() => Promise<void>)[] = []
   let stopping = false
   let service: Service | null = null
   let routes: RouteControl | null = null
@@ -71,7 +71,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       }),
       onError: error => logger.error({ err: error }, 'http'),
     })
-    closers.push(server.stop)
+    stops.push(server.stop)
     logger.info({ url: server.url }, 'listening')
     return server
   }
@@ -84,12 +84,12 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       createTopics: config.kafkaCreateTopics,
       random: Math.random,
     })
-    closers.push(source.stop)
+    stops.push(source.stop)
     return source
   }
   const kafkaSink = (): OutcomeSink => {
     const sink = createOutcomeSink(outcomeSinkOptions(config, logger))
-    closers.push(sink.stop)
+    stops.push(sink.stop)
     return sink
   }
 
@@ -101,7 +101,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
       logger,
       isStopping: () => stopping,
     })
-    closers.push(database.stop)
+    stops.push(database.stop)
     routes = database.routes
     const source = options.source ?? kafkaSource()
     const sink = options.sink === undefined ? kafkaSink() : options.sink
@@ -144,16 +144,21 @@ export const startMain = (config: Config, options: MainOptions): Running => {
     () => ended.then(error => (error === null ? new Promise<never>(() => undefined) : error)),
     (error: unknown) => error,
   )
+  const stopAll = async (): Promise<void> => {
+    stopping = true
+    service?.stop()
+    await started.catch(() => undefined)
+    service?.stop()
+    await ended
+    for (const stop of stops.reverse()) await stop()
+  }
+  let stopped: Promise<void> | null = null
   return {
     started,
     failed,
-    stop: async () => {
-      stopping = true
-      service?.stop()
-      await started.catch(() => undefined)
-      service?.stop()
-      await ended
-      for (const close of closers.reverse()) await close()
+    stop: () => {
+      stopped ??= stopAll()
+      return stopped
     },
   }
 }

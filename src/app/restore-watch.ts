@@ -32,7 +32,7 @@ export interface RestoreWatch {
   whileSound(flow: Observable<never>): Observable<never>
   /** Emits once the database is known to be sound. */
   readonly sound$: Observable<unknown>
-  /** A flow has found the database to be older. */
+  /** Reports that a flow has found the database older than what was published. */
   report(error: RestoredDatabaseError): void
   /** Why everything stands still, for people; null when it does not. */
   reason(): string | null

@@ -1,7 +1,7 @@
 /**
  * How the flows get over errors. A passing fault is waited out where it happens, so that nothing upstream starts over.
  * Any other error ends the flow, which starts over from what the journal holds. Each is reported once per reason, and
- * stands in the book of the flows' health until something works again.
+ * stays in the flow's health until a step succeeds.
  */
 import { concat, defer, EMPTY, ignoreElements, type MonoTypeOperatorFunction, Observable, tap } from 'rxjs'
 import { messageOf } from '../domain/error-text'
@@ -123,7 +123,7 @@ export const allStopped = (problem: string): Readonly<Record<FlowName, FlowHealt
   return { intake: stopped, drive: stopped, publish: stopped }
 }
 
-/** Each subscription but the first waits until `ready$` has completed. For what is repeated after an error. */
+/** Each subscription but the first waits until `ready$` has completed. Used around work that is repeated after an error. */
 export const againOnce =
   (ready$: Observable<unknown>) =>
   <T>(source: Observable<T>): Observable<T> => {

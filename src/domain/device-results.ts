@@ -96,7 +96,7 @@ export type AskDecision =
 const freshFileMs = 5_000
 /** Files, or answers that there is no file, after which no further one is asked for. */
 const maxFiles = 2
-/** Tries may go on for ever, but these calls go before the polls, so they become rare. */
+/** There is no limit to these tries. Their calls take precedence over the polls, so the pause grows to 5 minutes. */
 const unavailable: BackoffPolicy = { backoffMs: 1_000, backoffMaxMs: 300_000 }
 /** Doubtful answers after which no further try is made. */
 const maxDoubtful = 5

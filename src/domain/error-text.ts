@@ -1,4 +1,4 @@
-/** What a thrown value says of itself: its message and its code. */
+/** Reads the message and the code of a thrown value. */
 
 /** Reads a text field of any object, because an error of another realm is no instance of our `Error`. */
 const fieldOf = (error: unknown, name: 'message' | 'code'): string | null => {

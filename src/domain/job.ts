@@ -50,7 +50,7 @@ export interface Job {
   readonly refusals: number
   /**
    * Counted refusals of all batches that stem from the same split root, this batch included. The split root is the
-   * batch that a family of halves was split from.
+   * batch that all these halves were split from.
    */
   readonly splitRootRefusals: number
   /** In the order of the route's log. A device may occur twice: it is sent once, and both moves get its outcome. */

@@ -37,15 +37,15 @@ export interface Look {
 export interface AccountView {
   readonly looks$: Observable<Look>
   /**
-   * Emits once the latest look is fresh. A List that is refused with an unrecognised code counts as a look that saw
-   * nothing. One that is refused for the account is done again.
+   * Emits once a fresh look exists. A List that is refused with an unrecognised code counts as a look without jobs. One
+   * that is refused for the account is done again.
    */
   fresh(): Observable<void>
   /** Whether the latest look was begun at most 40 s ago, and after the last `outdate`. */
   isFresh(): boolean
   /** No look begun before now is fresh any longer. Called when a create was refused for want of a slot. */
   outdate(): void
-  /** Counts the job as ours, with a slot of ours. How long a resumed job has been running is not known. */
+  /** Counts the job as ours. The running time of a resumed job is unknown. */
   track(providerJobId: string, as: 'new' | 'resumed'): void
   /** The latest look has shown that the job has ended. */
   ended(providerJobId: string): void

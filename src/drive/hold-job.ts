@@ -39,9 +39,8 @@ export interface HoldHopelessDeps {
 }
 
 /**
- * Holds a job whose work keeps failing for a reason of its own, since it would fail without end and be seen in the log
- * only. Until then each error passes through, to be contained. A failure counts only if the journal answers after it:
- * otherwise the database is the reason, not the job.
+ * Holds a job whose settlement keeps failing. Without this it would fail without end and show in the log only. Until then
+ * each error passes through, to be contained. A failure counts only if the journal answers after it.
  */
 export const createHoldHopeless = ({ journal, observe }: HoldHopelessDeps) => {
   const hold = createHoldJob({ journal, observe })
@@ -56,7 +55,7 @@ export const createHoldHopeless = ({ journal, observe }: HoldHopelessDeps) => {
   }
 
   const weigh = (job: Job, error: unknown): Observable<never> =>
-    // This asks for nothing but an answer: an error of the whole database fails it too.
+    // This query only checks that the database answers. If it fails too, the database is at fault, not the job.
     journal.ownJobs([]).pipe(
       concatMap(() => {
         const times = (failures.get(job.batchId) ?? 0) + 1

@@ -145,7 +145,7 @@ export const createSettleJob = (deps: SettleJobDeps): ((ended: EndedJob) => Obse
     )
 
   return ended => {
-    const { job, why = 'nobody knows which job it was' } = ended
+    const { job, why = 'it is not known which job it was' } = ended
     const collected: Observable<Collected> =
       job.providerJobId === null
         ? of({ decision: { kind: 'hold' }, rows: new Map<string, DeviceResult>(), why })

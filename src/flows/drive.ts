@@ -155,12 +155,15 @@ interface SlotLoopsDeps {
   readonly stop$: Observable<unknown>
 }
 
-/** Too much waits in memory: the claim tries again when a batch is let go. */
+/** Nothing is claimed now, since too many ended moves are in memory. The claim tries again when a batch is let go. */
 const untilLetGo: Claim = { kind: 'idle', wakeInMs: null }
 
 const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
   const { journal, changes$, runJob, settleJob, policies, observe, stop$ } = deps
-  /** Batches in a slot, put off or being settled. The journal offers every other unfinished one again. */
+  /**
+   * Batches that are in a slot, wait for their next create, or are being settled. The journal offers every other
+   * unfinished batch again.
+   */
   const inHand = new Set<number>()
   let endedMoves = 0
   const oneAtATime = createMutex()

@@ -22,12 +22,14 @@ import {
   take,
   takeWhile,
   tap,
+  throwIfEmpty,
   timer,
 } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
 import type { OutcomeKind } from '../domain/outcome'
 import { largerOf, RestoredDatabaseError, restoredReason } from '../domain/published-position'
 import { waitUntil } from '../operators/wait-until'
+import { TransientError } from '../ports/errors'
 import type { Changes, Outbox, OutboxChunk, OutboxLimits } from '../ports/journal'
 import type { OutcomeSink, SinkSession } from '../ports/outcome-sink'
 
@@ -107,7 +109,12 @@ export const publish$ = (deps: PublishDeps): Observable<never> => {
       of('drained' as const),
     )
 
-  return sink.open().pipe(switchMap(untilDrained), take(1), ignoreElements())
+  return sink.open().pipe(
+    switchMap(untilDrained),
+    take(1),
+    throwIfEmpty(() => new TransientError('the session ended before all outcomes were published')),
+    ignoreElements(),
+  )
 }
 
 const countKinds = (chunk: OutboxChunk): Record<OutcomeKind, number> => {

@@ -1,4 +1,4 @@
-/** Whether the provider answers. The calls of all flows tell. */
+/** Whether the provider answers, derived from the results of all calls. */
 import { asyncScheduler } from 'rxjs'
 import type { FlowEvent } from '../domain/flow-event'
 

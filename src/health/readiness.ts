@@ -1,4 +1,4 @@
-/** What `/readyz` says: whether the process can take requests in and let outcomes out, or why not. */
+/** What `/readyz` says: whether the process can take requests in and publish outcomes, or why not. */
 import type { FlowName } from '../domain/flow-event'
 import type { RateLimiter } from '../operators/rate-limit'
 import type { Operation } from '../ports/job-api'

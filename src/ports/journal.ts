@@ -80,8 +80,8 @@ export interface DriveJournal {
    */
   creating(batchId: number): Observable<Job>
   /**
-   * creating | unknown → running, without a last error: `stored`. With `clash` another batch has that JobId, so nobody
-   * knows what was created: the batch is then `unknown` and held, and is not sent again by itself.
+   * creating | unknown → running, without a last error: `stored`. With `clash` another batch has that JobId, so it is
+   * not known what was created. The batch is then `unknown` and held, and is not sent again by itself.
    */
   created(batchId: number, providerJobId: string): Observable<'stored' | 'clash'>
   /** Like `created`, for a job that was found in List. Until its result file names its devices it may be another's. */

@@ -48,8 +48,16 @@ export const createDisturber = (disturbed: Disturbed) => {
     simulator: createLine(),
   }))
   const done: Disturbances = {
-    ...{ kills: 0, freezes: 0, longestFreezeMs: 0, brokerRestarts: 0, brokerFreezes: 0, postgresRestarts: 0 },
-    ...{ cuts: 0, halfCloses: 0, delays: 0, swallows: 0 },
+    kills: 0,
+    freezes: 0,
+    longestFreezeMs: 0,
+    brokerRestarts: 0,
+    brokerFreezes: 0,
+    postgresRestarts: 0,
+    cuts: 0,
+    halfCloses: 0,
+    delays: 0,
+    swallows: 0,
   }
 
   /** The victim or, if that is down, another replica. Waits until one is up. */

@@ -56,8 +56,12 @@ const run = async (options: ChaosOptions, logs: string): Promise<boolean> => {
       })
     })
     const disturber = createDisturber({
-      ...{ replicas, replicaCount: options.replicas, say },
-      ...{ kafka: stage.kafka, postgres: stage.postgres, links: stage.links },
+      replicas,
+      replicaCount: options.replicas,
+      say,
+      kafka: stage.kafka,
+      postgres: stage.postgres,
+      links: stage.links,
     })
     const disturbing = plan.map(async ({ atMs, disturbance }) => {
       await pause(atMs)
@@ -73,9 +77,14 @@ const run = async (options: ChaosOptions, logs: string): Promise<boolean> => {
     const verdict = await judge(deployment, asked)
     const all = figures(
       {
-        ...{ seed, devices, seconds, requests: asked.length, exits: replicas.exits() },
+        seed,
+        devices,
+        seconds,
+        requests: asked.length,
+        exits: replicas.exits(),
         sent: sent.reduce((sum, records) => sum + records, 0),
-        ...{ longestPauseMs: progress.longestPauseMs, worstGap: progress.worstGap },
+        longestPauseMs: progress.longestPauseMs,
+        worstGap: progress.worstGap,
         disturbances: disturber.done(),
       },
       verdict,

@@ -30,7 +30,9 @@ describeKafka('a batch that arrives damaged', () => {
       return 'pass'
     })
     const options: KafkaOptions = {
-      ...{ brokers: [`127.0.0.1:${link?.port}`], clientId: 'test', log: () => undefined },
+      brokers: [`127.0.0.1:${link?.port}`],
+      clientId: 'test',
+      log: () => undefined,
     }
     const source = createRequestSource({ kafka: options, groupId: topic, topic, random: () => 0 })
     const reader = readSource(source)

@@ -151,7 +151,11 @@ describeKafka('the intake of requests from Kafka', () => {
 
   it('makes the topic where that is allowed', async () => {
     const source = createRequestSource({
-      ...{ kafka: testKafkaOptions(), groupId: `${topic}.group`, topic, createTopics: true, random: () => 0 },
+      kafka: testKafkaOptions(),
+      groupId: `${topic}.group`,
+      topic,
+      createTopics: true,
+      random: () => 0,
     })
     sources.push(source)
     const reader = read(source)

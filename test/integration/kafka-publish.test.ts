@@ -85,8 +85,11 @@ describeKafka('the publisher of outcomes', () => {
   it('replaces a record the broker refuses for its size, and publishes its neighbours', async () => {
     await make(1)
     const huge = sampleOutcome(1, {
-      ...{ outcome: 'failed' as const, code: '9313', message: 'x'.repeat(2_000_000) },
-      ...{ requestId: 'r'.repeat(300), deadLetter: Buffer.alloc(1_500_000, 'y') },
+      outcome: 'failed' as const,
+      code: '9313',
+      message: 'x'.repeat(2_000_000),
+      requestId: 'r'.repeat(300),
+      deadLetter: Buffer.alloc(1_500_000, 'y'),
     })
     const chunk = { lastId: 1n, outcomes: [sampleOutcome(0), huge, sampleOutcome(2)] }
     const session = await openSession()
@@ -95,8 +98,12 @@ describeKafka('the publisher of outcomes', () => {
     expect(idsOf(records)).toEqual(idsIn(chunk))
     const stub = records.find(record => text(record.headers.ce_id) === huge.id)
     expect(JSON.parse(text(stub?.value))).toEqual({
-      ...{ id: huge.id, error: 'record_too_large', requestId: 'r'.repeat(256) },
-      ...{ outcome: 'failed', final: true, code: '9313' },
+      id: huge.id,
+      error: 'record_too_large',
+      requestId: 'r'.repeat(256),
+      outcome: 'failed',
+      final: true,
+      code: '9313',
     })
     const [deadLetter] = await readTopic(topics.deadLetters)
     expect(JSON.parse(text(deadLetter?.value))).toMatchObject({ id: huge.id, error: 'record_too_large' })
@@ -133,7 +140,9 @@ describeKafka('the publisher of outcomes', () => {
     await publish(await openSession(), before)
     // This publisher of the same id dies in the middle of a transaction.
     const dead = testKafka().producer({
-      ...{ transactionalId: `${topics.results}.publisher`, idempotent: true, maxInFlightRequests: 1 },
+      transactionalId: `${topics.results}.publisher`,
+      idempotent: true,
+      maxInFlightRequests: 1,
       createPartitioner: Partitioners.DefaultPartitioner,
     })
     await dead.connect()

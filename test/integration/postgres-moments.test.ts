@@ -52,7 +52,10 @@ describe('what is read of a journal in several statements', () => {
     let said = ''
     const report = () =>
       reportRun({
-        ...{ pool, topic: 'requests', seconds: 1, dataDir: null },
+        pool,
+        topic: 'requests',
+        seconds: 1,
+        dataDir: null,
         cost: { calls: 0, jobsSettled: 0, devicesSettled: 0, isResumed: false },
         say: text => {
           said += text

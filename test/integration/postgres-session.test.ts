@@ -35,7 +35,7 @@ describe('a database session of the service', () => {
     statement_timeout: '30000',
   }
 
-  it('has our settings', async () => {
+  it('a session has the settings of this service', async () => {
     expect(await settingsOf(database.url)).toMatchObject(ours)
   })
 

@@ -40,7 +40,10 @@ describe('the status in the database', () => {
       openJobs: { claimed: 1 },
       heldJobs: [
         {
-          ...{ batchId: held.batchId, status: 'claimed', moves: 1, heldReason: 'no file' },
+          batchId: held.batchId,
+          status: 'claimed',
+          moves: 1,
+          heldReason: 'no file',
           resolutions: ['again', 'fail'],
         },
       ],

@@ -80,7 +80,12 @@ describeKafka('publishing exactly once', () => {
   }
   const byLink = (): string[] => [`127.0.0.1:${link().port}`]
   const options = (how: PublisherOptions['how']): PublisherOptions => ({
-    ...{ brokers: byLink(), databaseUrl: database.url, topics, publisher, most, how },
+    brokers: byLink(),
+    databaseUrl: database.url,
+    topics,
+    publisher,
+    most,
+    how,
   })
 
   /** Runs the flow as the service does until the outbox is empty. A session that ends is followed by another. */
@@ -91,8 +96,11 @@ describeKafka('publishing exactly once', () => {
     const pool = createPool(url, { max: 2, onError: () => undefined })
     const outbox = createOutbox(pool)
     const sink: KafkaOutcomeSink = createOutcomeSink({
-      ...{ kafka: { brokers, clientId: 'test', log: () => undefined }, transactionalId: publisher },
-      ...{ resultsTopic: topics.results, deadLetterTopic: topics.deadLetters, encode: encodeForTest },
+      kafka: { brokers, clientId: 'test', log: () => undefined },
+      transactionalId: publisher,
+      resultsTopic: topics.results,
+      deadLetterTopic: topics.deadLetters,
+      encode: encodeForTest,
     })
     const flow$ = publish$({
       sink,

@@ -182,7 +182,7 @@ describe('holding and releasing a route', () => {
       ])
     })
 
-    it('needs no body', async () => {
+    it('a release needs no body', async () => {
       const url = await start()
       expect(await post(`${url}/api/routes/1/hold`)).toMatchObject({
         status: 200,

@@ -24,7 +24,9 @@ export const publishPlainly = async ({
   most,
 }: PlainPublisherOptions): Promise<void> => {
   const producer = createKafka(kafka).producer({
-    ...{ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false },
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
     createPartitioner: Partitioners.DefaultPartitioner,
   })
   await producer.connect()

@@ -24,8 +24,11 @@ const run = async ({
     await publishPlainly({ kafka, topic: topics.results, outbox, publisher, most })
   } else {
     const sink = createOutcomeSink({
-      ...{ kafka, transactionalId: publisher, encode: encodeForTest },
-      ...{ resultsTopic: topics.results, deadLetterTopic: topics.deadLetters },
+      kafka,
+      transactionalId: publisher,
+      encode: encodeForTest,
+      resultsTopic: topics.results,
+      deadLetterTopic: topics.deadLetters,
     })
     const flow$ = publish$({
       sink,

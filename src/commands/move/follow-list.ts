@@ -16,7 +16,7 @@ const lookEveryMs = 400
 /** How the work stands at one moment. */
 export interface Look {
   readonly counts: Conservation
-  /** Nothing more will happen by itself. It is false as long as not everything is read. */
+  /** True when nothing more will happen by itself. Always false until the whole list is read. */
   readonly isDone: boolean
 }
 
@@ -26,7 +26,7 @@ export interface UntilSettledDeps {
   /** Gives null while the database cannot be reached. `isAllRead` says how it was when the look began. */
   readonly look: (isAllRead: boolean) => Promise<Look | null>
   readonly openJobs: () => number
-  /** It is ended here, however the waiting ends. */
+  /** The progress is ended here, however the wait ends. */
   readonly progress: Progress
   readonly aborted: () => boolean
   /** Resolves with the error that ends the service. */

@@ -64,6 +64,7 @@ export const createRequestSource = (options: RequestSourceOptions): KafkaRequest
           return timer(retryDelayMs(failures, random(), reconnectPolicy))
         },
       }),
+      takeUntil(stop$),
     )
 
   const chunks: RequestSource['chunks'] = positions =>

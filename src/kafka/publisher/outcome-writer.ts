@@ -79,7 +79,7 @@ export interface OutcomeSinkOptions {
 export interface Writer {
   /** Id of the last outbox row that was published; null if none is known. */
   readonly position: bigint | null
-  /** Rejects with a `TransientError` when the writer is of no more use, and with a plain `Error` for a wrong call. */
+  /** Rejects with a `TransientError` when the session is over, and with a plain `Error` for a wrong call. */
   publish(chunk: OutboxChunk): Promise<void>
   /** Refuses every later `publish`, and breaks off the one under way. */
   refuse(reason: TransientError): void

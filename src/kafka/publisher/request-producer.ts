@@ -93,7 +93,7 @@ export const createRequestProducer = (options: {
       const sending = new AbortController()
       const written = write(some, sending.signal)
       try {
-        // kafkajs retries for ever.
+        // kafkajs retries without a limit.
         if ((await withinMs(written, limitMs)) === 'late')
           throw new Error(`no acknowledgement within ${limitMs / 1000} s`)
         await written

@@ -14,7 +14,7 @@ interface Column {
   readonly name: string
   /** Type of the parameter's elements. */
   readonly type: string
-  /** From the parameter to the column; left out: as it is. */
+  /** SQL that turns the parameter into the column. Without it the parameter is stored unchanged. */
   readonly stored?: string
   readonly of: (rejection: Rejection) => unknown
 }

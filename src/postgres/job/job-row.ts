@@ -59,10 +59,10 @@ export const movesOfJob = async (
   return rows
 }
 
-const refusalsOfSplitRoot = async (from: Queries, family: bigint): Promise<number> => {
+const refusalsOfSplitRoot = async (from: Queries, splitRoot: bigint): Promise<number> => {
   const { rows } = await from.query<{ refusals: number }>(
     `select sum(refusals - inherited_refusals)::integer as refusals from job where family = $1 or job_id = $1`,
-    [family],
+    [splitRoot],
   )
   return rows[0]?.refusals ?? 0
 }
@@ -114,7 +114,7 @@ export const bindProviderJob = async (
   }
 }
 
-/** Drops the look-ups: answers from before a create, or about another JobId, say nothing of what the job does. */
+/** Drops the look-ups. Answers from before a create, or about another JobId, do not show what this job does. */
 export const dropLookUps = async (client: PoolClient, batchId: number): Promise<void> => {
   await client.query('delete from look_up where job_id = $1', [batchId])
 }

@@ -110,7 +110,7 @@ const keepLease = async (tenure: Tenure, first: Client, sentAt: Instant): Promis
       tenure.emit({ kind: 'held', epoch, mayCall })
     }
   }
-  // It gives back only a lease that it still held when it was told to stop.
+  // A lease is given back only if it was still held when the stop came.
   const isToRelease = isMine && tenure.idle()
   isMine = false
   if (isToRelease && client !== null) await release(client, epoch).catch(() => undefined)

@@ -27,7 +27,7 @@ const notifications = (url: string, session: SessionOptions): Observable<void> =
     }
     listen().catch((error: unknown) => subscriber.error(error))
     return () => {
-      // The connection may be broken already, and nobody is left to tell.
+      // The connection may be broken already. The error has no reader, so it is ignored.
       client.end().catch(() => undefined)
     }
   })

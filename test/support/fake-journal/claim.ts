@@ -21,9 +21,9 @@ const maxEmptyRounds = 32
 /** Re-queued moves that one claim appends at most. */
 const maxAppended = 20_000
 
-const refusalsOfFamily = (store: Store, family: number): number =>
+const refusalsOfSplitRoot = (store: Store, splitRoot: number): number =>
   store.jobs
-    .filter(job => job.family === family)
+    .filter(job => job.splitRoot === splitRoot)
     .reduce((sum, { refusals, inheritedRefusals }) => sum + refusals - inheritedRefusals, 0)
 
 export const jobAsStored = (store: Store, job: StoredJob): Job => ({
@@ -38,7 +38,7 @@ export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   createStartedAt: job.createStartedAt,
   lastError: job.lastError,
   refusals: job.refusals,
-  splitRootRefusals: job.family === job.batchId ? job.refusals : refusalsOfFamily(store, job.family),
+  splitRootRefusals: job.splitRoot === job.batchId ? job.refusals : refusalsOfSplitRoot(store, job.splitRoot),
   moves: job.seqs.map(seq => {
     const { deviceName, attempt } = store.moveAt(job.route, seq)
     return { seq: BigInt(seq), deviceName, attempt }
@@ -59,7 +59,7 @@ export const insertJob = (
     seqs,
     refusals: parent?.refusals ?? 0,
     inheritedRefusals: parent?.refusals ?? 0,
-    family: parent?.family ?? batchId,
+    splitRoot: parent?.splitRoot ?? batchId,
     status: 'claimed',
     endedAs: null,
     providerJobId: null,

@@ -47,8 +47,8 @@ export interface StoredJob {
   readonly seqs: readonly number[]
   refusals: number
   readonly inheritedRefusals: number
-  /** The batch that all of its family were split from; its own id if it was not split off. */
-  readonly family: number
+  /** The batch that it was split from, over all splits; its own id if it was not split off. */
+  readonly splitRoot: number
   status: JobStatus
   endedAs: 'completed' | 'interrupted' | 'refused' | null
   providerJobId: string | null

@@ -5,7 +5,10 @@ import { planDisturbances } from '../../chaos/schedule'
 import { checkTruth } from '../../chaos/truth-check'
 
 const asked = (requestId: string, deviceName: string, to = 'there', from = 'here'): Asked => ({
-  ...{ requestId, deviceName, from, to },
+  requestId,
+  deviceName,
+  from,
+  to,
   isValid: !deviceName.includes('!'),
 })
 
@@ -22,7 +25,12 @@ const result = (requestId: string, deviceName: string, more: Partial<Result> = {
 })
 
 const clean = {
-  ...{ lost: 0, repeatedIds: 0, secondFinals: 0, strangers: 0, outOfOrder: 0, misjudged: 0 },
+  lost: 0,
+  repeatedIds: 0,
+  secondFinals: 0,
+  strangers: 0,
+  outOfOrder: 0,
+  misjudged: 0,
 }
 
 const retried = { outcome: 'failed', code: 'busy', final: false }
@@ -75,7 +83,10 @@ describe('the verdict of a chaos run', () => {
     [
       name,
       {
-        ...{ productKey: 'p', deviceName: name, instanceId: targets.at(-1) ?? 'here', attempts: 1 },
+        productKey: 'p',
+        deviceName: name,
+        instanceId: targets.at(-1) ?? 'here',
+        attempts: 1,
         moves: targets.map(to => ({ jobId: 'j', from: 'x', to, at: 0, told: true })),
       },
     ] as const

@@ -12,7 +12,7 @@ const configOf = (environment: Record<string, string>): Config => {
 }
 
 /** No two variables have the same value, so none can stand in for another. */
-describe('the configuration reaches', () => {
+describe('every variable of the configuration reaches', () => {
   it('the quota', () => {
     const config = configOf({
       QUOTA_QPS: '21',

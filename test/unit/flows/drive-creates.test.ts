@@ -377,7 +377,7 @@ describe('creates', () => {
     }
     const untold = 'and List is refused: look in the console whether its job exists'
 
-    it('at once', () => {
+    it('is held at once when List is refused', () => {
       expect(why(null)).toEqual([`its create was answered with the unrecognised code iot.made.up, ${untold}`])
     })
 
