@@ -145,7 +145,7 @@ export const decompressLz4 = (data: Buffer, maxBytes: number): Buffer => {
   return out.bytes()
 }
 
-/** The largest windowthat the reference implementation of zstd accepts by default. */
+/** The largest window that the reference implementation of zstd accepts by default. */
 const maxZstdWindowBytes = 128 * 1024 * 1024
 const zstdMagic = 0xfd2fb528
 
