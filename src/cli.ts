@@ -2,7 +2,7 @@
 import { redact } from './commands/configured'
 import { exitCode } from './commands/exit-code'
 import { endAtNextSignal, writtenOut } from './commands/process-end'
-import { createProgram, endingAfter } from './commands/program'
+import { createProgram, endingAfter, textOf } from './commands/program'
 
 const say = (text: string): void => {
   process.stderr.write(redact(`${text}\n`))
@@ -22,7 +22,7 @@ const exit = async (status: number): Promise<never> => {
 
 // An unforeseen error ends the process, as it does by default. Node's own text would show every field of the error.
 process.on('uncaughtException', error => {
-  say(endingAfter(error).text ?? '')
+  say(textOf(error))
   process.exit(exitCode.failed)
 })
 

@@ -21,7 +21,7 @@ export const startOwnDatabase = async (dataDir: string): Promise<EmbeddedPostgre
   })
 
 /** Starts the database that a `move` has made in `dataDir`. Ends the command if there is none. */
-export const openOwnDatabase = async (dataDir: string): Promise<EmbeddedPostgres> => {
+const openOwnDatabase = async (dataDir: string): Promise<EmbeddedPostgres> => {
   const home = homeIn(dataDir)
   await access(home).catch(() => usageError(`--data-dir ${dataDir}: no run of move is kept there`))
   return startOwnDatabase(dataDir)

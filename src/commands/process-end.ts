@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream'
 import type { Running } from '../app/main'
 
-type Ending = 'SIGINT' | 'SIGTERM'
+type StopSignal = 'SIGINT' | 'SIGTERM'
 
 /** npm hands Ctrl-C on to the process that it started, which gets it from the terminal too: two within this time, ms. */
 const echoMs = 1_000
@@ -22,17 +22,18 @@ export const endAtNextSignal = (): void => {
  * Resolves at the first SIGINT or SIGTERM, which then no longer end the process by themselves. A signal that comes more
  * than a second later means that the user does not want to wait: it calls `atOnce`, or ends the process if there is none.
  */
-export const firstSignal = (atOnce?: () => void): Promise<Ending> =>
+export const firstSignal = (atOnce?: () => void): Promise<StopSignal> =>
   new Promise(resolve => {
     let firstAt: number | null = null
-    const onSignal = (name: Ending): void => {
+    const onSignal = (name: StopSignal): void => {
       if (firstAt === null && !isDone) {
         firstAt = performance.now()
         resolve(name)
         return
       }
       if (firstAt !== null && performance.now() - firstAt <= echoMs) return
-      if (atOnce !== undefined && !isDone) {
+      // A command that has had its signal ends in its own way, also while only its output is left.
+      if (atOnce !== undefined && firstAt !== null) {
         atOnce()
         return
       }

@@ -40,7 +40,8 @@ export interface Ending {
   readonly text: string | null
 }
 
-const textOf = (error: unknown): string =>
+/** The whole of an unforeseen error, its stack included. */
+export const textOf = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error)
 
 /** An expected error is told in its own words, any other with its stack. */

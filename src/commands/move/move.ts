@@ -18,7 +18,7 @@ import { reportRun } from './report-run'
 import { type ResultPlace, resultPlace, writeResults } from './write-results'
 
 /** What an event says of the provider at `endpoint`, for those who watch a list being moved; null for all other events. */
-export const providerNews = (event: FlowEvent, endpoint: string): string | null => {
+const providerNews = (event: FlowEvent, endpoint: string): string | null => {
   switch (event.kind) {
     case 'provider-unreachable':
       return `the provider at ${endpoint} cannot be reached since ${event.since}: ${event.code} (${event.operation}); it is tried again and again`

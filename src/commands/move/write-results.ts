@@ -28,7 +28,7 @@ export interface PlaceOptions {
 }
 
 /** The results are written to this file, which then takes the place of the one at `path`. */
-export const draftOf = (path: string): string => `${path}.${process.pid}.part`
+const draftOf = (path: string): string => `${path}.${process.pid}.part`
 
 const nullIfAbsent = (error: NodeJS.ErrnoException): null => {
   if (error.code === 'ENOENT') return null

@@ -45,7 +45,7 @@ const row = (what: string, stored: string, derived: string): string =>
   `  ${what.padEnd(44)}${stored.padStart(10)}${derived.padStart(10)}`
 
 /** The replay for people: how many moves ended how, and the first `devices` that would end otherwise. */
-export const replayText = (replay: Replay, devices: number): string => {
+const replayText = (replay: Replay, devices: number): string => {
   const { counts, differences, unreadable } = replay
   const ended = `${replay.ended}${replay.settled ? '' : ', not settled'}`
   const lines = [

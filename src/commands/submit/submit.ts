@@ -23,7 +23,7 @@ export interface Refusals {
   readonly byCode: () => ReadonlyMap<string, number>
 }
 
-export const createRefusals = (): Refusals => {
+const createRefusals = (): Refusals => {
   const byCode = new Map<string, number>()
   let count = 0
   return {

@@ -46,6 +46,17 @@ describe('the first signal to a command', () => {
     expect(killed).toEqual([])
   })
 
+  it('is followed by one that calls what the command gave for it, also when only its output is left', () => {
+    const atOnce = jest.fn()
+    firstSignal(atOnce)
+    process.emit('SIGINT', 'SIGINT')
+    endAtNextSignal()
+    jest.advanceTimersByTime(1_001)
+    process.emit('SIGTERM', 'SIGTERM')
+    expect(atOnce).toHaveBeenCalledTimes(1)
+    expect(killed).toEqual([])
+  })
+
   it('ends the process once the command is done and only its output is still being written', async () => {
     let isResolved = false
     firstSignal().then(() => {
