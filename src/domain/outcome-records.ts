@@ -33,7 +33,7 @@ const resultFields = [
 ] as const satisfies readonly (keyof Outcome)[]
 
 /** `productKey/deviceName`; the position of the request where either is unknown. */
-export const outcomeKey = (outcome: Outcome): string =>
+const outcomeKey = (outcome: Outcome): string =>
   outcome.productKey === null || outcome.deviceName === null
     ? positionText(outcome.source)
     : `${outcome.productKey}/${outcome.deviceName}`

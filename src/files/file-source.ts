@@ -61,7 +61,7 @@ export async function* readFileChunks(
 }
 
 /** The cluster id of positions in files. Their topic names the file. */
-export const fileClusterId = 'file'
+const fileClusterId = 'file'
 
 export interface FileSourceOptions extends KnownFile {
   /** Most records of a chunk; 1,000 by default. */

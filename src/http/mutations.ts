@@ -28,7 +28,7 @@ const bytesOf = async (request: IncomingMessage): Promise<Buffer | null> => {
 }
 
 /** The fields of the JSON object in a request's body. A request without a body has none. */
-export const readJsonBody = async (request: IncomingMessage): Promise<JsonBody> => {
+const readJsonBody = async (request: IncomingMessage): Promise<JsonBody> => {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return refused(413, 'the body is too large')
   const bytes = await bytesOf(request)
   if (bytes === null) return refused(413, 'the body is too large')

@@ -30,7 +30,7 @@ const rebalance = /rebalanc|not aware of this member|re-?join|generation/i
 const retried = /Connection|BrokerPool|Cluster|Consumer$|ConsumerGroup|Runner|Producer|Admin/
 
 /** The level at which a kafkajs log line is written here. */
-export const levelOf = (level: logLevel, namespace: string, text: string): KafkaLogLevel => {
+const levelOf = (level: logLevel, namespace: string, text: string): KafkaLogLevel => {
   if (isOffsetOutOfRange(text)) return 'error'
   if (rebalance.test(text)) return 'info'
   if (level >= logLevel.INFO) return 'debug'

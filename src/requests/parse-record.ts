@@ -62,7 +62,7 @@ export const routeOf = (fields: RequestFields, defaults: DefaultTarget): RouteFi
 }
 
 /** The request, made of a valid envelope, its route and its good names. */
-export const makeRequest = (
+const makeRequest = (
   origin: Origin,
   fields: RequestFields,
   route: RouteFields,

@@ -4,7 +4,7 @@ import { createTopics, describeKafka, uniqueTopic } from '../support/kafka'
 import { requestsCsv } from '../support/move-stage'
 import { readTopic } from '../support/read-topic'
 import { untilReady, untilUnready } from '../support/readiness'
-import { type RestartableKafka, startRestartableKafka } from '../support/restartable-kafka'
+import { useRestartableKafka } from '../support/suite-kafka'
 
 jest.setTimeout(120_000)
 
@@ -12,21 +12,11 @@ const requestIdOf = (value: Buffer | null): string =>
   (JSON.parse(String(value)) as { requestId: string }).requestId
 
 describeKafka('while its broker fails,', () => {
-  let kafka: RestartableKafka
-  const shared = process.env.TEST_KAFKA_BROKERS
-
-  beforeAll(async () => {
-    kafka = await startRestartableKafka(1)
-    process.env.TEST_KAFKA_BROKERS = kafka.brokers.join(',')
-  })
-  afterAll(async () => {
-    process.env.TEST_KAFKA_BROKERS = shared
-    await kafka.stop()
-  })
+  const kafka = useRestartableKafka()
 
   describe('device-move submit', () => {
     it('says up to which line its requests are acknowledged', async () => {
-      const [link] = kafka.links
+      const [link] = kafka().links
       if (link === undefined) throw new Error('a link was asked for')
       const topic = uniqueTopic('submit')
       await createTopics([topic], 3)
@@ -71,9 +61,9 @@ describeKafka('while its broker fails,', () => {
       await deployment.submit(names('before', 20))
       await deployment.settled(20)
       await untilReady(service)
-      kafka.freeze()
+      kafka().freeze()
       await untilUnready(service, 'no sign of life from Kafka')
-      kafka.thaw()
+      kafka().thaw()
       await untilReady(service)
       await deployment.submit(names('after', 20))
       expect(await deployment.settled(40)).toMatchObject({ moved: 40, gap: 0 })
@@ -85,9 +75,9 @@ describeKafka('while its broker fails,', () => {
       await deployment.submit(names('before', 20))
       await deployment.settled(20)
       await untilReady(service)
-      await kafka.halt('kill')
+      await kafka().halt('kill')
       await untilUnready(service, '')
-      await kafka.start()
+      await kafka().start()
       await untilReady(service)
       await deployment.submit(names('after', 20))
       expect(await deployment.settled(40)).toMatchObject({ moved: 40, gap: 0 })

@@ -9,6 +9,18 @@ import { until } from '../support/until'
 
 jest.setTimeout(180_000)
 
+/** The command closes its database just before its end, so two looks after that only its output is left. */
+const untilItsDatabaseIsLeft = async (client: Client): Promise<void> => {
+  let looks = 0
+  await until(async () => {
+    const { rows } = await client.query(
+      `select from pg_stat_activity where datname = current_database() and application_name like 'device-move%'`,
+    )
+    if (rows.length === 0) looks += 1
+    return looks === 2
+  })
+}
+
 describe('move FILE', () => {
   const stage = useMoveStage(200)
 
@@ -107,15 +119,7 @@ describe('move FILE', () => {
         return isSaid
       }, 5)
       await said
-      // It has written its last message and closed its database one look ago, so only its end is left.
-      let looks = 0
-      await until(async () => {
-        const { rows } = await client.query(
-          `select from pg_stat_activity where datname = current_database() and application_name like 'device-move%'`,
-        )
-        if (rows.length === 0) looks += 1
-        return looks === 2
-      })
+      await untilItsDatabaseIsLeft(client)
       const hasEnded = () => cli.child.exitCode !== null
       await until(async () => {
         const wasOver = hasEnded()
@@ -150,15 +154,7 @@ describe('move FILE', () => {
       const csv = csvOf(names('meter', 3))
       const cli = startCli(['move', '-'], stage.environmentOn(database), csv, [], writer.fd)
       await cli.line(line => line.includes('3 final results of this list'))
-      // The command lets go of its database just before its end, so two looks later only its output is left.
-      let looks = 0
-      await until(async () => {
-        const { rows } = await client.query(
-          `select from pg_stat_activity where datname = current_database() and application_name like 'device-move%'`,
-        )
-        if (rows.length === 0) looks += 1
-        return looks === 2
-      })
+      await untilItsDatabaseIsLeft(client)
       expect(cli.child.exitCode).toBeNull()
       cli.kill('SIGTERM')
       expect(await cli.ended).toBe('SIGTERM')

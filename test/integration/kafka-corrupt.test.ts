@@ -1,20 +1,11 @@
 import { createRequestSource } from '../../src/kafka/consumer/kafka-request-source'
 import type { KafkaOptions } from '../../src/kafka/kafka-client'
 import { createTopics, describeKafka, produceRecords, uniqueTopic } from '../support/kafka'
-import { type RestartableKafka, startRestartableKafka } from '../support/restartable-kafka'
 import { healthOf, readSource, textsOf } from '../support/source-reader'
+import { useRestartableKafka } from '../support/suite-kafka'
 
 describeKafka('a batch that arrives damaged', () => {
-  let kafka: RestartableKafka
-  const shared = process.env.TEST_KAFKA_BROKERS
-  beforeAll(async () => {
-    kafka = await startRestartableKafka(1)
-    process.env.TEST_KAFKA_BROKERS = kafka.brokers.join(',')
-  })
-  afterAll(async () => {
-    process.env.TEST_KAFKA_BROKERS = shared
-    await kafka.stop()
-  })
+  const kafka = useRestartableKafka()
 
   it('stops its partition and is reported, while the others go on and nothing of it is skipped', async () => {
     const topic = uniqueTopic('corrupt')
@@ -23,7 +14,7 @@ describeKafka('a batch that arrives damaged', () => {
     await produceRecords(topic, [{ partition: 0, value: 'to be damaged' }])
     await produceRecords(topic, [{ partition: 0, value: 'after' }])
     await produceRecords(topic, [{ partition: 1, value: 'elsewhere' }])
-    const [link] = kafka.links
+    const [link] = kafka().links
     link?.inspect((bytes, direction) => {
       const at = bytes.indexOf('to be damaged')
       if (direction === 'down' && at >= 0) bytes.write('To', at)

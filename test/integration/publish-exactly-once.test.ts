@@ -1,6 +1,5 @@
-import { firstValueFrom, lastValueFrom, of, retry, timer } from 'rxjs'
+import { firstValueFrom, lastValueFrom, retry, timer } from 'rxjs'
 import { RestoredDatabaseError } from '../../src/domain/published-position'
-import { publish$ } from '../../src/flows/publish'
 import { withAdmin } from '../../src/kafka/admin'
 import { createOutcomeSink, type KafkaOutcomeSink } from '../../src/kafka/publisher/kafka-outcome-sink'
 import { createOutbox } from '../../src/postgres/outbox/outbox'
@@ -10,7 +9,7 @@ import { createJournalDatabase } from '../support/journal-database'
 import { harnessOn } from '../support/journal-harness'
 import { all, createJourney, type Journey } from '../support/journal-journey'
 import { createTopics, describeKafka, uniqueTopic } from '../support/kafka'
-import { encodeForTest, type SinkTopics } from '../support/kafka-sink'
+import { encodeForTest, publishUntilEmpty, type SinkTopics } from '../support/kafka-sink'
 import { type Meeting, meet, type PublisherOptions, startPublisher } from '../support/publishers'
 import { type ReadRecord, readTopic } from '../support/read-topic'
 import { type RestartableKafka, startRestartableKafka } from '../support/restartable-kafka'
@@ -102,15 +101,7 @@ describeKafka('publishing exactly once', () => {
       deadLetterTopic: topics.deadLetters,
       encode: encodeForTest,
     })
-    const flow$ = publish$({
-      sink,
-      outbox,
-      changes$: of(undefined),
-      publisher,
-      most,
-      observe: () => undefined,
-      drain$: of('now'),
-    })
+    const flow$ = publishUntilEmpty({ sink, outbox, publisher, most })
     try {
       await lastValueFrom(
         flow$.pipe(

@@ -1,3 +1,5 @@
+import { type Observable, of } from 'rxjs'
+import { type PublishDeps, publish$ } from '../../src/flows/publish'
 import {
   createOutcomeSink,
   type KafkaOutcomeSink,
@@ -37,3 +39,9 @@ export const testSink = (topics: SinkTopics, more: Partial<OutcomeSinkOptions> =
     encode: encodeForTest,
     ...more,
   })
+
+/** The publishing flow until the outbox is empty. */
+export const publishUntilEmpty = (
+  flow: Pick<PublishDeps, 'sink' | 'outbox' | 'publisher' | 'most'>,
+): Observable<never> =>
+  publish$({ ...flow, changes$: of(undefined), observe: () => undefined, drain$: of('now') })

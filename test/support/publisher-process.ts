@@ -1,11 +1,10 @@
 /** A publisher as a process of its own, to be killed and frozen: publishes what is in the outbox, and ends. */
-import { lastValueFrom, of } from 'rxjs'
+import { lastValueFrom } from 'rxjs'
 import { messageOf } from '../../src/domain/error-text'
-import { publish$ } from '../../src/flows/publish'
 import { createOutcomeSink } from '../../src/kafka/publisher/kafka-outcome-sink'
 import { createOutbox } from '../../src/postgres/outbox/outbox'
 import { createPool } from '../../src/postgres/session/session'
-import { encodeForTest } from './kafka-sink'
+import { encodeForTest, publishUntilEmpty } from './kafka-sink'
 import { publishPlainly } from './plain-publisher'
 import type { PublisherOptions } from './publishers'
 
@@ -30,15 +29,7 @@ const run = async ({
       resultsTopic: topics.results,
       deadLetterTopic: topics.deadLetters,
     })
-    const flow$ = publish$({
-      sink,
-      outbox,
-      changes$: of(undefined),
-      publisher,
-      most,
-      observe: () => undefined,
-      drain$: of('now'),
-    })
+    const flow$ = publishUntilEmpty({ sink, outbox, publisher, most })
     await lastValueFrom(flow$, { defaultValue: null })
   }
 }

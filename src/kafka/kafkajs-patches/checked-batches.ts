@@ -27,7 +27,7 @@ const batchContext = { producerId: '-1', inTransaction: false, isControlBatch: f
  * Markers for a batch that begins at `firstOffset` and ends `lastDelta` later. Each offset gets one, because the fetch may
  * have begun in the middle of the batch. null if the batch claims more records than one can have.
  */
-export const markersFor = (firstOffset: bigint, lastDelta: number, reason: string): KafkaMessage[] | null => {
+const markersFor = (firstOffset: bigint, lastDelta: number, reason: string): KafkaMessage[] | null => {
   if (lastDelta < 0 || lastDelta >= mostMarkers) return null
   const headers = { [headerName]: Buffer.from(reason.slice(0, 500)) }
   return Array.from({ length: lastDelta + 1 }, (_, at) => ({

@@ -12,7 +12,7 @@ import { UnreadableBatchError } from './checked-batches'
 import { decompressLz4, decompressSnappy, decompressZstd } from './decompression'
 
 /** Brokers refuse batches above 1 MiB by default. A larger result than this is an accident or an attack. */
-export const maxDecompressedBytes = 64 * 1024 * 1024
+const maxDecompressedBytes = 64 * 1024 * 1024
 
 /** What kafkajs expects of a codec. */
 interface Codec {

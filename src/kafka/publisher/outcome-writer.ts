@@ -31,7 +31,7 @@ export interface OutcomeRecord extends OutgoingRecord {
   readonly outcome: Outcome
 }
 
-export const outcomeRecords = (
+const outcomeRecords = (
   outcomes: readonly Outcome[],
   encode: EncodeOutcome,
 ): { readonly results: readonly OutcomeRecord[]; readonly deadLetters: readonly OutcomeRecord[] } => {
@@ -51,7 +51,7 @@ const shortHeaderBytes = 256
  * Replaces a record that is larger than the broker takes. The value says so and gives the outcome. The key and the short
  * headers stay, so that the record is routed and recognised like any other.
  */
-export const tooLargeStub = ({ key, headers, outcome }: OutcomeRecord): OutgoingRecord => ({
+const tooLargeStub = ({ key, headers, outcome }: OutcomeRecord): OutgoingRecord => ({
   key,
   headers: Object.fromEntries(
     Object.entries(headers).filter(([, value]) => value.length <= shortHeaderBytes),

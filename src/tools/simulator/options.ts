@@ -2,7 +2,7 @@ import { deviceFaults } from './device-faults'
 import { amount, choice, flag, rate, text, whole } from './option-kinds'
 
 /** Every option of the simulator with its default. The names are those of the JSON file and, in kebab case, of flags. */
-export const optionTable = {
+const optionTable = {
   seed: whole(1, 'all chance derives from it', 2 ** 32 - 1),
   jobIdPrefix: text(
     '',

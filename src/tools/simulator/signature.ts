@@ -6,7 +6,7 @@ import type { Pairs } from './call'
 const plain = /^[\w.~-]*$/
 
 /** Encodes everything but A-Z a-z 0-9 - _ . ~ as the signature rules demand. */
-export const percentEncode = (text: string): string =>
+const percentEncode = (text: string): string =>
   plain.test(text)
     ? text
     : encodeURIComponent(text).replace(
@@ -17,7 +17,7 @@ export const percentEncode = (text: string): string =>
 const byKey = ([a]: readonly [string, string], [b]: readonly [string, string]) => (a < b ? -1 : a > b ? 1 : 0)
 
 /** The canonical query of both signatures: pairs sorted by key, encoded and joined. */
-export const canonicalPairs = (pairs: readonly (readonly [string, string])[]): string =>
+const canonicalPairs = (pairs: readonly (readonly [string, string])[]): string =>
   [...pairs]
     .sort(byKey)
     .map(([key, value]) => `${percentEncode(key)}=${percentEncode(value)}`)
@@ -61,7 +61,7 @@ const mustBeSigned = [
 ]
 
 /** Version 3: all of it stands in headers, and covers the body by its hash. null: the call is not signed this way. */
-export const readAcs3 = (call: ReceivedCall): SignatureClaim | null => {
+const readAcs3 = (call: ReceivedCall): SignatureClaim | null => {
   const authorization = call.headers.authorization ?? ''
   if (!authorization.startsWith(`${ALGORITHM} `)) return null
   const field = (name: string) => new RegExp(`${name}=([^, ]*)`).exec(authorization)?.[1] ?? ''
@@ -93,7 +93,7 @@ export const readAcs3 = (call: ReceivedCall): SignatureClaim | null => {
 }
 
 /** Version 2: it stands in the parameters, as query or form. null: the call is not signed this way. */
-export const readV2 = (call: ReceivedCall): SignatureClaim | null => {
+const readV2 = (call: ReceivedCall): SignatureClaim | null => {
   const pairs = [...call.query, ...call.form]
   const params = new Map(pairs)
   const param = (name: string) => params.get(name) ?? ''

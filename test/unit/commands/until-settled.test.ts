@@ -1,19 +1,6 @@
 import { type Look, type UntilSettledDeps, untilSettled } from '../../../src/commands/move/follow-list'
 import type { Conservation } from '../../../src/postgres/status/conservation'
-
-const none: Conservation = {
-  accepted: 0,
-  moved: 0,
-  failed: 0,
-  rejected: 0,
-  superseded: 0,
-  duplicate: 0,
-  pending: 0,
-  in_flight: 0,
-  retrying: 0,
-  held: 0,
-  gap: 0,
-}
+import { noMoves } from '../../support/no-moves'
 
 const lookAt = (counts: Conservation, isAllRead: boolean): Look => ({
   counts,
@@ -22,7 +9,7 @@ const lookAt = (counts: Conservation, isAllRead: boolean): Look => ({
 
 const deps = (own: Partial<UntilSettledDeps>): UntilSettledDeps => ({
   isAllRead: () => true,
-  look: async isAllRead => lookAt(none, isAllRead),
+  look: async isAllRead => lookAt(noMoves, isAllRead),
   openJobs: () => 0,
   progress: { show: () => undefined, say: () => undefined, end: () => undefined },
   aborted: () => false,
@@ -48,12 +35,12 @@ describe('waiting until a list is settled', () => {
   it('does not rely on counts that were on their way while the last of the list was read', async () => {
     let isAllRead = false
     const looks: number[] = []
-    const later = [none, { ...none, accepted: 5, pending: 5 }, { ...none, accepted: 5, moved: 5 }]
+    const later = [noMoves, { ...noMoves, accepted: 5, pending: 5 }, { ...noMoves, accepted: 5, moved: 5 }]
     const settled = untilSettled(
       deps({
         isAllRead: () => isAllRead,
         look: async wasAllRead => {
-          const counts = later[Math.min(looks.length, 2)] ?? none
+          const counts = later[Math.min(looks.length, 2)] ?? noMoves
           // Between the moment of these counts and their arrival the list is read to its end.
           isAllRead = true
           looks.push(counts.accepted)
@@ -68,7 +55,7 @@ describe('waiting until a list is settled', () => {
 
   it('goes on while the database cannot be reached', async () => {
     let looks = 0
-    const settled = untilSettled(deps({ look: async () => (++looks < 3 ? null : lookAt(none, true)) }))
+    const settled = untilSettled(deps({ look: async () => (++looks < 3 ? null : lookAt(noMoves, true)) }))
     await jest.advanceTimersByTimeAsync(10_000)
     expect(await settled).toBe(true)
     expect(looks).toBe(3)
@@ -105,7 +92,7 @@ describe('waiting until a list is settled', () => {
     })
     const failed = Promise.resolve(new Error('the service cannot go on'))
     await expect(untilSettled(deps({ progress, look: () => look, failed }))).rejects.toThrow('cannot go on')
-    comeBack(lookAt(none, true))
+    comeBack(lookAt(noMoves, true))
     await jest.advanceTimersByTimeAsync(10_000)
     expect(done).toEqual(['end'])
   })

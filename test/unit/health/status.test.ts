@@ -1,5 +1,6 @@
 import { type ProcessStatus, statusOf } from '../../../src/health/status'
 import type { DatabaseStatus, RouteStatus } from '../../../src/postgres/status/read-status'
+import { noMoves } from '../../support/no-moves'
 
 const at = new Date('2026-11-24T08:00:00Z')
 const well = { state: 'running', problem: null } as const
@@ -9,17 +10,7 @@ const database = (
   moves: Partial<DatabaseStatus['moves']> = {},
 ): DatabaseStatus => ({
   moves: {
-    accepted: 0,
-    moved: 0,
-    failed: 0,
-    rejected: 0,
-    superseded: 0,
-    duplicate: 0,
-    pending: 0,
-    in_flight: 0,
-    retrying: 0,
-    held: 0,
-    gap: 0,
+    ...noMoves,
     ...moves,
   },
   lease: { holder: 'host/1', expiresInMs: 9_000 },
