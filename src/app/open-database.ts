@@ -84,12 +84,13 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
     <T>(read: (from: Pool) => Promise<T>) =>
     async (): Promise<T | null> =>
       (await answers()) ? read(pool).catch(() => null) : null
-  const { batchMaxDevices, batchMaxWaitMs } = config
+  const { batchMaxDevices, batchMaxWaitMs, retryMaxAttempts: maxAttempts } = config
   const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs })
   return {
     parts: {
       intakeJournal: createIntakeJournal(pool),
-      driveJournal: epoch => createDriveJournal(pool, epoch, { batchMaxDevices, batchMaxWaitMs }),
+      driveJournal: epoch =>
+        createDriveJournal(pool, epoch, { batchMaxDevices, batchMaxWaitMs, maxAttempts }),
       outbox: createOutbox(pool),
       changes$: createChanges(url, { name }),
       lease,

@@ -58,14 +58,22 @@ const ofFetched = (fetched: FetchedResults): Results => {
   }
 }
 
+export interface AskDeps {
+  readonly calls: Pick<ProviderCalls, 'detail' | 'fetchResults'>
+  readonly providerJobId: string
+  /** The devices of the job; null: they are not known, so every row counts. */
+  readonly names: readonly string[] | null
+  /** Counts a call that was made, and emits once. Default: it is not counted. */
+  readonly counted?: () => Observable<unknown>
+}
+
 /** Each subscription is one try. A link that is still valid is used again, since each link costs a call. */
-export const createAskResults = (
-  calls: Pick<ProviderCalls, 'detail' | 'fetchResults'>,
-  journal: Pick<DriveJournal, 'addCalls'>,
-  job: Job,
-  providerJobId: string,
-): Observable<Results> => {
-  const names = deviceNamesOf(job)
+export const createAsk = ({
+  calls,
+  providerJobId,
+  names,
+  counted = () => of(null),
+}: AskDeps): Observable<Results> => {
   let link: { readonly url: string; readonly until: number } | null = null
 
   const fetch = (url: string): Observable<Results> =>
@@ -77,7 +85,7 @@ export const createAskResults = (
     )
 
   const askLink = defer(() => calls.detail(providerJobId)).pipe(
-    concatMap(result => journal.addCalls(job.batchId, 1).pipe(map(() => result))),
+    concatMap(result => counted().pipe(map(() => result))),
     concatMap(result => {
       if (!result.ok) return of(ofFailure(result))
       const { url } = result.value
@@ -89,3 +97,17 @@ export const createAskResults = (
 
   return defer(() => (link !== null && asyncScheduler.now() < link.until ? fetch(link.url) : askLink))
 }
+
+/** The same for a job of ours. */
+export const createAskResults = (
+  calls: AskDeps['calls'],
+  journal: Pick<DriveJournal, 'addCalls'>,
+  job: Job,
+  providerJobId: string,
+): Observable<Results> =>
+  createAsk({
+    calls,
+    providerJobId,
+    names: deviceNamesOf(job),
+    counted: () => journal.addCalls(job.batchId, 1),
+  })

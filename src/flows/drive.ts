@@ -39,6 +39,7 @@ import type { RefusalPolicy } from '../domain/refusal'
 import type { AttemptPolicy } from '../domain/settlement'
 import { createAccountView } from '../drive/account-view'
 import type { EndedJob } from '../drive/await-end'
+import { createForgottenJobs } from '../drive/forgotten-jobs'
 import { createHoldHopeless } from '../drive/hold-job'
 import { createProviderCalls } from '../drive/provider-calls'
 import { createRunJob, type SlotResult } from '../drive/run-job'
@@ -121,8 +122,10 @@ export const createDriver = (deps: DriverDeps): Driver => {
     const runJob = createRunJob({ ...shared, slots, view, policy: refusals, createSettleMs, again })
     const settleJob = createSettleJob({ ...shared, policy: attempts, lookUpMaxDevices })
     const heldIfHopeless = createHoldHopeless(shared)
-    return slotLoops({
-      journal,
+    const forgotten$ = new Subject<void>()
+    const readForgotten = createForgottenJobs({ ...shared, ...policies, view, again })
+    const loops = slotLoops({
+      claim: inHand => journal.claim(inHand).pipe(tap(claim => claim.forgotten && forgotten$.next())),
       changes$: merge(deps.changes$, created$),
       runJob,
       settleJob: ended => settleJob(ended).pipe(heldIfHopeless(ended.job)),
@@ -130,6 +133,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
       observe,
       stop$,
     })
+    return merge(readForgotten(forgotten$), loops)
   }
 
   return {
@@ -145,7 +149,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
 }
 
 interface SlotLoopsDeps {
-  readonly journal: DriveJournal
+  readonly claim: DriveJournal['claim']
   readonly changes$: Observable<unknown>
   /** Emits what comes after the slot; completes without it when the batch may be claimed again at once. */
   readonly runJob: (job: Job) => Observable<SlotResult>
@@ -159,7 +163,7 @@ interface SlotLoopsDeps {
 const untilLetGo: Claim = { kind: 'idle', wakeInMs: null }
 
 const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
-  const { journal, changes$, runJob, settleJob, policies, observe, stop$ } = deps
+  const { claim, changes$, runJob, settleJob, policies, observe, stop$ } = deps
   /**
    * Batches that are in a slot, wait for their next create, or are being settled. The journal offers every other
    * unfinished batch again.
@@ -180,7 +184,7 @@ const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
 
   const claimNext: Observable<Job> = oneAtATime(
     waitUntil<Claim>(
-      defer(() => (endedMoves < policies.maxEndedMoves ? journal.claim([...inHand]) : of(untilLetGo))),
+      defer(() => (endedMoves < policies.maxEndedMoves ? claim([...inHand]) : of(untilLetGo))),
       merge(changes$, letGo$),
     ).pipe(
       map(({ job }) => job),

@@ -1,5 +1,6 @@
 import { fakeUnderTest, postgresUnderTest } from '../support/journal-harness'
 import { journalClaimContract } from './journal-claim.contract'
+import { journalForgottenContract } from './journal-forgotten.contract'
 import { journalIntakeContract } from './journal-intake.contract'
 import { journalOneCreateContract } from './journal-one-create.contract'
 import { journalOutboxContract } from './journal-outbox.contract'
@@ -11,6 +12,7 @@ const contracts = [
   journalOneCreateContract,
   journalStepsContract,
   journalOutboxContract,
+  journalForgottenContract,
 ]
 
 for (const contract of contracts) {

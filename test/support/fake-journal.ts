@@ -1,4 +1,4 @@
-import { merge, timer } from 'rxjs'
+import { asyncScheduler, merge, timer } from 'rxjs'
 import { map, share } from 'rxjs/operators'
 import type { Changes, DriveJournal, IntakeJournal, Outbox } from '../../src/ports/journal'
 import type { ClaimOptions } from './fake-journal/claim'
@@ -19,6 +19,8 @@ export interface FakeJournal {
   holdRoute(routeId: number, why: string): void
   releaseRoute(routeId: number): void
   releaseJob(batchId: number): void
+  /** The jobs that were created since are forgotten from now on. */
+  acceptRestore(): void
   recount(): Conservation
   /** Every table, for tests that look into them. */
   readonly store: Store
@@ -64,6 +66,11 @@ export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOpti
       const job = store.job(batchId)
       job.heldBecause = null
       job.releases += 1
+      store.notify()
+    },
+    acceptRestore: () => {
+      const restoreId = store.restores.length + 1
+      store.restores.push({ restoreId, acceptedAt: asyncScheduler.now(), isListed: false, listError: null })
       store.notify()
     },
     recount: () => recount(store),

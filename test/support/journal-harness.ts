@@ -33,6 +33,8 @@ export interface JournalHarness {
   /** What is kept with a job. Files are texts, the oldest first. */
   evidence(batchId: number): Promise<Evidence>
   releaseJob(batchId: number): Promise<void>
+  /** An operator accepts that the database was restored. */
+  acceptRestore(): Promise<void>
   /** null: not held. */
   heldReason(batchId: number): Promise<string | null>
   lastError(batchId: number): Promise<string | null>
@@ -68,6 +70,7 @@ export const fakeUnderTest = (): JournalUnderTest => ({
         return { files: resultFiles.map(textOf), lookUps }
       },
       releaseJob: async batchId => journal.releaseJob(batchId),
+      acceptRestore: async () => journal.acceptRestore(),
       heldReason: async batchId => journal.store.job(batchId).heldBecause,
       lastError: async batchId => journal.store.job(batchId).lastError,
       conservation: async () => journal.recount(),
@@ -79,6 +82,7 @@ export const fakeUnderTest = (): JournalUnderTest => ({
 
 const emptied = `
   truncate move, left_out, job, outcome, requeue, rejection, outbox, published, result_file, consumed, route_claims,
+    forgotten_job, forgotten_result, accepted_restore,
     route_intake, route restart identity cascade;
   update lease set epoch = 1; update outbox_counter set last_id = 0`
 
@@ -118,7 +122,7 @@ export const recountFromViews = async (pool: Pool): Promise<Conservation> => {
 export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness => ({
   intake: createIntakeJournal(pool),
   outbox: createOutbox(pool),
-  drive: (epoch = 1n) => createDriveJournal(pool, epoch, options),
+  drive: (epoch = 1n) => createDriveJournal(pool, epoch, { maxAttempts: 5, ...options }),
   takeOver: async () => {
     const { rows } = await pool.query<{ epoch: bigint }>('update lease set epoch = epoch + 1 returning epoch')
     return rows[0]?.epoch ?? 0n
@@ -137,6 +141,9 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
       'update job set held_at = null, held_reason = null, releases = releases + 1 where job_id = $1',
       [batchId],
     )
+  },
+  acceptRestore: async () => {
+    await pool.query('insert into accepted_restore (outbox_end, epoch) values (0, 0)')
   },
   heldReason: async batchId => {
     const { rows } = await pool.query<{ held_reason: string | null }>(

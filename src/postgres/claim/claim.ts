@@ -4,8 +4,9 @@ import { type CandidateRoute, chooseRoute } from '../../domain/claim-rules'
 import type { Claim } from '../../ports/journal'
 import { loadJob } from '../job/job-row'
 import { lockClaims } from '../session/transaction'
-import { moveColumns, moveColumnsOf, unfinished } from '../shared-sql'
+import { looksLikeForgotten, moveColumns, moveColumnsOf, unfinished } from '../shared-sql'
 import { claimRange } from './claim-range'
+import { dissolve } from './told-moves'
 
 /** `lookAlikeKey` of the domain as a condition on two rows of `route`, named by their aliases. */
 const lookAlike = (a: string, b: string): string => `
@@ -16,6 +17,10 @@ const lookAlike = (a: string, b: string): string => `
 interface Candidate extends CandidateRoute {
   readonly claimed: bigint
   readonly nowMs: number
+  /** It looks like a forgotten job that is yet to be read. */
+  readonly isForgotten: boolean
+  /** Forgotten jobs that were read may tell of its moves. */
+  readonly mayBeTold: boolean
 }
 
 // The lateral limit keeps the planner from joining the whole log: it makes one look-up a route, however many there are.
@@ -27,7 +32,10 @@ const selectCandidates = `
   )
   select r.route_id as "routeId", r.priority, k.claimed, least(i.appended - k.claimed, 2147483647)::integer as pending,
          (extract(epoch from oldest.appended_at) * 1000)::float8 as "oldestAt",
-         (extract(epoch from statement_timestamp()) * 1000)::float8 as "nowMs"
+         (extract(epoch from statement_timestamp()) * 1000)::float8 as "nowMs",
+         exists (select from forgotten_job f
+                 where f.status = 'open' and ${looksLikeForgotten('f', 'r')}) as "isForgotten",
+         exists (select from forgotten_result) as "mayBeTold"
   from route r
   join route_intake i using (route_id)
   join route_claims k using (route_id)
@@ -46,6 +54,8 @@ export interface ClaimOptions {
   readonly batchMaxDevices: number
   /** How long the oldest move of a route waits for a fuller batch. */
   readonly batchMaxWaitMs: number
+  /** Attempts of a move at most, the first included. */
+  readonly maxAttempts: number
 }
 
 /** After this many ranges in a row that had nothing to send the transaction ends, so that it stays short. */
@@ -64,24 +74,51 @@ const maxEmptyRanges = 32
  * one is looked for first, so that the earlier one never takes its job.
  */
 const selectUnfinished = `
-  select j.job_id::float8 as "batchId" from job j join route r using (route_id)
-  where ${unfinished('j')} and j.held_at is null and j.job_id <> all ($1::bigint[])
-    and not (j.status = 'claimed' and exists (
-      select from job b join route br on br.route_id = b.route_id
-      where ${unfinished('b')}
-        and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.held_at is null
-             and (b.job_id < j.job_id or b.job_id = any ($1::bigint[])))
-        and ${lookAlike('br', 'r')}))
-    and not (j.status = 'unknown' and exists (
-      select from job b join route br on br.route_id = b.route_id
-      where ${unfinished('b')} and b.job_id > j.job_id
-        and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id = any ($1::bigint[]))
-        and ${lookAlike('br', 'r')}))
-  order by j.status = 'claimed', j.job_id limit 1`
+  select u."isUnlisted", n."batchId", n."isDoubtful"
+  from (select exists (select from accepted_restore where jobs_listed_at is null) as "isUnlisted") u
+  left join lateral (
+    select j.job_id::float8 as "batchId",
+           j.status = 'claimed'
+             and coalesce((select o.claimed_at from job o where o.job_id = j.family), j.claimed_at)
+                 <= (select max(accepted_at) from accepted_restore)
+             and exists (select from forgotten_job f where ${looksLikeForgotten('f', 'r')}) as "isDoubtful"
+    from job j join route r using (route_id)
+    where ${unfinished('j')} and j.held_at is null and j.job_id <> all ($1::bigint[])
+      and not (j.status = 'claimed' and u."isUnlisted")
+      and not (j.status = 'claimed' and exists (
+        select from job b join route br on br.route_id = b.route_id
+        where ${unfinished('b')}
+          and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.held_at is null
+               and (b.job_id < j.job_id or b.job_id = any ($1::bigint[])))
+          and ${lookAlike('br', 'r')}))
+      and not (j.status = 'unknown' and exists (
+        select from job b join route br on br.route_id = b.route_id
+        where ${unfinished('b')} and b.job_id > j.job_id
+          and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id = any ($1::bigint[]))
+          and ${lookAlike('br', 'r')}))
+    order by j.status = 'claimed', j.job_id limit 1
+  ) n on true`
 
-const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<number | null> => {
-  const { rows } = await client.query<{ batchId: number }>(selectUnfinished, [inHand])
-  return rows[0]?.batchId ?? null
+interface Unfinished {
+  /** A restore was accepted, and the provider's jobs are not listed yet. */
+  readonly isUnlisted: boolean
+  readonly batchId: number | null
+  /** It was bound before the restore, and may have been sent after the copy was taken. */
+  readonly isDoubtful: boolean
+}
+
+const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<Unfinished> => {
+  const { rows } = await client.query<Unfinished>(selectUnfinished, [inHand])
+  return rows[0] ?? { isUnlisted: false, batchId: null, isDoubtful: false }
+}
+
+/** The next unfinished batch, as `selectUnfinished` says. Those that are doubtful are given back on the way. */
+const nextUnfinished = async (client: PoolClient, inHand: readonly number[]): Promise<Unfinished> => {
+  for (;;) {
+    const left = await unfinishedJob(client, inHand)
+    if (left.batchId === null || !left.isDoubtful) return left
+    await dissolve(client, left.batchId)
+  }
 }
 
 /** Most moves that are appended again in one transaction. */
@@ -132,26 +169,34 @@ const idle = async (client: PoolClient, readyInMs: number | null): Promise<Claim
   return { kind: 'idle', wakeInMs: waits.length > 0 ? Math.max(0, Math.ceil(Math.min(...waits))) : null }
 }
 
+const marked = (isForgotten: boolean): Pick<Claim, 'forgotten'> => (isForgotten ? { forgotten: true } : {})
+
 /** The claim of one transaction: an unfinished batch, or the next batch of the best ready route, or neither. */
 export const claim = async (
   client: PoolClient,
   inHand: readonly number[],
-  { batchMaxDevices, batchMaxWaitMs }: ClaimOptions,
+  { batchMaxDevices, batchMaxWaitMs, maxAttempts }: ClaimOptions,
 ): Promise<Claim> => {
   // The lock comes first: a claim whose answer was lost may still be under way, and its batch is to be found here.
   await lockClaims(client)
-  const left = await unfinishedJob(client, inHand)
-  if (left !== null) return { kind: 'job', job: await loadJob(client, left) }
+  const { batchId: left, isUnlisted } = await nextUnfinished(client, inHand)
+  if (left !== null) return { kind: 'job', job: await loadJob(client, left), ...marked(isUnlisted) }
+  if (isUnlisted) return { kind: 'idle', wakeInMs: null, forgotten: true }
   for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
     await appendDue(client)
-    const candidates = await candidateRoutes(client)
+    const routes = await candidateRoutes(client)
+    const candidates = routes.filter(({ isForgotten }) => !isForgotten)
+    const forgotten = marked(candidates.length < routes.length)
     const nowMs = candidates[0]?.nowMs ?? 0
     const choice = chooseRoute(candidates, { batchMaxDevices, batchMaxWaitMs, nowMs })
-    if (choice.kind === 'none') return idle(client, choice.readyInMs)
-    const { routeId, claimed, pending } = choice.route
+    if (choice.kind === 'none') return { ...(await idle(client, choice.readyInMs)), ...forgotten }
+    const { routeId, claimed, pending, mayBeTold } = choice.route
     const toSeq = claimed + BigInt(Math.min(pending, batchMaxDevices))
-    const batchId = await claimRange(client, { routeId, fromSeq: claimed + 1n, toSeq })
-    if (batchId !== null) return { kind: 'job', job: await loadJob(client, batchId) }
+    const range = { routeId, fromSeq: claimed + 1n, toSeq }
+    const batchId = await claimRange(client, range, { mayBeTold, maxAttempts })
+    if (batchId !== null) return { kind: 'job', job: await loadJob(client, batchId), ...forgotten }
+    // Up to a whole range was settled, which takes as long as a settlement.
+    if (mayBeTold) break
   }
   return { kind: 'idle', wakeInMs: 0 }
 }

@@ -10,6 +10,7 @@ import { type ClaimOptions, claim } from '../claim/claim'
 import { setWaiting } from '../claim/claim-range'
 import { createGuard } from '../session/transaction'
 import { lookUpsOf } from './evidence'
+import { createForgottenSteps } from './forgotten-jobs'
 import {
   bindProviderJob,
   dropEvidence,
@@ -210,6 +211,7 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
         )
         return new Set(rows.map(row => row.id))
       }),
+    ...createForgottenSteps(guarded),
     meanJobMs: () =>
       guarded(async client => {
         const { rows } = await client.query<{ ms: number | null }>(

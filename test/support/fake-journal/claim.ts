@@ -9,11 +9,24 @@ import {
 } from '../../../src/domain/claim-rules'
 import type { Job } from '../../../src/domain/job'
 import type { Claim } from '../../../src/ports/journal'
+import {
+  dissolve,
+  dropTold,
+  giveBack,
+  isDoubtful,
+  isForgotten,
+  isUnlisted,
+  tellRange,
+  useTold,
+} from './forgotten'
+import { releaseWaiting, settle } from './settle'
 import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
 
 export interface ClaimOptions {
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number
+  /** Default: 5. */
+  readonly maxAttempts?: number
 }
 
 /** A claim gives up after this many ranges that had nothing to send. */
@@ -66,6 +79,7 @@ export const insertJob = (
     foundBy: null,
     notOurs: [],
     releases: 0,
+    claimedAt: asyncScheduler.now(),
     createStartedAt: null,
     createdAt: null,
     finishedAt: null,
@@ -79,15 +93,6 @@ export const insertJob = (
   store.jobs.push(job)
   store.unfinished.add(job)
   return job
-}
-
-/** Makes the moves due now that waited for one of `accepted`. */
-export const releaseWaiting = (store: Store, accepted: ReadonlySet<bigint>): void => {
-  for (const requeued of store.requeue) {
-    if (requeued.waitsFor === null || !accepted.has(requeued.waitsFor)) continue
-    requeued.waitsFor = null
-    requeued.dueAt = asyncScheduler.now()
-  }
 }
 
 const appendDue = (store: Store): void => {
@@ -130,8 +135,36 @@ const othersOf = (store: Store, route: RouteLog, range: readonly LoggedMove[], t
   return others
 }
 
+/** Settles what forgotten jobs tell of positions that would be sent, and gives the others back. False: nothing is told. */
+const settledAsTold = (
+  store: Store,
+  route: RouteLog,
+  seqs: readonly number[],
+  maxAttempts: number,
+): boolean => {
+  const { told, verdicts } = tellRange(store, route, seqs, maxAttempts)
+  if (told.length === 0) return false
+  const ours = told.map(({ move }) => Number(move.seq)).sort((a, b) => a - b)
+  giveBack(
+    store,
+    route,
+    seqs.filter(seq => !ours.includes(seq)),
+  )
+  settle(store, insertJob(store, route, ours), verdicts, 'completed')
+  for (const { move, by } of told) {
+    const outcome = route.outcomes.get(Number(move.seq))
+    if (outcome) route.outcomes.set(Number(move.seq), { ...outcome, toldBy: by.providerJobId })
+  }
+  useTold(store, route, told)
+  return true
+}
+
 /** Binds the next range of a route to a job under the claim rules; null if nothing of the range is to be sent. */
-const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJob | null => {
+const claimRange = (
+  store: Store,
+  route: RouteLog,
+  { batchMaxDevices: maxDevices, maxAttempts = 5 }: ClaimOptions,
+): StoredJob | null => {
   const from = route.claimed + 1
   const to = Math.min(route.moves.length, route.claimed + maxDevices)
   const range = route.moves.slice(from - 1, to)
@@ -151,6 +184,12 @@ const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJo
   })
   route.claimed = to
   releaseWaiting(store, duplicates)
+  if (settledAsTold(store, route, seqs, maxAttempts)) return null
+  dropTold(
+    store,
+    route,
+    seqs.map(seq => store.moveAt(route, seq).deviceName),
+  )
   return seqs.length > 0 ? insertJob(store, route, seqs) : null
 }
 
@@ -191,15 +230,32 @@ const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog 
     }))
 }
 
-export const claim = (store: Store, inHand: readonly number[], options: ClaimOptions): Claim => {
+const marked = (isForgotten: boolean): Pick<Claim, 'forgotten'> => (isForgotten ? { forgotten: true } : {})
+
+/** The next unfinished batch. Those that are doubtful are given back on the way. */
+const nextUnfinished = (store: Store, inHand: readonly number[]): StoredJob | null => {
   // Jobs that may be open come first, because they have to be counted before anything is created.
   const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
-  for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b)))
-    if (job.heldBecause === null && !inHand.includes(job.batchId) && !hasToWait(store, job, inHand))
-      return { kind: 'job', job: jobAsStored(store, job) }
+  for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b))) {
+    if (job.heldBecause !== null || inHand.includes(job.batchId) || hasToWait(store, job, inHand)) continue
+    if (job.status === 'claimed' && isUnlisted(store)) continue
+    if (!isDoubtful(store, job)) return job
+    dissolve(store, job)
+  }
+  return null
+}
+
+export const claim = (store: Store, inHand: readonly number[], options: ClaimOptions): Claim => {
+  const unlisted = marked(isUnlisted(store))
+  const left = nextUnfinished(store, inHand)
+  if (left !== null) return { kind: 'job', job: jobAsStored(store, left), ...unlisted }
+  if (unlisted.forgotten) return { kind: 'idle', wakeInMs: null, ...unlisted }
   for (let round = 0; round < maxEmptyRounds; round += 1) {
     appendDue(store)
-    const choice = chooseRoute(candidates(store), { ...options, nowMs: asyncScheduler.now() })
+    const routes = candidates(store)
+    const known = routes.filter(({ route }) => !isForgotten(store, route))
+    const forgotten = marked(known.length < routes.length)
+    const choice = chooseRoute(known, { ...options, nowMs: asyncScheduler.now() })
     if (choice.kind === 'none') {
       const waits = [...store.requeue].flatMap(({ dueAt }) =>
         dueAt === null ? [] : [dueAt - asyncScheduler.now()],
@@ -214,10 +270,12 @@ export const claim = (store: Store, inHand: readonly number[], options: ClaimOpt
                 waits.reduce((a, b) => Math.min(a, b)),
               )
             : null,
+        ...forgotten,
       }
     }
-    const job = claimRange(store, choice.route.route, options.batchMaxDevices)
-    if (job !== null) return { kind: 'job', job: jobAsStored(store, job) }
+    const job = claimRange(store, choice.route.route, options)
+    if (job !== null) return { kind: 'job', job: jobAsStored(store, job), ...forgotten }
+    if (store.forgottenResults.size > 0) break
   }
   return { kind: 'idle', wakeInMs: 0 }
 }

@@ -1,11 +1,11 @@
 /** The driver's side of the journal in memory. */
 import { asyncScheduler } from 'rxjs'
 import { canTransition, clashReason, type JobTransition } from '../../../src/domain/job'
-import type { Verdict } from '../../../src/domain/outcome'
 import { halveBatch } from '../../../src/domain/refusal'
-import { checkVerdicts } from '../../../src/domain/settlement'
 import type { DriveJournal } from '../../../src/ports/journal'
-import { type ClaimOptions, claim, insertJob, jobAsStored, releaseWaiting } from './claim'
+import { type ClaimOptions, claim, insertJob, jobAsStored } from './claim'
+import { createFakeForgotten } from './forgotten'
+import { settle } from './settle'
 import type { Store, StoredJob } from './store'
 
 const split = (store: Store, job: StoredJob): void => {
@@ -25,36 +25,6 @@ const split = (store: Store, job: StoredJob): void => {
       job,
     )
   store.unfinished.delete(job)
-}
-
-const settle = (
-  store: Store,
-  job: StoredJob,
-  verdicts: readonly Verdict[],
-  as: StoredJob['endedAs'],
-): void => {
-  checkVerdicts(job.batchId, job.seqs.map(BigInt), verdicts)
-  const now = asyncScheduler.now()
-  for (const { seq, outcome, final, code, message, retryInMs } of verdicts) {
-    job.route.outcomes.set(Number(seq), { outcome, final, code, message })
-    const move = store.moveAt(job.route, Number(seq))
-    if (retryInMs !== null)
-      store.requeue.add({
-        ...move,
-        attempt: move.attempt + 1,
-        route: job.route,
-        dueAt: now + retryInMs,
-        waitsFor: null,
-      })
-  }
-  if (job.status === 'completed' || job.status === 'interrupted') job.lastError = null
-  Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
-  if (as === 'refused') job.refusals += 1
-  store.unfinished.delete(job)
-  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
-  store.counters.lastOutboxId += 1n
-  store.outbox.push({ id: store.counters.lastOutboxId, count: job.seqs.length, job })
-  store.notify()
 }
 
 const meanJobMs = (store: Store): number | null => {
@@ -164,6 +134,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
           store.jobs.flatMap(({ providerJobId: id }) => (id !== null && asked.has(id) ? [id] : [])),
         )
       }),
+    ...createFakeForgotten(store, guarded),
     meanJobMs: () => guarded(() => meanJobMs(store)),
   }
 }

@@ -1,0 +1,44 @@
+/** How the journal in memory settles a job, and releases the moves that waited for it. */
+import { asyncScheduler } from 'rxjs'
+import type { Verdict } from '../../../src/domain/outcome'
+import { checkVerdicts } from '../../../src/domain/settlement'
+import type { Store, StoredJob } from './store'
+
+/** Makes the moves due now that waited for one of `accepted`. */
+export const releaseWaiting = (store: Store, accepted: ReadonlySet<bigint>): void => {
+  for (const requeued of store.requeue) {
+    if (requeued.waitsFor === null || !accepted.has(requeued.waitsFor)) continue
+    requeued.waitsFor = null
+    requeued.dueAt = asyncScheduler.now()
+  }
+}
+
+export const settle = (
+  store: Store,
+  job: StoredJob,
+  verdicts: readonly Verdict[],
+  as: StoredJob['endedAs'],
+): void => {
+  checkVerdicts(job.batchId, job.seqs.map(BigInt), verdicts)
+  const now = asyncScheduler.now()
+  for (const { seq, outcome, final, code, message, retryInMs } of verdicts) {
+    job.route.outcomes.set(Number(seq), { outcome, final, code, message })
+    const move = store.moveAt(job.route, Number(seq))
+    if (retryInMs !== null)
+      store.requeue.add({
+        ...move,
+        attempt: move.attempt + 1,
+        route: job.route,
+        dueAt: now + retryInMs,
+        waitsFor: null,
+      })
+  }
+  if (job.status === 'completed' || job.status === 'interrupted') job.lastError = null
+  Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
+  if (as === 'refused') job.refusals += 1
+  store.unfinished.delete(job)
+  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
+  store.counters.lastOutboxId += 1n
+  store.outbox.push({ id: store.counters.lastOutboxId, count: job.seqs.length, job })
+  store.notify()
+}
