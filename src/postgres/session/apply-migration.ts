@@ -30,7 +30,7 @@ export interface MigrationSession extends Patience {
   readonly pid: number
 }
 
-const pauses = { backoffMs: 2_000, backoffMaxMs: 10_000 }
+const pauses = { backoffMs: 500, backoffMaxMs: 10_000 }
 
 /** Pauses after try number `tries`. Throws when the process is stopping. */
 export const pauseBetween = async (
@@ -95,9 +95,10 @@ const dropInvalidIndex = async ({ client }: MigrationSession, sql: string): Prom
 }
 
 const outside = async (session: MigrationSession, migration: Migration): Promise<void> => {
+  const { sql } = migration
   await untilUnlocked(session, migration.name, async () => {
-    await dropInvalidIndex(session, migration.sql)
-    await session.client.query(migration.sql)
+    await dropInvalidIndex(session, sql)
+    await session.client.query(sql)
   })
   await storeApplied(session, migration)
 }
@@ -111,14 +112,15 @@ const dropPosition = 'delete from device_move_journal.migration_progress where n
 /** One step; false once there is none left. */
 const step = async (session: MigrationSession, migration: Migration): Promise<boolean> => {
   const { client } = session
-  const { rows: reached } = await client.query<{ position: string }>(selectPosition, [migration.name])
-  const { rows } = await client.query<{ position: unknown }>(migration.sql, [reached[0]?.position ?? null])
+  const { name, sql } = migration
+  const { rows: reached } = await client.query<{ position: string }>(selectPosition, [name])
+  const { rows } = await client.query<{ position: unknown }>(sql, [reached[0]?.position ?? null])
   const position = rows[0]?.position ?? null
   if (position !== null) {
-    await client.query(storePosition, [migration.name, String(position)])
+    await client.query(storePosition, [name, String(position)])
     return true
   }
-  await client.query(dropPosition, [migration.name])
+  await client.query(dropPosition, [name])
   await storeApplied(session, migration)
   return false
 }

@@ -65,13 +65,11 @@ const ledgerColumns = `
 const readLedger = async (client: Client): Promise<Ledger> => {
   const { rows: columns } = await client.query<{ name: string }>(ledgerColumns)
   if (columns.length === 0) return { applied: [], isComplete: false }
-  const isComplete = columns.some(({ name }) => name === 'requires')
+  // The row as JSON has no field for a column that is not there.
   const { rows: applied } = await client.query<Applied>(
-    isComplete
-      ? 'select name, requires from device_move_journal.migration order by id'
-      : 'select name, null as requires from device_move_journal.migration order by id',
+    `select name, to_jsonb(m) ->> 'requires' as requires from device_move_journal.migration m order by id`,
   )
-  return { applied, isComplete }
+  return { applied, isComplete: columns.some(({ name }) => name === 'requires') }
 }
 
 /**
