@@ -10,7 +10,7 @@ import { createRouteControl } from '../postgres/job/route-hold'
 import { createLease } from '../postgres/lease/postgres-lease'
 import { createOutbox } from '../postgres/outbox/outbox'
 import { createChanges } from '../postgres/session/changes'
-import { migrate } from '../postgres/session/migrations'
+import { checkSchema, migrate } from '../postgres/session/migrations'
 import { createAnswers, createPool, holderName, type Pool, sessionNameOf } from '../postgres/session/session'
 import { type Conservation, readConservation } from '../postgres/status/conservation'
 import { type DatabaseStatus, readDatabaseStatus } from '../postgres/status/read-status'
@@ -64,13 +64,13 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
   const url = config.databaseUrl ?? ''
   if (options.migrate) {
     const { applied, advice } = await whenReachable(
-      () => migrate(url, { log: text => logger.debug(text) }),
+      () => migrate(url, { log: text => logger.warn(text), isStopping: options.isStopping }),
       options,
     )
     if (applied.length > 0) logger.info({ applied }, 'migrated')
     if (advice.length > 0)
       logger.warn({ statements: advice }, 'an administrator of the database still has to run these')
-  }
+  } else await whenReachable(() => checkSchema(url), options)
   const holder = holderName(hostname(), process.pid, randomBytes(6).toString('hex'))
   const name = sessionNameOf(holder)
   const pool = createPool(url, {

@@ -22,8 +22,7 @@ import { RestoredDatabaseError } from '../../domain/restored-database'
 import { retryDelayMs } from '../../domain/retry-policy'
 import type { SourceBook, SourceHealth } from '../../ports/request-source'
 import { type KafkaLog, reconnectPolicy } from '../kafka-client'
-import type { PartitionState } from './log-state'
-import { type Place, placeOf } from './place'
+import { isOtherLog, type PartitionState, type Place, placeOf } from './place'
 
 /** The part of a kafkajs consumer that is used here. */
 export interface Placeable {
@@ -59,6 +58,8 @@ export interface Assignment {
   placeAgain(partition: number): void
   /** Reports a paused partition. It stays paused until its first record lies behind `offset`. */
   unreadable(partition: number, offset: bigint, reason: string): void
+  /** Reports those of its partitions that have no leader now. kafkajs reads them on by itself once they have one. */
+  leaderless(partitions: readonly number[]): void
   stop(): void
 }
 
@@ -78,6 +79,7 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
   /** Partitions that are paused, and are placed at the next look. */
   const unplaced = new Set<number>()
   const held = new Map<number, Hold>()
+  let withoutLeader: readonly number[] = []
   const look$ = new Subject<void>()
 
   const pause = (some: readonly number[]): void => {
@@ -85,8 +87,13 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
     if (some.length > 0) consumer.pause([{ topic, partitions: [...some] }])
   }
 
+  const noLeader = (partition: number): string =>
+    `${topic}/${partition} is not read: it has no leader, because the broker that holds it is away`
+
   const report = (): void => {
     const reasons = [...held.values()].map(hold => hold.reason)
+    for (const partition of withoutLeader)
+      if (partitions.includes(partition) && !held.has(partition)) reasons.push(noLeader(partition))
     if (reasons.length > 0) deps.health({ state: 'failed', reason: reasons.join('; ') })
     else deps.health({ state: partitions.length > 0 ? 'assigned' : 'standing-by', reason: null })
   }
@@ -108,22 +115,12 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
     return EMPTY
   }
 
-  /**
-   * A broker that has just taken over may not know the end of its log yet, so a position beyond it counts at the second look
-   * only. If the log is long enough by then, the record that was read last has to be there.
-   */
-  const isOther = (partition: number, place: Place, { stored, log }: PartitionState): boolean => {
-    const isDoubted = stored !== undefined && held.get(partition)?.doubted === stored.life
-    if (place.kind === 'another-log') return place.isCertain || isDoubted
-    return isDoubted && place.kind !== 'stopped' && log.there === 'unasked'
-  }
-
   const act = (partition: number, state: PartitionState): Observable<unknown> => {
     const unreadableAt = held.get(partition)?.unreadableAt ?? null
     if (unreadableAt !== null && state.log.low <= unreadableAt && (state.stored?.next ?? 0n) <= unreadableAt)
       return EMPTY
     const place = placeOf(`${topic}/${partition}`, state.stored, state.log)
-    if (isOther(partition, place, state)) {
+    if (isOtherLog(place, state, held.get(partition)?.doubted ?? null)) {
       const reason = place.kind === 'another-log' ? place.reason : (held.get(partition)?.reason ?? '')
       return concat(stayAt(partition, reason, null), deps.book.stop(topic, partition, reason))
     }
@@ -162,8 +159,10 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
     from(partitions).pipe(
       concatMap(partition => {
         const state = states.get(partition)
-        if (state === undefined) throw new Error(`the broker does not know ${topic}/${partition} yet`)
-        return act(partition, state).pipe(tap({ complete: () => unplaced.delete(partition) }))
+        if (state === undefined && !held.has(partition))
+          hold(partition, { reason: noLeader(partition), unreadableAt: null, doubted: null })
+        const acting = state === undefined ? EMPTY : act(partition, state)
+        return acting.pipe(tap({ complete: () => unplaced.delete(partition) }))
       }),
     )
 
@@ -193,11 +192,12 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
 
   // A newer look covers every partition of an older one.
   const looking = look$.pipe(switchMap(() => (unplaced.size === 0 ? EMPTY : look()))).subscribe()
-  const rechecking = setInterval(() => {
+  const recheck = (): void => {
     if (held.size === 0 || unplaced.size > 0) return
     for (const partition of held.keys()) unplaced.add(partition)
     look$.next()
-  }, recheckEveryMs)
+  }
+  const rechecking = setInterval(recheck, recheckEveryMs)
 
   return {
     assigned: now => {
@@ -225,6 +225,13 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
         doubted: null,
       })
       report()
+    },
+    leaderless: now => {
+      const back = withoutLeader.some(partition => !now.includes(partition))
+      const isNews = back || now.length !== withoutLeader.length
+      withoutLeader = [...now]
+      if (back) recheck()
+      if (isNews && unplaced.size === 0) report()
     },
     stop: () => {
       looking.unsubscribe()

@@ -11,6 +11,7 @@ import {
   type KafkaOptions,
   withinMs,
 } from '../kafka-client'
+import { leaderlessIn } from '../kafkajs-patches/leaderless-partitions'
 import { createAssignment, type Reading } from './assignment'
 import { createEachBatch, createOfferedChunks } from './each-batch'
 import { readLogStates } from './log-state'
@@ -144,6 +145,8 @@ export const consumerLife = (deps: ConsumerLifeDeps): Observable<SourceChunk> =>
       if (isOffsetOutOfRange(text.replace(/^kafka: /, '')) && typeof fields.partition === 'number') {
         assignment.placeAgain(fields.partition)
       }
+      const leaderless = leaderlessIn(text, fields, topic)
+      if (leaderless !== null && !subscriber.closed) assignment.leaderless(leaderless)
     }
     const consumer = consumerOf({ ...deps.kafka, log }, groupId)
     let placed: SourceHealth = { state: 'starting', reason: null }

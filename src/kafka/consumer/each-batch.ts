@@ -93,15 +93,11 @@ export const sourceRecordOf = (
   timestampMs: Number(record.timestamp),
 })
 
-const chunkOf = (
-  topic: string,
-  partition: number,
-  reading: Reading,
-  records: readonly KafkaMessage[],
-): Offer => {
-  const log = logName(topic, reading.life)
-  const at = log === null ? { topic, partition } : { topic, partition, log }
-  return { topic, partition, ...reading, records: records.map(record => sourceRecordOf(at, record)) }
+const chunkOf = (at: Omit<Offer, 'records'>, messages: readonly KafkaMessage[]): Offer => {
+  const { topic, partition, life } = at
+  const log = logName(topic, life)
+  const from = log === null ? { topic, partition } : { topic, partition, log }
+  return { ...at, records: messages.map(message => sourceRecordOf(from, message)) }
 }
 
 const maxRecords = 500
@@ -155,21 +151,17 @@ const offerUntilDurable = async (
   chunk: Offer,
   mayGoOn: () => boolean,
 ): Promise<boolean> => {
-  const { topic, partition, records } = chunk
   for (let attempt = 1; ; attempt += 1) {
     const end = await offered.offer(chunk)
     if (end.kind === 'done') return true
     if (end.kind === 'withdrawn') return false
     if (end.reason instanceof StoppedPartitionError) {
-      placeAgain(partition)
+      placeAgain(chunk.partition)
       return false
     }
-    log('warn', 'a chunk was not stored and is offered again', {
-      topic,
-      partition,
-      offset: `${records[0]?.position.offset}`,
-      error: messageOf(end.reason),
-    })
+    const { topic, partition } = chunk
+    const [offset, error] = [`${chunk.continuesFrom ?? 0n}`, messageOf(end.reason)]
+    log('warn', 'a chunk was not stored and is offered again', { topic, partition, offset, error })
     await offered.pause(retryDelayMs(attempt, random(), offerPolicy))
     if (!mayGoOn()) return false
   }
@@ -226,7 +218,7 @@ export const createEachBatch = (deps: EachBatchDeps): ((payload: EachBatchPayloa
         const reading = deps.reading.get(partition)
         if (reading === undefined) return false
         const end = chunkEnd(readable, at)
-        const chunk = chunkOf(topic, partition, reading, readable.slice(at, end))
+        const chunk = chunkOf({ topic, partition, ...reading }, readable.slice(at, end))
         if (!(await offerUntilDurable(deps, chunk, mayGoOn))) return false
         at = end
         const last = chunk.records.at(-1)?.position.offset ?? 0n

@@ -6,7 +6,7 @@ import { committedOffsets, partitionNumbers, type Watermarks, watermarks, withAd
 import { brief, createKafka, disconnectMs, type KafkaOptions, withinMs } from '../kafka-client'
 import { untilUnreadable } from '../kafkajs-patches/checked-batches'
 import { type FetchBatch, type FetchedRecord, withFetch } from '../kafkajs-patches/fetch-record'
-import { type LogState, offsetToCompare } from './place'
+import { type LogState, offsetToCompare, type PartitionState } from './place'
 
 /** Whether single records may be missing. Where the account may not ask, the topic counts as one that is not compacted. */
 const isCompacted = async (admin: Admin, topic: string): Promise<boolean> => {
@@ -35,12 +35,6 @@ const fingerprintAt = async (
   if (record === undefined || record.isControlRecord === true) return null
   const { key, value, timestamp } = record
   return fingerprintOf({ position: { offset }, key, value, timestampMs: Number(timestamp) })
-}
-
-export interface PartitionState {
-  /** undefined: the journal does not know the partition. */
-  readonly stored: StoredPosition | undefined
-  readonly log: LogState
 }
 
 type Stored = ReadonlyMap<number, StoredPosition>

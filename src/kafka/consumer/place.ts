@@ -14,6 +14,12 @@ export interface LogState extends Watermarks {
   readonly isCompacted: boolean
 }
 
+export interface PartitionState {
+  /** undefined: the journal does not know the partition. */
+  readonly stored: StoredPosition | undefined
+  readonly log: LogState
+}
+
 export type Place =
   /** The position of the journal; the beginning where it has none. */
   | {
@@ -67,4 +73,19 @@ export const placeOf = (name: string, stored: StoredPosition | undefined, log: L
   }
   if (next < log.low) return { kind: 'after-gap', gap: { from: next, to: log.low }, life }
   return { kind: 'at', offset: next, continuesFrom: next, life }
+}
+
+/**
+ * Whether the partition is to be stopped for good. A broker that has just taken over may not know the end of its log yet, so
+ * a position beyond it counts at the second look only: `doubted` is the life in which the first look had a doubt. If the log
+ * is long enough by then, the record that was taken in last has to be there.
+ */
+export const isOtherLog = (
+  place: Place,
+  { stored, log }: PartitionState,
+  doubted: number | null,
+): boolean => {
+  const isDoubted = stored !== undefined && stored.life === doubted
+  if (place.kind === 'another-log') return place.isCertain || isDoubted
+  return isDoubted && place.kind !== 'stopped' && log.there === 'unasked'
 }
