@@ -13,7 +13,7 @@ const readers = Number(process.env.BENCH_READERS ?? 100)
 const routes = 20
 const jobsOfOneSecond = ['--init-ms', '0', '--base-ms', '1000', '--per-device-ms', '0', '--jitter', '0']
 /** A reader asks again this long after its answer, ms. */
-const betweenMs = 200
+const betweenMs = 1_000
 /** With the readers it may take this much longer than without. The rest is what their answers cost this machine. */
 const mostRatio = 1.5
 /** The longest that 99 of 100 answers may take, ms. */
