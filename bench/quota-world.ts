@@ -101,6 +101,7 @@ const indexOf = (deviceName: string): number => Number(deviceName.slice('move-'.
 /** Each lot is a partition of its own, so none waits for another. The chunk says only that the lot is there. */
 const sourceOf = (lots: readonly Lot[]): RequestSource => ({
   clusterId: () => of('world'),
+  committed: () => of({ clusterId: 'world', topic, offsets: new Map() }),
   health$: of({ state: 'assigned', reason: null }),
   chunks: () =>
     merge(
@@ -111,6 +112,8 @@ const sourceOf = (lots: readonly Lot[]): RequestSource => ({
             return {
               topic,
               partition,
+              life: 1,
+              continuesFrom: null,
               records: [{ position, key: null, value: null, headers: {}, timestampMs: 0 }],
               done: () => undefined,
               fail: reason => {
@@ -138,7 +141,10 @@ const journalChunksOf = function* (
       clusterId: 'world',
       topic,
       partition,
+      life: 1,
+      continuesFrom: null,
       nextOffset: offset + 1n,
+      last: null,
       rejections: [],
       requests: [
         {

@@ -23,7 +23,7 @@ import {
   timer,
 } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
-import { largerOf, type RestoredDatabaseError, restoredReason } from '../domain/published-position'
+import { largerOf, type RestoredDatabaseError, restoredReason } from '../domain/restored-database'
 import type { Outbox } from '../ports/journal'
 import type { OutcomeSink } from '../ports/outcome-sink'
 

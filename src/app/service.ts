@@ -15,7 +15,7 @@ import {
   tap,
 } from 'rxjs'
 import type { FlowName, Observe } from '../domain/flow-event'
-import { RestoredDatabaseError } from '../domain/published-position'
+import { RestoredDatabaseError } from '../domain/restored-database'
 import { createDriver, type DrivePolicies } from '../flows/drive'
 import { type IntakeDeps, intake$ } from '../flows/intake'
 import { publish$ } from '../flows/publish'

@@ -104,6 +104,7 @@ describeKafka('the walks of docs/architecture.md', () => {
   /** A source without records. */
   const silent: RequestSource = {
     clusterId: () => of('cluster'),
+    committed: () => of({ clusterId: 'cluster', topic: 'requests', offsets: new Map() }),
     chunks: () => NEVER,
     health$: of({ state: 'assigned', reason: null }),
   }

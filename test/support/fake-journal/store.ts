@@ -6,6 +6,7 @@ import type { Rejection, SourcePosition } from '../../../src/domain/request'
 import { type RouteFields, routeKey } from '../../../src/domain/route'
 import { LeaseLostError } from '../../../src/ports/errors'
 import type { ResultFile } from '../../../src/ports/journal'
+import type { StoredPosition } from '../../../src/ports/request-source'
 import type { AcceptedRestore, StoredForgotten, StoredResult } from './forgotten'
 
 export interface LoggedMove {
@@ -92,7 +93,7 @@ const createTables = () => ({
   jobs: [] as StoredJob[],
   unfinished: new Set<StoredJob>(),
   requeue: new Set<Requeued>(),
-  consumed: new Map<string, bigint>(),
+  consumed: new Map<string, StoredPosition & { readonly lostRecords: bigint }>(),
   rejections: new Map<string, Rejection>(),
   outbox: [] as OutboxRow[],
   published: new Map<string, bigint>(),
