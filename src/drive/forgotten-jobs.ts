@@ -176,7 +176,7 @@ export const createForgottenJobs = (
     })
 
   /** Asks for the results until they are complete, or the usual tries are over. */
-  const readResults = ({ providerJobId, total, status }: ForgottenJob): Observable<Read> =>
+  const readResults = ({ providerJobId, productKey, total, status }: ForgottenJob): Observable<Read> =>
     defer(() => {
       const answers: ResultsAnswer[] = []
       let rows: Rows = new Map()
@@ -184,7 +184,8 @@ export const createForgottenJobs = (
       return createAsk({ calls, providerJobId, names: null }).pipe(
         map(({ answer, rows: found, problem }): Read | null => {
           answers.push(answer)
-          rows = mergeRows(rows, found)
+          // A row for the product itself is no device.
+          rows = mergeRows(rows, new Map([...found].filter(([name]) => name !== productKey)))
           const missing = Math.max(0, total - rows.size)
           // An interrupted job is settled without its missing rows. Here they are wanted all the same, so it is asked twice.
           const so = { ended: status === 3 ? 'interrupted' : 'completed', isFound: false } as const

@@ -24,6 +24,26 @@ const troubledJobs: Reasons = database => database.troubledJobs.map(jobTroubleTe
 
 const blockedRoutes: Reasons = ({ routes }) => blockedTexts(routes)
 
+const forgottenJobs: Reasons = ({ forgotten: { isUnlisted, listError, unread, held } }) => [
+  ...(isUnlisted
+    ? [
+        `nothing is sent before the jobs that were made since the backup are listed${
+          listError === null
+            ? ''
+            : `: ${listError}; \`device-move resolve restore --absent\` goes on without them`
+        }`,
+      ]
+    : []),
+  ...(unread > 0
+    ? [`${plural(unread, 'job')} made since the backup are read first; routes that look like them wait`]
+    : []),
+  ...held.map(
+    ({ jobId, devices, why }) =>
+      `job ${jobId} (${plural(devices, 'device')}), made since the backup, cannot be read: ${why}; routes that look like ` +
+      `it wait: \`device-move resolve ${jobId} --again\` asks once more, --absent sends what it does not tell of`,
+  ),
+]
+
 /** Nothing but waiting for the next attempt is left to do. */
 const onlyRetries: Reasons = ({ moves, nextRetryAt, openJobs, heldJobs: held }) => {
   const open = Object.values(openJobs).reduce((sum, count) => sum + count, 0)
@@ -34,7 +54,15 @@ const onlyRetries: Reasons = ({ moves, nextRetryAt, openJobs, heldJobs: held }) 
 }
 
 /** In the order in which people read them. */
-const all: readonly Reasons[] = [nobodyDrives, heldRoutes, heldJobs, troubledJobs, blockedRoutes, onlyRetries]
+const all: readonly Reasons[] = [
+  nobodyDrives,
+  heldRoutes,
+  heldJobs,
+  troubledJobs,
+  blockedRoutes,
+  forgottenJobs,
+  onlyRetries,
+]
 
 export const databaseReasons = (database: DatabaseStatus): string[] =>
   all.flatMap(reasonsOf => reasonsOf(database))

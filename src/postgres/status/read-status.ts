@@ -2,6 +2,7 @@
 import type { Pool } from 'pg'
 import { inSnapshot, type Queries } from '../session/transaction'
 import { type Conservation, readConservation } from './conservation'
+import { type ForgottenStatus, readForgotten } from './read-forgotten'
 import { type OpenJobs, readOpenJobs } from './read-open-jobs'
 
 /** A route with something to do, or that is held. Instants are ISO 8601. */
@@ -44,6 +45,7 @@ export interface DatabaseStatus extends OpenJobs {
   readonly nextRetryAt: string | null
   /** Outcomes that are settled and not published yet (without Kafka: all of them). */
   readonly unpublished: number
+  readonly forgotten: ForgottenStatus
   /** Failures of the last 24 hours by code, most frequent first, at most 20. */
   readonly failures: readonly CodeStatus[]
 }
@@ -110,5 +112,6 @@ export const readDatabaseStatus = (pool: Pool): Promise<DatabaseStatus> =>
     routes: await readRoutes(from),
     ...(await readOpenJobs(from)),
     ...(await readWaiting(from)),
+    forgotten: await readForgotten(from),
     failures: await readFailures(from),
   }))

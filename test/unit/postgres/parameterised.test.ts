@@ -28,6 +28,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'job/evidence.ts': ['column'],
   'job/forgotten-jobs.ts': ["looksLikeForgotten('f', 'r')", 'notifyChange'],
   'job/job-row.ts': ['jobColumns', 'routeColumns'],
+  'job/resolve-forgotten.ts': ['notifyChange'],
   'job/resolve-job.ts': ['notifyChange'],
   'job/route-hold.ts': ['returning', 'notifyChange'],
   'job/store-settlement.ts': ['moveColumns', "moveColumnsOf('m')", 'notifyChange'],
@@ -36,6 +37,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'outbox/final-outcomes.ts': ['moveOutcomeColumns', 'rejectionColumns', 'pageSize'],
   'session/analyst-role.ts': ['analystRole'],
   'shared-sql.ts': ['alias', 'name', 'job', 'route', 'columns', 'values'],
+  'status/read-forgotten.ts': ["looksLikeForgotten('f', 'r')"],
   'status/read-open-jobs.ts': ["unfinished('job')"],
   'status/run-summary.ts': ["unfinished('j')"],
 }
