@@ -13,7 +13,6 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'claim/claim.ts': [
     'moveColumns',
     "moveColumnsOf('q')",
-    'maxMoves',
     "unfinished('j')",
     "unfinished('b')",
     "lookAlike('b', 'r')",
