@@ -102,6 +102,10 @@ export const readRequestLog = async (admin: Admin, topic: string, groupId: strin
   // kafkajs retries for many seconds when it is asked for an unknown topic by name. It lists topics at once.
   if (!(await admin.listTopics()).includes(topic)) return { clusterId, partitions: [] }
   const ends = await admin.fetchTopicOffsets(topic)
+  const partitionCount = (await partitionCounts(admin, [topic])).get(topic) ?? 0
+  for (let partition = 0; partition < partitionCount; partition += 1)
+    if (!ends.some(end => end.partition === partition))
+      throw new TransientError(`${topic}/${partition} has no leader: the broker that holds it is away`)
   const group = (await admin.fetchOffsets({ groupId })).find(each => each.topic === topic)
   const partitions = ends.map(({ partition, low, high }) => {
     const committed = BigInt(group?.partitions.find(at => at.partition === partition)?.offset ?? -1)

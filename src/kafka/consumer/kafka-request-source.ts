@@ -9,10 +9,10 @@ import {
   timer,
   from as wrap,
 } from 'rxjs'
-import { messageOf } from '../../domain/error-text'
 import { retryDelayMs } from '../../domain/retry-policy'
 import type { RequestSource, SourceHealth } from '../../ports/request-source'
 import { withAdmin } from '../admin'
+import { advised } from '../advice'
 import { type KafkaOptions, reconnectPolicy } from '../kafka-client'
 import { consumerLife } from './consumer-life'
 
@@ -60,7 +60,7 @@ export const createRequestSource = (options: RequestSourceOptions): KafkaRequest
       map(cluster => cluster.clusterId),
       retry({
         delay: (error: unknown, failures) => {
-          report({ state: 'starting', reason: messageOf(error) })
+          report({ state: 'starting', reason: advised(error) })
           return timer(retryDelayMs(failures, random(), reconnectPolicy))
         },
       }),
@@ -94,7 +94,7 @@ export const createRequestSource = (options: RequestSourceOptions): KafkaRequest
         retry({
           delay: error => {
             failures = Date.now() - startedAt > wellAfterMs ? 1 : failures + 1
-            report({ state: wasAssigned ? 'failed' : 'starting', reason: `${topic}: ${messageOf(error)}` })
+            report({ state: wasAssigned ? 'failed' : 'starting', reason: `${topic}: ${advised(error)}` })
             return timer(retryDelayMs(failures, random(), reconnectPolicy))
           },
         }),
