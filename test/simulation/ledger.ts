@@ -26,6 +26,10 @@ export interface Ledger {
   readonly jobs: ReadonlyMap<string, LedgerJob>
   started(job: Pick<LedgerJob, 'providerJobId' | 'productKey' | 'target' | 'deviceNames'>): LedgerJob
   ended(providerJobId: string, interrupted: boolean): LedgerJob | null
+  /** A create of these devices leaves for the provider now. It may run much later. */
+  createLeaves(deviceNames: readonly string[]): void
+  /** When the latest create of these devices left. */
+  leftAt(deviceNames: readonly string[]): number
   /** How many jobs of ours are open now. */
   open(): number
   readonly strangers: Stranger[]
@@ -33,6 +37,7 @@ export interface Ledger {
 
 export const createLedger = (clock: Clock): Ledger => {
   const jobs = new Map<string, LedgerJob>()
+  const lefts = new Map<string, number>()
   let open = 0
   return {
     jobs,
@@ -57,6 +62,10 @@ export const createLedger = (clock: Clock): Ledger => {
       open -= 1
       return entry
     },
+    createLeaves: deviceNames => {
+      lefts.set(deviceNames.join(' '), clock.now())
+    },
+    leftAt: deviceNames => lefts.get(deviceNames.join(' ')) ?? clock.now(),
     open: () => open,
     strangers: [],
   }

@@ -17,8 +17,9 @@ export interface WatchCreatesDeps {
 /**
  * Returns a check that is called right before each job starts.
  *
- * - No job of ours starts while `QUOTA_JOBS` are known to be open. All of ours are known. A stranger's job is known
- *   once it has been open so long that a look at the account must have shown it on the first page of List.
+ * - No job of ours starts while `QUOTA_JOBS` are known to be open. All of ours are known. A stranger's job is known if it
+ *   had been open so long when the create left that a look at the account must have shown it on the first page of List.
+ *   The create may be carried out long after it left.
  * - No device is in two jobs at once.
  * - Of routes that look alike in List, one batch at a time has an unanswered create. Batches whose job turned out to be
  *   a stranger's do not count.
@@ -54,13 +55,14 @@ export const watchCreates = ({ plan, journal, clock, ledger, violations }: Watch
         'one create at a time of routes that look alike',
         `jobs ${unanswered.map(({ batchId }) => batchId).join(', ')} when ${job.providerJobId} starts`,
       )
+    const leftAt = ledger.leftAt(job.deviceNames)
     const newerThan = (since: number): number =>
-      [...ledger.jobs.values()].filter(each => each.startedAt >= since).length +
-      ledger.strangers.filter(each => each.since > since).length
+      [...ledger.jobs.values()].filter(each => each.startedAt >= since && each.startedAt <= leftAt).length +
+      ledger.strangers.filter(each => each.since > since && each.since <= leftAt).length
     const known = ledger.strangers.filter(
       each =>
         each.until > clock.now() &&
-        clock.now() - each.since > knownAfterMs &&
+        leftAt - each.since > knownAfterMs &&
         newerThan(each.since) < plan.pageSize,
     ).length
     if (open + known >= plan.quotaJobs && known > 0)
