@@ -75,7 +75,7 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
     max: poolSize,
     onError,
   })
-  const reads = createStatusReads(url, { name, onError })
+  const reads = createStatusReads(url, { name, onError, overdueFactor: config.jobOverdueFactor })
   const { batchMaxDevices, batchMaxWaitMs } = config
   const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs })
   return {

@@ -12,6 +12,8 @@ export interface LedgerJob {
   /** By device name: the code in the job's result file. */
   readonly rows: Map<string, string>
   readonly moved: Set<string>
+  /** When an operator gave up waiting for it: it never ends, and moves nothing. null: nobody did. */
+  givenUpAt: number | null
 }
 
 /** Somebody else's job. */
@@ -30,6 +32,8 @@ export interface Ledger {
   createLeaves(deviceNames: readonly string[]): void
   /** When the latest create of these devices left. */
   leftAt(deviceNames: readonly string[]): number
+  /** The job, which never ends, is ours no longer. */
+  giveUp(providerJobId: string): void
   /** How many jobs of ours are open now. */
   open(): number
   readonly strangers: Stranger[]
@@ -49,6 +53,7 @@ export const createLedger = (clock: Clock): Ledger => {
         interrupted: false,
         rows: new Map(),
         moved: new Set(),
+        givenUpAt: null,
       }
       jobs.set(job.providerJobId, entry)
       open += 1
@@ -61,6 +66,12 @@ export const createLedger = (clock: Clock): Ledger => {
       entry.interrupted = interrupted
       open -= 1
       return entry
+    },
+    giveUp: providerJobId => {
+      const entry = jobs.get(providerJobId)
+      if (entry === undefined || entry.givenUpAt !== null) return
+      entry.givenUpAt = clock.now()
+      open -= 1
     },
     createLeaves: deviceNames => {
       lefts.set(deviceNames.join(' '), clock.now())
