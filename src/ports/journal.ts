@@ -118,8 +118,13 @@ export interface DriveJournal {
    * clears it. A job of another status is left unchanged.
    */
   setLastError(batchId: number, why: string | null): Observable<void>
-  /** running → completed | interrupted. */
-  markEnded(batchId: number, as: 'completed' | 'interrupted'): Observable<void>
+  /**
+   * running → completed | interrupted: true. False, with nothing done, if an operator has resolved the job since it was
+   * claimed.
+   */
+  markEnded(job: Pick<Job, 'batchId' | 'releases'>, as: 'completed' | 'interrupted'): Observable<boolean>
+  /** Whether an operator has resolved the job since it was claimed. */
+  isResolved(job: Pick<Job, 'batchId' | 'releases'>): Observable<boolean>
   /**
    * completed | interrupted → unknown. The job that was adopted is another's, and is in `notOurs` from now on. The files
    * and look-ups kept of it are dropped.

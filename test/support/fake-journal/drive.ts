@@ -28,7 +28,7 @@ const split = (store: Store, job: StoredJob): void => {
   store.unfinished.delete(job)
 }
 
-const settle = (
+export const settle = (
   store: Store,
   job: StoredJob,
   verdicts: readonly Verdict[],
@@ -117,8 +117,15 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         Object.assign(job, { status: 'claimed', lastError: why, createStartedAt: null })
         if (refused) job.refusals += 1
       }),
-    markEnded: (batchId, as) =>
-      step(batchId, 'markEnded', job => Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })),
+    markEnded: ({ batchId, releases }, as) =>
+      guarded(() => {
+        const job = store.job(batchId)
+        if (job.releases !== releases) return false
+        if (canTransition(batchId, job.status, 'markEnded'))
+          Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })
+        return true
+      }),
+    isResolved: ({ batchId, releases }) => guarded(() => store.job(batchId).releases !== releases),
     unadopted: batchId =>
       step(batchId, 'unadopted', job => {
         job.notOurs = [...job.notOurs, job.providerJobId ?? '']

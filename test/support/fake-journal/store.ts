@@ -51,7 +51,7 @@ export interface StoredJob {
   /** The batch that it was split from, over all splits; its own id if it was not split off. */
   readonly splitRoot: number
   status: JobStatus
-  endedAs: 'completed' | 'interrupted' | 'refused' | null
+  endedAs: 'completed' | 'interrupted' | 'refused' | 'abandoned' | null
   providerJobId: string | null
   foundBy: 'list' | 'operator' | null
   notOurs: readonly string[]
