@@ -1,6 +1,6 @@
 /** Claims the next batch: an unfinished one that nobody has in hand, or the next range of the best ready route. */
 import type { PoolClient } from 'pg'
-import { type CandidateRoute, chooseRoute } from '../../domain/claim-rules'
+import type { CandidateRoute, RouteChooser } from '../../domain/claim-rules'
 import type { Claim } from '../../ports/journal'
 import { loadJob } from '../job/job-row'
 import { lockClaims } from '../session/transaction'
@@ -18,7 +18,7 @@ interface Candidate extends CandidateRoute {
   readonly nowMs: number
 }
 
-// The lateral limit keeps the planner from joining the whole log: it makes one look-up a route, however many there are.
+// The lateral limits keep the planner from joining the whole log: it makes two look-ups a route, however many there are.
 const selectCandidates = `
   with creating as materialized (
     select b.* from job j join route b using (route_id)
@@ -27,6 +27,7 @@ const selectCandidates = `
   )
   select r.route_id as "routeId", r.priority, k.claimed, least(i.appended - k.claimed, 2147483647)::integer as pending,
          (extract(epoch from oldest.appended_at) * 1000)::float8 as "oldestAt",
+         (extract(epoch from newest.appended_at) * 1000)::float8 as "newestAt",
          (extract(epoch from statement_timestamp()) * 1000)::float8 as "nowMs"
   from route r
   join route_intake i using (route_id)
@@ -34,6 +35,9 @@ const selectCandidates = `
   cross join lateral (
     select m.appended_at from move m where m.route_id = r.route_id and m.seq = k.claimed + 1 limit 1
   ) oldest
+  cross join lateral (
+    select m.appended_at from move m where m.route_id = r.route_id and m.seq = i.appended limit 1
+  ) newest
   where i.appended > k.claimed and r.held_at is null
     and not exists (select from creating b where ${lookAlike('b', 'r')})`
 
@@ -137,6 +141,7 @@ export const claim = async (
   client: PoolClient,
   inHand: readonly number[],
   { batchMaxDevices, batchMaxWaitMs }: ClaimOptions,
+  chooseRoute: RouteChooser,
 ): Promise<Claim> => {
   // The lock comes first: a claim whose answer was lost may still be under way, and its batch is to be found here.
   await lockClaims(client)

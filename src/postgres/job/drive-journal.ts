@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Pool, PoolClient } from 'pg'
 import { concatMap, defer, type Observable } from 'rxjs'
+import { createRouteChooser } from '../../domain/claim-rules'
 import { type BatchMove, canTransition, clashReason, type Job, type JobTransition } from '../../domain/job'
 import { halveBatch } from '../../domain/refusal'
 import type { DriveJournal } from '../../ports/journal'
@@ -82,6 +83,7 @@ const insertFile = `
  */
 export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOptions): DriveJournal => {
   const guarded = createGuard(pool, epoch)
+  const chooseRoute = createRouteChooser()
 
   const step = (
     batchId: number,
@@ -114,7 +116,7 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
     })
 
   return {
-    claim: inHand => guarded(client => claim(client, inHand, options)),
+    claim: inHand => guarded(client => claim(client, inHand, options, chooseRoute)),
     creating: batchId =>
       guarded(async client => {
         const { status } = await lockJob(client, batchId)

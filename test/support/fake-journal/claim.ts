@@ -3,9 +3,9 @@ import { asyncScheduler } from 'rxjs'
 import {
   applyClaimRules,
   type CandidateRoute,
-  chooseRoute,
   type OtherMove,
   type OtherState,
+  type RouteChooser,
 } from '../../../src/domain/claim-rules'
 import type { Job } from '../../../src/domain/job'
 import type { Claim } from '../../../src/ports/journal'
@@ -188,10 +188,16 @@ const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog 
       priority: route.fields.priority,
       pending: route.moves.length - route.claimed,
       oldestAt: route.appendedAt[route.claimed] ?? 0,
+      newestAt: route.appendedAt.at(-1) ?? 0,
     }))
 }
 
-export const claim = (store: Store, inHand: readonly number[], options: ClaimOptions): Claim => {
+export const claim = (
+  store: Store,
+  inHand: readonly number[],
+  options: ClaimOptions,
+  chooseRoute: RouteChooser,
+): Claim => {
   // Jobs that may be open come first, because they have to be counted before anything is created.
   const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
   for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b)))

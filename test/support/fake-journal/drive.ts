@@ -1,5 +1,6 @@
 /** The driver's side of the journal in memory. */
 import { asyncScheduler } from 'rxjs'
+import { createRouteChooser } from '../../../src/domain/claim-rules'
 import { canTransition, clashReason, type JobTransition } from '../../../src/domain/job'
 import type { Verdict } from '../../../src/domain/outcome'
 import { halveBatch } from '../../../src/domain/refusal'
@@ -68,6 +69,7 @@ const meanJobMs = (store: Store): number | null => {
 
 /** The journal of one epoch. Every method throws `LeaseLostError` once the store has a newer epoch. */
 export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptions): DriveJournal => {
+  const chooseRoute = createRouteChooser()
   const guarded = <T>(work: () => T) =>
     store.transaction(() => {
       store.checkEpoch(epoch)
@@ -97,7 +99,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
     })
 
   return {
-    claim: inHand => guarded(() => claim(store, inHand, options)),
+    claim: inHand => guarded(() => claim(store, inHand, options, chooseRoute)),
     creating: batchId =>
       guarded(() => {
         const job = store.job(batchId)
