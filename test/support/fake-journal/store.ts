@@ -90,8 +90,6 @@ const createTables = () => ({
   requeue: new Set<Requeued>(),
   /** Acceptances that have ended, for which moves are left that wait in the re-queue. */
   releaseDue: new Set<bigint>(),
-  /** By route id: a claim of more moves than this runs into a time limit. */
-  claimLimits: new Map<number, number>(),
   consumed: new Map<string, bigint>(),
   rejections: new Map<string, Rejection>(),
   outbox: [] as OutboxRow[],
