@@ -17,6 +17,8 @@ import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
 export interface ClaimOptions extends ReleaseOptions {
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number
+  /** A claim of more moves of this route runs into a time limit; null: none does. */
+  readonly claimLimit?: (routeId: number) => number | null
 }
 
 /** A claim gives up after this many ranges that had nothing to send. */
@@ -211,7 +213,7 @@ export const createClaims = (store: Store, options: ClaimOptions) => {
   const claimRoute = (route: RouteLog, pending: number): StoredJob | null => {
     const before = smaller.get(route.routeId)
     const moves = Math.min(pending, before?.most ?? batchMaxDevices)
-    if (moves > (store.claimLimits.get(route.routeId) ?? moves)) {
+    if (moves > (options.claimLimit?.(route.routeId) ?? moves)) {
       const size = afterTimeLimit(moves, 0, asyncScheduler.now())
       smaller.set(route.routeId, size)
       throw new TransientError(`claiming ${moves} moves of route ${route.routeId} took too long`)
