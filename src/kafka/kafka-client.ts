@@ -1,4 +1,6 @@
 /** How this service sets kafkajs up: its options, its log lines, its patches, and its retries. */
+import { readFileSync } from 'node:fs'
+import type { ConnectionOptions } from 'node:tls'
 import {
   Kafka,
   type LogEntry,
@@ -9,11 +11,12 @@ import {
   type RetryOptions,
   type SASLOptions,
 } from 'kafkajs'
-import { messageOf } from '../domain/error-text'
 import type { BackoffPolicy } from '../domain/retry-policy'
 import { TransientError } from '../ports/errors'
+import { advised } from './advice'
 import { checkBatches } from './kafkajs-patches/checked-batches'
 import { registerCodecs } from './kafkajs-patches/codecs'
+import { allowLeaderlessPartitions } from './kafkajs-patches/leaderless-partitions'
 import { quietRequestQueue } from './kafkajs-patches/quiet-request-queue'
 
 export type KafkaLogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -40,6 +43,7 @@ const levelOf = (level: logLevel, namespace: string, text: string): KafkaLogLeve
 const loggable = [
   'topic',
   'partition',
+  'partitions',
   'offset',
   'groupId',
   'memberId',
@@ -65,9 +69,38 @@ export interface KafkaOptions {
   /** `host:port`, at least one. */
   readonly brokers: readonly string[]
   readonly clientId: string
-  readonly ssl?: boolean | undefined
+  /** Absent: no TLS. */
+  readonly tls?: KafkaTls | undefined
   readonly sasl?: KafkaSasl | undefined
   readonly log: KafkaLog
+}
+
+/** TLS to the brokers, by the paths of PEM files. */
+export interface KafkaTls {
+  /** Certificates of the authority; null: the ones that Node knows. */
+  readonly caFile: string | null
+  /** Our own certificate and its key; null if the brokers ask for none. */
+  readonly certFile: string | null
+  readonly keyFile: string | null
+  /** false: a certificate of the authority may bear another name than the broker's. */
+  readonly checkHostname: boolean
+}
+
+/** kafkajs copies these options for each new connection, so the files are read then, and may be renewed at any time. */
+const tlsOptions = ({ caFile, certFile, keyFile, checkHostname }: KafkaTls): ConnectionOptions => {
+  const read = (path: string | null): Buffer | undefined => (path === null ? undefined : readFileSync(path))
+  return {
+    get ca() {
+      return read(caFile)
+    },
+    get cert() {
+      return read(certFile)
+    },
+    get key() {
+      return read(keyFile)
+    },
+    ...(checkHostname ? {} : { checkServerIdentity: () => undefined }),
+  }
 }
 
 export interface KafkaSasl {
@@ -87,6 +120,7 @@ export const brief: RetryOptions = { initialRetryTime: 200, maxRetryTime: 1_000,
 export const createKafka = (options: KafkaOptions, retry: RetryOptions = patient): Kafka => {
   registerCodecs()
   checkBatches()
+  allowLeaderlessPartitions()
   quietRequestQueue()
   const sasl: SASLOptions | undefined = options.sasl
   return new Kafka({
@@ -99,8 +133,9 @@ export const createKafka = (options: KafkaOptions, retry: RetryOptions = patient
     enforceRequestTimeout: true,
     logLevel: logLevel.INFO,
     logCreator: logCreatorOf(options.log),
-    retry,
-    ...(options.ssl === true ? { ssl: true } : {}),
+    // kafkajs tries one broker of the list after the other, so each gets its turn.
+    retry: { ...retry, retries: Math.max(retry.retries ?? 0, options.brokers.length) },
+    ...(options.tls === undefined ? {} : { ssl: tlsOptions(options.tls) }),
     ...(sasl === undefined ? {} : { sasl }),
   })
 }
@@ -129,7 +164,7 @@ export const createProducer = (
 export const transientOf = (error: unknown, doing: string): TransientError =>
   error instanceof TransientError
     ? error
-    : new TransientError(`${doing}: ${messageOf(error)}`, { cause: error })
+    : new TransientError(`${doing}: ${advised(error)}`, { cause: error })
 
 /** A connection that cannot be closed within this time is given up. */
 export const disconnectMs = 5_000

@@ -69,7 +69,7 @@ export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOpti
       job.releases += 1
       store.notify()
     },
-    resolveRunning: (batchId, as) => resolveRunning(store, batchId, as),
+    resolveRunning: (batchId, as) => resolveRunning(store, batchId, as, options),
     recount: () => recount(store),
   }
 }

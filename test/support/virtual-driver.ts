@@ -74,7 +74,10 @@ export const appendDevices = (
     clusterId: 'c',
     topic: 'requests',
     partition: 0,
+    life: 1,
+    continuesFrom: null,
     nextOffset: nextOffset + 1n,
+    last: null,
     requests,
     rejections: [],
   }

@@ -6,7 +6,7 @@ import { concatMap, defer, type Observable } from 'rxjs'
 import { type BatchMove, canTransition, clashReason, type Job, type JobTransition } from '../../domain/job'
 import { halveBatch } from '../../domain/refusal'
 import type { DriveJournal } from '../../ports/journal'
-import { type ClaimOptions, claim } from '../claim/claim'
+import { type ClaimOptions, createClaims } from '../claim/claim'
 import { setWaiting } from '../claim/claim-range'
 import { createGuard } from '../session/transaction'
 import { lookUpsOf } from './evidence'
@@ -83,6 +83,7 @@ const insertFile = `
  */
 export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOptions): DriveJournal => {
   const guarded = createGuard(pool, epoch)
+  const claim = createClaims(options)
 
   const step = (
     batchId: number,
@@ -115,7 +116,7 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
     })
 
   return {
-    claim: inHand => guarded(client => claim(client, inHand, options)),
+    claim: inHand => guarded(client => claim(client, inHand)),
     creating: batchId =>
       guarded(async client => {
         const { status } = await lockJob(client, batchId)

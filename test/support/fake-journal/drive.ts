@@ -5,7 +5,8 @@ import type { Verdict } from '../../../src/domain/outcome'
 import { halveBatch } from '../../../src/domain/refusal'
 import { checkVerdicts } from '../../../src/domain/settlement'
 import type { DriveJournal } from '../../../src/ports/journal'
-import { type ClaimOptions, claim, insertJob, jobAsStored, releaseWaiting } from './claim'
+import { type ClaimOptions, createClaims, insertJob, jobAsStored } from './claim'
+import { releaseWaiting } from './release-waiting'
 import type { Store, StoredJob } from './store'
 
 const split = (store: Store, job: StoredJob): void => {
@@ -32,6 +33,7 @@ export const settle = (
   job: StoredJob,
   verdicts: readonly Verdict[],
   as: StoredJob['endedAs'],
+  options: ClaimOptions,
 ): void => {
   checkVerdicts(job.batchId, job.seqs.map(BigInt), verdicts)
   const now = asyncScheduler.now()
@@ -51,7 +53,7 @@ export const settle = (
   Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
   if (as === 'refused') job.refusals += 1
   store.unfinished.delete(job)
-  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
+  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)), options)
   store.counters.lastOutboxId += 1n
   store.outbox.push({ id: store.counters.lastOutboxId, count: job.seqs.length, job })
   store.notify()
@@ -68,6 +70,7 @@ const meanJobMs = (store: Store): number | null => {
 
 /** The journal of one epoch. Every method throws `LeaseLostError` once the store has a newer epoch. */
 export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptions): DriveJournal => {
+  const claim = createClaims(store, options)
   const guarded = <T>(work: () => T) =>
     store.transaction(() => {
       store.checkEpoch(epoch)
@@ -97,7 +100,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
     })
 
   return {
-    claim: inHand => guarded(() => claim(store, inHand, options)),
+    claim: inHand => guarded(() => claim(inHand)),
     creating: batchId =>
       guarded(() => {
         const job = store.job(batchId)
@@ -154,7 +157,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         job.heldBecause ??= why
       }),
     settle: (batchId, verdicts, as) =>
-      step(batchId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as)),
+      step(batchId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as, options)),
     setLastError: (batchId, why) =>
       guarded(() => {
         const job = store.job(batchId)

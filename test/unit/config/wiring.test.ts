@@ -70,10 +70,10 @@ describe('every variable of the configuration reaches', () => {
     expect(kafkaOptions(config, logger)).toMatchObject({
       brokers: ['one:9092', 'two:9093'],
       clientId: 'client',
-      ssl: true,
+      tls: { caFile: null, certFile: null, keyFile: null, checkHostname: true },
       sasl: { mechanism: 'scram-sha-512', username: 'user', password: 'password' },
     })
-    expect(kafkaOptions(configOf({}), logger)).toMatchObject({ ssl: false, sasl: undefined })
+    expect(kafkaOptions(configOf({}), logger)).toMatchObject({ tls: undefined, sasl: undefined })
   })
 
   it('the publisher', () => {
