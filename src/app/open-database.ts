@@ -81,7 +81,7 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
   const { meet } = soundness
   const pool = createPool(url, { name, max: poolSize, onError, meet })
   noteCommits(pool, seen)
-  const reads = createStatusReads(url, { name, onError })
+  const reads = createStatusReads(url, { name, onError, overdueFactor: config.jobOverdueFactor })
   const { batchMaxDevices, batchMaxWaitMs } = config
   const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs, meet, seen })
   return {

@@ -61,6 +61,7 @@ export const startReplica = (deps: ReplicaDeps): Replica => {
         restMs: 5_000,
         maxEndedMoves: 500_000,
         lookUpMaxDevices: plan.lookUpMaxDevices,
+        overdueFactor: 10,
       },
       quota: {
         shared: plan.qps,

@@ -46,6 +46,7 @@ export const createWorld = (
         createSettleMs: 10_000,
         attempts: { maxAttempts: 4, backoffMs: 2_000, backoffMaxMs: 60_000 },
         lookUpMaxDevices: 1_000,
+        overdueFactor: 10,
         refusals: defaultRefusalPolicy,
         restMs: 5_000,
         maxEndedMoves: 500_000,

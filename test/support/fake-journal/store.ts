@@ -51,7 +51,7 @@ export interface StoredJob {
   /** The batch that it was split from, over all splits; its own id if it was not split off. */
   readonly splitRoot: number
   status: JobStatus
-  endedAs: 'completed' | 'interrupted' | 'refused' | null
+  endedAs: 'completed' | 'interrupted' | 'refused' | 'abandoned' | null
   providerJobId: string | null
   foundBy: 'list' | 'operator' | null
   notOurs: readonly string[]
@@ -95,6 +95,8 @@ const createTables = () => ({
   unfinished: new Set<StoredJob>(),
   requeue: new Set<Requeued>(),
   consumed: new Map<string, ConsumedRow>(),
+  /** Acceptances that have ended, for which moves are left that wait in the re-queue. */
+  releaseDue: new Set<bigint>(),
   rejections: new Map<string, Rejection>(),
   outbox: [] as OutboxRow[],
   published: new Map<string, bigint>(),
