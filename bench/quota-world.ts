@@ -2,6 +2,7 @@
  * The whole service in virtual time, on the journal in memory, with a clock and a provider that the caller may bring.
  * Trials from outside enter here only, and the shape of `runWorld` stays, whatever moves behind it.
  */
+
 import { concat, defer, map, merge, NEVER, of, config as rxjsConfig, timer } from 'rxjs'
 import { type Environment, loadConfig } from '../src/app/config'
 import { createService } from '../src/app/service'
@@ -15,6 +16,7 @@ import type { Lease } from '../src/ports/lease'
 import type { OutcomeSink, SinkSession } from '../src/ports/outcome-sink'
 import type { RequestSource, SourceChunk } from '../src/ports/request-source'
 import { logNormal } from '../src/tools/simulator/random'
+import { alwaysSound } from '../test/support/always-sound'
 import { createFakeJournal } from '../test/support/fake-journal'
 import { createSimulatedProvider, type SimulatedProvider } from '../test/support/simulated-provider'
 import { createVirtualClock, runRxjsOn, type VirtualClock } from '../test/support/virtual-clock'
@@ -233,6 +235,7 @@ export const runWorld = <P extends JobApi>(options: WorldOptions<P>): WorldResul
     })
     const remembering = (own: DriveJournal): DriveJournal => ({ ...own, meanJobMs: () => of(warmMs) })
     const service = createService({
+      soundness: alwaysSound,
       source: sourceOf(lots),
       toJournal: (_, { partition }) => journalChunksOf(options, partition),
       intakeJournal: journal.intake,

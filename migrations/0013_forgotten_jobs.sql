@@ -29,7 +29,7 @@ create index forgotten_job_open on forgotten_job (product_key, source_instance_i
 create table forgotten_result (
   product_key     text not null,
   device_name     text not null,
-  provider_job_id text not null references forgotten_job,
+  provider_job_id text not null,
   code            text not null,
   message         text,
   -- It has told of a move.

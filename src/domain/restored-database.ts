@@ -25,6 +25,8 @@ export const largerOf = (sink: bigint | null, published: bigint): bigint =>
 
 /** What only grows in a database that loses nothing. */
 export interface DatabaseMarks {
+  /** Number of the last restore that an operator accepted. */
+  readonly restore: number
   /** Of the lease. */
   readonly epoch: bigint
   readonly outboxEnd: bigint
@@ -39,6 +41,7 @@ export interface DatabaseMarks {
 /** For people: what `found` lacks of what was `seen` before. null: nothing. */
 export const lostSince = (seen: DatabaseMarks, found: DatabaseMarks): string | null => {
   const compared: readonly (readonly [string, bigint | number, bigint | number])[] = [
+    ['last accepted restore', seen.restore, found.restore],
     ['epoch of the lease', seen.epoch, found.epoch],
     ['end of the outbox', seen.outboxEnd, found.outboxEnd],
     ['newest batch', seen.lastBatch, found.lastBatch],

@@ -1,6 +1,6 @@
 /** Why not everything moves that the database holds, as sentences for people. */
 import type { DatabaseStatus } from '../postgres/status/read-status'
-import { batchText, blockedTexts, jobTroubleText, plural } from './job-troubles'
+import { batchText, blockedTexts, jobTroubleText, overdueJobText, plural } from './job-troubles'
 
 /** Sentences about one kind of reason. None: there is no such reason. */
 type Reasons = (database: DatabaseStatus) => readonly string[]
@@ -21,6 +21,8 @@ const heldJobs: Reasons = database =>
   database.heldJobs.map(job => `${batchText(job.batchId, job.routeId, job.moves)} is held: ${job.heldReason}`)
 
 const troubledJobs: Reasons = database => database.troubledJobs.map(jobTroubleText)
+
+const overdueJobs: Reasons = database => database.overdueJobs.map(overdueJobText)
 
 const blockedRoutes: Reasons = ({ routes }) => blockedTexts(routes)
 
@@ -59,6 +61,7 @@ const all: readonly Reasons[] = [
   heldRoutes,
   heldJobs,
   troubledJobs,
+  overdueJobs,
   blockedRoutes,
   forgottenJobs,
   onlyRetries,

@@ -127,7 +127,9 @@ export interface DriveJournal extends ForgottenJournal {
    *    given, and none while one is in hand.
    * 4. A held batch that was certainly not created keeps no other waiting.
    * 5. A batch whose adopted job turned out to be another's waits until every later create of a look-alike is answered.
-   * 6. After a restore was accepted nothing is sent before the provider's jobs are listed, and nothing of a route that
+   * 6. A claim that took too long throws `TransientError`. Until its route has rested, others are claimed, and then
+   *    fewer moves of it at once.
+   * 7. After a restore was accepted nothing is sent before the provider's jobs are listed, and nothing of a route that
    *    looks like an open forgotten job. A move of which a forgotten job tells is settled with that, and not sent. A
    *    batch from before the restore whose route looks like a forgotten job is given back and claimed anew.
    */
@@ -153,8 +155,13 @@ export interface DriveJournal extends ForgottenJournal {
    * clears it. A job of another status is left unchanged.
    */
   setLastError(batchId: number, why: string | null): Observable<void>
-  /** running → completed | interrupted. */
-  markEnded(batchId: number, as: 'completed' | 'interrupted'): Observable<void>
+  /**
+   * running → completed | interrupted: true. False, with nothing done, if an operator has resolved the job since it was
+   * claimed.
+   */
+  markEnded(job: Pick<Job, 'batchId' | 'releases'>, as: 'completed' | 'interrupted'): Observable<boolean>
+  /** Whether an operator has resolved the job since it was claimed. */
+  isResolved(job: Pick<Job, 'batchId' | 'releases'>): Observable<boolean>
   /**
    * completed | interrupted → unknown. The job that was adopted is another's, and is in `notOurs` from now on. The files
    * and look-ups kept of it are dropped.
@@ -175,7 +182,8 @@ export interface DriveJournal extends ForgottenJournal {
   hold(job: Pick<Job, 'batchId' | 'releases'>, why: string): Observable<void>
   /**
    * completed | interrupted | creating | unknown → settled. One transaction stores the outcomes, re-queues what is to be
-   * tried again, releases the moves that waited, fills the outbox, and clears the last error of an ended job.
+   * tried again, releases the moves that waited (beyond 20,000 the next claims release them), fills the outbox, and
+   * clears the last error of an ended job.
    * `verdicts` has every move of the batch, once.
    */
   settle(

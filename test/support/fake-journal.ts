@@ -6,6 +6,7 @@ import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'
 import { createFakeIntake } from './fake-journal/intake'
 import { createFakeOutbox } from './fake-journal/outbox'
+import { resolveRunning } from './fake-journal/resolve'
 import { createStore, type RouteLog, type Store } from './fake-journal/store'
 
 export interface FakeJournal {
@@ -21,6 +22,8 @@ export interface FakeJournal {
   releaseJob(batchId: number): void
   /** The jobs that were created since are forgotten from now on. */
   acceptRestore(): void
+  /** Sends the devices of a running job again, or gives them up. */
+  resolveRunning(batchId: number, as: 'absent' | 'fail'): void
   recount(): Conservation
   /** Every table, for tests that look into them. */
   readonly store: Store
@@ -69,10 +72,12 @@ export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOpti
       store.notify()
     },
     acceptRestore: () => {
-      const restoreId = store.restores.length + 1
+      store.counters.restores += 1
+      const restoreId = store.counters.restores
       store.restores.push({ restoreId, acceptedAt: asyncScheduler.now(), isListed: false, listError: null })
       store.notify()
     },
+    resolveRunning: (batchId, as) => resolveRunning(store, batchId, as, options),
     recount: () => recount(store),
   }
 }

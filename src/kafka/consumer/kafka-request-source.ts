@@ -10,11 +10,11 @@ import {
   timer,
   from as wrap,
 } from 'rxjs'
-import { messageOf } from '../../domain/error-text'
 import { RestoredDatabaseError } from '../../domain/restored-database'
 import { retryDelayMs } from '../../domain/retry-policy'
 import type { RequestSource, SourceHealth } from '../../ports/request-source'
 import { committedOffsets, withAdmin } from '../admin'
+import { advised } from '../advice'
 import { type KafkaOptions, reconnectPolicy, transientOf } from '../kafka-client'
 import { consumerLife } from './consumer-life'
 
@@ -62,7 +62,7 @@ export const createRequestSource = (options: RequestSourceOptions): KafkaRequest
       map(cluster => cluster.clusterId),
       retry({
         delay: (error: unknown, failures) => {
-          report({ state: 'starting', reason: messageOf(error) })
+          report({ state: 'starting', reason: advised(error) })
           return timer(retryDelayMs(failures, random(), reconnectPolicy))
         },
       }),
@@ -97,7 +97,7 @@ export const createRequestSource = (options: RequestSourceOptions): KafkaRequest
           delay: error => {
             if (error instanceof RestoredDatabaseError) throw error
             failures = Date.now() - startedAt > wellAfterMs ? 1 : failures + 1
-            report({ state: wasAssigned ? 'failed' : 'starting', reason: `${topic}: ${messageOf(error)}` })
+            report({ state: wasAssigned ? 'failed' : 'starting', reason: `${topic}: ${advised(error)}` })
             return timer(retryDelayMs(failures, random(), reconnectPolicy))
           },
         }),

@@ -1,12 +1,16 @@
 /** Claims the next batch: an unfinished one that nobody has in hand, or the next range of the best ready route. */
 import type { PoolClient } from 'pg'
-import { type CandidateRoute, chooseRoute } from '../../domain/claim-rules'
+import { asyncScheduler } from 'rxjs'
+import { type CandidateRoute, createRouteChooser } from '../../domain/claim-rules'
+import { restsForMs, withoutResting } from '../../domain/claim-size'
 import type { Claim } from '../../ports/journal'
 import { loadJob } from '../job/job-row'
 import { lockClaims } from '../session/transaction'
-import { looksLikeForgotten, moveColumns, moveColumnsOf, unfinished } from '../shared-sql'
+import { moveColumns, moveColumnsOf, unfinished } from '../shared-sql'
+import { type AfterRestore, afterRestore, notRestored } from './after-restore'
 import { claimRange } from './claim-range'
-import { dissolve } from './told-moves'
+import { mostReleased, releaseLeft } from './release-waiting'
+import { dueMoves, failedStep, releasedMoves, type SmallerClaims, succeededStep } from './smaller-claims'
 
 /** `lookAlikeKey` of the domain as a condition on two rows of `route`, named by their aliases. */
 const lookAlike = (a: string, b: string): string => `
@@ -17,13 +21,9 @@ const lookAlike = (a: string, b: string): string => `
 interface Candidate extends CandidateRoute {
   readonly claimed: bigint
   readonly nowMs: number
-  /** It looks like a forgotten job that is yet to be read. */
-  readonly isForgotten: boolean
-  /** Forgotten jobs that were read may tell of its moves. */
-  readonly mayBeTold: boolean
 }
 
-// The lateral limit keeps the planner from joining the whole log: it makes one look-up a route, however many there are.
+// The lateral limits keep the planner from joining the whole log: it makes two look-ups a route, however many there are.
 const selectCandidates = `
   with creating as materialized (
     select b.* from job j join route b using (route_id)
@@ -32,16 +32,17 @@ const selectCandidates = `
   )
   select r.route_id as "routeId", r.priority, k.claimed, least(i.appended - k.claimed, 2147483647)::integer as pending,
          (extract(epoch from oldest.appended_at) * 1000)::float8 as "oldestAt",
-         (extract(epoch from statement_timestamp()) * 1000)::float8 as "nowMs",
-         exists (select from forgotten_job f
-                 where f.status = 'open' and ${looksLikeForgotten('f', 'r')}) as "isForgotten",
-         exists (select from forgotten_result) as "mayBeTold"
+         (extract(epoch from newest.appended_at) * 1000)::float8 as "newestAt",
+         (extract(epoch from statement_timestamp()) * 1000)::float8 as "nowMs"
   from route r
   join route_intake i using (route_id)
   join route_claims k using (route_id)
   cross join lateral (
     select m.appended_at from move m where m.route_id = r.route_id and m.seq = k.claimed + 1 limit 1
   ) oldest
+  cross join lateral (
+    select m.appended_at from move m where m.route_id = r.route_id and m.seq = i.appended limit 1
+  ) newest
   where i.appended > k.claimed and r.held_at is null
     and not exists (select from creating b where ${lookAlike('b', 'r')})`
 
@@ -54,15 +55,15 @@ export interface ClaimOptions {
   readonly batchMaxDevices: number
   /** How long the oldest move of a route waits for a fuller batch. */
   readonly batchMaxWaitMs: number
-  /** Attempts of a move at most, the first included. */
-  readonly maxAttempts: number
+  /** Attempts of a move at most, the first included. Default: 5. */
+  readonly maxAttempts?: number
 }
 
 /** After this many ranges in a row that had nothing to send the transaction ends, so that it stays short. */
 const maxEmptyRanges = 32
 
 /**
- * The next unfinished batch that is neither held nor in hand ($1).
+ * The next unfinished batch that is neither held nor in hand ($1), and with $2 none that is yet to be created.
  *
  * Of routes that look alike in the provider's List, one create is under way at a time: of two without an answer, one
  * could be taken for the other's job. So only the first of their batches that are yet to be created is offered, and none
@@ -74,55 +75,33 @@ const maxEmptyRanges = 32
  * one is looked for first, so that the earlier one never takes its job.
  */
 const selectUnfinished = `
-  select u."isUnlisted", n."batchId", n."isDoubtful"
-  from (select exists (select from accepted_restore where jobs_listed_at is null) as "isUnlisted") u
-  left join lateral (
-    select j.job_id::float8 as "batchId",
-           j.status = 'claimed'
-             and coalesce((select o.claimed_at from job o where o.job_id = j.family), j.claimed_at)
-                 <= (select max(accepted_at) from accepted_restore)
-             and exists (select from forgotten_job f where ${looksLikeForgotten('f', 'r')}) as "isDoubtful"
-    from job j join route r using (route_id)
-    where ${unfinished('j')} and j.held_at is null and j.job_id <> all ($1::bigint[])
-      and not (j.status = 'claimed' and u."isUnlisted")
-      and not (j.status = 'claimed' and exists (
-        select from job b join route br on br.route_id = b.route_id
-        where ${unfinished('b')}
-          and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.held_at is null
-               and (b.job_id < j.job_id or b.job_id = any ($1::bigint[])))
-          and ${lookAlike('br', 'r')}))
-      and not (j.status = 'unknown' and exists (
-        select from job b join route br on br.route_id = b.route_id
-        where ${unfinished('b')} and b.job_id > j.job_id
-          and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id = any ($1::bigint[]))
-          and ${lookAlike('br', 'r')}))
-    order by j.status = 'claimed', j.job_id limit 1
-  ) n on true`
+  select j.job_id::float8 as "batchId" from job j join route r using (route_id)
+  where ${unfinished('j')} and j.held_at is null and j.job_id <> all ($1::bigint[])
+    and not (j.status = 'claimed' and $2)
+    and not (j.status = 'claimed' and exists (
+      select from job b join route br on br.route_id = b.route_id
+      where ${unfinished('b')}
+        and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.held_at is null
+             and (b.job_id < j.job_id or b.job_id = any ($1::bigint[])))
+        and ${lookAlike('br', 'r')}))
+    and not (j.status = 'unknown' and exists (
+      select from job b join route br on br.route_id = b.route_id
+      where ${unfinished('b')} and b.job_id > j.job_id
+        and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id = any ($1::bigint[]))
+        and ${lookAlike('br', 'r')}))
+  order by j.status = 'claimed', j.job_id limit 1`
 
-interface Unfinished {
-  /** A restore was accepted, and the provider's jobs are not listed yet. */
-  readonly isUnlisted: boolean
-  readonly batchId: number | null
-  /** It was bound before the restore, and may have been sent after the copy was taken. */
-  readonly isDoubtful: boolean
+const unfinishedJob = async (
+  client: PoolClient,
+  inHand: readonly number[],
+  { isUnlisted }: AfterRestore,
+): Promise<number | null> => {
+  const { rows } = await client.query<{ batchId: number }>(selectUnfinished, [inHand, isUnlisted])
+  return rows[0]?.batchId ?? null
 }
 
-const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<Unfinished> => {
-  const { rows } = await client.query<Unfinished>(selectUnfinished, [inHand])
-  return rows[0] ?? { isUnlisted: false, batchId: null, isDoubtful: false }
-}
-
-/** The next unfinished batch, as `selectUnfinished` says. Those that are doubtful are given back on the way. */
-const nextUnfinished = async (client: PoolClient, inHand: readonly number[]): Promise<Unfinished> => {
-  for (;;) {
-    const left = await unfinishedJob(client, inHand)
-    if (left.batchId === null || !left.isDoubtful) return left
-    await dissolve(client, left.batchId)
-  }
-}
-
-/** Most moves that are appended again in one transaction. */
-const maxMoves = 20_000
+/** Most moves that are appended again at once. */
+const mostAppended = 20_000
 
 // `again` counts further attempts only: a move that had to wait may still be in its first.
 const advanceLogs = `
@@ -139,11 +118,12 @@ const appendAgain = `
   from requeue q join route_intake i using (route_id)
   where q.requeue_id = any($1::bigint[])`
 
-/** Appends what is due to the logs of its routes, at most 20,000 moves. Needs the claim lock. */
-const appendDue = async (client: PoolClient): Promise<void> => {
+/** Appends what is due to the logs of its routes, at most so many moves. Needs the claim lock. */
+const appendDue = async (client: PoolClient, most: number): Promise<void> => {
   const { rows } = await client.query<{ requeue_id: bigint; route_id: number }>(
     `select requeue_id, route_id from requeue where due_at <= statement_timestamp()
-     order by due_at, requeue_id limit ${maxMoves}`,
+     order by due_at, requeue_id limit $1`,
+    [most],
   )
   if (rows.length === 0) return
   const due = [rows.map(row => row.requeue_id)]
@@ -156,6 +136,22 @@ const appendDue = async (client: PoolClient): Promise<void> => {
   await client.query('delete from requeue where requeue_id = any($1::bigint[])', due)
 }
 
+interface Unusual {
+  /** Moves that waited for one that has ended are still to be released. */
+  readonly releasesAreLeft: boolean
+  /** A restored database was accepted, and may have forgotten jobs. */
+  readonly isRestored: boolean
+}
+
+const selectUnusual = `
+  select exists (select from release_due) as "releasesAreLeft",
+         exists (select from accepted_restore where jobs_listed_at is null) or exists (select from forgotten_job)
+           as "isRestored"`
+
+const readUnusual = async (client: PoolClient): Promise<Unusual> =>
+  (await client.query<Unusual>(selectUnusual)).rows[0] ?? { releasesAreLeft: false, isRestored: false }
+
+/** Time until the first move of the re-queue is due, ms; null: none will be. */
 const nextDueInMs = async (client: PoolClient): Promise<number | null> => {
   const { rows } = await client.query<{ ms: number | null }>(
     `select (extract(epoch from min(due_at) - statement_timestamp()) * 1000)::float8 as ms
@@ -164,39 +160,87 @@ const nextDueInMs = async (client: PoolClient): Promise<number | null> => {
   return rows[0]?.ms ?? null
 }
 
-const idle = async (client: PoolClient, readyInMs: number | null): Promise<Claim> => {
-  const waits = [readyInMs, await nextDueInMs(client)].filter(wait => wait !== null)
-  return { kind: 'idle', wakeInMs: waits.length > 0 ? Math.max(0, Math.ceil(Math.min(...waits))) : null }
+const soonest = (waits: readonly (number | null)[]): number | null => {
+  const known = waits.filter(wait => wait !== null)
+  return known.length > 0 ? Math.max(0, Math.ceil(Math.min(...known))) : null
 }
 
-const marked = (isForgotten: boolean): Pick<Claim, 'forgotten'> => (isForgotten ? { forgotten: true } : {})
+/** The claims of one driver. `smaller` is what it remembers of those that ran into a time limit. */
+export const createClaims = ({ batchMaxDevices, batchMaxWaitMs, maxAttempts = 5 }: ClaimOptions) => {
+  const smaller: SmallerClaims = new Map()
+  const chooseRoute = createRouteChooser()
+  const restMs = (key: number): number =>
+    smaller.size === 0 ? 0 : restsForMs(smaller, key, asyncScheduler.now())
+  const mostOf = (key: number, usual: number): number => Math.min(smaller.get(key)?.most ?? usual, usual)
 
-/** The claim of one transaction: an unfinished batch, or the next batch of the best ready route, or neither. */
-export const claim = async (
-  client: PoolClient,
-  inHand: readonly number[],
-  { batchMaxDevices, batchMaxWaitMs, maxAttempts }: ClaimOptions,
-): Promise<Claim> => {
-  // The lock comes first: a claim whose answer was lost may still be under way, and its batch is to be found here.
-  await lockClaims(client)
-  const { batchId: left, isUnlisted } = await nextUnfinished(client, inHand)
-  if (left !== null) return { kind: 'job', job: await loadJob(client, left), ...marked(isUnlisted) }
-  if (isUnlisted) return { kind: 'idle', wakeInMs: null, forgotten: true }
-  for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
-    await appendDue(client)
-    const routes = await candidateRoutes(client)
-    const candidates = routes.filter(({ isForgotten }) => !isForgotten)
-    const forgotten = marked(candidates.length < routes.length)
-    const nowMs = candidates[0]?.nowMs ?? 0
-    const choice = chooseRoute(candidates, { batchMaxDevices, batchMaxWaitMs, nowMs })
-    if (choice.kind === 'none') return { ...(await idle(client, choice.readyInMs)), ...forgotten }
-    const { routeId, claimed, pending, mayBeTold } = choice.route
-    const toSeq = claimed + BigInt(Math.min(pending, batchMaxDevices))
-    const range = { routeId, fromSeq: claimed + 1n, toSeq }
-    const batchId = await claimRange(client, range, { mayBeTold, maxAttempts })
-    if (batchId !== null) return { kind: 'job', job: await loadJob(client, batchId), ...forgotten }
-    // Up to a whole range was settled, which takes as long as a settlement.
-    if (mayBeTold) break
+  /** Takes `moves` of a route or of a part of the re-queue, and learns from the time limits that this runs into. */
+  const taking = async <T>(key: number, moves: number, usual: number, take: () => Promise<T>): Promise<T> => {
+    const step = { key, moves, usual, since: asyncScheduler.now() }
+    try {
+      const taken = await take()
+      if (smaller.has(key)) succeededStep(smaller, step)
+      return taken
+    } catch (error) {
+      throw failedStep(smaller, step, error)
+    }
   }
-  return { kind: 'idle', wakeInMs: 0 }
+
+  /** A part of the re-queue is worked on, unless it rests. */
+  const takingDue = async (
+    key: number,
+    usual: number,
+    take: (most: number) => Promise<void>,
+  ): Promise<void> => {
+    const most = mostOf(key, usual)
+    if (restMs(key) === 0) await taking(key, most, usual, () => take(most))
+  }
+
+  const idle = async (client: PoolClient, readyInMs: number | null): Promise<Claim> => {
+    const dueInMs = await nextDueInMs(client)
+    const wakeInMs = soonest([
+      readyInMs,
+      dueInMs === null ? null : Math.max(dueInMs, restMs(dueMoves)),
+      (await readUnusual(client)).releasesAreLeft ? restMs(releasedMoves) : null,
+    ])
+    return { kind: 'idle', wakeInMs }
+  }
+
+  /** The next batch of the best ready route. */
+  const nextRange = async (client: PoolClient, { waiting, mayBeTold }: AfterRestore): Promise<Claim> => {
+    for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
+      await takingDue(dueMoves, mostAppended, most => appendDue(client, most))
+      const candidates = (await candidateRoutes(client)).filter(({ routeId }) => !waiting.has(routeId))
+      const { awake, nextInMs } =
+        smaller.size === 0
+          ? { awake: candidates, nextInMs: null }
+          : withoutResting(candidates, smaller, asyncScheduler.now())
+      const nowMs = candidates[0]?.nowMs ?? 0
+      const choice = chooseRoute(awake, { batchMaxDevices, batchMaxWaitMs, nowMs })
+      if (choice.kind === 'none') return idle(client, soonest([choice.readyInMs, nextInMs]))
+      const { routeId, claimed, pending } = choice.route
+      const moves = Math.min(pending, mostOf(routeId, batchMaxDevices))
+      const range = { routeId, fromSeq: claimed + 1n, toSeq: claimed + BigInt(moves) }
+      const job = await taking(routeId, moves, batchMaxDevices, async () => {
+        const batchId = await claimRange(client, range, { mayBeTold, maxAttempts })
+        return batchId === null ? null : loadJob(client, batchId)
+      })
+      if (job !== null) return { kind: 'job', job }
+      // Up to a whole range was settled, which takes as long as a settlement.
+      if (mayBeTold) break
+    }
+    return { kind: 'idle', wakeInMs: 0 }
+  }
+
+  /** The claim of one transaction: an unfinished batch, or the next batch of the best ready route, or neither. */
+  return async (client: PoolClient, inHand: readonly number[]): Promise<Claim> => {
+    // The lock comes first: a claim whose answer was lost may still be under way, and its batch is to be found here.
+    await lockClaims(client)
+    const { releasesAreLeft, isRestored } = await readUnusual(client)
+    const restored = isRestored ? await afterRestore(client, inHand) : notRestored
+    const left = await unfinishedJob(client, inHand, restored)
+    if (left !== null) return { kind: 'job', job: await loadJob(client, left), ...restored.mark }
+    if (restored.isUnlisted) return { kind: 'idle', wakeInMs: null, ...restored.mark }
+    if (releasesAreLeft) await takingDue(releasedMoves, mostReleased, most => releaseLeft(client, most))
+    return { ...(await nextRange(client, restored)), ...restored.mark }
+  }
 }

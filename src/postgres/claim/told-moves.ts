@@ -1,7 +1,6 @@
 /**
  * Moves of a claimed range that a restored database has forgotten to have sent: the result file of a forgotten job tells
- * of them. They are settled with that at once, and not sent. Batches from before the restore are given back, so that
- * their moves are claimed in the same way.
+ * of them. They are settled with that at once, and not sent.
  */
 import type { PoolClient } from 'pg'
 import {
@@ -11,7 +10,7 @@ import {
   tellMoves,
   toldVerdicts,
 } from '../../domain/forgotten'
-import { lockJob, movesOfJob } from '../job/job-row'
+import { lockJob } from '../job/job-row'
 import { settleJob } from '../job/store-settlement'
 import { looksLikeForgotten, moveColumns, moveColumnsOf } from '../shared-sql'
 import type { ClaimRange } from './claim-range'
@@ -60,7 +59,11 @@ const putBack = `
   from move m where m.route_id = $1 and m.seq between $3 and $4 and m.seq = any($2::bigint[]) order by m.seq`
 
 /** Takes claimed positions out of their range. Their moves are due at once. */
-const giveBack = async (client: PoolClient, routeId: number, seqs: readonly bigint[]): Promise<void> => {
+export const giveBack = async (
+  client: PoolClient,
+  routeId: number,
+  seqs: readonly bigint[],
+): Promise<void> => {
   if (seqs.length > 0) await client.query(putBack, [routeId, seqs, seqs[0], seqs.at(-1)])
 }
 
@@ -118,8 +121,10 @@ const deleteUsed = `
 
 // Requests from before the restore have long come again after this time.
 const deleteOld = `
-  delete from forgotten_result where provider_job_id in (
-    select provider_job_id from forgotten_job where ended_at < now() - interval '30 days')`
+  with old as (
+    delete from forgotten_job where ended_at < now() - interval '30 days' returning provider_job_id
+  )
+  delete from forgotten_result where provider_job_id in (select provider_job_id from old)`
 
 /** Forgets what can tell no move any longer, once these devices are sent. */
 export const dropTold = async (
@@ -129,20 +134,4 @@ export const dropTold = async (
 ): Promise<void> => {
   await client.query(deleteUsed, [routeId, deviceNames])
   await client.query(deleteOld)
-}
-
-/** Gives the moves of a claimed batch back, to be claimed anew. Needs the claim lock. */
-export const dissolve = async (client: PoolClient, batchId: number): Promise<void> => {
-  const job = await lockJob(client, batchId)
-  await giveBack(
-    client,
-    job.routeId,
-    (await movesOfJob(client, job)).map(({ seq }) => seq),
-  )
-  await client.query(
-    `update job set status = 'refused', ended_as = 'refused',
-                    last_error = 'given back after a restore: its devices may be in jobs that this database had forgotten'
-     where job_id = $1`,
-    [batchId],
-  )
 }

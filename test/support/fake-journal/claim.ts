@@ -3,30 +3,26 @@ import { asyncScheduler } from 'rxjs'
 import {
   applyClaimRules,
   type CandidateRoute,
-  chooseRoute,
+  createRouteChooser,
   type OtherMove,
   type OtherState,
 } from '../../../src/domain/claim-rules'
+import { afterSuccess, afterTimeLimit, type ClaimSize, withoutResting } from '../../../src/domain/claim-size'
 import type { Job } from '../../../src/domain/job'
+import { TransientError } from '../../../src/ports/errors'
 import type { Claim } from '../../../src/ports/journal'
-import {
-  dissolve,
-  dropTold,
-  giveBack,
-  isDoubtful,
-  isForgotten,
-  isUnlisted,
-  tellRange,
-  useTold,
-} from './forgotten'
-import { releaseWaiting, settle } from './settle'
+import { afterRestore, settledAsTold } from './forgotten'
+import { type ReleaseOptions, releaseLeft, releaseWaiting } from './release-waiting'
 import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
+import { isBeforeAnswer, nextUnfinished } from './unfinished'
 
-export interface ClaimOptions {
+export interface ClaimOptions extends ReleaseOptions {
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number
-  /** Default: 5. */
+  /** Attempts of a move at most. Default: 5. */
   readonly maxAttempts?: number
+  /** A claim of more moves of this route runs into a time limit; null: none does. */
+  readonly claimLimit?: (routeId: number) => number | null
 }
 
 /** A claim gives up after this many ranges that had nothing to send. */
@@ -135,35 +131,12 @@ const othersOf = (store: Store, route: RouteLog, range: readonly LoggedMove[], t
   return others
 }
 
-/** Settles what forgotten jobs tell of positions that would be sent, and gives the others back. False: nothing is told. */
-const settledAsTold = (
-  store: Store,
-  route: RouteLog,
-  seqs: readonly number[],
-  maxAttempts: number,
-): boolean => {
-  const { told, verdicts } = tellRange(store, route, seqs, maxAttempts)
-  if (told.length === 0) return false
-  const ours = told.map(({ move }) => Number(move.seq)).sort((a, b) => a - b)
-  giveBack(
-    store,
-    route,
-    seqs.filter(seq => !ours.includes(seq)),
-  )
-  settle(store, insertJob(store, route, ours), verdicts, 'completed')
-  for (const { move, by } of told) {
-    const outcome = route.outcomes.get(Number(move.seq))
-    if (outcome) route.outcomes.set(Number(move.seq), { ...outcome, toldBy: by.providerJobId })
-  }
-  useTold(store, route, told)
-  return true
-}
-
 /** Binds the next range of a route to a job under the claim rules; null if nothing of the range is to be sent. */
 const claimRange = (
   store: Store,
   route: RouteLog,
-  { batchMaxDevices: maxDevices, maxAttempts = 5 }: ClaimOptions,
+  maxDevices: number,
+  options: ClaimOptions,
 ): StoredJob | null => {
   const from = route.claimed + 1
   const to = Math.min(route.moves.length, route.claimed + maxDevices)
@@ -183,34 +156,10 @@ const claimRange = (
     } else seqs.push(seq)
   })
   route.claimed = to
-  releaseWaiting(store, duplicates)
-  if (settledAsTold(store, route, seqs, maxAttempts)) return null
-  dropTold(
-    store,
-    route,
-    seqs.map(seq => store.moveAt(route, seq).deviceName),
-  )
-  return seqs.length > 0 ? insertJob(store, route, seqs) : null
-}
-
-/** Whether its create has no answer yet. A held job that was certainly not created keeps nobody waiting. */
-const isBeforeAnswer = ({ status, heldBecause }: StoredJob): boolean =>
-  (status === 'claimed' && heldBecause === null) || status === 'creating' || status === 'unknown'
-
-/**
- * There is one create at a time of routes that look alike. Of their batches only the first is offered, and none while
- * another is in hand. Of two creates without an answer the later is reconciled first.
- */
-const hasToWait = (store: Store, job: StoredJob, inHand: readonly number[]): boolean => {
-  const isUnderWay = ({ status, batchId }: StoredJob): boolean =>
-    status !== 'claimed' || inHand.includes(batchId)
-  const stops = (other: StoredJob): boolean =>
-    job.status === 'claimed'
-      ? isUnderWay(other) || other.batchId < job.batchId
-      : job.status === 'unknown' && other.batchId > job.batchId && isUnderWay(other)
-  return [...store.unfinished].some(
-    other => other.route.lookAlike === job.route.lookAlike && isBeforeAnswer(other) && stops(other),
-  )
+  releaseWaiting(store, duplicates, options)
+  const bind = (bound: readonly number[]): StoredJob => insertJob(store, route, bound)
+  if (seqs.length === 0 || settledAsTold(store, route, seqs, bind, options)) return null
+  return bind(seqs)
 }
 
 const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog })[] => {
@@ -227,55 +176,67 @@ const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog 
       priority: route.fields.priority,
       pending: route.moves.length - route.claimed,
       oldestAt: route.appendedAt[route.claimed] ?? 0,
+      newestAt: route.appendedAt.at(-1) ?? 0,
     }))
 }
 
-const marked = (isForgotten: boolean): Pick<Claim, 'forgotten'> => (isForgotten ? { forgotten: true } : {})
-
-/** The next unfinished batch. Those that are doubtful are given back on the way. */
-const nextUnfinished = (store: Store, inHand: readonly number[]): StoredJob | null => {
-  // Jobs that may be open come first, because they have to be counted before anything is created.
-  const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
-  for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b))) {
-    if (job.heldBecause !== null || inHand.includes(job.batchId) || hasToWait(store, job, inHand)) continue
-    if (job.status === 'claimed' && isUnlisted(store)) continue
-    if (!isDoubtful(store, job)) return job
-    dissolve(store, job)
-  }
-  return null
+const soonest = (waits: readonly (number | null)[]): number | null => {
+  const known = waits.filter(wait => wait !== null)
+  return known.length > 0
+    ? Math.max(
+        0,
+        known.reduce((a, b) => Math.min(a, b)),
+      )
+    : null
 }
 
-export const claim = (store: Store, inHand: readonly number[], options: ClaimOptions): Claim => {
-  const unlisted = marked(isUnlisted(store))
-  const left = nextUnfinished(store, inHand)
-  if (left !== null) return { kind: 'job', job: jobAsStored(store, left), ...unlisted }
-  if (unlisted.forgotten) return { kind: 'idle', wakeInMs: null, ...unlisted }
-  for (let round = 0; round < maxEmptyRounds; round += 1) {
-    appendDue(store)
-    const routes = candidates(store)
-    const known = routes.filter(({ route }) => !isForgotten(store, route))
-    const forgotten = marked(known.length < routes.length)
-    const choice = chooseRoute(known, { ...options, nowMs: asyncScheduler.now() })
-    if (choice.kind === 'none') {
-      const waits = [...store.requeue].flatMap(({ dueAt }) =>
-        dueAt === null ? [] : [dueAt - asyncScheduler.now()],
-      )
-      if (choice.readyInMs !== null) waits.push(choice.readyInMs)
-      return {
-        kind: 'idle',
-        wakeInMs:
-          waits.length > 0
-            ? Math.max(
-                0,
-                waits.reduce((a, b) => Math.min(a, b)),
-              )
-            : null,
-        ...forgotten,
-      }
+/** The claims of one driver. */
+export const createClaims = (store: Store, options: ClaimOptions) => {
+  const { batchMaxDevices } = options
+  const smaller = new Map<number, ClaimSize>()
+  const chooseRoute = createRouteChooser()
+
+  /** The next range of a route, unless it runs into a time limit. */
+  const claimRoute = (route: RouteLog, pending: number): StoredJob | null => {
+    const before = smaller.get(route.routeId)
+    const moves = Math.min(pending, before?.most ?? batchMaxDevices)
+    if (moves > (options.claimLimit?.(route.routeId) ?? moves)) {
+      const size = afterTimeLimit(moves, 0, asyncScheduler.now())
+      smaller.set(route.routeId, size)
+      throw new TransientError(`claiming ${moves} moves of route ${route.routeId} took too long`)
     }
-    const job = claimRange(store, choice.route.route, options)
-    if (job !== null) return { kind: 'job', job: jobAsStored(store, job), ...forgotten }
-    if (store.forgottenResults.size > 0) break
+    const job = claimRange(store, route, Math.min(moves, batchMaxDevices), options)
+    const after = before === undefined ? null : afterSuccess(before, moves, 0, batchMaxDevices)
+    if (after === null) smaller.delete(route.routeId)
+    else smaller.set(route.routeId, after)
+    return job
   }
-  return { kind: 'idle', wakeInMs: 0 }
+
+  const nextRange = (isForgotten: (route: RouteLog) => boolean, mayBeTold: boolean): Claim => {
+    for (let round = 0; round < maxEmptyRounds; round += 1) {
+      appendDue(store)
+      const nowMs = asyncScheduler.now()
+      const known = candidates(store).filter(({ route }) => !isForgotten(route))
+      const { awake, nextInMs } = withoutResting(known, smaller, nowMs)
+      const choice = chooseRoute(awake, { ...options, nowMs })
+      if (choice.kind === 'none') {
+        const dues = [...store.requeue].map(({ dueAt }) => (dueAt === null ? null : dueAt - nowMs))
+        const left = store.releaseDue.size > 0 ? 0 : null
+        return { kind: 'idle', wakeInMs: soonest([choice.readyInMs, nextInMs, left, ...dues]) }
+      }
+      const job = claimRoute(choice.route.route, choice.route.pending)
+      if (job !== null) return { kind: 'job', job: jobAsStored(store, job) }
+      if (mayBeTold) break
+    }
+    return { kind: 'idle', wakeInMs: 0 }
+  }
+
+  return (inHand: readonly number[]): Claim => {
+    const { isUnlisted, isForgotten, mayBeTold, mark } = afterRestore(store, inHand)
+    const left = nextUnfinished(store, inHand, isUnlisted)
+    if (left !== null) return { kind: 'job', job: jobAsStored(store, left), ...mark }
+    if (isUnlisted) return { kind: 'idle', wakeInMs: null, ...mark }
+    releaseLeft(store, options)
+    return { ...nextRange(isForgotten, mayBeTold), ...mark }
+  }
 }

@@ -3,7 +3,7 @@ import { asyncScheduler } from 'rxjs'
 import { canTransition, clashReason, type JobTransition } from '../../../src/domain/job'
 import { halveBatch } from '../../../src/domain/refusal'
 import type { DriveJournal } from '../../../src/ports/journal'
-import { type ClaimOptions, claim, insertJob, jobAsStored } from './claim'
+import { type ClaimOptions, createClaims, insertJob, jobAsStored } from './claim'
 import { createFakeForgotten } from './forgotten'
 import { settle } from './settle'
 import type { Store, StoredJob } from './store'
@@ -38,6 +38,7 @@ const meanJobMs = (store: Store): number | null => {
 
 /** The journal of one epoch. Every method throws `LeaseLostError` once the store has a newer epoch. */
 export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptions): DriveJournal => {
+  const claim = createClaims(store, options)
   const guarded = <T>(work: () => T) =>
     store.transaction(() => {
       store.checkEpoch(epoch)
@@ -67,7 +68,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
     })
 
   return {
-    claim: inHand => guarded(() => claim(store, inHand, options)),
+    claim: inHand => guarded(() => claim(inHand)),
     creating: batchId =>
       guarded(() => {
         const job = store.job(batchId)
@@ -84,8 +85,15 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         Object.assign(job, { status: 'claimed', lastError: why, createStartedAt: null })
         if (refused) job.refusals += 1
       }),
-    markEnded: (batchId, as) =>
-      step(batchId, 'markEnded', job => Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })),
+    markEnded: ({ batchId, releases }, as) =>
+      guarded(() => {
+        const job = store.job(batchId)
+        if (job.releases !== releases) return false
+        if (canTransition(batchId, job.status, 'markEnded'))
+          Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })
+        return true
+      }),
+    isResolved: ({ batchId, releases }) => guarded(() => store.job(batchId).releases !== releases),
     unadopted: batchId =>
       step(batchId, 'unadopted', job => {
         job.notOurs = [...job.notOurs, job.providerJobId ?? '']
@@ -117,7 +125,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         job.heldBecause ??= why
       }),
     settle: (batchId, verdicts, as) =>
-      step(batchId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as)),
+      step(batchId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as, options)),
     setLastError: (batchId, why) =>
       guarded(() => {
         const job = store.job(batchId)

@@ -9,7 +9,9 @@ import {
   tellMoves,
   toldVerdicts,
 } from '../../../src/domain/forgotten'
-import type { ForgottenJournal } from '../../../src/ports/journal'
+import type { Claim, ForgottenJournal } from '../../../src/ports/journal'
+import type { ReleaseOptions } from './release-waiting'
+import { settle } from './settle'
 import type { RouteLog, Store, StoredJob } from './store'
 
 export interface AcceptedRestore {
@@ -30,24 +32,32 @@ export interface StoredResult extends ForgottenResult {
 
 const keyOf = (productKey: string, deviceName: string): string => `${productKey}/${deviceName}`
 
-export const isUnlisted = (store: Store): boolean => store.restores.some(restore => !restore.isListed)
-
-/** Whether a route waits for a forgotten job. */
-export const isForgotten = (store: Store, { fields }: RouteLog): boolean =>
-  [...store.forgottenJobs.values()].some(job => job.state === 'open' && looksLike(job, fields))
-
 /** Whether a batch from before the restore may have been sent after the copy was taken. */
-export const isDoubtful = (store: Store, job: StoredJob): boolean => {
+const isDoubtful = (store: Store, job: StoredJob): boolean => {
   const acceptedAt = store.restores.at(-1)?.acceptedAt ?? Number.NEGATIVE_INFINITY
   return (
     job.status === 'claimed' &&
+    job.heldBecause === null &&
     store.job(job.splitRoot).claimedAt <= acceptedAt &&
     [...store.forgottenJobs.values()].some(one => looksLike(one, job.route.fields))
   )
 }
 
+/** Gives batches back that may have been sent, and tells what else a claim has to know. */
+export const afterRestore = (store: Store, inHand: readonly number[]) => {
+  const open = [...store.forgottenJobs.values()].filter(({ state }) => state === 'open')
+  if (store.forgottenJobs.size > 0)
+    for (const job of store.unfinished)
+      if (!inHand.includes(job.batchId) && isDoubtful(store, job)) dissolve(store, job)
+  const isUnlisted = store.restores.some(restore => !restore.isListed)
+  const isForgotten = ({ fields }: RouteLog): boolean => open.some(job => looksLike(job, fields))
+  const isMarked = isUnlisted || (open.length > 0 && [...store.routes.values()].some(isForgotten))
+  const mark: Pick<Claim, 'forgotten'> = isMarked ? { forgotten: true } : {}
+  return { isUnlisted, isForgotten, mayBeTold: store.forgottenResults.size > 0, mark }
+}
+
 /** Takes claimed positions out of their range. Their moves are due at once. */
-export const giveBack = (store: Store, route: RouteLog, seqs: readonly number[]): void => {
+const giveBack = (store: Store, route: RouteLog, seqs: readonly number[]): void => {
   for (const seq of seqs) {
     route.leftOut.set(seq, 'waiting')
     store.requeue.add({ ...store.moveAt(route, seq), route, dueAt: asyncScheduler.now(), waitsFor: null })
@@ -55,14 +65,14 @@ export const giveBack = (store: Store, route: RouteLog, seqs: readonly number[])
 }
 
 /** Gives the moves of a claimed batch back, to be claimed anew. */
-export const dissolve = (store: Store, job: StoredJob): void => {
+const dissolve = (store: Store, job: StoredJob): void => {
   giveBack(store, job.route, job.seqs)
   Object.assign(job, { status: 'refused', endedAs: 'refused', lastError: 'given back after a restore' })
   store.unfinished.delete(job)
 }
 
 /** Those of the positions that would be sent of which a forgotten job tells, with their verdicts. */
-export const tellRange = (store: Store, route: RouteLog, seqs: readonly number[], maxAttempts: number) => {
+const tellRange = (store: Store, route: RouteLog, seqs: readonly number[], maxAttempts: number) => {
   if (store.forgottenResults.size === 0) return { told: [], verdicts: [] }
   const { productKey } = route.fields
   const pending = seqs.map((seq): PendingMove => {
@@ -82,11 +92,7 @@ export const tellRange = (store: Store, route: RouteLog, seqs: readonly number[]
 }
 
 /** Notes what told of a move, and drops what older jobs say of the device. */
-export const useTold = (
-  store: Store,
-  route: RouteLog,
-  told: readonly { readonly by: ForgottenResult }[],
-): void => {
+const useTold = (store: Store, route: RouteLog, told: readonly { readonly by: ForgottenResult }[]): void => {
   for (const { by } of told) {
     const key = keyOf(route.fields.productKey, by.deviceName)
     const kept = (store.forgottenResults.get(key) ?? []).filter(result => result.createdAt >= by.createdAt)
@@ -96,12 +102,48 @@ export const useTold = (
 }
 
 /** Drops what told of devices that are sent anew now. */
-export const dropTold = (store: Store, { fields }: RouteLog, deviceNames: readonly string[]): void => {
+const dropTold = (store: Store, { fields }: RouteLog, deviceNames: readonly string[]): void => {
   for (const name of deviceNames) {
     const key = keyOf(fields.productKey, name)
     const kept = store.forgottenResults.get(key)?.filter(({ isUsed }) => !isUsed)
     if (kept !== undefined) store.forgottenResults.set(key, kept)
   }
+}
+
+/**
+ * Settles what forgotten jobs tell of positions that would be sent, and gives the others back. False: nothing is told, so
+ * all are sent.
+ */
+export const settledAsTold = (
+  store: Store,
+  route: RouteLog,
+  seqs: readonly number[],
+  bind: (seqs: readonly number[]) => StoredJob,
+  { maxAttempts = 5, ...options }: ReleaseOptions & { readonly maxAttempts?: number },
+): boolean => {
+  const { told, verdicts } = tellRange(store, route, seqs, maxAttempts)
+  if (told.length === 0) {
+    dropTold(
+      store,
+      route,
+      seqs.map(seq => store.moveAt(route, seq).deviceName),
+    )
+    return false
+  }
+  const ours = new Set(told.map(({ move }) => Number(move.seq)))
+  giveBack(
+    store,
+    route,
+    seqs.filter(seq => !ours.has(seq)),
+  )
+  const batch = bind(seqs.filter(seq => ours.has(seq)))
+  settle(store, batch, verdicts, 'completed', options)
+  for (const { move, by } of told) {
+    const outcome = route.outcomes.get(Number(move.seq))
+    if (outcome) route.outcomes.set(Number(move.seq), { ...outcome, toldBy: by.providerJobId })
+  }
+  useTold(store, route, told)
+  return true
 }
 
 const keepResults = (

@@ -4,7 +4,7 @@ import { lostText, RestoredDatabaseError } from '../../../src/domain/restored-da
 import { StoppedPartitionError } from '../../../src/ports/errors'
 import type { AppendReceipt, IntakeJournal, JournalChunk, LogPartition } from '../../../src/ports/journal'
 import type { StoredPosition } from '../../../src/ports/request-source'
-import type { Store } from './store'
+import type { ConsumedRow, Store } from './store'
 
 /** A rejected request comes again if request, product and device are the same or, without a device, its content is. */
 const identity = (
@@ -29,7 +29,8 @@ export const sourceKey = ({ clusterId, topic, partition }: LogPartition): string
 const neverRead = { next: 0n, life: 1, last: null, stopped: null, committedBefore: null, lostRecords: 0n }
 
 export const createFakeIntake = (store: Store): IntakeJournal => {
-  const known = (log: LogPartition) => store.consumed.get(sourceKey(log)) ?? neverRead
+  const known = (log: LogPartition): ConsumedRow =>
+    store.consumed.get(sourceKey(log)) ?? { ...neverRead, sourceId: store.consumed.size + 1 }
 
   const check = (chunk: JournalChunk): void => {
     const stored = store.consumed.get(sourceKey(chunk))

@@ -1,23 +1,16 @@
-/** How the journal in memory settles a job, and releases the moves that waited for it. */
+/** How the journal in memory settles a job. */
 import { asyncScheduler } from 'rxjs'
 import type { Verdict } from '../../../src/domain/outcome'
 import { checkVerdicts } from '../../../src/domain/settlement'
+import { type ReleaseOptions, releaseWaiting } from './release-waiting'
 import type { Store, StoredJob } from './store'
-
-/** Makes the moves due now that waited for one of `accepted`. */
-export const releaseWaiting = (store: Store, accepted: ReadonlySet<bigint>): void => {
-  for (const requeued of store.requeue) {
-    if (requeued.waitsFor === null || !accepted.has(requeued.waitsFor)) continue
-    requeued.waitsFor = null
-    requeued.dueAt = asyncScheduler.now()
-  }
-}
 
 export const settle = (
   store: Store,
   job: StoredJob,
   verdicts: readonly Verdict[],
   as: StoredJob['endedAs'],
+  options: ReleaseOptions,
 ): void => {
   checkVerdicts(job.batchId, job.seqs.map(BigInt), verdicts)
   const now = asyncScheduler.now()
@@ -37,7 +30,7 @@ export const settle = (
   Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
   if (as === 'refused') job.refusals += 1
   store.unfinished.delete(job)
-  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
+  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)), options)
   store.counters.lastOutboxId += 1n
   store.outbox.push({ id: store.counters.lastOutboxId, count: job.seqs.length, job })
   store.notify()

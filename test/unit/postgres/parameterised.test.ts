@@ -9,16 +9,15 @@ const folder = join(__dirname, '../../../src/postgres')
  * what does is a parameter ($1, $2, …). The architecture check keeps every other folder from using the driver.
  */
 const constants: Readonly<Record<string, readonly string[]>> = {
+  'claim/after-restore.ts': ["looksLikeForgotten('f', 'r')"],
   'claim/claim-range.ts': ['moveColumns', "moveColumnsOf('m')", "unfinished('j')", 'name', 'value'],
   'claim/claim.ts': [
     'moveColumns',
     "moveColumnsOf('q')",
-    'maxMoves',
     "unfinished('j')",
     "unfinished('b')",
     "lookAlike('b', 'r')",
     "lookAlike('br', 'r')",
-    "looksLikeForgotten('f', 'r')",
     'a',
     'b',
   ],
@@ -39,6 +38,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'shared-sql.ts': ['alias', 'name', 'job', 'route', 'columns', 'values'],
   'status/read-forgotten.ts': ["looksLikeForgotten('f', 'r')"],
   'status/read-open-jobs.ts': ["unfinished('job')"],
+  'status/read-overdue-jobs.ts': ["unfinished('job')"],
   'status/run-summary.ts': ["unfinished('j')"],
 }
 
