@@ -3,6 +3,7 @@ import type { JobStatus } from '../../../src/domain/job'
 import type { LookUp } from '../../../src/domain/look-up'
 import { lookAlikeKey } from '../../../src/domain/reconcile'
 import type { Rejection, SourcePosition } from '../../../src/domain/request'
+import { RestoredDatabaseError } from '../../../src/domain/restored-database'
 import { type RouteFields, routeKey } from '../../../src/domain/route'
 import { LeaseLostError } from '../../../src/ports/errors'
 import type { ResultFile } from '../../../src/ports/journal'
@@ -144,6 +145,7 @@ export const createStore = (latencyMs: number) => {
     },
     checkEpoch: (epoch: bigint): void => {
       if (epoch !== lease.epoch) throw new LeaseLostError(`epoch ${epoch} is over`)
+      if (tables.counters.stopped !== null) throw new RestoredDatabaseError(tables.counters.stopped)
     },
     routeOf: (fields: RouteFields): RouteLog => {
       const key = routeKey(fields)
