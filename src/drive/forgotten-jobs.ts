@@ -34,6 +34,7 @@ import {
 import { type DeviceResult, decideOnResults, mergeRows, type ResultsAnswer } from '../domain/device-results'
 import type { Observe } from '../domain/flow-event'
 import { type ForgottenJob, mayBeForgotten } from '../domain/forgotten'
+import { RestoredDatabaseError } from '../domain/restored-database'
 import { LeaseLostError } from '../ports/errors'
 import type { CallResult, ListPage } from '../ports/job-api'
 import type { ForgottenJournal, UnlistedRestore } from '../ports/journal'
@@ -84,10 +85,10 @@ export const createForgottenJobs = (
 ): ((seen$: Observable<unknown>) => Observable<never>) => {
   const { journal, calls, view, observe, random, createSettleMs, restMs, again, stop$ } = deps
 
-  /** Completes after a rest. The loss of the lease passes through, since it stops everything. */
+  /** Completes after a rest. The loss of the lease or of commits passes through, since it stops everything. */
   const contained = <T>(): MonoTypeOperatorFunction<T> =>
     catchError((error: unknown) => {
-      if (error instanceof LeaseLostError) throw error
+      if (error instanceof LeaseLostError || error instanceof RestoredDatabaseError) throw error
       observe({ kind: 'defect', flow: 'drive', error })
       return timer(restMs).pipe(ignoreElements())
     })

@@ -102,11 +102,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
   }
   let slots: SlotSemaphore | null = null
 
-  const driveWith = (
-    journal: DriveJournal,
-    mayCall: () => boolean,
-    meanJobMs: number | null,
-  ): Observable<never> => {
+  const driveWith = (journal: DriveJournal, mayCall: () => boolean, meanJobMs: number | null) => {
     slots = createSlotSemaphore({ capacity: policies.quotaJobs })
     const calls = createProviderCalls({ api: api(mayCall), limiter, mayCall, observe })
     const view = createAccountView({
@@ -127,7 +123,6 @@ export const createDriver = (deps: DriverDeps): Driver => {
     const settleJob = createSettleJob({ ...shared, policy: attempts, lookUpMaxDevices })
     const heldIfHopeless = createHoldHopeless(shared)
     const forgotten$ = new Subject<void>()
-    const readForgotten = createForgottenJobs({ ...shared, ...policies, view, again })
     const loops = slotLoops({
       claim: inHand => journal.claim(inHand).pipe(tap(claim => claim.forgotten && forgotten$.next())),
       changes$: merge(deps.changes$, created$),
@@ -137,7 +132,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
       observe,
       stop$,
     })
-    return merge(readForgotten(forgotten$), loops)
+    return merge(loops, createForgottenJobs({ ...shared, ...policies, view, again })(forgotten$))
   }
 
   return {

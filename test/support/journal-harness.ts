@@ -82,7 +82,7 @@ export const fakeUnderTest = (): JournalUnderTest => ({
       heldReason: async batchId => journal.store.job(batchId).heldBecause,
       lastError: async batchId => journal.store.job(batchId).lastError,
       lostRecords: async () =>
-        [...journal.store.consumed.values()].reduce((sum, lostRecords) => sum + Number(lostRecords), 0),
+        [...journal.store.consumed.values()].reduce((sum, { lostRecords }) => sum + Number(lostRecords), 0),
       conservation: async () => journal.recount(),
       recount: async () => journal.recount(),
     }
@@ -144,7 +144,7 @@ export const recountFromViews = async (pool: Pool): Promise<Conservation> => {
 export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness => ({
   intake: createIntakeJournal(pool),
   outbox: createOutbox(pool),
-  drive: (epoch = 1n) => createDriveJournal(pool, epoch, { maxAttempts: 5, ...options }),
+  drive: (epoch = 1n) => createDriveJournal(pool, epoch, options),
   takeOver: async () => {
     const { rows } = await pool.query<{ epoch: bigint }>('update lease set epoch = epoch + 1 returning epoch')
     return rows[0]?.epoch ?? 0n
