@@ -6,6 +6,7 @@ import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'
 import { createFakeIntake } from './fake-journal/intake'
 import { createFakeOutbox } from './fake-journal/outbox'
+import { releaseRoute } from './fake-journal/route-hold'
 import { createStore, type RouteLog, type Store } from './fake-journal/store'
 
 export interface FakeJournal {
@@ -53,13 +54,10 @@ export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOpti
       return store.lease.epoch
     },
     holdRoute: (routeId, why) => {
-      routeBy(routeId).heldBecause = why
+      Object.assign(routeBy(routeId), { heldBecause: why, heldKind: 'operator', retryAt: null })
       store.notify()
     },
-    releaseRoute: routeId => {
-      routeBy(routeId).heldBecause = null
-      store.notify()
-    },
+    releaseRoute: routeId => releaseRoute(store, routeBy(routeId)),
     releaseJob: batchId => {
       const job = store.job(batchId)
       job.heldBecause = null

@@ -8,6 +8,7 @@ import {
   type OtherState,
 } from '../../../src/domain/claim-rules'
 import type { Job } from '../../../src/domain/job'
+import type { Search, SearchPart } from '../../../src/domain/search'
 import type { Claim } from '../../../src/ports/journal'
 import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
 
@@ -20,11 +21,25 @@ export interface ClaimOptions {
 const maxEmptyRounds = 32
 /** Re-queued moves that one claim appends at most. */
 const maxAppended = 20_000
+/** Pause before one batch of a refused route is tried again. */
+export const retryEveryMs = 3_600_000
 
 const refusalsOfSplitRoot = (store: Store, splitRoot: number): number =>
   store.jobs
     .filter(job => job.splitRoot === splitRoot)
     .reduce((sum, { refusals, inheritedRefusals }) => sum + refusals - inheritedRefusals, 0)
+
+const searchAsStored = (store: Store, splitRoot: number): Omit<Search, 'part'> => {
+  const family = store.jobs.filter(job => job.splitRoot === splitRoot)
+  const isUnsent = ({ status }: StoredJob): boolean => ['claimed', 'creating', 'unknown'].includes(status)
+  const root = store.job(splitRoot)
+  return {
+    devices: new Set(root.seqs.map(seq => store.moveAt(root.route, seq).deviceName)).size,
+    refusals: family.filter(job => job.status === 'refused').length,
+    hasAccepted: family.some(job => job.providerJobId !== null && job.foundBy === null),
+    drawnLeft: family.filter(job => job.search === 'drawn' && isUnsent(job)).length,
+  }
+}
 
 export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   batchId: job.batchId,
@@ -39,6 +54,7 @@ export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   lastError: job.lastError,
   refusals: job.refusals,
   splitRootRefusals: job.splitRoot === job.batchId ? job.refusals : refusalsOfSplitRoot(store, job.splitRoot),
+  search: job.search === null ? null : { part: job.search, ...searchAsStored(store, job.splitRoot) },
   moves: job.seqs.map(seq => {
     const { deviceName, attempt } = store.moveAt(job.route, seq)
     return { seq: BigInt(seq), deviceName, attempt }
@@ -51,6 +67,7 @@ export const insertJob = (
   route: RouteLog,
   seqs: readonly number[],
   parent: StoredJob | null = null,
+  search: SearchPart | null = null,
 ): StoredJob => {
   const batchId = store.jobs.length + 1
   const job: StoredJob = {
@@ -60,6 +77,8 @@ export const insertJob = (
     refusals: parent?.refusals ?? 0,
     inheritedRefusals: parent?.refusals ?? 0,
     splitRoot: parent?.splitRoot ?? batchId,
+    splitFrom: parent?.batchId ?? null,
+    search,
     status: 'claimed',
     endedAs: null,
     providerJobId: null,
@@ -72,6 +91,7 @@ export const insertJob = (
     settledAt: null,
     calls: 0,
     heldBecause: null,
+    heldWithRoute: false,
     lastError: null,
     resultFiles: [],
     lookUps: [],
@@ -154,9 +174,17 @@ const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJo
   return seqs.length > 0 ? insertJob(store, route, seqs) : null
 }
 
-/** Whether its create has no answer yet. A held job that was certainly not created keeps nobody waiting. */
-const isBeforeAnswer = ({ status, heldBecause }: StoredJob): boolean =>
-  (status === 'claimed' && heldBecause === null) || status === 'creating' || status === 'unknown'
+/**
+ * Whether its create has no answer yet. A held job that was certainly not created keeps nobody waiting, nor does a piece
+ * of a search before it is in hand.
+ */
+const isBeforeAnswer = (
+  { status, heldBecause, search, batchId }: StoredJob,
+  inHand: readonly number[],
+): boolean =>
+  (status === 'claimed' && heldBecause === null && (search === null || inHand.includes(batchId))) ||
+  status === 'creating' ||
+  status === 'unknown'
 
 /**
  * There is one create at a time of routes that look alike. Of their batches only the first is offered, and none while
@@ -170,53 +198,122 @@ const hasToWait = (store: Store, job: StoredJob, inHand: readonly number[]): boo
       ? isUnderWay(other) || other.batchId < job.batchId
       : job.status === 'unknown' && other.batchId > job.batchId && isUnderWay(other)
   return [...store.unfinished].some(
-    other => other.route.lookAlike === job.route.lookAlike && isBeforeAnswer(other) && stops(other),
+    other => other.route.lookAlike === job.route.lookAlike && isBeforeAnswer(other, inHand) && stops(other),
   )
 }
 
-const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog })[] => {
-  const unanswered = new Set<string>()
-  for (const job of store.unfinished) if (isBeforeAnswer(job)) unanswered.add(job.route.lookAlike)
+/** Held as refused, and to be tried now. */
+const isDue = ({ heldKind, retryAt }: RouteLog): boolean =>
+  heldKind === 'refused' && retryAt !== null && retryAt <= asyncScheduler.now()
+
+/** Notes that a batch of a refused route is tried now. */
+const noteTry = (route: RouteLog, job: StoredJob | null): void => {
+  route.retryAt = asyncScheduler.now() + retryEveryMs
+  if (job !== null) Object.assign(job, { heldBecause: null, heldWithRoute: false })
+}
+
+interface Candidate extends CandidateRoute {
+  readonly route: RouteLog
+  /** The creates of look-alikes that are under way: for a moment each, or for an unknown time. null: none are. */
+  readonly waitsBriefly: boolean | null
+}
+
+const candidates = (store: Store, inHand: readonly number[]): Candidate[] => {
+  const unanswered = new Map<string, boolean>()
+  for (const job of store.unfinished) {
+    if (!isBeforeAnswer(job, inHand)) continue
+    const { lookAlike } = job.route
+    const isBrief =
+      job.heldBecause === null &&
+      (job.status === 'creating' || (job.status === 'claimed' && job.refusals === job.inheritedRefusals))
+    unanswered.set(lookAlike, isBrief && (unanswered.get(lookAlike) ?? true))
+  }
   return [...store.routes.values()]
-    .filter(
-      route =>
-        route.moves.length > route.claimed && route.heldBecause === null && !unanswered.has(route.lookAlike),
-    )
+    .filter(route => route.moves.length > route.claimed && (route.heldBecause === null || isDue(route)))
     .map(route => ({
       route,
       routeId: route.routeId,
       priority: route.fields.priority,
       pending: route.moves.length - route.claimed,
       oldestAt: route.appendedAt[route.claimed] ?? 0,
+      waitsBriefly: unanswered.get(route.lookAlike) ?? null,
     }))
 }
 
-export const claim = (store: Store, inHand: readonly number[], options: ClaimOptions): Claim => {
+const unfinishedJob = (store: Store, inHand: readonly number[]): StoredJob | null => {
   // Jobs that may be open come first, because they have to be counted before anything is created.
   const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
-  for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b)))
-    if (job.heldBecause === null && !inHand.includes(job.batchId) && !hasToWait(store, job, inHand))
-      return { kind: 'job', job: jobAsStored(store, job) }
+  const isOffered = ({ heldBecause, heldWithRoute, search, status, route }: StoredJob): boolean =>
+    heldBecause === null ? search === null || status !== 'claimed' : heldWithRoute && isDue(route)
+  for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b))) {
+    if (!isOffered(job) || inHand.includes(job.batchId) || hasToWait(store, job, inHand)) continue
+    if (job.heldBecause !== null) noteTry(job.route, job)
+    return job
+  }
+  return null
+}
+
+const orderOfParts: readonly (SearchPart | null)[] = ['drawn', 'piece', 'set-aside']
+
+/** The next piece of a search that may be created now. */
+const nextPiece = (store: Store, inHand: readonly number[]): StoredJob | null => {
+  const waiting = new Set<string>()
+  for (const job of store.unfinished) if (isBeforeAnswer(job, inHand)) waiting.add(job.route.lookAlike)
+  const pieces = [...store.unfinished].filter(
+    ({ status, search, heldBecause, route, batchId }) =>
+      status === 'claimed' &&
+      search !== null &&
+      heldBecause === null &&
+      (route.heldBecause === null || route.heldKind === 'refused') &&
+      !inHand.includes(batchId) &&
+      !waiting.has(route.lookAlike),
+  )
+  pieces.sort((a, b) => orderOfParts.indexOf(a.search) - orderOfParts.indexOf(b.search))
+  return pieces[0] ?? null
+}
+
+const soonest = (times: readonly number[]): number | null =>
+  times.length > 0
+    ? Math.max(
+        0,
+        times.reduce((a, b) => Math.min(a, b)),
+      )
+    : null
+
+const idle = (store: Store, readyInMs: number | null): Claim => {
+  const now = asyncScheduler.now()
+  const due = [...store.requeue].flatMap(({ dueAt }) => (dueAt === null ? [] : [dueAt - now]))
+  const tries = [...store.routes.values()].flatMap(({ retryAt }) =>
+    retryAt === null || retryAt <= now ? [] : [retryAt - now],
+  )
+  return { kind: 'idle', wakeInMs: soonest([...due, ...tries, ...(readyInMs === null ? [] : [readyInMs])]) }
+}
+
+export const claim = (
+  store: Store,
+  inHand: readonly number[],
+  mayTakePiece: boolean,
+  options: ClaimOptions,
+): Claim => {
+  const first = unfinishedJob(store, inHand) ?? (mayTakePiece ? nextPiece(store, inHand) : null)
+  if (first !== null) return { kind: 'job', job: jobAsStored(store, first) }
   for (let round = 0; round < maxEmptyRounds; round += 1) {
     appendDue(store)
-    const choice = chooseRoute(candidates(store), { ...options, nowMs: asyncScheduler.now() })
+    const all = candidates(store, inHand)
+    const readiness = { ...options, nowMs: asyncScheduler.now() }
+    const choice = chooseRoute(
+      all.filter(({ waitsBriefly }) => waitsBriefly === null),
+      readiness,
+    )
     if (choice.kind === 'none') {
-      const waits = [...store.requeue].flatMap(({ dueAt }) =>
-        dueAt === null ? [] : [dueAt - asyncScheduler.now()],
-      )
-      if (choice.readyInMs !== null) waits.push(choice.readyInMs)
-      return {
-        kind: 'idle',
-        wakeInMs:
-          waits.length > 0
-            ? Math.max(
-                0,
-                waits.reduce((a, b) => Math.min(a, b)),
-              )
-            : null,
-      }
+      const others = all.filter(({ waitsBriefly }) => waitsBriefly !== false)
+      const isOtherReady = chooseRoute(others, readiness).kind === 'ready'
+      const piece = isOtherReady ? null : nextPiece(store, inHand)
+      return piece === null ? idle(store, choice.readyInMs) : { kind: 'job', job: jobAsStored(store, piece) }
     }
-    const job = claimRange(store, choice.route.route, options.batchMaxDevices)
+    const { route } = choice.route
+    if (route.heldBecause !== null) noteTry(route, null)
+    const job = claimRange(store, route, options.batchMaxDevices)
     if (job !== null) return { kind: 'job', job: jobAsStored(store, job) }
   }
   return { kind: 'idle', wakeInMs: 0 }

@@ -1,33 +1,15 @@
 /** The driver's side of the journal in memory. */
-import { asyncScheduler } from 'rxjs'
+import { asyncScheduler, filter } from 'rxjs'
 import { canTransition, clashReason, type JobTransition } from '../../../src/domain/job'
 import type { Verdict } from '../../../src/domain/outcome'
-import { halveBatch } from '../../../src/domain/refusal'
 import { checkVerdicts } from '../../../src/domain/settlement'
 import type { DriveJournal } from '../../../src/ports/journal'
-import { type ClaimOptions, claim, insertJob, jobAsStored, releaseWaiting } from './claim'
+import { type ClaimOptions, claim, jobAsStored, releaseWaiting } from './claim'
+import { holdRefusedRoute, releaseRefusedRoute } from './route-hold'
+import { halveOtherHalf, searchStep, splitJob } from './search'
 import type { Store, StoredJob } from './store'
 
-const split = (store: Store, job: StoredJob): void => {
-  job.refusals += 1
-  const { first, second, behind } = halveBatch(jobAsStored(store, job).moves)
-  for (const [seq, before] of behind) {
-    const move = store.moveAt(job.route, Number(seq))
-    const waitsFor = store.moveAt(job.route, Number(before)).acceptedOrder
-    job.route.leftOut.set(Number(seq), 'waiting')
-    store.requeue.add({ ...move, route: job.route, dueAt: null, waitsFor })
-  }
-  for (const half of [first, second])
-    insertJob(
-      store,
-      job.route,
-      half.map(move => Number(move.seq)),
-      job,
-    )
-  store.unfinished.delete(job)
-}
-
-const settle = (
+export const settle = (
   store: Store,
   job: StoredJob,
   verdicts: readonly Verdict[],
@@ -93,18 +75,21 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       }
       const createdAt = asyncScheduler.now()
       Object.assign(job, { status: 'running', providerJobId, foundBy, createdAt, lastError: null })
+      releaseRefusedRoute(store, job.route)
+      if (foundBy === null) halveOtherHalf(store, job)
       return 'stored'
     })
 
   return {
-    claim: inHand => guarded(() => claim(store, inHand, options)),
+    claim: (inHand, mayTakePiece = false) => guarded(() => claim(store, inHand, mayTakePiece, options)),
     creating: batchId =>
       guarded(() => {
         const job = store.job(batchId)
+        if (job.status === 'settled' && job.providerJobId === null) return null
         if (canTransition(batchId, job.status, 'creating'))
           Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now(), lookUps: [] })
         return jobAsStored(store, job)
-      }),
+      }).pipe(filter(job => job !== null)),
     created: (batchId, providerJobId) => bind(batchId, providerJobId, null),
     adopted: (batchId, providerJobId) => bind(batchId, providerJobId, 'list'),
     unanswered: (batchId, why) =>
@@ -123,11 +108,14 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         Object.assign(job, { status: 'unknown', providerJobId: null, foundBy: null, lookUps: [] })
         Object.assign(job, { createdAt: null, finishedAt: null })
       }),
-    split: (batchId, why) =>
-      step(batchId, 'split', job => {
-        split(store, job)
-        Object.assign(job, { status: 'refused', endedAs: 'refused', lastError: why })
+    split: (batchId, why) => step(batchId, 'split', job => splitJob(store, job, why)),
+    search: (batchId, searching, why) =>
+      guarded(() => {
+        const job = store.job(batchId)
+        const name = searching.kind === 'set-aside' ? 'notCreated' : 'split'
+        return canTransition(batchId, job.status, name) ? searchStep(store, job, searching, why) : batchId
       }),
+    holdRoute: (batchId, why) => step(batchId, 'notCreated', job => holdRefusedRoute(store, job, why)),
     keepResultFile: (batchId, file) =>
       guarded(() => {
         const { resultFiles } = store.job(batchId)
