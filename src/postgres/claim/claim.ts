@@ -146,12 +146,22 @@ const appendAgain = `
   from requeue q join route_intake i using (route_id)
   where q.requeue_id = any($1::bigint[])`
 
+export interface RequeuedRow {
+  readonly requeue_id: bigint
+  readonly route_id: number
+}
+
 /** Appends what is due to the logs of its routes, at most 20,000 moves. Needs the claim lock. */
 const appendDue = async (client: PoolClient): Promise<void> => {
-  const { rows } = await client.query<{ requeue_id: bigint; route_id: number }>(
+  const { rows } = await client.query<RequeuedRow>(
     `select requeue_id, route_id from requeue where due_at <= statement_timestamp()
      order by due_at, requeue_id limit ${maxMoves}`,
   )
+  await appendRequeued(client, rows)
+}
+
+/** Appends re-queued moves to the logs of their routes. Needs the claim lock. */
+export const appendRequeued = async (client: PoolClient, rows: readonly RequeuedRow[]): Promise<void> => {
   if (rows.length === 0) return
   const due = [rows.map(row => row.requeue_id)]
   await client.query(
