@@ -1,6 +1,7 @@
 import { merge, timer } from 'rxjs'
 import { map, share } from 'rxjs/operators'
 import type { Changes, DriveJournal, IntakeJournal, Outbox } from '../../src/ports/journal'
+import { cancelRoute } from './fake-journal/cancel'
 import type { ClaimOptions } from './fake-journal/claim'
 import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'
@@ -20,6 +21,7 @@ export interface FakeJournal {
   holdRoute(routeId: number, why: string): void
   releaseRoute(routeId: number): void
   releaseJob(batchId: number): void
+  cancelRoute(routeId: number): { readonly cancelled: number; readonly inFlight: number }
   recount(): Conservation
   /** Every table, for tests that look into them. */
   readonly store: Store
@@ -58,6 +60,7 @@ export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOpti
       store.notify()
     },
     releaseRoute: routeId => releaseRoute(store, routeBy(routeId)),
+    cancelRoute: routeId => cancelRoute(store, routeBy(routeId)),
     releaseJob: batchId => {
       const job = store.job(batchId)
       job.heldBecause = null

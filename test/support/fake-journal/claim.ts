@@ -150,8 +150,16 @@ const othersOf = (store: Store, route: RouteLog, range: readonly LoggedMove[], t
   return others
 }
 
-/** Binds the next range of a route to a job under the claim rules; null if nothing of the range is to be sent. */
-const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJob | null => {
+/**
+ * Binds the next range of a route to a job under the claim rules; null if nothing of the range is to be sent. With
+ * `toCancel` no move waits.
+ */
+export const claimRange = (
+  store: Store,
+  route: RouteLog,
+  maxDevices: number,
+  toCancel = false,
+): StoredJob | null => {
   const from = route.claimed + 1
   const to = Math.min(route.moves.length, route.claimed + maxDevices)
   const range = route.moves.slice(from - 1, to)
@@ -164,7 +172,7 @@ const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJo
     if (decision?.kind === 'duplicate') {
       route.leftOut.set(seq, 'duplicate')
       duplicates.add(move.acceptedOrder)
-    } else if (decision?.kind === 'wait') {
+    } else if (decision?.kind === 'wait' && !toCancel) {
       route.leftOut.set(seq, 'waiting')
       store.requeue.add({ ...move, route, dueAt: null, waitsFor: decision.waitsFor })
     } else seqs.push(seq)
