@@ -88,7 +88,8 @@ const transitions: Readonly<Record<JobTransition, Transition>> = {
   creating: { from: ['claimed'], after: ['creating'] },
   created: { from: ['creating', 'unknown'], after: ['running', 'completed', 'interrupted', 'settled'] },
   unanswered: { from: ['creating'], after: ['unknown'] },
-  notCreated: { from: ['creating', 'unknown'], after: ['claimed'] },
+  // Once it is claimed again an operator may cancel it.
+  notCreated: { from: ['creating', 'unknown'], after: ['claimed', 'settled'] },
   markEnded: { from: ['running'], after: ['completed', 'interrupted', 'settled'] },
   unadopted: { from: ['completed', 'interrupted'], after: ['unknown'] },
   split: { from: ['claimed', 'creating', 'unknown'], after: ['refused'] },

@@ -120,8 +120,8 @@ export interface DriveJournal {
    */
   search(batchId: number, step: SearchStep, why: string): Observable<number>
   /**
-   * creating | unknown → claimed. The route is held as refused until a batch of it is created, and its unsent batches
-   * wait with it, held. No attempt is spent. A hold of an operator stays.
+   * creating | unknown → claimed. The route is held as refused until a batch of it is created, or is refused for its
+   * devices. Its unsent batches wait with it, held. No attempt is spent. A hold of an operator stays.
    */
   holdRoute(batchId: number, why: string): Observable<void>
   /** Keeps the raw file, compressed, beside those read before. A file with the same content is kept once. */

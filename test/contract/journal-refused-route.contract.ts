@@ -61,6 +61,15 @@ export const journalRefusedRouteContract = (name: string, journal: JournalUnderT
       expect(names(await claimJob([job.batchId]))).toEqual(['dev3'])
     })
 
+    it('lets it go when a batch of it is refused for its devices, since the route is accepted then', async () => {
+      const job = await refused()
+      await journey.at.passTimeToTry(job.routeId)
+      await firstValueFrom(journey.drive.creating((await claimJob()).batchId))
+      await firstValueFrom(journey.drive.search(job.batchId, { kind: 'halve' }, 'iot.x: bad'))
+      expect(await journey.at.routeHold(job.routeId)).toBeNull()
+      expect(names(await claimJob())).toEqual(['dev3'])
+    })
+
     it('tries again at once when it is released', async () => {
       const job = await refused()
       await journey.at.holdRoute(job.routeId, false)

@@ -116,14 +116,17 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
       guarded(async client => {
         const job = await lockJob(client, batchId)
         const step = searching.kind === 'set-aside' ? 'notCreated' : 'split'
-        return canTransition(batchId, job.status, step) ? searchStep(client, job, searching, why) : batchId
+        if (!canTransition(batchId, job.status, step)) return batchId
+        if (job.isRouteRefused) await releaseRefusedRoute(client, job.routeId)
+        return searchStep(client, job, searching, why)
       }),
     holdRoute: (batchId, why) =>
       step(batchId, 'notCreated', (client, job) => holdRefusedRoute(client, job, why)),
     settle: (batchId, verdicts, as) =>
-      step(batchId, as === 'refused' ? 'refuse' : 'settle', (client, job) =>
-        settleJob(client, job, verdicts, as),
-      ),
+      step(batchId, as === 'refused' ? 'refuse' : 'settle', async (client, job) => {
+        if (as === 'refused' && job.isRouteRefused) await releaseRefusedRoute(client, job.routeId)
+        await settleJob(client, job, verdicts, as)
+      }),
     hold: ({ batchId, releases }, why) =>
       guarded(async client => {
         const job = await lockJob(client, batchId)

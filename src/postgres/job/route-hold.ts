@@ -83,7 +83,7 @@ export const holdRefusedRoute = async (
   await client.query(holdAsRefused, [routeId, why])
 }
 
-/** Lets a route go that was held as refused: a batch of it was created. */
+/** Lets a route go that was held as refused: a batch of it was created, or refused for its devices. */
 export const releaseRefusedRoute = async (client: PoolClient, routeId: number): Promise<void> => {
   const { rowCount } = await client.query(
     `update route set held_at = null, held_reason = null, held_kind = null, retry_at = null

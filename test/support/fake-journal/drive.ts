@@ -113,7 +113,9 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       guarded(() => {
         const job = store.job(batchId)
         const name = searching.kind === 'set-aside' ? 'notCreated' : 'split'
-        return canTransition(batchId, job.status, name) ? searchStep(store, job, searching, why) : batchId
+        if (!canTransition(batchId, job.status, name)) return batchId
+        releaseRefusedRoute(store, job.route)
+        return searchStep(store, job, searching, why)
       }),
     holdRoute: (batchId, why) => step(batchId, 'notCreated', job => holdRefusedRoute(store, job, why)),
     keepResultFile: (batchId, file) =>
@@ -135,7 +137,10 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         job.heldBecause ??= why
       }),
     settle: (batchId, verdicts, as) =>
-      step(batchId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as)),
+      step(batchId, as === 'refused' ? 'refuse' : 'settle', job => {
+        if (as === 'refused') releaseRefusedRoute(store, job.route)
+        settle(store, job, verdicts, as)
+      }),
     setLastError: (batchId, why) =>
       guarded(() => {
         const job = store.job(batchId)

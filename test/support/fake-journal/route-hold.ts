@@ -29,7 +29,7 @@ export const releaseRoute = (store: Store, route: RouteLog): void => {
   store.notify()
 }
 
-/** Lets a route go that was held as refused: a batch of it was created. */
+/** Lets a route go that was held as refused: a batch of it was created, or refused for its devices. */
 export const releaseRefusedRoute = (store: Store, route: RouteLog): void => {
   if (route.heldKind === 'refused') releaseRoute(store, route)
 }
