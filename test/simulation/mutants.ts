@@ -178,13 +178,6 @@ export const mutants: readonly Mutant[] = [
     replace: "$devices > 1 && search.refusals < 4 ? { kind: 'halve' } : { kind: 'fail' }",
   },
   {
-    name: 'fails-before-accepted',
-    what: 'A drawn device fails although nothing was accepted, and devices may not be the reason.',
-    inside: 'decideOnPiece',
-    find: "$search.drawnLeft > 1 ? { kind: 'set-aside' } : { kind: 'hold-search' }",
-    replace: "{ kind: 'fail' }",
-  },
-  {
     name: 'hold-not-stored',
     what: 'The hold of a refused route is reported and not stored.',
     inside: 'createRefuseBatch',
