@@ -109,6 +109,7 @@ export const createMetrics = (sources: MetricSources): Metrics => {
         break
       case 'job-denied':
       case 'job-held':
+      case 'job-overdue':
       case 'job-resumed':
       case 'route-held':
       case 'create-unanswered':

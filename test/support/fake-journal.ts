@@ -7,6 +7,7 @@ import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'
 import { createFakeIntake } from './fake-journal/intake'
 import { createFakeOutbox } from './fake-journal/outbox'
+import { resolveRunning } from './fake-journal/resolve'
 import { releaseRoute } from './fake-journal/route-hold'
 import { createStore, type RouteLog, type Store } from './fake-journal/store'
 
@@ -22,6 +23,8 @@ export interface FakeJournal {
   releaseRoute(routeId: number): void
   releaseJob(batchId: number): void
   cancelRoute(routeId: number): { readonly cancelled: number; readonly inFlight: number }
+  /** Sends the devices of a running job again, or gives them up. */
+  resolveRunning(batchId: number, as: 'absent' | 'fail'): void
   recount(): Conservation
   /** Every table, for tests that look into them. */
   readonly store: Store
@@ -60,13 +63,14 @@ export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOpti
       store.notify()
     },
     releaseRoute: routeId => releaseRoute(store, routeBy(routeId)),
-    cancelRoute: routeId => cancelRoute(store, routeBy(routeId)),
+    cancelRoute: routeId => cancelRoute(store, routeBy(routeId), options),
     releaseJob: batchId => {
       const job = store.job(batchId)
       job.heldBecause = null
       job.releases += 1
       store.notify()
     },
+    resolveRunning: (batchId, as) => resolveRunning(store, batchId, as, options),
     recount: () => recount(store),
   }
 }

@@ -5,10 +5,18 @@ import type { Pool, PoolClient } from 'pg'
 import { concatMap, defer, filter, type Observable } from 'rxjs'
 import { canTransition, clashReason, type Job, type JobTransition } from '../../domain/job'
 import type { DriveJournal } from '../../ports/journal'
-import { type ClaimOptions, claim } from '../claim/claim'
+import { type ClaimOptions, createClaims } from '../claim/claim'
 import { createGuard } from '../session/transaction'
 import { lookUpsOf } from './evidence'
-import { bindProviderJob, dropEvidence, dropLookUps, type JobRow, loadJob, lockJob } from './job-row'
+import {
+  bindProviderJob,
+  dropEvidence,
+  dropLookUps,
+  type JobRow,
+  loadJob,
+  lockJob,
+  readMeanJobMs,
+} from './job-row'
 import { holdRefusedRoute, releaseRefusedRoute } from './route-hold'
 import { halveOtherHalf, searchStep, splitJob } from './search-pieces'
 import { settleJob } from './store-settlement'
@@ -30,6 +38,7 @@ const insertFile = `
  */
 export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOptions): DriveJournal => {
   const guarded = createGuard(pool, epoch)
+  const claim = createClaims(options)
 
   const step = (
     batchId: number,
@@ -66,7 +75,7 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
     })
 
   return {
-    claim: (inHand, mayTakePiece = false) => guarded(client => claim(client, inHand, mayTakePiece, options)),
+    claim: (inHand, mayTakePiece = false) => guarded(client => claim(client, inHand, mayTakePiece)),
     creating: batchId =>
       guarded(async client => {
         const { status, providerJobId } = await lockJob(client, batchId)
@@ -96,10 +105,25 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
           [batchId, why, refused ? 1 : 0],
         ),
       ),
-    markEnded: (batchId, as) =>
-      step(batchId, 'markEnded', client =>
-        client.query('update job set status = $2, finished_at = now() where job_id = $1', [batchId, as]),
-      ),
+    markEnded: ({ batchId, releases }, as) =>
+      guarded(async client => {
+        const job = await lockJob(client, batchId)
+        if (job.releases !== releases) return false
+        if (canTransition(batchId, job.status, 'markEnded'))
+          await client.query('update job set status = $2, finished_at = now() where job_id = $1', [
+            batchId,
+            as,
+          ])
+        return true
+      }),
+    isResolved: ({ batchId, releases }) =>
+      guarded(async client => {
+        const { rows } = await client.query<{ releases: number }>(
+          'select releases from job where job_id = $1',
+          [batchId],
+        )
+        return rows[0]?.releases !== releases
+      }),
     unadopted: batchId =>
       step(batchId, 'unadopted', async client => {
         await dropEvidence(client, batchId)
@@ -175,13 +199,6 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
         )
         return new Set(rows.map(row => row.id))
       }),
-    meanJobMs: () =>
-      guarded(async client => {
-        const { rows } = await client.query<{ ms: number | null }>(
-          `select (avg(extract(epoch from finished_at - created_at)) * 1000)::float8 as ms
-           from (select finished_at, created_at from job where finished_at is not null order by job_id desc limit 50) n`,
-        )
-        return rows[0]?.ms ?? null
-      }),
+    meanJobMs: () => guarded(readMeanJobMs),
   }
 }

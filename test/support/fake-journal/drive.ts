@@ -4,7 +4,8 @@ import { canTransition, clashReason, type JobTransition } from '../../../src/dom
 import type { Verdict } from '../../../src/domain/outcome'
 import { checkVerdicts } from '../../../src/domain/settlement'
 import type { DriveJournal } from '../../../src/ports/journal'
-import { type ClaimOptions, claim, jobAsStored, releaseWaiting } from './claim'
+import { type ClaimOptions, createClaims, jobAsStored } from './claim'
+import { releaseWaiting } from './release-waiting'
 import { holdRefusedRoute, releaseRefusedRoute } from './route-hold'
 import { halveOtherHalf, searchStep, splitJob } from './search'
 import type { Store, StoredJob } from './store'
@@ -14,6 +15,7 @@ export const settle = (
   job: StoredJob,
   verdicts: readonly Verdict[],
   as: StoredJob['endedAs'],
+  options: ClaimOptions,
 ): void => {
   checkVerdicts(job.batchId, job.seqs.map(BigInt), verdicts)
   const now = asyncScheduler.now()
@@ -33,7 +35,7 @@ export const settle = (
   Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
   if (as === 'refused') job.refusals += 1
   store.unfinished.delete(job)
-  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
+  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)), options)
   store.counters.lastOutboxId += 1n
   store.outbox.push({ id: store.counters.lastOutboxId, count: job.seqs.length, job })
   store.notify()
@@ -50,6 +52,7 @@ const meanJobMs = (store: Store): number | null => {
 
 /** The journal of one epoch. Every method throws `LeaseLostError` once the store has a newer epoch. */
 export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptions): DriveJournal => {
+  const claim = createClaims(store, options)
   const guarded = <T>(work: () => T) =>
     store.transaction(() => {
       store.checkEpoch(epoch)
@@ -81,7 +84,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
     })
 
   return {
-    claim: (inHand, mayTakePiece = false) => guarded(() => claim(store, inHand, mayTakePiece, options)),
+    claim: (inHand, mayTakePiece = false) => guarded(() => claim(inHand, mayTakePiece)),
     creating: batchId =>
       guarded(() => {
         const job = store.job(batchId)
@@ -99,8 +102,15 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         Object.assign(job, { status: 'claimed', lastError: why, createStartedAt: null })
         if (refused) job.refusals += 1
       }),
-    markEnded: (batchId, as) =>
-      step(batchId, 'markEnded', job => Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })),
+    markEnded: ({ batchId, releases }, as) =>
+      guarded(() => {
+        const job = store.job(batchId)
+        if (job.releases !== releases) return false
+        if (canTransition(batchId, job.status, 'markEnded'))
+          Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })
+        return true
+      }),
+    isResolved: ({ batchId, releases }) => guarded(() => store.job(batchId).releases !== releases),
     unadopted: batchId =>
       step(batchId, 'unadopted', job => {
         job.notOurs = [...job.notOurs, job.providerJobId ?? '']
@@ -139,7 +149,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
     settle: (batchId, verdicts, as) =>
       step(batchId, as === 'refused' ? 'refuse' : 'settle', job => {
         if (as === 'refused') releaseRefusedRoute(store, job.route)
-        settle(store, job, verdicts, as)
+        settle(store, job, verdicts, as, options)
       }),
     setLastError: (batchId, why) =>
       guarded(() => {

@@ -10,10 +10,8 @@ const folder = join(__dirname, '../../../src/postgres')
  */
 const constants: Readonly<Record<string, readonly string[]>> = {
   'claim/claim-range.ts': ['moveColumns', "moveColumnsOf('m')", "unfinished('j')", 'name', 'value'],
-  'claim/claim.ts': [
-    'moveColumns',
-    "moveColumnsOf('q')",
-    'maxMoves',
+  'claim/claim.ts': ['moveColumns', "moveColumnsOf('q')", "lookAlike('b', 'r')", 'creating'],
+  'claim/unfinished-batch.ts': [
     "unfinished('j')",
     "unfinished('b')",
     "lookAlike('b', 'r')",
@@ -36,6 +34,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'session/analyst-role.ts': ['analystRole'],
   'shared-sql.ts': ['alias', 'name', 'job', 'columns', 'values'],
   'status/read-open-jobs.ts': ["unfinished('job')"],
+  'status/read-overdue-jobs.ts': ["unfinished('job')"],
   'status/run-summary.ts': ["unfinished('j')"],
 }
 
