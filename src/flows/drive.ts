@@ -33,7 +33,6 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import { mayTakePiece } from '../domain/claim-rules'
 import type { Observe } from '../domain/flow-event'
 import type { Job } from '../domain/job'
 import type { RefusalPolicy } from '../domain/refusal'
@@ -87,8 +86,8 @@ export interface DriverDeps {
 export interface Driver {
   /** The flow for one epoch of the lease. Emits nothing; errors only with `LeaseLostError`. */
   drive(journal: DriveJournal, mayCall: () => boolean): Observable<never>
-  /** Jobs open now: ours, those that search for bad devices among them, and other people's; null while it does not drive. */
-  openJobs(): { readonly own: number; readonly searching: number; readonly foreign: number } | null
+  /** Jobs open now; null while this process does not drive and so does not know. */
+  openJobs(): ReturnType<SlotSemaphore['open']> | null
 }
 
 export const createDriver = (deps: DriverDeps): Driver => {
@@ -100,8 +99,6 @@ export const createDriver = (deps: DriverDeps): Driver => {
     if (event.kind === 'job-created') created$.next()
   }
   let slots: SlotSemaphore | null = null
-  /** Pieces of searches that are in a slot. */
-  const pieces = new Set<number>()
 
   const driveWith = (
     journal: DriveJournal,
@@ -109,7 +106,6 @@ export const createDriver = (deps: DriverDeps): Driver => {
     meanJobMs: number | null,
   ): Observable<never> => {
     slots = createSlotSemaphore({ capacity: policies.quotaJobs })
-    pieces.clear()
     const calls = createProviderCalls({ api: api(mayCall), limiter, mayCall, observe })
     const view = createAccountView({
       calls,
@@ -130,7 +126,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
     const heldIfHopeless = createHoldHopeless(shared)
     return slotLoops({
       journal,
-      pieces,
+      searches: slots.searches,
       changes$: merge(deps.changes$, created$),
       runJob,
       settleJob: ended => settleJob(ended).pipe(heldIfHopeless(ended.job)),
@@ -148,14 +144,13 @@ export const createDriver = (deps: DriverDeps): Driver => {
           slots = null
         }),
       ),
-    openJobs: () =>
-      slots === null ? null : { own: slots.ownOpen(), foreign: slots.foreignOpen(), searching: pieces.size },
+    openJobs: () => slots?.open() ?? null,
   }
 }
 
 interface SlotLoopsDeps {
   readonly journal: DriveJournal
-  readonly pieces: Set<number>
+  readonly searches: SlotSemaphore['searches']
   readonly changes$: Observable<unknown>
   /** Emits what comes after the slot; completes without it when the batch may be claimed again at once. */
   readonly runJob: (job: Job) => Observable<SlotResult>
@@ -169,15 +164,13 @@ interface SlotLoopsDeps {
 const untilLetGo: Claim = { kind: 'idle', wakeInMs: null }
 
 const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
-  const { journal, pieces, changes$, runJob, settleJob, policies, observe, stop$ } = deps
+  const { journal, searches, changes$, runJob, settleJob, policies, observe, stop$ } = deps
   /**
    * Batches that are in a slot, wait for their next create, or are being settled. The journal offers every other
    * unfinished batch again.
    */
   const inHand = new Set<number>()
   let endedMoves = 0
-  /** Batches claimed since the latest piece of a search. */
-  let others = Number.POSITIVE_INFINITY
   const oneAtATime = createMutex()
   /** A batch was let go: it, or another of its route, may be claimed. */
   const letGo$ = new Subject<void>()
@@ -193,17 +186,14 @@ const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
   const claimNext: Observable<Job> = oneAtATime(
     waitUntil<Claim>(
       defer(() =>
-        endedMoves < policies.maxEndedMoves
-          ? journal.claim([...inHand], mayTakePiece(pieces.size, policies.quotaJobs, others))
-          : of(untilLetGo),
+        endedMoves < policies.maxEndedMoves ? journal.claim([...inHand], searches.mayGo()) : of(untilLetGo),
       ),
       merge(changes$, letGo$),
     ).pipe(
       map(({ job }) => job),
       tap(({ batchId, routeId, moves, search }) => {
         inHand.add(batchId)
-        if (search !== null) pieces.add(batchId)
-        others = search === null ? others + 1 : 0
+        searches.taken(batchId, search !== null)
         observe({ kind: 'batch-claimed', batchId, routeId, moves: moves.length })
       }),
       takeUntil(stop$),
@@ -222,15 +212,13 @@ const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
     return concat(
       defer(() => runJob(job)).pipe(
         contained(),
+        finalize(() => searches.left(job.batchId)),
         tap(() => {
           isHandedOn = true
         }),
       ),
       // What is handed on stays in hand until it is settled or no longer put off.
-      defer(() => {
-        pieces.delete(job.batchId)
-        return isHandedOn ? EMPTY : letGo(job.batchId)
-      }),
+      defer(() => (isHandedOn ? EMPTY : letGo(job.batchId))),
     )
   }
 

@@ -1,7 +1,8 @@
 /**
- * The human that held and overdue jobs wait for. Once nothing goes wrong any more, he releases the jobs that can be tried
- * again, and in half of the seeds the refused routes, which otherwise are tried by themselves. A job that is overdue he
- * gives up as soon as it is, or has its devices sent again.
+/**
+ * The human that held and overdue jobs wait for. Once nothing goes wrong any more, he releases the held jobs that can be tried
+ * again, and in half of the seeds the refused routes, which otherwise are tried by themselves. A job that is overdue he gives
+ * up as soon as it is, or has its devices sent again.
  */
 import { overdueAfterMs } from '../../src/domain/job-length'
 import type { StoredJob } from '../support/fake-journal/store'

@@ -177,32 +177,11 @@ export const mutants: readonly Mutant[] = [
     replace: '$moves.slice($cut + 1)',
   },
   {
-    name: 'claims-as-large',
-    what: 'A claim that took too long is tried again as large as before.',
-    inside: 'afterTimeLimit',
-    find: 'Math.max(1, $half)',
-    replace: 'moves',
-  },
-  {
-    name: 'rest-never-released',
-    what: "Of moves that are released in slices the rest is forgotten (the model's settlement).",
-    inside: 'releaseWaiting',
-    find: '$store.releaseDue.add($waitsFor)',
-    replace: 'void 0',
-  },
-  {
     name: 'fail-when-budget-spent',
     what: 'A search ends after some refusals, and all devices fail that are left.',
     inside: 'decideOnPiece',
     find: "$devices > 1 ? { kind: 'halve' } : { kind: 'fail' }",
     replace: "$devices > 1 && search.refusals < 4 ? { kind: 'halve' } : { kind: 'fail' }",
-  },
-  {
-    name: 'fails-before-accepted',
-    what: 'A drawn device fails although nothing was accepted, and devices may not be the reason.',
-    inside: 'decideOnPiece',
-    find: "$search.drawnLeft > 1 ? { kind: 'set-aside' } : { kind: 'hold-search' }",
-    replace: "{ kind: 'fail' }",
   },
   {
     name: 'hold-not-stored',
@@ -216,6 +195,20 @@ export const mutants: readonly Mutant[] = [
     what: 'A batch that was cancelled while a driver had it in hand is sent (the model).',
     find: "$job.status === 'settled' && $job.providerJobId === null",
     replace: 'false',
+  },
+  {
+    name: 'claims-as-large',
+    what: 'A claim that took too long is tried again as large as before.',
+    inside: 'afterTimeLimit',
+    find: 'Math.max(1, $half)',
+    replace: 'moves',
+  },
+  {
+    name: 'rest-never-released',
+    what: "Of moves that are released in slices the rest is forgotten (the model's settlement).",
+    inside: 'releaseWaiting',
+    find: '$store.releaseDue.add($waitsFor)',
+    replace: 'void 0',
   },
   {
     name: 'position-early',

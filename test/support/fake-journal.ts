@@ -22,9 +22,9 @@ export interface FakeJournal {
   holdRoute(routeId: number, why: string): void
   releaseRoute(routeId: number): void
   releaseJob(batchId: number): void
+  cancelRoute(routeId: number): { readonly cancelled: number; readonly inFlight: number }
   /** Sends the devices of a running job again, or gives them up. */
   resolveRunning(batchId: number, as: 'absent' | 'fail'): void
-  cancelRoute(routeId: number): { readonly cancelled: number; readonly inFlight: number }
   recount(): Conservation
   /** Every table, for tests that look into them. */
   readonly store: Store

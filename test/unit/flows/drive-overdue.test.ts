@@ -57,7 +57,9 @@ describe('a job that never ends', () => {
           timer(2 * hour + 40_000).subscribe(() => {
             letGoAt = made.openJobs()?.foreign ?? 0
           })
-          timer(3 * hour).subscribe(() => expect(made.openJobs()).toEqual({ own: 0, searching: 0, foreign: 1 }))
+          timer(3 * hour).subscribe(() =>
+            expect(made.openJobs()).toEqual({ own: 0, searching: 0, foreign: 1 }),
+          )
         },
       )
       expect(letGoAt).toBe(1)
