@@ -1,8 +1,9 @@
 /**
- * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | status-readers | release]`: each measurement
- * prints its figures beside their limits, and fails beyond one.
+ * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | bad-devices | status-readers | release]`:
+ * each measurement prints its figures beside their limits, and fails beyond one.
  */
 import { parseArgs } from 'node:util'
+import { badDevices } from './bad-devices'
 import { fuzz } from './fuzz'
 import { quotaWorld } from './quota-world-cases'
 import { release } from './release'
@@ -19,6 +20,7 @@ const benches = new Map([
   ['takeover', takeover],
   ['fuzz', () => fuzz(Number(options.cases))],
   ['quota-world', quotaWorld],
+  ['bad-devices', badDevices],
   ['status-readers', statusReaders],
   ['release', release],
 ])

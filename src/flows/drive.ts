@@ -88,8 +88,8 @@ export interface DriverDeps {
 export interface Driver {
   /** The flow for one epoch of the lease. Emits nothing; errors only with `LeaseLostError` or `RestoredDatabaseError`. */
   drive(journal: DriveJournal, mayCall: () => boolean): Observable<never>
-  /** Jobs open now, ours and other people's; null while this process does not drive and so does not know. */
-  openJobs(): { readonly own: number; readonly foreign: number } | null
+  /** Jobs open now; null while this process does not drive and so does not know. */
+  openJobs(): ReturnType<SlotSemaphore['open']> | null
 }
 
 export const createDriver = (deps: DriverDeps): Driver => {
@@ -124,7 +124,9 @@ export const createDriver = (deps: DriverDeps): Driver => {
     const heldIfHopeless = createHoldHopeless(shared)
     const forgotten$ = new Subject<void>()
     const loops = slotLoops({
-      claim: inHand => journal.claim(inHand).pipe(tap(claim => claim.forgotten && forgotten$.next())),
+      claim: (inHand, mayTakePiece) =>
+        journal.claim(inHand, mayTakePiece).pipe(tap(claim => claim.forgotten && forgotten$.next())),
+      searches: slots.searches,
       changes$: merge(deps.changes$, created$),
       runJob,
       settleJob: ended => settleJob(ended).pipe(heldIfHopeless(ended.job)),
@@ -143,12 +145,13 @@ export const createDriver = (deps: DriverDeps): Driver => {
           slots = null
         }),
       ),
-    openJobs: () => (slots === null ? null : { own: slots.ownOpen(), foreign: slots.foreignOpen() }),
+    openJobs: () => slots?.open() ?? null,
   }
 }
 
 interface SlotLoopsDeps {
   readonly claim: DriveJournal['claim']
+  readonly searches: SlotSemaphore['searches']
   readonly changes$: Observable<unknown>
   /** Emits what comes after the slot; completes without it when the batch may be claimed again at once. */
   readonly runJob: (job: Job) => Observable<SlotResult>
@@ -162,7 +165,7 @@ interface SlotLoopsDeps {
 const untilLetGo: Claim = { kind: 'idle', wakeInMs: null }
 
 const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
-  const { claim, changes$, runJob, settleJob, policies, observe, stop$ } = deps
+  const { claim, searches, changes$, runJob, settleJob, policies, observe, stop$ } = deps
   /**
    * Batches that are in a slot, wait for their next create, or are being settled. The journal offers every other
    * unfinished batch again.
@@ -183,12 +186,15 @@ const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
 
   const claimNext: Observable<Job> = oneAtATime(
     waitUntil<Claim>(
-      defer(() => (endedMoves < policies.maxEndedMoves ? claim([...inHand]) : of(untilLetGo))),
+      defer(() =>
+        endedMoves < policies.maxEndedMoves ? claim([...inHand], searches.mayGo()) : of(untilLetGo),
+      ),
       merge(changes$, letGo$),
     ).pipe(
       map(({ job }) => job),
-      tap(({ batchId, routeId, moves }) => {
+      tap(({ batchId, routeId, moves, search }) => {
         inHand.add(batchId)
+        searches.taken(batchId, search !== null)
         observe({ kind: 'batch-claimed', batchId, routeId, moves: moves.length })
       }),
       takeUntil(stop$),
@@ -207,6 +213,7 @@ const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
     return concat(
       defer(() => runJob(job)).pipe(
         contained(),
+        finalize(() => searches.left(job.batchId)),
         tap(() => {
           isHandedOn = true
         }),

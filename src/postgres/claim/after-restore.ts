@@ -36,7 +36,7 @@ const selectWaiting = `
 // Batches from before the restore that may have been sent after the copy was taken; halves are as old as what was halved.
 const selectDoubtful = `
   select j.job_id::float8 as "batchId" from job j join route r using (route_id)
-  where j.status = 'claimed' and j.held_at is null and j.job_id <> all ($1::bigint[])
+  where j.status = 'claimed' and (j.held_at is null or j.held_with_route) and j.job_id <> all ($1::bigint[])
     and coalesce((select o.claimed_at from job o where o.job_id = j.family), j.claimed_at)
         <= (select max(accepted_at) from accepted_restore)
     and exists (select from forgotten_job f where ${looksLikeForgotten('f', 'r')})
@@ -52,7 +52,7 @@ const dissolve = async (client: PoolClient, batchId: number): Promise<void> => {
     moves.map(({ seq }) => seq),
   )
   await client.query(
-    `update job set status = 'refused', ended_as = 'refused',
+    `update job set status = 'refused', ended_as = 'refused', held_at = null, held_reason = null, held_with_route = false,
                     last_error = 'given back after a restore: its devices may be in jobs that this database had forgotten'
      where job_id = $1`,
     [batchId],

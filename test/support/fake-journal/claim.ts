@@ -6,15 +6,17 @@ import {
   createRouteChooser,
   type OtherMove,
   type OtherState,
+  chooseRoute as routeAmong,
 } from '../../../src/domain/claim-rules'
 import { afterSuccess, afterTimeLimit, type ClaimSize, withoutResting } from '../../../src/domain/claim-size'
 import type { Job } from '../../../src/domain/job'
+import type { Search, SearchPart } from '../../../src/domain/search'
 import { TransientError } from '../../../src/ports/errors'
 import type { Claim } from '../../../src/ports/journal'
 import { afterRestore, settledAsTold } from './forgotten'
 import { type ReleaseOptions, releaseLeft, releaseWaiting } from './release-waiting'
 import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
-import { isBeforeAnswer, nextUnfinished } from './unfinished'
+import { isBeforeAnswer, isDue, nextPiece, noteTry, unfinishedJob } from './unfinished-batch'
 
 export interface ClaimOptions extends ReleaseOptions {
   readonly batchMaxDevices: number
@@ -35,6 +37,18 @@ const refusalsOfSplitRoot = (store: Store, splitRoot: number): number =>
     .filter(job => job.splitRoot === splitRoot)
     .reduce((sum, { refusals, inheritedRefusals }) => sum + refusals - inheritedRefusals, 0)
 
+const searchAsStored = (store: Store, splitRoot: number): Omit<Search, 'part'> => {
+  const family = store.jobs.filter(job => job.splitRoot === splitRoot)
+  const isUnsent = ({ status }: StoredJob): boolean => ['claimed', 'creating', 'unknown'].includes(status)
+  const root = store.job(splitRoot)
+  return {
+    devices: new Set(root.seqs.map(seq => store.moveAt(root.route, seq).deviceName)).size,
+    refusals: family.filter(job => job.status === 'refused').length,
+    hasAccepted: family.some(job => job.providerJobId !== null && job.foundBy === null),
+    drawnLeft: family.filter(job => job.search === 'drawn' && isUnsent(job)).length,
+  }
+}
+
 export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   batchId: job.batchId,
   routeId: job.route.routeId,
@@ -48,6 +62,7 @@ export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   lastError: job.lastError,
   refusals: job.refusals,
   splitRootRefusals: job.splitRoot === job.batchId ? job.refusals : refusalsOfSplitRoot(store, job.splitRoot),
+  search: job.search === null ? null : { part: job.search, ...searchAsStored(store, job.splitRoot) },
   moves: job.seqs.map(seq => {
     const { deviceName, attempt } = store.moveAt(job.route, seq)
     return { seq: BigInt(seq), deviceName, attempt }
@@ -60,6 +75,7 @@ export const insertJob = (
   route: RouteLog,
   seqs: readonly number[],
   parent: StoredJob | null = null,
+  search: SearchPart | null = null,
 ): StoredJob => {
   const batchId = store.jobs.length + 1
   const job: StoredJob = {
@@ -69,6 +85,8 @@ export const insertJob = (
     refusals: parent?.refusals ?? 0,
     inheritedRefusals: parent?.refusals ?? 0,
     splitRoot: parent?.splitRoot ?? batchId,
+    splitFrom: parent?.batchId ?? null,
+    search,
     status: 'claimed',
     endedAs: null,
     providerJobId: null,
@@ -82,6 +100,7 @@ export const insertJob = (
     settledAt: null,
     calls: 0,
     heldBecause: null,
+    heldWithRoute: false,
     lastError: null,
     resultFiles: [],
     lookUps: [],
@@ -131,12 +150,16 @@ const othersOf = (store: Store, route: RouteLog, range: readonly LoggedMove[], t
   return others
 }
 
-/** Binds the next range of a route to a job under the claim rules; null if nothing of the range is to be sent. */
-const claimRange = (
+/**
+ * Binds the next range of a route to a job under the claim rules; null if nothing of the range is to be sent. With
+ * `toCancel` no move waits.
+ */
+export const claimRange = (
   store: Store,
   route: RouteLog,
   maxDevices: number,
   options: ClaimOptions,
+  toCancel = false,
 ): StoredJob | null => {
   const from = route.claimed + 1
   const to = Math.min(route.moves.length, route.claimed + maxDevices)
@@ -150,7 +173,7 @@ const claimRange = (
     if (decision?.kind === 'duplicate') {
       route.leftOut.set(seq, 'duplicate')
       duplicates.add(move.acceptedOrder)
-    } else if (decision?.kind === 'wait') {
+    } else if (decision?.kind === 'wait' && !toCancel) {
       route.leftOut.set(seq, 'waiting')
       store.requeue.add({ ...move, route, dueAt: null, waitsFor: decision.waitsFor })
     } else seqs.push(seq)
@@ -158,18 +181,31 @@ const claimRange = (
   route.claimed = to
   releaseWaiting(store, duplicates, options)
   const bind = (bound: readonly number[]): StoredJob => insertJob(store, route, bound)
-  if (seqs.length === 0 || settledAsTold(store, route, seqs, bind, options)) return null
+  if (seqs.length === 0 || (!toCancel && settledAsTold(store, route, seqs, bind, options))) return null
   return bind(seqs)
 }
 
-const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog })[] => {
-  const unanswered = new Set<string>()
-  for (const job of store.unfinished) if (isBeforeAnswer(job)) unanswered.add(job.route.lookAlike)
+interface Candidate extends CandidateRoute {
+  readonly route: RouteLog
+  /** The creates of look-alikes that are under way: for a moment each, or for an unknown time. null: none are. */
+  readonly waitsBriefly: boolean | null
+}
+
+const isFree = ({ waitsBriefly }: Candidate): boolean => waitsBriefly === null
+const isFreeSoon = ({ waitsBriefly }: Candidate): boolean => waitsBriefly !== false
+
+const candidates = (store: Store, inHand: readonly number[]): Candidate[] => {
+  const unanswered = new Map<string, boolean>()
+  for (const job of store.unfinished) {
+    if (!isBeforeAnswer(job, inHand)) continue
+    const { lookAlike } = job.route
+    const isBrief =
+      job.heldBecause === null &&
+      (job.status === 'creating' || (job.status === 'claimed' && job.refusals === job.inheritedRefusals))
+    unanswered.set(lookAlike, isBrief && (unanswered.get(lookAlike) ?? true))
+  }
   return [...store.routes.values()]
-    .filter(
-      route =>
-        route.moves.length > route.claimed && route.heldBecause === null && !unanswered.has(route.lookAlike),
-    )
+    .filter(route => route.moves.length > route.claimed && (route.heldBecause === null || isDue(route)))
     .map(route => ({
       route,
       routeId: route.routeId,
@@ -177,6 +213,7 @@ const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog 
       pending: route.moves.length - route.claimed,
       oldestAt: route.appendedAt[route.claimed] ?? 0,
       newestAt: route.appendedAt.at(-1) ?? 0,
+      waitsBriefly: unanswered.get(route.lookAlike) ?? null,
     }))
 }
 
@@ -212,31 +249,57 @@ export const createClaims = (store: Store, options: ClaimOptions) => {
     return job
   }
 
-  const nextRange = (isForgotten: (route: RouteLog) => boolean, mayBeTold: boolean): Claim => {
+  const idle = (readyInMs: readonly (number | null)[]): Claim => {
+    const now = asyncScheduler.now()
+    const dues = [...store.requeue].map(({ dueAt }) => (dueAt === null ? null : dueAt - now))
+    const tries = [...store.routes.values()].map(({ retryAt }) =>
+      retryAt === null || retryAt <= now ? null : retryAt - now,
+    )
+    const left = store.releaseDue.size > 0 ? 0 : null
+    return { kind: 'idle', wakeInMs: soonest([...readyInMs, left, ...dues, ...tries]) }
+  }
+
+  const pieceOrIdle = (
+    inHand: readonly number[],
+    isOtherReady: boolean,
+    readyInMs: readonly (number | null)[],
+  ): Claim => {
+    const piece = isOtherReady ? null : nextPiece(store, inHand)
+    return piece === null ? idle(readyInMs) : { kind: 'job', job: jobAsStored(store, piece) }
+  }
+
+  const claimFresh = (
+    inHand: readonly number[],
+    { isForgotten, mayBeTold }: ReturnType<typeof afterRestore>,
+  ): Claim => {
     for (let round = 0; round < maxEmptyRounds; round += 1) {
       appendDue(store)
       const nowMs = asyncScheduler.now()
-      const known = candidates(store).filter(({ route }) => !isForgotten(route))
+      const known = candidates(store, inHand).filter(({ route }) => !isForgotten(route))
       const { awake, nextInMs } = withoutResting(known, smaller, nowMs)
-      const choice = chooseRoute(awake, { ...options, nowMs })
+      const readiness = { ...options, nowMs }
+      const choice = chooseRoute(awake.filter(isFree), readiness)
       if (choice.kind === 'none') {
-        const dues = [...store.requeue].map(({ dueAt }) => (dueAt === null ? null : dueAt - nowMs))
-        const left = store.releaseDue.size > 0 ? 0 : null
-        return { kind: 'idle', wakeInMs: soonest([choice.readyInMs, nextInMs, left, ...dues]) }
+        const isOtherReady = routeAmong(awake.filter(isFreeSoon), readiness, 0).kind === 'ready'
+        return pieceOrIdle(inHand, isOtherReady, [choice.readyInMs, nextInMs])
       }
-      const job = claimRoute(choice.route.route, choice.route.pending)
+      const { route } = choice.route
+      if (route.heldBecause !== null) noteTry(route, null)
+      const job = claimRoute(route, choice.route.pending)
       if (job !== null) return { kind: 'job', job: jobAsStored(store, job) }
       if (mayBeTold) break
     }
     return { kind: 'idle', wakeInMs: 0 }
   }
 
-  return (inHand: readonly number[]): Claim => {
-    const { isUnlisted, isForgotten, mayBeTold, mark } = afterRestore(store, inHand)
-    const left = nextUnfinished(store, inHand, isUnlisted)
-    if (left !== null) return { kind: 'job', job: jobAsStored(store, left), ...mark }
-    if (isUnlisted) return { kind: 'idle', wakeInMs: null, ...mark }
+  return (inHand: readonly number[], mayTakePiece: boolean): Claim => {
+    const restored = afterRestore(store, inHand)
+    const { isUnlisted, mark } = restored
+    const left = unfinishedJob(store, inHand, isUnlisted)
+    if (left === null && isUnlisted) return { kind: 'idle', wakeInMs: null, ...mark }
+    const first = left ?? (mayTakePiece ? nextPiece(store, inHand) : null)
+    if (first !== null) return { kind: 'job', job: jobAsStored(store, first), ...mark }
     releaseLeft(store, options)
-    return { ...nextRange(isForgotten, mayBeTold), ...mark }
+    return { ...claimFresh(inHand, restored), ...mark }
   }
 }

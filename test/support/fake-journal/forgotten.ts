@@ -37,7 +37,7 @@ const isDoubtful = (store: Store, job: StoredJob): boolean => {
   const acceptedAt = store.restores.at(-1)?.acceptedAt ?? Number.NEGATIVE_INFINITY
   return (
     job.status === 'claimed' &&
-    job.heldBecause === null &&
+    (job.heldBecause === null || job.heldWithRoute) &&
     store.job(job.splitRoot).claimedAt <= acceptedAt &&
     [...store.forgottenJobs.values()].some(one => looksLike(one, job.route.fields))
   )
@@ -68,6 +68,7 @@ const giveBack = (store: Store, route: RouteLog, seqs: readonly number[]): void 
 const dissolve = (store: Store, job: StoredJob): void => {
   giveBack(store, job.route, job.seqs)
   Object.assign(job, { status: 'refused', endedAs: 'refused', lastError: 'given back after a restore' })
+  Object.assign(job, { heldBecause: null, heldWithRoute: false })
   store.unfinished.delete(job)
 }
 

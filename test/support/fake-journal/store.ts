@@ -4,7 +4,8 @@ import type { LookUp } from '../../../src/domain/look-up'
 import { lookAlikeKey } from '../../../src/domain/reconcile'
 import type { Rejection, SourcePosition } from '../../../src/domain/request'
 import { RestoredDatabaseError } from '../../../src/domain/restored-database'
-import { type RouteFields, routeKey } from '../../../src/domain/route'
+import { type HoldKind, type RouteFields, routeKey } from '../../../src/domain/route'
+import type { SearchPart } from '../../../src/domain/search'
 import { LeaseLostError } from '../../../src/ports/errors'
 import type { ResultFile } from '../../../src/ports/journal'
 import type { StoredPosition } from '../../../src/ports/request-source'
@@ -43,6 +44,10 @@ export interface RouteLog {
   claimed: number
   accepted: number
   heldBecause: string | null
+  /** Set while it is held. */
+  heldKind: HoldKind | null
+  /** When one batch of a refused route is tried again. */
+  retryAt: number | null
 }
 
 export interface StoredJob {
@@ -54,6 +59,8 @@ export interface StoredJob {
   readonly inheritedRefusals: number
   /** The batch that it was split from, over all splits; its own id if it was not split off. */
   readonly splitRoot: number
+  readonly splitFrom: number | null
+  search: SearchPart | null
   status: JobStatus
   endedAs: 'completed' | 'interrupted' | 'refused' | 'abandoned' | null
   providerJobId: string | null
@@ -67,6 +74,8 @@ export interface StoredJob {
   settledAt: number | null
   calls: number
   heldBecause: string | null
+  /** It waits unsent with its held route, and is released with it. */
+  heldWithRoute: boolean
   lastError: string | null
   readonly resultFiles: ResultFile[]
   lookUps: readonly LookUp[]
@@ -162,6 +171,8 @@ export const createStore = (latencyMs: number) => {
         claimed: 0,
         accepted: 0,
         heldBecause: null,
+        heldKind: null,
+        retryAt: null,
       }
       tables.routes.set(key, route)
       return route
