@@ -36,6 +36,7 @@ import {
 import type { Observe } from '../domain/flow-event'
 import type { Job } from '../domain/job'
 import type { RefusalPolicy } from '../domain/refusal'
+import { RestoredDatabaseError } from '../domain/restored-database'
 import type { AttemptPolicy } from '../domain/settlement'
 import { createAccountView } from '../drive/account-view'
 import type { EndedJob } from '../drive/await-end'
@@ -84,7 +85,7 @@ export interface DriverDeps {
 }
 
 export interface Driver {
-  /** The flow for one epoch of the lease. Emits nothing; errors only with `LeaseLostError`. */
+  /** The flow for one epoch of the lease. Emits nothing; errors only with `LeaseLostError` or `RestoredDatabaseError`. */
   drive(journal: DriveJournal, mayCall: () => boolean): Observable<never>
   /** Jobs open now; null while this process does not drive and so does not know. */
   openJobs(): ReturnType<SlotSemaphore['open']> | null
@@ -175,10 +176,10 @@ const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
   /** A batch was let go: it, or another of its route, may be claimed. */
   const letGo$ = new Subject<void>()
 
-  /** Completes after the rest. The loss of the lease passes through, since it stops everything. */
+  /** Completes after the rest. The loss of the lease or of commits passes through, since it stops everything. */
   const contained = <T>(): MonoTypeOperatorFunction<T> =>
     catchError((error: unknown) => {
-      if (error instanceof LeaseLostError) throw error
+      if (error instanceof LeaseLostError || error instanceof RestoredDatabaseError) throw error
       observe({ kind: 'defect', flow: 'drive', error })
       return timer(policies.restMs).pipe(takeUntil(stop$), ignoreElements())
     })

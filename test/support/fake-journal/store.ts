@@ -3,6 +3,7 @@ import type { JobStatus } from '../../../src/domain/job'
 import type { LookUp } from '../../../src/domain/look-up'
 import { lookAlikeKey } from '../../../src/domain/reconcile'
 import type { Rejection, SourcePosition } from '../../../src/domain/request'
+import { RestoredDatabaseError } from '../../../src/domain/restored-database'
 import { type HoldKind, type RouteFields, routeKey } from '../../../src/domain/route'
 import type { SearchPart } from '../../../src/domain/search'
 import { LeaseLostError } from '../../../src/ports/errors'
@@ -145,6 +146,7 @@ export const createStore = (latencyMs: number) => {
     },
     checkEpoch: (epoch: bigint): void => {
       if (epoch !== lease.epoch) throw new LeaseLostError(`epoch ${epoch} is over`)
+      if (tables.counters.stopped !== null) throw new RestoredDatabaseError(tables.counters.stopped)
     },
     routeOf: (fields: RouteFields): RouteLog => {
       const key = routeKey(fields)
