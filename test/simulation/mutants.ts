@@ -127,8 +127,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'settles-running',
     what: 'A job counts as ended while it is running.',
-    find: "$status === 'held' || $status >= 2",
-    replace: "$status === 'held' || $status >= 1",
+    find: "$status === 'let-go' || $status >= 2",
+    replace: "$status === 'let-go' || $status >= 1",
+  },
+  {
+    name: 'resolved-unheeded',
+    what: 'The driver goes on waiting for the end of a job that an operator has resolved.',
+    find: '$journal.isResolved($job)',
+    replace: 'of(false)',
   },
   {
     name: 'settles-twice',

@@ -65,6 +65,7 @@ const highest: Readonly<Record<FaultKind, number>> = {
   'job interrupted': 0.25,
   'job interrupted, no file': 0.12,
   'job forgotten': 0.04,
+  'job never ends': 0.1,
   'device failed, worth a retry': 0.15,
   'device failed for good': 0.06,
   'row missing': 0.04,

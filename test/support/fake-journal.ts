@@ -6,6 +6,7 @@ import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'
 import { createFakeIntake } from './fake-journal/intake'
 import { createFakeOutbox } from './fake-journal/outbox'
+import { resolveRunning } from './fake-journal/resolve'
 import { createStore, type RouteLog, type Store } from './fake-journal/store'
 
 export interface FakeJournal {
@@ -19,6 +20,8 @@ export interface FakeJournal {
   holdRoute(routeId: number, why: string): void
   releaseRoute(routeId: number): void
   releaseJob(batchId: number): void
+  /** Sends the devices of a running job again, or gives them up. */
+  resolveRunning(batchId: number, as: 'absent' | 'fail'): void
   recount(): Conservation
   /** Every table, for tests that look into them. */
   readonly store: Store
@@ -27,14 +30,20 @@ export interface FakeJournal {
 export interface FakeJournalOptions extends ClaimOptions {
   /** How long each answer takes, ms. Default: 0, which means that answers come synchronously. */
   readonly latencyMs?: number
+  /** Most waiting moves that one transaction releases. Default: 20,000. */
+  readonly mostReleased?: number
 }
 
 /**
  * The journal in memory. It uses no promises and no clock but rxjs's, so it runs in virtual time. It decides by the same
  * pure rules as the PostgreSQL adapter, and passes the same contract suite.
  */
-export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOptions): FakeJournal => {
-  const store = createStore(latencyMs)
+export const createFakeJournal = ({
+  latencyMs = 0,
+  mostReleased,
+  ...options
+}: FakeJournalOptions): FakeJournal => {
+  const store = createStore(latencyMs, mostReleased)
   const routeBy = (routeId: number): RouteLog => {
     for (const route of store.routes.values()) if (route.routeId === routeId) return route
     throw new Error(`there is no route ${routeId}`)
@@ -66,6 +75,7 @@ export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOpti
       job.releases += 1
       store.notify()
     },
+    resolveRunning: (batchId, as) => resolveRunning(store, batchId, as),
     recount: () => recount(store),
   }
 }

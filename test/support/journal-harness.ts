@@ -38,6 +38,8 @@ export interface JournalHarness {
   /** null: not held. */
   heldReason(batchId: number): Promise<string | null>
   lastError(batchId: number): Promise<string | null>
+  /** Records that were deleted before they were taken in. */
+  lostRecords(): Promise<number>
   /** What the counters say. */
   conservation(): Promise<Conservation>
   /** The same figures, counted from the rows. */
@@ -76,6 +78,8 @@ export const fakeUnderTest = (): JournalUnderTest => ({
       },
       heldReason: async batchId => journal.store.job(batchId).heldBecause,
       lastError: async batchId => journal.store.job(batchId).lastError,
+      lostRecords: async () =>
+        [...journal.store.consumed.values()].reduce((sum, { lostRecords }) => sum + Number(lostRecords), 0),
       conservation: async () => journal.recount(),
       recount: async () => journal.recount(),
     }
@@ -175,6 +179,12 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
       [batchId],
     )
     return rows[0]?.last_error ?? null
+  },
+  lostRecords: async () => {
+    const { rows } = await pool.query<{ n: number }>(
+      'select coalesce(sum(lost_records), 0)::integer as n from consumed',
+    )
+    return rows[0]?.n ?? 0
   },
   conservation: () => readConservation(pool),
   recount: () => recountFromViews(pool),

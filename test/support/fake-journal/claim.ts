@@ -11,10 +11,10 @@ import { afterSuccess, afterTimeLimit, type ClaimSize, withoutResting } from '..
 import type { Job } from '../../../src/domain/job'
 import { TransientError } from '../../../src/ports/errors'
 import type { Claim } from '../../../src/ports/journal'
-import { type ReleaseOptions, releaseLeft, releaseWaiting } from './release-waiting'
+import { releaseLeft, releaseWaiting } from './release-waiting'
 import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
 
-export interface ClaimOptions extends ReleaseOptions {
+export interface ClaimOptions {
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number
   /** A claim of more moves of this route runs into a time limit; null: none does. */
@@ -127,12 +127,7 @@ const othersOf = (store: Store, route: RouteLog, range: readonly LoggedMove[], t
 }
 
 /** Binds the next range of a route to a job under the claim rules; null if nothing of the range is to be sent. */
-const claimRange = (
-  store: Store,
-  route: RouteLog,
-  maxDevices: number,
-  options: ClaimOptions,
-): StoredJob | null => {
+const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJob | null => {
   const from = route.claimed + 1
   const to = Math.min(route.moves.length, route.claimed + maxDevices)
   const range = route.moves.slice(from - 1, to)
@@ -151,7 +146,7 @@ const claimRange = (
     } else seqs.push(seq)
   })
   route.claimed = to
-  releaseWaiting(store, duplicates, options)
+  releaseWaiting(store, duplicates)
   return seqs.length > 0 ? insertJob(store, route, seqs) : null
 }
 
@@ -216,7 +211,7 @@ export const createClaims = (store: Store, options: ClaimOptions) => {
       smaller.set(route.routeId, size)
       throw new TransientError(`claiming ${moves} moves of route ${route.routeId} took too long`)
     }
-    const job = claimRange(store, route, Math.min(moves, batchMaxDevices), options)
+    const job = claimRange(store, route, Math.min(moves, batchMaxDevices))
     const after = before === undefined ? null : afterSuccess(before, moves, 0, batchMaxDevices)
     if (after === null) smaller.delete(route.routeId)
     else smaller.set(route.routeId, after)
@@ -229,7 +224,7 @@ export const createClaims = (store: Store, options: ClaimOptions) => {
     for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b)))
       if (job.heldBecause === null && !inHand.includes(job.batchId) && !hasToWait(store, job, inHand))
         return { kind: 'job', job: jobAsStored(store, job) }
-    releaseLeft(store, options)
+    releaseLeft(store)
     for (let round = 0; round < maxEmptyRounds; round += 1) {
       appendDue(store)
       const nowMs = asyncScheduler.now()

@@ -28,12 +28,11 @@ const split = (store: Store, job: StoredJob): void => {
   store.unfinished.delete(job)
 }
 
-const settle = (
+export const settle = (
   store: Store,
   job: StoredJob,
   verdicts: readonly Verdict[],
   as: StoredJob['endedAs'],
-  options: ClaimOptions,
 ): void => {
   checkVerdicts(job.batchId, job.seqs.map(BigInt), verdicts)
   const now = asyncScheduler.now()
@@ -53,7 +52,7 @@ const settle = (
   Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
   if (as === 'refused') job.refusals += 1
   store.unfinished.delete(job)
-  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)), options)
+  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
   store.counters.lastOutboxId += 1n
   store.outbox.push({ id: store.counters.lastOutboxId, count: job.seqs.length, job })
   store.notify()
@@ -117,8 +116,15 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         Object.assign(job, { status: 'claimed', lastError: why, createStartedAt: null })
         if (refused) job.refusals += 1
       }),
-    markEnded: (batchId, as) =>
-      step(batchId, 'markEnded', job => Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })),
+    markEnded: ({ batchId, releases }, as) =>
+      guarded(() => {
+        const job = store.job(batchId)
+        if (job.releases !== releases) return false
+        if (canTransition(batchId, job.status, 'markEnded'))
+          Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })
+        return true
+      }),
+    isResolved: ({ batchId, releases }) => guarded(() => store.job(batchId).releases !== releases),
     unadopted: batchId =>
       step(batchId, 'unadopted', job => {
         job.notOurs = [...job.notOurs, job.providerJobId ?? '']
@@ -150,7 +156,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         job.heldBecause ??= why
       }),
     settle: (batchId, verdicts, as) =>
-      step(batchId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as, options)),
+      step(batchId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as)),
     setLastError: (batchId, why) =>
       guarded(() => {
         const job = store.job(batchId)
