@@ -267,7 +267,7 @@ describe('a held job', () => {
     ['claimed', async () => hold(await claimed()), 'not-moved', 'abandoned'],
   ])('is resolved by giving it up when it is %s', async (was, held, code, status) => {
     const job = await held()
-    expect(await resolve(job, { kind: 'fail' })).toEqual({ kind: 'resolved', was, devices: 2 })
+    expect(await resolve(job, { kind: 'fail' })).toEqual({ kind: 'resolved', was, devices: 2, runsAs: null })
     expect(await published()).toMatchObject([
       { deviceName: 'dev1', outcome: 'failed', final: true, code },
       { deviceName: 'dev2', outcome: 'failed', final: true, code },

@@ -75,7 +75,7 @@ export const createFakeJournal = ({
       job.releases += 1
       store.notify()
     },
-    resolveRunning: (batchId, as) => resolveRunning(store, batchId, as),
+    resolveRunning: (batchId, as) => resolveRunning(store, batchId, as, options),
     recount: () => recount(store),
   }
 }

@@ -3,7 +3,7 @@ import { asyncScheduler } from 'rxjs'
 import {
   applyClaimRules,
   type CandidateRoute,
-  chooseRoute,
+  createRouteChooser,
   type OtherMove,
   type OtherState,
 } from '../../../src/domain/claim-rules'
@@ -184,6 +184,7 @@ const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog 
       priority: route.fields.priority,
       pending: route.moves.length - route.claimed,
       oldestAt: route.appendedAt[route.claimed] ?? 0,
+      newestAt: route.appendedAt.at(-1) ?? 0,
     }))
 }
 
@@ -201,6 +202,7 @@ const soonest = (waits: readonly (number | null)[]): number | null => {
 export const createClaims = (store: Store, options: ClaimOptions) => {
   const { batchMaxDevices } = options
   const smaller = new Map<number, ClaimSize>()
+  const chooseRoute = createRouteChooser()
 
   /** The next range of a route, unless it runs into a time limit. */
   const claimRoute = (route: RouteLog, pending: number): StoredJob | null => {
