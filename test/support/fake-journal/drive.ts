@@ -15,7 +15,6 @@ export const settle = (
   job: StoredJob,
   verdicts: readonly Verdict[],
   as: StoredJob['endedAs'],
-  options: ClaimOptions,
 ): void => {
   checkVerdicts(job.batchId, job.seqs.map(BigInt), verdicts)
   const now = asyncScheduler.now()
@@ -35,7 +34,7 @@ export const settle = (
   Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
   if (as === 'refused') job.refusals += 1
   store.unfinished.delete(job)
-  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)), options)
+  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
   store.counters.lastOutboxId += 1n
   store.outbox.push({ id: store.counters.lastOutboxId, count: job.seqs.length, job })
   store.notify()
@@ -149,7 +148,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
     settle: (batchId, verdicts, as) =>
       step(batchId, as === 'refused' ? 'refuse' : 'settle', job => {
         if (as === 'refused') releaseRefusedRoute(store, job.route)
-        settle(store, job, verdicts, as, options)
+        settle(store, job, verdicts, as)
       }),
     setLastError: (batchId, why) =>
       guarded(() => {
