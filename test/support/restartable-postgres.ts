@@ -29,9 +29,15 @@ const makeQuick = async (url: string): Promise<void> => {
   await client.end()
 }
 
-/** A server that can be ended and started again on its data, with links to it that can go wrong apart from each other. */
-export const startRestartablePostgres = async (links: number): Promise<RestartablePostgres> => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'device-move-postgres-'))
+/**
+ * A server that can be ended and started again on its data, with links to it that can go wrong apart from each other. Its
+ * data are kept in a directory below `home`.
+ */
+export const startRestartablePostgres = async (
+  links: number,
+  home?: string,
+): Promise<RestartablePostgres> => {
+  const dataDir = await mkdtemp(join(home ?? tmpdir(), 'device-move-postgres-'))
   let server = await startEmbeddedPostgres({ dataDir, binaries: testBinaries() })
   await makeQuick(server.url)
   // A new start takes another port, so every client comes by a proxy. The first proxy is never disturbed.
