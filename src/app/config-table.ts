@@ -177,6 +177,12 @@ export const variables = {
     integer(100, 3_600_000),
     'How long after a create without an answer its job may still appear, ms.',
   ),
+  jobOverdueFactor: variable(
+    'JOB_OVERDUE_FACTOR',
+    '10',
+    integer(1, 1000),
+    'A job that runs so many times the mean, and at least 30 minutes, is called overdue.',
+  ),
   batchMaxDevices: variable('BATCH_MAX_DEVICES', '10000', integer(1, 10_000), 'Largest batch, in moves.'),
   batchMaxWaitMs: variable(
     'BATCH_MAX_WAIT_MS',

@@ -10,13 +10,15 @@ import { createRouteControl } from '../postgres/job/route-hold'
 import { createLease } from '../postgres/lease/postgres-lease'
 import { createOutbox } from '../postgres/outbox/outbox'
 import { createChanges } from '../postgres/session/changes'
-import { migrate } from '../postgres/session/migrations'
-import { createAnswers, createPool, holderName, type Pool, sessionNameOf } from '../postgres/session/session'
-import { type Conservation, readConservation } from '../postgres/status/conservation'
-import { type DatabaseStatus, readDatabaseStatus } from '../postgres/status/read-status'
+import { checkSchema, migrate } from '../postgres/session/migrations'
+import { createSeenMarks } from '../postgres/session/seen-marks'
+import { createPool, holderName, sessionNameOf } from '../postgres/session/session'
+import { createSoundness } from '../postgres/session/soundness'
+import { noteCommits } from '../postgres/session/transaction'
 import type { Logger } from '../telemetry/logger'
 import type { Config } from './config'
 import type { ServiceParts } from './service'
+import { createStatusReads, type StatusReads } from './status-reads'
 
 /** Connections in the pool: for a few partitions that append, the driver's steps, and the publisher. */
 const poolSize = 12
@@ -26,14 +28,13 @@ const quotaWindowMs = 1_000
 const retryEveryMs = 2_000
 
 export interface Database {
-  readonly parts: Pick<ServiceParts, 'intakeJournal' | 'driveJournal' | 'outbox' | 'changes$' | 'lease'>
+  readonly parts: Pick<
+    ServiceParts,
+    'intakeJournal' | 'driveJournal' | 'outbox' | 'changes$' | 'lease' | 'soundness'
+  >
   readonly routes: RouteControl
-  /** null when the database cannot be reached, or does not answer within 3 s. */
-  readonly conservation: () => Promise<Conservation | null>
-  /** null in the same cases. */
-  readonly status: () => Promise<DatabaseStatus | null>
-  /** Whether the database answers within 3 s. */
-  readonly answers: () => Promise<boolean>
+  /** For people, on connections of their own. */
+  readonly reads: Omit<StatusReads, 'stop'>
   /** Resolves once the lease is given back and every connection is closed. */
   readonly stop: () => Promise<void>
 }
@@ -64,43 +65,39 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
   const url = config.databaseUrl ?? ''
   if (options.migrate) {
     const { applied, advice } = await whenReachable(
-      () => migrate(url, { log: text => logger.debug(text) }),
+      () => migrate(url, { log: text => logger.warn(text), isStopping: options.isStopping }),
       options,
     )
     if (applied.length > 0) logger.info({ applied }, 'migrated')
     if (advice.length > 0)
       logger.warn({ statements: advice }, 'an administrator of the database still has to run these')
-  }
+  } else await whenReachable(() => checkSchema(url), options)
   const holder = holderName(hostname(), process.pid, randomBytes(6).toString('hex'))
   const name = sessionNameOf(holder)
-  const pool = createPool(url, {
-    name,
-    max: poolSize,
-    onError: error => logger.warn({ reason: error.message }, 'a database connection was lost'),
-  })
-  const answers = createAnswers(pool)
-  /** For reports, which may lack an answer: they do not wait as long as a statement may take. */
-  const reported =
-    <T>(read: (from: Pool) => Promise<T>) =>
-    async (): Promise<T | null> =>
-      (await answers()) ? read(pool).catch(() => null) : null
+  const onError = (error: Error): void =>
+    logger.warn({ reason: error.message }, 'a database connection was lost')
+  const seen = createSeenMarks()
+  const soundness = createSoundness(url, seen, { name, onError })
+  const { meet } = soundness
+  const pool = createPool(url, { name, max: poolSize, onError, meet })
+  noteCommits(pool, seen)
+  const reads = createStatusReads(url, { name, onError, overdueFactor: config.jobOverdueFactor })
   const { batchMaxDevices, batchMaxWaitMs } = config
-  const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs })
+  const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs, meet, seen })
   return {
     parts: {
-      intakeJournal: createIntakeJournal(pool),
+      intakeJournal: createIntakeJournal(pool, seen),
       driveJournal: epoch => createDriveJournal(pool, epoch, { batchMaxDevices, batchMaxWaitMs }),
       outbox: createOutbox(pool),
       changes$: createChanges(url, { name }),
       lease,
+      soundness,
     },
     routes: createRouteControl(pool),
-    conservation: reported(readConservation),
-    status: reported(readDatabaseStatus),
-    answers,
+    reads,
     stop: async () => {
       await lease.stop()
-      await pool.end()
+      await Promise.all([pool.end(), soundness.end(), reads.stop()])
     },
   }
 }

@@ -89,6 +89,7 @@ export const policies = (config: Config): DrivePolicies => ({
   },
   refusals: defaultRefusalPolicy,
   lookUpMaxDevices: config.lookupMaxDevices,
+  overdueFactor: config.jobOverdueFactor,
   restMs,
   maxEndedMoves,
 })

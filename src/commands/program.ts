@@ -136,7 +136,9 @@ export const createProgram = (
   program
     .command('resolve')
     .argument('<job>', 'its number: batch_id in the view device_move.jobs')
-    .description('Settles or releases one held job, in one of the four ways below; see docs/operations.md.')
+    .description(
+      'Settles or releases one held or overdue job, in one of the four ways below; see docs/operations.md.',
+    )
     .option('--adopt <job-id>', 'it exists at the provider under this JobId: go on with it')
     .option('--absent', 'it does not exist at the provider: send its devices again')
     .option('--again', 'try the step it is held at once more')

@@ -59,6 +59,8 @@ export interface DrivePolicies {
   readonly refusals: RefusalPolicy
   /** At most this many devices of one job are looked up one by one; 0: no look-ups. */
   readonly lookUpMaxDevices: number
+  /** A job that runs for so many times the mean is overdue. */
+  readonly overdueFactor: number
   /** How long a claim, a batch or a settlement rests after an unforeseen error, ms. */
   readonly restMs: number
   /** Nothing is claimed while this many moves of ended jobs wait in memory for their results. */
@@ -110,6 +112,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
       slots,
       capacity: policies.quotaJobs,
       meanJobMs,
+      overdueFactor: policies.overdueFactor,
       again,
       // The lease itself says when it is lost; until then the looks go on.
       onError: error => {

@@ -92,7 +92,7 @@ const createPlayer = (at: JournalHarness) => {
       if (job.status === 'claimed') await firstValueFrom(drive.creating(job.batchId))
       await firstValueFrom(drive.created(job.batchId, `P${job.batchId}`))
     }
-    await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(drive.markEnded(job, 'completed'))
     await firstValueFrom(drive.settle(job.batchId, verdictsOf(job, seed), 'completed'))
     inHand.delete(job.batchId)
   }

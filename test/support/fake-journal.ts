@@ -6,6 +6,7 @@ import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'
 import { createFakeIntake } from './fake-journal/intake'
 import { createFakeOutbox } from './fake-journal/outbox'
+import { resolveRunning } from './fake-journal/resolve'
 import { createStore, type RouteLog, type Store } from './fake-journal/store'
 
 export interface FakeJournal {
@@ -19,6 +20,8 @@ export interface FakeJournal {
   holdRoute(routeId: number, why: string): void
   releaseRoute(routeId: number): void
   releaseJob(batchId: number): void
+  /** Sends the devices of a running job again, or gives them up. */
+  resolveRunning(batchId: number, as: 'absent' | 'fail'): void
   recount(): Conservation
   /** Every table, for tests that look into them. */
   readonly store: Store
@@ -66,6 +69,7 @@ export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOpti
       job.releases += 1
       store.notify()
     },
+    resolveRunning: (batchId, as) => resolveRunning(store, batchId, as, options),
     recount: () => recount(store),
   }
 }

@@ -74,7 +74,10 @@ export const appendDevices = (
     clusterId: 'c',
     topic: 'requests',
     partition: 0,
+    life: 1,
+    continuesFrom: null,
     nextOffset: nextOffset + 1n,
+    last: null,
     requests,
     rejections: [],
   }
@@ -90,6 +93,7 @@ export interface VirtualDriverOptions {
   readonly journalLatencyMs?: number
   readonly quotaJobs?: number
   readonly lookUpMaxDevices?: number
+  readonly overdueFactor?: number
   readonly maxEndedMoves?: number
   /** Wraps the journal that the driver sees. */
   readonly journal?: (journal: DriveJournal) => DriveJournal
@@ -149,6 +153,7 @@ export const createVirtualDriver = (provider: JobApi, options: VirtualDriverOpti
       attempts: { maxAttempts, backoffMs: 30_000, backoffMaxMs: 3_600_000 },
       refusals: defaultRefusalPolicy,
       lookUpMaxDevices: options.lookUpMaxDevices ?? 1_000,
+      overdueFactor: options.overdueFactor ?? 10,
       restMs: 5_000,
       maxEndedMoves: options.maxEndedMoves ?? 500_000,
     },

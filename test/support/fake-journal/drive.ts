@@ -5,7 +5,8 @@ import type { Verdict } from '../../../src/domain/outcome'
 import { halveBatch } from '../../../src/domain/refusal'
 import { checkVerdicts } from '../../../src/domain/settlement'
 import type { DriveJournal } from '../../../src/ports/journal'
-import { type ClaimOptions, claim, insertJob, jobAsStored, releaseWaiting } from './claim'
+import { type ClaimOptions, createClaims, insertJob, jobAsStored } from './claim'
+import { releaseWaiting } from './release-waiting'
 import type { Store, StoredJob } from './store'
 
 const split = (store: Store, job: StoredJob): void => {
@@ -27,11 +28,12 @@ const split = (store: Store, job: StoredJob): void => {
   store.unfinished.delete(job)
 }
 
-const settle = (
+export const settle = (
   store: Store,
   job: StoredJob,
   verdicts: readonly Verdict[],
   as: StoredJob['endedAs'],
+  options: ClaimOptions,
 ): void => {
   checkVerdicts(job.batchId, job.seqs.map(BigInt), verdicts)
   const now = asyncScheduler.now()
@@ -51,7 +53,7 @@ const settle = (
   Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
   if (as === 'refused') job.refusals += 1
   store.unfinished.delete(job)
-  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
+  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)), options)
   store.counters.lastOutboxId += 1n
   store.outbox.push({ id: store.counters.lastOutboxId, count: job.seqs.length, job })
   store.notify()
@@ -68,6 +70,7 @@ const meanJobMs = (store: Store): number | null => {
 
 /** The journal of one epoch. Every method throws `LeaseLostError` once the store has a newer epoch. */
 export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptions): DriveJournal => {
+  const claim = createClaims(store, options)
   const guarded = <T>(work: () => T) =>
     store.transaction(() => {
       store.checkEpoch(epoch)
@@ -97,7 +100,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
     })
 
   return {
-    claim: inHand => guarded(() => claim(store, inHand, options)),
+    claim: inHand => guarded(() => claim(inHand)),
     creating: batchId =>
       guarded(() => {
         const job = store.job(batchId)
@@ -114,8 +117,15 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         Object.assign(job, { status: 'claimed', lastError: why, createStartedAt: null })
         if (refused) job.refusals += 1
       }),
-    markEnded: (batchId, as) =>
-      step(batchId, 'markEnded', job => Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })),
+    markEnded: ({ batchId, releases }, as) =>
+      guarded(() => {
+        const job = store.job(batchId)
+        if (job.releases !== releases) return false
+        if (canTransition(batchId, job.status, 'markEnded'))
+          Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })
+        return true
+      }),
+    isResolved: ({ batchId, releases }) => guarded(() => store.job(batchId).releases !== releases),
     unadopted: batchId =>
       step(batchId, 'unadopted', job => {
         job.notOurs = [...job.notOurs, job.providerJobId ?? '']
@@ -147,7 +157,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         job.heldBecause ??= why
       }),
     settle: (batchId, verdicts, as) =>
-      step(batchId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as)),
+      step(batchId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as, options)),
     setLastError: (batchId, why) =>
       guarded(() => {
         const job = store.job(batchId)

@@ -36,12 +36,14 @@ describe('every variable of the configuration reaches', () => {
       RETRY_BACKOFF_MS: '340',
       RETRY_BACKOFF_MAX_MS: '350',
       LOOKUP_MAX_DEVICES: '36',
+      JOB_OVERDUE_FACTOR: '37',
     })
     expect(policies(config)).toMatchObject({
       quotaJobs: 31,
       createSettleMs: 3_200,
       attempts: { maxAttempts: 33, backoffMs: 340, backoffMaxMs: 350 },
       lookUpMaxDevices: 36,
+      overdueFactor: 37,
     })
   })
 
