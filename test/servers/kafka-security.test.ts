@@ -9,7 +9,7 @@ import { readTopic } from '../support/read-topic'
 import { untilReady, untilUnready } from '../support/readiness'
 import { kafkaUser, type SecureKafka, type SecureListener, startSecureKafka } from '../support/secure-kafka'
 
-jest.setTimeout(180_000)
+jest.setTimeout(60_000)
 
 type Settings = Readonly<Record<string, string>>
 
@@ -54,7 +54,7 @@ describeKafka('over TLS,', () => {
     KAFKA_SSL_KEY: key,
   })
   const submit = (settings: Settings) =>
-    runCli(['submit', '-'], { ...deployment.environment, ...settings }, requestsCsv(20, `list-${lists}/`))
+    runCli(['submit', '-'], { ...deployment.environment, ...settings }, requestsCsv(20, `list-${lists}.`))
 
   it.each<[string, () => Settings]>([
     ['an authority of one’s own', () => over('tls')],
@@ -137,7 +137,7 @@ describeKafka('over TLS,', () => {
       expect(submitted).toMatchObject({ status: 1, err: expect.stringContaining(advice) })
       expect(submitted.err).not.toContain('    at ')
       await untilUnready(service, advice)
-      await service.line(line => line.includes('"requests: starting"') && line.includes(advice))
+      await service.line(line => line.includes('"retrying"') && line.includes(advice))
       service.kill('SIGTERM')
       expect(await service.ended).toBe(0)
       expect(service.stderr.join('\n')).not.toContain('not-its-password')

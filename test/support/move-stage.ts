@@ -22,7 +22,7 @@ export const requestsCsv = (requests: number, idPrefix = ''): string =>
     'requestId,deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid',
     ...Array.from(
       { length: requests },
-      (_, n) => `${idPrefix}r${n},meter-${n},a1BwAGVexmp,iot-a,iot-b,1984000000000001`,
+      (_, n) => `${idPrefix}r${n},${idPrefix}meter-${n},a1BwAGVexmp,iot-a,iot-b,1984000000000001`,
     ),
   ].join('\n')
 
