@@ -9,7 +9,7 @@ import { readTopic } from '../support/read-topic'
 import { untilReady, untilUnready } from '../support/readiness'
 import { kafkaUser, type SecureKafka, type SecureListener, startSecureKafka } from '../support/secure-kafka'
 
-jest.setTimeout(60_000)
+jest.setTimeout(120_000)
 
 type Settings = Readonly<Record<string, string>>
 
