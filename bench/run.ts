@@ -7,6 +7,7 @@ import { fuzz } from './fuzz'
 import { quotaWorld } from './quota-world-cases'
 import { statusReaders } from './status-readers'
 import { takeover } from './takeover'
+import { thinRoutes } from './thin-routes'
 import { throughput } from './throughput'
 
 const { values: options, positionals: asked } = parseArgs({
@@ -18,6 +19,7 @@ const benches = new Map([
   ['takeover', takeover],
   ['fuzz', () => fuzz(Number(options.cases))],
   ['quota-world', quotaWorld],
+  ['thin-routes', thinRoutes],
   ['status-readers', statusReaders],
 ])
 
