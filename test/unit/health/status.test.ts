@@ -1,5 +1,6 @@
 import { type ProcessStatus, readNow, statusOf } from '../../../src/health/status'
-import type { DatabaseStatus, RouteStatus } from '../../../src/postgres/status/read-status'
+import type { RouteStatus } from '../../../src/postgres/status/read-routes'
+import type { DatabaseStatus } from '../../../src/postgres/status/read-status'
 import { noMoves } from '../../support/no-moves'
 
 const at = new Date('2026-11-24T08:00:00Z')
@@ -15,6 +16,8 @@ const database = (
   },
   lease: { holder: 'host/1', expiresInMs: 9_000 },
   routes: [],
+  routeCounts: { withWork: 0, held: 0, blocked: 0 },
+  lostRecords: [],
   heldJobs: [],
   troubledJobs: [],
   overdueJobs: [],
