@@ -1,10 +1,11 @@
 /**
- * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | status-readers]`: each measurement prints its figures
- * beside their limits, and fails beyond one.
+ * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | status-readers | release]`: each measurement
+ * prints its figures beside their limits, and fails beyond one.
  */
 import { parseArgs } from 'node:util'
 import { fuzz } from './fuzz'
 import { quotaWorld } from './quota-world-cases'
+import { release } from './release'
 import { statusReaders } from './status-readers'
 import { takeover } from './takeover'
 import { throughput } from './throughput'
@@ -19,6 +20,7 @@ const benches = new Map([
   ['fuzz', () => fuzz(Number(options.cases))],
   ['quota-world', quotaWorld],
   ['status-readers', statusReaders],
+  ['release', release],
 ])
 
 const main = async (): Promise<number> => {

@@ -15,15 +15,13 @@ export interface ClaimSize {
 /** By route id, those that are smaller than usual only. */
 export type ClaimSizes = ReadonlyMap<number, ClaimSize>
 
-/** Ranges are not made smaller than this. */
-const leastMoves = 100
 /** Rest for the time that was lost. Claims that fail take a quarter of the time of all claims at most. */
 const restShare = 3
 const leastRestMs = 1_000
 
 /** A claim of `moves` was given up after `tookMs`. */
 export const afterTimeLimit = (moves: number, tookMs: number, nowMs: number): ClaimSize => ({
-  most: Math.max(Math.floor(moves / 2), Math.min(moves, leastMoves)),
+  most: Math.max(1, Math.floor(moves / 2)),
   restsUntil: nowMs + Math.max(leastRestMs, restShare * tookMs),
   limitMs: tookMs,
 })

@@ -95,6 +95,8 @@ export interface DriveJournal {
    *    given, and none while one is in hand.
    * 4. A held batch that was certainly not created keeps no other waiting.
    * 5. A batch whose adopted job turned out to be another's waits until every later create of a look-alike is answered.
+   * 6. A claim that took too long throws `TransientError`. Until its route has rested, others are claimed, and then
+   *    fewer moves of it at once.
    */
   claim(inHand: readonly number[]): Observable<Claim>
   /**
@@ -145,7 +147,8 @@ export interface DriveJournal {
   hold(job: Pick<Job, 'batchId' | 'releases'>, why: string): Observable<void>
   /**
    * completed | interrupted | creating | unknown → settled. One transaction stores the outcomes, re-queues what is to be
-   * tried again, releases the moves that waited, fills the outbox, and clears the last error of an ended job.
+   * tried again, releases the moves that waited (beyond 20,000 the next claims release them), fills the outbox, and
+   * clears the last error of an ended job.
    * `verdicts` has every move of the batch, once.
    */
   settle(

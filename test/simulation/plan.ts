@@ -40,6 +40,10 @@ export interface Plan {
   readonly pageSize: number
   /** The longest time one way to the journal, ms. */
   readonly journalMs: number
+  /** A claim of more moves takes too long, of every other route; null: none does. */
+  readonly claimLimit: number | null
+  /** Most waiting moves that one transaction releases. */
+  readonly mostReleased: number
   readonly rates: Readonly<Partial<Record<FaultKind, number>>>
 }
 
@@ -159,6 +163,8 @@ export const planOf = (seed: number): Plan => {
     listLagMs: oneOf([1_000, 4_000, 8_000]),
     pageSize: oneOf([10, 20, 200]),
     journalMs: oneOf([2, 20]),
+    claimLimit: oneOf([null, null, 1, 3]),
+    mostReleased: oneOf([1, 3, 20_000]),
     rates,
   }
 }

@@ -1,7 +1,7 @@
 /** Claims the next batch: an unfinished one that nobody has in hand, or the next range of the best ready route. */
 import type { PoolClient } from 'pg'
 import { asyncScheduler } from 'rxjs'
-import { type CandidateRoute, chooseRoute } from '../../domain/claim-rules'
+import { type CandidateRoute, createRouteChooser } from '../../domain/claim-rules'
 import { restsForMs, withoutResting } from '../../domain/claim-size'
 import type { Claim } from '../../ports/journal'
 import { loadJob } from '../job/job-row'
@@ -22,7 +22,7 @@ interface Candidate extends CandidateRoute {
   readonly nowMs: number
 }
 
-// The lateral limit keeps the planner from joining the whole log: it makes one look-up a route, however many there are.
+// The lateral limits keep the planner from joining the whole log: it makes two look-ups a route, however many there are.
 const selectCandidates = `
   with creating as materialized (
     select b.* from job j join route b using (route_id)
@@ -31,6 +31,7 @@ const selectCandidates = `
   )
   select r.route_id as "routeId", r.priority, k.claimed, least(i.appended - k.claimed, 2147483647)::integer as pending,
          (extract(epoch from oldest.appended_at) * 1000)::float8 as "oldestAt",
+         (extract(epoch from newest.appended_at) * 1000)::float8 as "newestAt",
          (extract(epoch from statement_timestamp()) * 1000)::float8 as "nowMs"
   from route r
   join route_intake i using (route_id)
@@ -38,6 +39,9 @@ const selectCandidates = `
   cross join lateral (
     select m.appended_at from move m where m.route_id = r.route_id and m.seq = k.claimed + 1 limit 1
   ) oldest
+  cross join lateral (
+    select m.appended_at from move m where m.route_id = r.route_id and m.seq = i.appended limit 1
+  ) newest
   where i.appended > k.claimed and r.held_at is null
     and not exists (select from creating b where ${lookAlike('b', 'r')})`
 
@@ -144,6 +148,7 @@ const soonest = (waits: readonly (number | null)[]): number | null => {
 /** The claims of one driver. `smaller` is what it remembers of those that ran into a time limit. */
 export const createClaims = ({ batchMaxDevices, batchMaxWaitMs }: ClaimOptions) => {
   const smaller: SmallerClaims = new Map()
+  const chooseRoute = createRouteChooser()
   const restMs = (key: number): number =>
     smaller.size === 0 ? 0 : restsForMs(smaller, key, asyncScheduler.now())
   const mostOf = (key: number, usual: number): number => Math.min(smaller.get(key)?.most ?? usual, usual)

@@ -1,5 +1,16 @@
 /** One member of the topic's group. It reads the partitions dealt to it, from the positions that the journal gives. */
-import { type BehaviorSubject, concatMap, defer, from, mergeMap, Observable, retry, tap, timer } from 'rxjs'
+import {
+  type BehaviorSubject,
+  concatMap,
+  defer,
+  from,
+  map,
+  mergeMap,
+  Observable,
+  retry,
+  tap,
+  timer,
+} from 'rxjs'
 import { logName } from '../../../src/domain/request'
 import { RestoredDatabaseError } from '../../../src/domain/restored-database'
 import { StoppedPartitionError } from '../../../src/ports/errors'
@@ -155,11 +166,18 @@ const createMember = (deps: ReaderDeps, book: SourceBook, reading: Reading): Mem
   const ask = (some: readonly number[]): void => {
     const dealt = known
     for (const number of some) places.delete(number)
-    const placing = defer(() => book.positions(topic, some)).pipe(
-      mergeMap(stored =>
+    const placing = defer(() => {
+      // Read before the journal is asked, as the Kafka source does.
+      const committed = new Map(some.map(number => [number, partitionOf(number).committed]))
+      return book.positions(topic, some).pipe(map(stored => ({ stored, committed })))
+    }).pipe(
+      mergeMap(({ stored, committed }) =>
         from(some).pipe(
           concatMap(number =>
-            defer(() => placeInMemory(topic, number, partitionOf(number), stored.get(number), book)).pipe(
+            defer(() => {
+              const log = { ...partitionOf(number), committed: committed.get(number) ?? null }
+              return placeInMemory(topic, number, log, stored.get(number), book)
+            }).pipe(
               tap(placed => {
                 if (isOver(dealt)) return
                 held.delete(number)

@@ -3,7 +3,7 @@ import { asyncScheduler } from 'rxjs'
 import {
   applyClaimRules,
   type CandidateRoute,
-  chooseRoute,
+  createRouteChooser,
   type OtherMove,
   type OtherState,
 } from '../../../src/domain/claim-rules'
@@ -17,6 +17,8 @@ import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
 export interface ClaimOptions extends ReleaseOptions {
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number
+  /** A claim of more moves of this route runs into a time limit; null: none does. */
+  readonly claimLimit?: (routeId: number) => number | null
 }
 
 /** A claim gives up after this many ranges that had nothing to send. */
@@ -187,6 +189,7 @@ const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog 
       priority: route.fields.priority,
       pending: route.moves.length - route.claimed,
       oldestAt: route.appendedAt[route.claimed] ?? 0,
+      newestAt: route.appendedAt.at(-1) ?? 0,
     }))
 }
 
@@ -204,12 +207,13 @@ const soonest = (waits: readonly (number | null)[]): number | null => {
 export const createClaims = (store: Store, options: ClaimOptions) => {
   const { batchMaxDevices } = options
   const smaller = new Map<number, ClaimSize>()
+  const chooseRoute = createRouteChooser()
 
   /** The next range of a route, unless it runs into a time limit. */
   const claimRoute = (route: RouteLog, pending: number): StoredJob | null => {
     const before = smaller.get(route.routeId)
     const moves = Math.min(pending, before?.most ?? batchMaxDevices)
-    if (moves > (store.claimLimits.get(route.routeId) ?? moves)) {
+    if (moves > (options.claimLimit?.(route.routeId) ?? moves)) {
       const size = afterTimeLimit(moves, 0, asyncScheduler.now())
       smaller.set(route.routeId, size)
       throw new TransientError(`claiming ${moves} moves of route ${route.routeId} took too long`)

@@ -97,8 +97,6 @@ const createTables = () => ({
   consumed: new Map<string, ConsumedRow>(),
   /** Acceptances that have ended, for which moves are left that wait in the re-queue. */
   releaseDue: new Set<bigint>(),
-  /** By route id: a claim of more moves than this runs into a time limit. */
-  claimLimits: new Map<number, number>(),
   rejections: new Map<string, Rejection>(),
   outbox: [] as OutboxRow[],
   published: new Map<string, bigint>(),

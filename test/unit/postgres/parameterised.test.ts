@@ -33,6 +33,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'session/analyst-role.ts': ['analystRole'],
   'shared-sql.ts': ['alias', 'name', 'job', 'columns', 'values'],
   'status/read-open-jobs.ts': ["unfinished('job')"],
+  'status/read-overdue-jobs.ts': ["unfinished('job')"],
   'status/run-summary.ts': ["unfinished('j')"],
 }
 
