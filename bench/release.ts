@@ -44,7 +44,7 @@ const measure = async (pool: Pool): Promise<boolean> => {
   const { job } = first
   await firstValueFrom(drive.creating(job.batchId))
   await firstValueFrom(drive.created(job.batchId, 'P'))
-  await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+  await firstValueFrom(drive.markEnded(job, 'completed'))
   await pool.query('set statement_timeout = 0')
   await pool.query(insertWaiting, [waiters / devices])
   await pool.query('analyze')
