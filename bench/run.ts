@@ -1,7 +1,6 @@
 /**
  * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | thin-routes | bad-devices | status-readers |
- * release]`:
- * each measurement prints its figures beside their limits, and fails beyond one.
+ * release]`: each measurement prints its figures beside their limits, and fails beyond one.
  */
 import { parseArgs } from 'node:util'
 import { badDevices } from './bad-devices'

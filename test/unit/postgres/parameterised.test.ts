@@ -36,6 +36,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'shared-sql.ts': ['alias', 'name', 'job', 'columns', 'values'],
   'status/read-open-jobs.ts': ["unfinished('job')"],
   'status/read-overdue-jobs.ts': ["unfinished('job')"],
+  'status/read-routes.ts': ["unfinished('job')", "unfinished('j')"],
   'status/run-summary.ts': ["unfinished('j')"],
 }
 
