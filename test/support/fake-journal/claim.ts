@@ -13,12 +13,14 @@ import type { Job } from '../../../src/domain/job'
 import type { Search, SearchPart } from '../../../src/domain/search'
 import { TransientError } from '../../../src/ports/errors'
 import type { Claim } from '../../../src/ports/journal'
+
 import { afterRestore, settledAsTold } from './forgotten'
-import { type ReleaseOptions, releaseLeft, releaseWaiting } from './release-waiting'
+import { releaseLeft, releaseWaiting } from './release-waiting'
+
 import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
 import { isBeforeAnswer, isDue, nextPiece, noteTry, unfinishedJob } from './unfinished-batch'
 
-export interface ClaimOptions extends ReleaseOptions {
+export interface ClaimOptions {
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number
   /** Attempts of a move at most. Default: 5. */
@@ -158,8 +160,7 @@ export const claimRange = (
   store: Store,
   route: RouteLog,
   maxDevices: number,
-  options: ClaimOptions,
-  toCancel = false,
+  { toCancel = false, maxAttempts = 5 }: { readonly toCancel?: boolean; readonly maxAttempts?: number } = {},
 ): StoredJob | null => {
   const from = route.claimed + 1
   const to = Math.min(route.moves.length, route.claimed + maxDevices)
@@ -179,9 +180,9 @@ export const claimRange = (
     } else seqs.push(seq)
   })
   route.claimed = to
-  releaseWaiting(store, duplicates, options)
+  releaseWaiting(store, duplicates)
   const bind = (bound: readonly number[]): StoredJob => insertJob(store, route, bound)
-  if (seqs.length === 0 || (!toCancel && settledAsTold(store, route, seqs, bind, options))) return null
+  if (seqs.length === 0 || (!toCancel && settledAsTold(store, route, seqs, bind, maxAttempts))) return null
   return bind(seqs)
 }
 
@@ -299,7 +300,7 @@ export const createClaims = (store: Store, options: ClaimOptions) => {
     if (left === null && isUnlisted) return { kind: 'idle', wakeInMs: null, ...mark }
     const first = left ?? (mayTakePiece ? nextPiece(store, inHand) : null)
     if (first !== null) return { kind: 'job', job: jobAsStored(store, first), ...mark }
-    releaseLeft(store, options)
+    releaseLeft(store)
     return { ...claimFresh(inHand, restored), ...mark }
   }
 }

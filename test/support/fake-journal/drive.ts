@@ -117,7 +117,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
     settle: (batchId, verdicts, as) =>
       step(batchId, as === 'refused' ? 'refuse' : 'settle', job => {
         if (as === 'refused') releaseRefusedRoute(store, job.route)
-        settle(store, job, verdicts, as, options)
+        settle(store, job, verdicts, as)
       }),
     setLastError: (batchId, why) =>
       guarded(() => {

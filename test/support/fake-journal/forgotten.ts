@@ -10,7 +10,6 @@ import {
   toldVerdicts,
 } from '../../../src/domain/forgotten'
 import type { Claim, ForgottenJournal } from '../../../src/ports/journal'
-import type { ReleaseOptions } from './release-waiting'
 import { settle } from './settle'
 import type { RouteLog, Store, StoredJob } from './store'
 
@@ -120,7 +119,7 @@ export const settledAsTold = (
   route: RouteLog,
   seqs: readonly number[],
   bind: (seqs: readonly number[]) => StoredJob,
-  { maxAttempts = 5, ...options }: ReleaseOptions & { readonly maxAttempts?: number },
+  maxAttempts: number,
 ): boolean => {
   const { told, verdicts } = tellRange(store, route, seqs, maxAttempts)
   if (told.length === 0) {
@@ -138,7 +137,7 @@ export const settledAsTold = (
     seqs.filter(seq => !ours.has(seq)),
   )
   const batch = bind(seqs.filter(seq => ours.has(seq)))
-  settle(store, batch, verdicts, 'completed', options)
+  settle(store, batch, verdicts, 'completed')
   for (const { move, by } of told) {
     const outcome = route.outcomes.get(Number(move.seq))
     if (outcome) route.outcomes.set(Number(move.seq), { ...outcome, toldBy: by.providerJobId })

@@ -2,7 +2,7 @@
 import { asyncScheduler } from 'rxjs'
 import type { Verdict } from '../../../src/domain/outcome'
 import { checkVerdicts } from '../../../src/domain/settlement'
-import { type ReleaseOptions, releaseWaiting } from './release-waiting'
+import { releaseWaiting } from './release-waiting'
 import type { Store, StoredJob } from './store'
 
 export const settle = (
@@ -10,7 +10,6 @@ export const settle = (
   job: StoredJob,
   verdicts: readonly Verdict[],
   as: StoredJob['endedAs'],
-  options: ReleaseOptions,
 ): void => {
   checkVerdicts(job.batchId, job.seqs.map(BigInt), verdicts)
   const now = asyncScheduler.now()
@@ -30,7 +29,7 @@ export const settle = (
   Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
   if (as === 'refused') job.refusals += 1
   store.unfinished.delete(job)
-  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)), options)
+  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
   store.counters.lastOutboxId += 1n
   store.outbox.push({ id: store.counters.lastOutboxId, count: job.seqs.length, job })
   store.notify()

@@ -133,12 +133,14 @@ const createTables = () => ({
 })
 
 /** What the sides of the fake journal share. Every method runs at once, and its answer comes `latencyMs` later. */
-export const createStore = (latencyMs: number) => {
+export const createStore = (latencyMs: number, mostReleased = 20_000) => {
   const tables = createTables()
   const changed$ = new Subject<void>()
   const lease = { epoch: 1n }
   return {
     ...tables,
+    /** Most waiting moves that one transaction releases. */
+    mostReleased,
     changed$,
     lease,
     /** One transaction, of any side. */

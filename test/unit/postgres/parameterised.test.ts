@@ -41,6 +41,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'status/read-forgotten.ts': ["looksLikeForgotten('f', 'r')"],
   'status/read-open-jobs.ts': ["unfinished('job')"],
   'status/read-overdue-jobs.ts': ["unfinished('job')"],
+  'status/read-routes.ts': ["unfinished('job')", "unfinished('j')"],
   'status/run-summary.ts': ["unfinished('j')"],
 }
 
