@@ -51,6 +51,7 @@ const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
   'job-ended': 'debug',
   'result-file-problem': 'warn',
   'devices-looked-up': 'info',
+  'part-settled': 'info',
   'job-settled': 'info',
   'job-held': 'error',
   'account-refused': 'error',

@@ -70,6 +70,7 @@ export const insertJob = (
     createdAt: null,
     finishedAt: null,
     settledAt: null,
+    holdUntold: null,
     calls: 0,
     heldBecause: null,
     lastError: null,
@@ -195,7 +196,12 @@ export const claim = (store: Store, inHand: readonly number[], options: ClaimOpt
   // Jobs that may be open come first, because they have to be counted before anything is created.
   const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
   for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b)))
-    if (job.heldBecause === null && !inHand.includes(job.batchId) && !hasToWait(store, job, inHand))
+    if (
+      job.heldBecause === null &&
+      job.status !== 'looking-up' &&
+      !inHand.includes(job.batchId) &&
+      !hasToWait(store, job, inHand)
+    )
       return { kind: 'job', job: jobAsStored(store, job) }
   for (let round = 0; round < maxEmptyRounds; round += 1) {
     appendDue(store)
