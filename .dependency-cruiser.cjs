@@ -25,7 +25,6 @@ const adapters = [
 const vendors = {
   kafkajs: '^src/kafka/',
   pg: '^src/postgres/',
-  'node-pg-migrate': '^src/postgres/',
   '@alicloud': '^src/iot/',
   'prom-client': '^src/telemetry/',
   pino: '^src/telemetry/',

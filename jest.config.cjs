@@ -31,5 +31,6 @@ module.exports = {
     project('contract', withServers),
     project('integration', withServers),
     project('acceptance', withServers),
+    project('servers', withServers),
   ],
 }

@@ -1,10 +1,11 @@
 /**
- * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world]`: each measurement prints its figures
+ * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | status-readers]`: each measurement prints its figures
  * beside their limits, and fails beyond one.
  */
 import { parseArgs } from 'node:util'
 import { fuzz } from './fuzz'
 import { quotaWorld } from './quota-world-cases'
+import { statusReaders } from './status-readers'
 import { takeover } from './takeover'
 import { throughput } from './throughput'
 
@@ -17,6 +18,7 @@ const benches = new Map([
   ['takeover', takeover],
   ['fuzz', () => fuzz(Number(options.cases))],
   ['quota-world', quotaWorld],
+  ['status-readers', statusReaders],
 ])
 
 const main = async (): Promise<number> => {

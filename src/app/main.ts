@@ -2,7 +2,7 @@
 import { firstValueFrom } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
 import { readinessOf } from '../health/readiness'
-import { type Status, statusOf } from '../health/status'
+import { type Status, statusOf, unreachable } from '../health/status'
 import { createMutations } from '../http/mutations'
 import { type HttpReadiness, type HttpServer, startHttpServer } from '../http/server'
 import { createRequestSource } from '../kafka/consumer/kafka-request-source'
@@ -51,7 +51,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
     ready: false,
     because: ['waiting for the database'],
   })
-  let status: () => Promise<Status> = async () => statusOf(new Date(), null, null)
+  let status: () => Promise<Status> = async () => statusOf(new Date(), unreachable, null)
   let scrape: () => Promise<{ body: string; contentType: string }> = async () => ({
     body: '',
     contentType: 'text/plain',
@@ -106,7 +106,7 @@ export const startMain = (config: Config, options: MainOptions): Running => {
     const source = options.source ?? kafkaSource()
     const sink = options.sink === undefined ? kafkaSink() : options.sink
     const metrics = createMetrics({
-      conservation: database.conservation,
+      database: database.reads.figures,
       openJobs: () => service?.status().openJobs ?? null,
     })
     const log = logEvents(logger)
@@ -130,9 +130,11 @@ export const startMain = (config: Config, options: MainOptions): Running => {
     service = made
     scrape = metrics.scrape
     const health = (): Promise<SourceHealth> => firstValueFrom(source.health$)
-    readiness = async () => readinessOf(made.status(), await health(), await database.answers())
-    status = async () =>
-      statusOf(new Date(), await database.status(), { ...made.status(), source: await health() })
+    readiness = async () => readinessOf(made.status(), await health(), await database.reads.answers())
+    status = async () => {
+      const reading = await database.reads.status()
+      return statusOf(new Date(), reading, { ...made.status(), source: await health() })
+    }
     ended = new Promise<unknown>(resolve => {
       made.run$.subscribe({ error: resolve, complete: () => resolve(null) })
     })

@@ -10,13 +10,12 @@ import { createRouteControl } from '../postgres/job/route-hold'
 import { createLease } from '../postgres/lease/postgres-lease'
 import { createOutbox } from '../postgres/outbox/outbox'
 import { createChanges } from '../postgres/session/changes'
-import { migrate } from '../postgres/session/migrations'
-import { createAnswers, createPool, holderName, type Pool, sessionNameOf } from '../postgres/session/session'
-import { type Conservation, readConservation } from '../postgres/status/conservation'
-import { type DatabaseStatus, readDatabaseStatus } from '../postgres/status/read-status'
+import { checkSchema, migrate } from '../postgres/session/migrations'
+import { createPool, holderName, sessionNameOf } from '../postgres/session/session'
 import type { Logger } from '../telemetry/logger'
 import type { Config } from './config'
 import type { ServiceParts } from './service'
+import { createStatusReads, type StatusReads } from './status-reads'
 
 /** Connections in the pool: for a few partitions that append, the driver's steps, and the publisher. */
 const poolSize = 12
@@ -28,12 +27,8 @@ const retryEveryMs = 2_000
 export interface Database {
   readonly parts: Pick<ServiceParts, 'intakeJournal' | 'driveJournal' | 'outbox' | 'changes$' | 'lease'>
   readonly routes: RouteControl
-  /** null when the database cannot be reached, or does not answer within 3 s. */
-  readonly conservation: () => Promise<Conservation | null>
-  /** null in the same cases. */
-  readonly status: () => Promise<DatabaseStatus | null>
-  /** Whether the database answers within 3 s. */
-  readonly answers: () => Promise<boolean>
+  /** For people, on connections of their own. */
+  readonly reads: Omit<StatusReads, 'stop'>
   /** Resolves once the lease is given back and every connection is closed. */
   readonly stop: () => Promise<void>
 }
@@ -64,26 +59,23 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
   const url = config.databaseUrl ?? ''
   if (options.migrate) {
     const { applied, advice } = await whenReachable(
-      () => migrate(url, { log: text => logger.debug(text) }),
+      () => migrate(url, { log: text => logger.warn(text), isStopping: options.isStopping }),
       options,
     )
     if (applied.length > 0) logger.info({ applied }, 'migrated')
     if (advice.length > 0)
       logger.warn({ statements: advice }, 'an administrator of the database still has to run these')
-  }
+  } else await whenReachable(() => checkSchema(url), options)
   const holder = holderName(hostname(), process.pid, randomBytes(6).toString('hex'))
   const name = sessionNameOf(holder)
+  const onError = (error: Error): void =>
+    logger.warn({ reason: error.message }, 'a database connection was lost')
   const pool = createPool(url, {
     name,
     max: poolSize,
-    onError: error => logger.warn({ reason: error.message }, 'a database connection was lost'),
+    onError,
   })
-  const answers = createAnswers(pool)
-  /** For reports, which may lack an answer: they do not wait as long as a statement may take. */
-  const reported =
-    <T>(read: (from: Pool) => Promise<T>) =>
-    async (): Promise<T | null> =>
-      (await answers()) ? read(pool).catch(() => null) : null
+  const reads = createStatusReads(url, { name, onError })
   const { batchMaxDevices, batchMaxWaitMs } = config
   const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs })
   return {
@@ -95,12 +87,10 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
       lease,
     },
     routes: createRouteControl(pool),
-    conservation: reported(readConservation),
-    status: reported(readDatabaseStatus),
-    answers,
+    reads,
     stop: async () => {
       await lease.stop()
-      await pool.end()
+      await Promise.all([pool.end(), reads.stop()])
     },
   }
 }

@@ -58,7 +58,7 @@ export const withDatabase = async <T>(
   try {
     // An older release may have made the database, and no service brings its schema up to date.
     return await onPool(server.url, async pool => {
-      await migrate(server.url, { log: () => undefined })
+      await migrate(server.url, { log: line => console.error(line) })
       return work(pool, config)
     })
   } finally {

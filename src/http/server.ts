@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type Serv
 import type { AddressInfo } from 'node:net'
 import { isLoopback } from '../domain/loopback'
 import type { Mutations } from './mutations'
+import { shareBriefly } from './share-briefly'
 
 /** Limits against clients that send slowly, ms: for the head, for the whole request, and between two checks of both. */
 const limits = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 }
@@ -26,12 +27,15 @@ const answer = (
   response.end(body)
 }
 
+const jsonType = 'application/json; charset=utf-8'
+const jsonText = (value: unknown): string => `${JSON.stringify(value)}\n`
+
 const answerJson = (
   response: ServerResponse,
   status: number,
   value: unknown,
   headers: OutgoingHttpHeaders = {},
-): void => answer(response, status, 'application/json; charset=utf-8', `${JSON.stringify(value)}\n`, headers)
+): void => answer(response, status, jsonType, jsonText(value), headers)
 
 /** As a URL writes the address. */
 const hostOf = (address: string): string => (address.includes(':') ? `[${address}]` : address)
@@ -75,15 +79,17 @@ export interface HttpServer {
  * @throws if the address cannot be listened on
  */
 export const startHttpServer = async (host: string, port: number, deps: HttpDeps): Promise<HttpServer> => {
+  const statusText = shareBriefly(async () => jsonText(await deps.status()))
+  const scrape = shareBriefly(deps.scrape)
   const routes: Readonly<Record<string, (response: ServerResponse) => Promise<void>>> = {
     '/healthz': async response => answerJson(response, 200, { alive: true }),
     '/readyz': async response => {
       const readiness = await deps.readiness()
       answerJson(response, readiness.ready ? 200 : 503, readiness)
     },
-    '/api/status': async response => answerJson(response, 200, await deps.status()),
+    '/api/status': async response => answer(response, 200, jsonType, await statusText()),
     '/metrics': async response => {
-      const { body, contentType } = await deps.scrape()
+      const { body, contentType } = await scrape()
       answer(response, 200, contentType, body)
     },
   }

@@ -14,6 +14,7 @@ import type { BackoffPolicy } from '../domain/retry-policy'
 import { TransientError } from '../ports/errors'
 import { checkBatches } from './kafkajs-patches/checked-batches'
 import { registerCodecs } from './kafkajs-patches/codecs'
+import { allowLeaderlessPartitions } from './kafkajs-patches/leaderless-partitions'
 import { quietRequestQueue } from './kafkajs-patches/quiet-request-queue'
 
 export type KafkaLogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -40,6 +41,7 @@ const levelOf = (level: logLevel, namespace: string, text: string): KafkaLogLeve
 const loggable = [
   'topic',
   'partition',
+  'partitions',
   'offset',
   'groupId',
   'memberId',
@@ -87,6 +89,7 @@ export const brief: RetryOptions = { initialRetryTime: 200, maxRetryTime: 1_000,
 export const createKafka = (options: KafkaOptions, retry: RetryOptions = patient): Kafka => {
   registerCodecs()
   checkBatches()
+  allowLeaderlessPartitions()
   quietRequestQueue()
   const sasl: SASLOptions | undefined = options.sasl
   return new Kafka({
@@ -99,7 +102,8 @@ export const createKafka = (options: KafkaOptions, retry: RetryOptions = patient
     enforceRequestTimeout: true,
     logLevel: logLevel.INFO,
     logCreator: logCreatorOf(options.log),
-    retry,
+    // kafkajs tries one broker of the list after the other, so each gets its turn.
+    retry: { ...retry, retries: Math.max(retry.retries ?? 0, options.brokers.length) },
     ...(options.ssl === true ? { ssl: true } : {}),
     ...(sasl === undefined ? {} : { sasl }),
   })

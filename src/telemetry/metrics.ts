@@ -1,6 +1,7 @@
 /** The metrics of this process and of the database, for Prometheus. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { FlowEvent } from '../domain/flow-event'
+import { addDatabaseMetrics, type ReadFigures } from './database-metrics'
 
 export interface Metrics {
   readonly observe: (event: FlowEvent) => void
@@ -9,8 +10,7 @@ export interface Metrics {
 }
 
 export interface MetricSources {
-  /** Counts of moves by state, read when metrics are scraped. Gives null while the database cannot be reached. */
-  readonly conservation: () => Promise<object | null>
+  readonly database: ReadFigures
   /** Gives null while another process drives. */
   readonly openJobs: () => { readonly own: number; readonly foreign: number } | null
 }
@@ -49,18 +49,7 @@ export const createMetrics = (sources: MetricSources): Metrics => {
     buckets: [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20],
     registers: [registry],
   })
-  new Gauge({
-    name: 'device_move_moves',
-    help: 'Moves taken in, by state; gap must be 0.',
-    labelNames: ['state'],
-    registers: [registry],
-    async collect() {
-      const counts = await sources.conservation()
-      // The counts of an earlier scrape may no longer be true.
-      this.reset()
-      for (const [state, count] of Object.entries(counts ?? {})) this.set({ state }, Number(count))
-    },
-  })
+  addDatabaseMetrics(registry, sources.database)
   new Gauge({
     name: 'device_move_open_jobs',
     help: 'Jobs open in the account as last seen, ours and foreign ones; only the process that drives has them.',

@@ -100,10 +100,12 @@ describeKafka('a service that cannot start as configured', () => {
     await first.ended
     await query(
       empty.url,
-      `insert into device_move_journal.migration (name, run_on) values ('9999_future', now())`,
+      `insert into device_move_journal.migration (name, run_on, requires) values ('9999_future', now(), '9998_before')`,
     )
     const service = deployment.run({ DATABASE_URL: empty.url })
     expect(await service.ended).toBe(1)
-    expect(whyEnded(service)).toMatch(/the database is newer than this release: it has 9999_future\. Run the/)
+    expect(whyEnded(service)).toMatch(
+      /the database is newer than this release: 9999_future needs a release that knows 9998_before\. Run the/,
+    )
   })
 })

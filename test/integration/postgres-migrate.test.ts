@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { runner } from 'node-pg-migrate'
 import { Client } from 'pg'
 import { firstValueFrom } from 'rxjs'
 import { clashReason } from '../../src/domain/job'
 import { TransientError } from '../../src/ports/errors'
 import { createOutbox } from '../../src/postgres/outbox/outbox'
-import { grantAnalysts, migrate } from '../../src/postgres/session/migrations'
+import { grantAnalysts } from '../../src/postgres/session/analyst-role'
+import { checkSchema, migrate } from '../../src/postgres/session/migrations'
 import { createPool } from '../../src/postgres/session/session'
 import { createTestDatabase, type TestDatabase } from '../support/database'
+import { createMigrationFolder } from '../support/migration-folder'
 
 const silent = { log: () => undefined }
 
@@ -45,9 +46,12 @@ describe('migrate', () => {
   it('refuses a database that is newer than the code', async () => {
     await migrate(database.url, silent)
     await admin.query(
-      `insert into device_move_journal.migration (name, run_on) values ('9999_future', now())`,
+      `insert into device_move_journal.migration (name, run_on, requires) values ('9999_future', now(), '9998_before')`,
     )
-    await expect(migrate(database.url, silent)).rejects.toThrow('newer than this release: it has 9999_future')
+    await expect(migrate(database.url, silent)).rejects.toThrow(
+      'newer than this release: 9999_future needs a release that knows 9998_before',
+    )
+    await expect(checkSchema(database.url)).rejects.toThrow('newer than this release')
   })
 
   it('reports a database out of reach as transient, without its password', async () => {
@@ -106,21 +110,12 @@ describe('migrate', () => {
 
   /** A database as an earlier release left it. */
   const migrateFirst = async (count: number): Promise<void> => {
-    await runner({
-      dbClient: admin,
-      dir: join(__dirname, '../../migrations'),
-      direction: 'up',
-      count,
-      migrationsSchema: 'device_move_journal',
-      createMigrationsSchema: true,
-      migrationsTable: 'migration',
-      logger: {
-        debug: () => undefined,
-        info: () => undefined,
-        warn: () => undefined,
-        error: () => undefined,
-      },
-    })
+    const folder = createMigrationFolder(count)
+    try {
+      await migrate(database.url, { ...silent, directory: folder.path })
+    } finally {
+      folder.remove()
+    }
   }
 
   it('keeps the ids and times of rejections (repeats among them) from before dead letters had their own', async () => {

@@ -9,6 +9,7 @@ import { createPool, type Pool } from '../../src/postgres/session/session'
 import { inTransaction } from '../../src/postgres/session/transaction'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy'
+import { until } from '../support/until'
 
 type Held = Extract<LeaseState, { kind: 'held' }>
 
@@ -65,10 +66,12 @@ describe('a database that falls silent', () => {
     const logger = pino({ level: 'silent' })
     const opened = await openDatabase(loaded.config, { migrate: false, logger, isStopping: () => false })
     try {
-      expect(await opened.conservation()).toMatchObject({ gap: 0 })
+      const { status, answers } = opened.reads
+      expect(await status()).toMatchObject({ database: { moves: { gap: 0 } }, problem: null })
       proxy.swallow('both')
-      expect(await opened.conservation()).toBeNull()
-      expect(await opened.status()).toBeNull()
+      await until(async () => (await status()).problem === 'the database does not answer')
+      expect(await status()).toMatchObject({ database: null, ageMs: null })
+      expect(await answers()).toBe(false)
     } finally {
       proxy.cut()
       await opened.stop()

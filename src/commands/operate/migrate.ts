@@ -7,9 +7,11 @@ import { databaseProblem } from '../problems'
 export const migrateCommand = async (): Promise<number> => {
   const { databaseUrl } = configured(['databaseUrl'])
   const url = databaseUrl ?? ''
-  const { applied, advice } = await migrate(url, { log: () => undefined }).catch((error: unknown) => {
-    throw databaseProblem(error, url)
-  })
+  const { applied, advice } = await migrate(url, { log: line => console.error(line) }).catch(
+    (error: unknown) => {
+      throw databaseProblem(error, url)
+    },
+  )
   console.log(applied.length === 0 ? 'The schema is up to date.' : `Applied: ${applied.join(', ')}`)
   if (advice.length > 0)
     console.log(

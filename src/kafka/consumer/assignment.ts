@@ -63,6 +63,8 @@ export interface Assignment {
   outOfRange(partition: number): void
   /** Reports a paused partition. It stays paused until its first record lies behind `offset`. */
   unreadable(partition: number, offset: bigint, reason: string): void
+  /** Reports those of its partitions that have no leader now. kafkajs reads them on by itself once they have one. */
+  leaderless(partitions: readonly number[]): void
   stop(): void
 }
 
@@ -80,14 +82,20 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
   /** Partitions that are paused, and are placed at the next look. */
   const unplaced = new Set<number>()
   const held = new Map<number, Hold>()
+  let withoutLeader: readonly number[] = []
   const look$ = new Subject<void>()
 
   const pause = (some: readonly number[]): void => {
     if (some.length > 0) consumer.pause([{ topic, partitions: [...some] }])
   }
 
+  const noLeader = (partition: number): string =>
+    `${topic}/${partition} is not read: it has no leader, because the broker that holds it is away`
+
   const report = (): void => {
     const reasons = [...held.values()].map(hold => hold.reason)
+    for (const partition of withoutLeader)
+      if (partitions.includes(partition) && !held.has(partition)) reasons.push(noLeader(partition))
     if (reasons.length > 0) deps.health({ state: 'failed', reason: reasons.join('; ') })
     else deps.health({ state: partitions.length > 0 ? 'assigned' : 'standing-by', reason: null })
   }
@@ -146,8 +154,8 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
       tap(({ positions, watermarks }) => {
         for (const partition of [...unplaced]) {
           const marks = watermarks.get(partition)
-          if (marks === undefined) throw new Error(`the broker does not know ${topic}/${partition} yet`)
-          place(partition, positions.get(partition), marks)
+          if (marks !== undefined) place(partition, positions.get(partition), marks)
+          else if (!held.has(partition)) hold(partition, { reason: noLeader(partition), unreadableAt: null })
           unplaced.delete(partition)
         }
         report()
@@ -163,11 +171,12 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
 
   // A newer look covers every partition of an older one.
   const looking = look$.pipe(switchMap(() => (unplaced.size === 0 ? EMPTY : look()))).subscribe()
-  const rechecking = setInterval(() => {
+  const recheck = (): void => {
     if (held.size === 0 || unplaced.size > 0) return
     for (const partition of held.keys()) unplaced.add(partition)
     look$.next()
-  }, recheckEveryMs)
+  }
+  const rechecking = setInterval(recheck, recheckEveryMs)
 
   return {
     assigned: now => {
@@ -193,6 +202,13 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
         unreadableAt: offset,
       })
       report()
+    },
+    leaderless: now => {
+      const back = withoutLeader.some(partition => !now.includes(partition))
+      const isNews = back || now.length !== withoutLeader.length
+      withoutLeader = [...now]
+      if (back) recheck()
+      if (isNews && unplaced.size === 0) report()
     },
     stop: () => {
       looking.unsubscribe()

@@ -11,6 +11,7 @@ import {
   type KafkaOptions,
   withinMs,
 } from '../kafka-client'
+import { leaderlessIn } from '../kafkajs-patches/leaderless-partitions'
 import { createAssignment } from './assignment'
 import { createEachBatch, createOfferedChunks } from './each-batch'
 
@@ -145,6 +146,8 @@ export const consumerLife = (deps: ConsumerLifeDeps): Observable<SourceChunk> =>
       if (isOffsetOutOfRange(text.replace(/^kafka: /, '')) && typeof fields.partition === 'number') {
         assignment.outOfRange(fields.partition)
       }
+      const leaderless = leaderlessIn(text, fields, topic)
+      if (leaderless !== null && !subscriber.closed) assignment.leaderless(leaderless)
     }
     const consumer = consumerOf({ ...deps.kafka, log }, deps.groupId)
     let placed: SourceHealth = { state: 'starting', reason: null }

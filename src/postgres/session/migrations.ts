@@ -1,47 +1,17 @@
 /** Brings the schema of the journal up to this release, and lets analysts read its views. */
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Client } from 'pg'
-import { codeOf } from '../../domain/error-text'
+import { setTimeout } from 'node:timers/promises'
+import { Client, type ClientConfig } from 'pg'
+import { grantAnalysts } from './analyst-role'
+import {
+  applyMigration,
+  inShortTransaction,
+  type MigrationSession,
+  type Patience,
+  pauseBetween,
+} from './apply-migration'
+import { type Migration, readMigrations } from './migration-files'
 import { asPortError } from './transaction'
-
-export const analystRole = 'device_move_analyst'
-
-const createRole = `create role ${analystRole} nologin`
-/**
- * The role sees the views only, because the tables behind them lie in another schema. What PostgreSQL grants to every role
- * can be revoked from all roles only, and others may use this database: docs/analysts.md says how.
- */
-const grants = [
-  `grant usage on schema device_move to ${analystRole}`,
-  `grant select on all tables in schema device_move to ${analystRole}`,
-]
-
-const notPermitted = '42501'
-/** The role exists. Another database of the same server may have created it at this moment. */
-const alreadyThere = new Set(['42710', '23505'])
-
-/** False when this login is not permitted to run it. */
-const tryStatement = async (client: Client, statement: string): Promise<boolean> => {
-  try {
-    await client.query(statement)
-    return true
-  } catch (error) {
-    const code = codeOf(error) ?? ''
-    if (alreadyThere.has(code)) return true
-    if (code === notPermitted) return false
-    throw error
-  }
-}
-
-/** Makes the role of analysts and lets it read the views. Gives the statements that are left to an administrator. */
-export const grantAnalysts = async (client: Client): Promise<string[]> => {
-  const { rowCount } = await client.query('select from pg_roles where rolname = $1', [analystRole])
-  if (rowCount === 0 && !(await tryStatement(client, createRole))) return [createRole, ...grants]
-  const left: string[] = []
-  for (const grant of grants) if (!(await tryStatement(client, grant))) left.push(grant)
-  return left
-}
 
 export interface MigrateResult {
   /** Names of the migrations applied now, in order. */
@@ -50,79 +20,133 @@ export interface MigrateResult {
   readonly advice: readonly string[]
 }
 
-const directory = join(__dirname, '../../../migrations')
-const ledgerSchema = 'device_move_journal'
-const ledgerTable = 'migration'
+export interface MigrateOptions extends Partial<Omit<Patience, 'log'>> {
+  /** Says what the migration waits for. */
+  readonly log: (line: string) => void
+  /** Where the migrations are. Default: those of this release. */
+  readonly directory?: string
+}
+
+const ownDirectory = join(__dirname, '../../../migrations')
 /** The number of the advisory lock ("devmove" in ASCII). Its holder migrates while other processes wait. */
 const lockKey = '28259080993109605'
 
-const knownNames = async (): Promise<Set<string>> => {
-  const files = await readdir(directory)
-  return new Set(files.filter(file => file.endsWith('.sql')).map(file => file.replace(/\.sql$/, '')))
-}
-
-/** Migrations only go forward, so only the newer release can work on this database. */
+/** This release cannot work on the schema of a newer one. */
 export class NewerDatabaseError extends Error {
   override readonly name = 'NewerDatabaseError'
 }
 
-/** Throws when the database has migrations this code does not know. */
-const refuseNewer = async (client: Client): Promise<void> => {
-  const table = `${ledgerSchema}.${ledgerTable}`
-  const { rows: found } = await client.query<{ exists: boolean }>(
-    'select to_regclass($1) is not null as exists',
-    [table],
-  )
-  if (!found[0]?.exists) return
-  const known = await knownNames()
-  const { rows } = await client.query<{ name: string }>(`select name from ${table} order by id`)
-  const newer = rows.map(row => row.name).filter(name => !known.has(name))
-  if (newer.length > 0)
-    throw new NewerDatabaseError(`the database is newer than this release: it has ${newer.join(', ')}`)
+interface Applied {
+  readonly name: string
+  readonly requires: string | null
 }
 
-const apply = async (client: Client, log: (line: string) => void): Promise<MigrateResult> => {
-  await client.query('select pg_advisory_lock($1::bigint)', [lockKey])
-  await refuseNewer(client)
-  // Loading it takes 40 ms, which the commands that migrate nothing save.
-  const { runner } = require('node-pg-migrate') as typeof import('node-pg-migrate')
-  const migrations = await runner({
-    dbClient: client,
-    dir: directory,
-    direction: 'up',
-    migrationsSchema: ledgerSchema,
-    createMigrationsSchema: true,
-    migrationsTable: ledgerTable,
-    checkOrder: true,
-    // The runner's own lock fails at once where ours waits.
-    noLock: true,
-    logger: { debug: log, info: log, warn: log, error: log },
-  })
-  return { applied: migrations.map(({ name }) => name), advice: await grantAnalysts(client) }
+interface Ledger {
+  readonly applied: readonly Applied[]
+  /** False if there is no ledger, or one that an earlier release has made. */
+  readonly isComplete: boolean
+}
+
+const createLedger = `
+  create schema if not exists device_move_journal;
+  create table if not exists device_move_journal.migration (
+    id serial primary key, name varchar(255) not null, run_on timestamp not null
+  );
+  -- Name of the migration that a release has to know to work on the schema since then; null: any earlier release can.
+  alter table device_move_journal.migration add column if not exists requires text;
+  -- How far a migration in steps has come.
+  create table if not exists device_move_journal.migration_progress (name text primary key, position text not null)`
+
+const ledgerColumns = `
+  select attname as name from pg_attribute
+  where attrelid = to_regclass('device_move_journal.migration') and attnum > 0 and not attisdropped`
+
+/** What has been applied, in order. */
+const readLedger = async (client: Client): Promise<Ledger> => {
+  const { rows: columns } = await client.query<{ name: string }>(ledgerColumns)
+  if (columns.length === 0) return { applied: [], isComplete: false }
+  // The row as JSON has no field for a column that is not there.
+  const { rows: applied } = await client.query<Applied>(
+    `select name, to_jsonb(m) ->> 'requires' as requires from device_move_journal.migration m order by id`,
+  )
+  return { applied, isComplete: columns.some(({ name }) => name === 'requires') }
 }
 
 /**
- * Brings the schema of the database at `url` up to this release and lets the role of analysts read the views. It waits
- * for a migration under way elsewhere. Throws `TransientError` when the database cannot be reached,
- * `NewerDatabaseError` when a newer release has migrated it.
+ * Throws when this release cannot work on the schema. Migrations that it does not know are those of a newer release. They
+ * leave earlier releases able to run, unless the ledger names a migration that a release has to know.
  */
-export const migrate = async (
-  url: string,
-  { log }: { readonly log: (line: string) => void },
-): Promise<MigrateResult> => {
-  // A migration may take long, so the journal's time limits do not apply to it.
-  const client = new Client({
-    connectionString: url,
-    application_name: 'device-move-migrate',
-    connectionTimeoutMillis: 10_000,
-  })
+const refuseTooNew = (applied: readonly Applied[], known: ReadonlySet<string>): void => {
+  const reasons = applied
+    .filter(({ name, requires }) => !known.has(name) && requires !== null && !known.has(requires))
+    .map(({ name, requires }) => `${name} needs a release that knows ${requires}`)
+  if (reasons.length > 0)
+    throw new NewerDatabaseError(`the database is newer than this release: ${reasons.join(', ')}`)
+}
+
+/** Throws where a migration is missing before one that has been applied: it was written for the schema of before. */
+const missing = (migrations: readonly Migration[], applied: readonly Applied[]): readonly Migration[] => {
+  const done = new Set(applied.map(({ name }) => name))
+  const left = migrations.filter(({ name }) => !done.has(name))
+  const later = migrations.findLast(({ name }) => done.has(name))
+  const [first] = left
+  if (first !== undefined && later !== undefined && first.name < later.name)
+    throw new Error(
+      `the database has the migration ${later.name}, but not ${first.name}, which comes before it`,
+    )
+  return left
+}
+
+const tryLock = async (client: Client): Promise<boolean> => {
+  const { rows } = await client.query<{ taken: boolean }>(
+    'select pg_try_advisory_lock($1::bigint) as taken',
+    [lockKey],
+  )
+  return rows[0]?.taken === true
+}
+
+/**
+ * One process migrates at a time. The others ask again and again instead of waiting in a statement: an index that is built
+ * concurrently waits for every statement under way, theirs included.
+ */
+const takeTurn = async (session: MigrationSession): Promise<void> => {
+  const what = 'the migration'
+  for (let tries = 1; !(await tryLock(session.client)); tries += 1) {
+    session.log(`${what} waits for another process, which migrates now`)
+    await pauseBetween(session, tries, what)
+  }
+}
+
+const apply = async (session: MigrationSession, directory: string): Promise<MigrateResult> => {
+  const { client } = session
+  const migrations = await readMigrations(directory)
+  const known = new Set(migrations.map(({ name }) => name))
+  await takeTurn(session)
+  const { applied, isComplete } = await readLedger(client)
+  refuseTooNew(applied, known)
+  const left = missing(migrations, applied)
+  if (left.length > 0 && !isComplete)
+    await inShortTransaction(session, 'the migration', () => client.query(createLedger))
+  for (const migration of left) await applyMigration(session, migration)
+  return { applied: left.map(({ name }) => name), advice: await grantAnalysts(client) }
+}
+
+/** Whether this release can work on the schema is asked on a connection with this name, and so are migrations. */
+const configOf = (url: string): ClientConfig => ({
+  connectionString: url,
+  application_name: 'device-move-migrate',
+  connectionTimeoutMillis: 10_000,
+})
+
+const onConnection = async <T>(config: ClientConfig, work: (client: Client) => Promise<T>): Promise<T> => {
+  const client = new Client(config)
   let broken: Error | null = null
   client.on('error', error => {
     broken = error
   })
   try {
     await client.connect()
-    return await apply(client, log)
+    return await work(client)
   } catch (error) {
     throw asPortError(broken ?? error)
   } finally {
@@ -130,3 +154,35 @@ export const migrate = async (
     await client.end()
   }
 }
+
+/** A migration may take long, so it has no time limits but its own, and its statements find the tables by name. */
+const ownSettings = `set statement_timeout = 0; set lock_timeout = 0; set search_path = device_move_journal`
+
+/**
+ * Brings the schema of the database at `url` up to this release and lets the role of analysts read the views. It waits
+ * for a migration under way elsewhere, and for locks without holding others up. Throws `TransientError` when the database
+ * cannot be reached, `NewerDatabaseError` when a newer release has made a schema that this one cannot work on.
+ */
+export const migrate = (url: string, options: MigrateOptions): Promise<MigrateResult> => {
+  const { directory = ownDirectory, log, random = Math.random, isStopping = () => false } = options
+  const config = configOf(url)
+  let said = ''
+  const sayOnce = (line: string): void => {
+    if (line !== said) log(line)
+    said = line
+  }
+  return onConnection(config, async client => {
+    await client.query(ownSettings)
+    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+    const patience = { log: sayOnce, pause: options.pause ?? setTimeout, random, isStopping }
+    return apply({ ...patience, client, config, pid: rows[0]?.pid ?? 0 }, directory)
+  })
+}
+
+/** Changes nothing. Throws what `migrate` throws where this release cannot work on the schema at `url`. */
+export const checkSchema = (url: string): Promise<void> =>
+  onConnection(configOf(url), async client => {
+    const { applied } = await readLedger(client)
+    const migrations = await readMigrations(ownDirectory)
+    refuseTooNew(applied, new Set(migrations.map(({ name }) => name)))
+  })

@@ -101,15 +101,22 @@ const javaArguments = (home: string, heap: string, ...rest: readonly string[]): 
 
 const propertiesIn = (home: string): string => join(home, 'server.properties')
 
+export interface StorageFormat {
+  /** Brokers of one cluster share it. Default: a new one. */
+  readonly clusterId?: string
+  /** More arguments of Kafka's storage tool, such as the users of SCRAM. */
+  readonly more?: readonly string[]
+}
+
 /** Writes the broker's settings into its home and makes an empty storage for them. */
 export const prepareBroker = async (
   { java, libs }: JavaTools,
   home: string,
   settings: Readonly<Record<string, string>>,
+  { clusterId = newClusterId(randomBytes(16)), more = [] }: StorageFormat = {},
 ): Promise<void> => {
   await writeFile(propertiesIn(home), asProperties(settings))
-  const clusterId = newClusterId(randomBytes(16))
-  const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', propertiesIn(home)]
+  const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', propertiesIn(home), ...more]
   await run(java, javaArguments(home, '-Xmx128m', ...format), { cwd: libs, env: environment })
 }
 

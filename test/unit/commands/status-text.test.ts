@@ -1,4 +1,4 @@
-import { statusText } from '../../../src/commands/operate/show-status'
+import { statusText } from '../../../src/commands/operate/status-text'
 import type { ProcessStatus, Status } from '../../../src/health/status'
 
 const perOperation = { create: 1, detail: 0, query: 0, list: 1, provisioning: 0 }
@@ -24,6 +24,8 @@ const standBy: ProcessStatus = {
 const linesOf = (process: ProcessStatus): string[] => {
   const status: Status = {
     at: '2026-11-24T08:00:00.000Z',
+    asOf: null,
+    ageMs: null,
     moving: false,
     because: [],
     database: null,

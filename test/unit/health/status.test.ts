@@ -1,4 +1,4 @@
-import { type ProcessStatus, statusOf } from '../../../src/health/status'
+import { type ProcessStatus, readNow, statusOf } from '../../../src/health/status'
 import type { DatabaseStatus, RouteStatus } from '../../../src/postgres/status/read-status'
 import { noMoves } from '../../support/no-moves'
 
@@ -58,13 +58,14 @@ const route: RouteStatus = {
   blockedByBatch: null,
   blockedReason: null,
 }
+const statusIn = (db: DatabaseStatus | null, process: ProcessStatus | null) =>
+  statusOf(at, readNow(db), process)
 const because = (db: DatabaseStatus | null, process: ProcessStatus | null = service()) =>
-  statusOf(at, db, process).because
+  statusIn(db, process).because
 
 describe('the status', () => {
   it('has nothing to explain when jobs run', () => {
-    const status = statusOf(
-      at,
+    const status = statusIn(
       database({ openJobs: { running: 2 }, routes: [route] }, { pending: 5 }),
       service(),
     )
@@ -72,7 +73,7 @@ describe('the status', () => {
   })
 
   it('has nothing to explain when nothing waits', () => {
-    expect(statusOf(at, database(), null)).toMatchObject({ moving: false, because: [] })
+    expect(statusIn(database(), null)).toMatchObject({ moving: false, because: [] })
   })
 
   it('says that the database does not answer', () => {
@@ -105,7 +106,7 @@ describe('the status', () => {
       'route 3 is held (6 moves): target is full',
       'batch 7 of route 3 (1 move) is held: no result file',
     ])
-    expect(statusOf(at, held, null).moving).toBe(false)
+    expect(statusIn(held, null).moving).toBe(false)
   })
 
   it('names batches in trouble, what is done and what to do about them, and how many moves wait for them', () => {
@@ -126,7 +127,7 @@ describe('the status', () => {
         { ...batch, batchId: 10, kind: 'no-results', jobId: 'K', lastError: 'ECONNREFUSED' },
       ],
     })
-    expect(statusOf(at, troubled, null)).toMatchObject({
+    expect(statusIn(troubled, null)).toMatchObject({
       moving: false,
       because: [
         expect.stringMatching(
@@ -140,7 +141,7 @@ describe('the status', () => {
         '12 moves of routes 3, 5 wait for batch 7',
       ],
     })
-    expect(statusOf(at, { ...troubled, openJobs: { running: 5 } }, null).moving).toBe(true)
+    expect(statusIn({ ...troubled, openJobs: { running: 5 } }, null).moving).toBe(true)
   })
 
   it('says that the account is refused, that other people have all slots, and which problem each flow has', () => {
@@ -175,7 +176,7 @@ describe('the status', () => {
       },
       flows: { intake: well, drive: { state: 'retrying', problem }, publish: well },
     })
-    expect(statusOf(at, database({ openJobs: { running: 1 } }), away)).toMatchObject({
+    expect(statusIn(database({ openJobs: { running: 1 } }), away)).toMatchObject({
       moving: false,
       because: [`drive: ${problem}`],
     })
@@ -191,9 +192,9 @@ describe('the status', () => {
     const open = database({ openJobs: { running: 1 } }, { in_flight: 5 })
     const stopped = { state: 'stopped', problem: 'restored' } as const
     const flows = { intake: stopped, drive: stopped, publish: stopped }
-    expect(statusOf(at, open, null).moving).toBe(true)
-    expect(statusOf(at, open, service({ flows })).moving).toBe(false)
-    expect(statusOf(at, { ...open, lease: { holder: null, expiresInMs: null } }, null)).toMatchObject({
+    expect(statusIn(open, null).moving).toBe(true)
+    expect(statusIn(open, service({ flows })).moving).toBe(false)
+    expect(statusIn({ ...open, lease: { holder: null, expiresInMs: null } }, null)).toMatchObject({
       moving: false,
       because: ['no process holds the lease: start the service'],
     })

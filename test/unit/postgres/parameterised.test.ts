@@ -31,7 +31,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'lease/lease-rows.ts': ['newExpiry'],
   'outbox/outbox.ts': ['routeColumns', 'outcomeBytes', 'moveOutcomeColumns', 'rejectionColumns', 'maxRows'],
   'outbox/final-outcomes.ts': ['moveOutcomeColumns', 'rejectionColumns', 'pageSize'],
-  'session/migrations.ts': ['analystRole', 'ledgerSchema', 'ledgerTable', 'table'],
+  'session/analyst-role.ts': ['analystRole'],
   'shared-sql.ts': ['alias', 'name', 'job', 'columns', 'values'],
   'status/read-open-jobs.ts': ["unfinished('job')"],
   'status/run-summary.ts': ["unfinished('j')"],

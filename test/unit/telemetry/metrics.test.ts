@@ -1,8 +1,8 @@
 import type { FlowEvent } from '../../../src/domain/flow-event'
 import { createMetrics, type MetricSources } from '../../../src/telemetry/metrics'
 
-const counts = { accepted: 12, moved: 9, pending: 3, gap: 0 }
-const calm: MetricSources = { conservation: async () => counts, openJobs: () => ({ own: 2, foreign: 1 }) }
+const figures = { ageMs: 2_500, moves: { accepted: 12, moved: 9, pending: 3, gap: 0 } }
+const calm: MetricSources = { database: async () => figures, openJobs: () => ({ own: 2, foreign: 1 }) }
 
 /** The samples of this service, by name and labels. */
 const samplesOf = async ({ scrape }: Pick<ReturnType<typeof createMetrics>, 'scrape'>) => {
@@ -19,7 +19,7 @@ const samplesOf = async ({ scrape }: Pick<ReturnType<typeof createMetrics>, 'scr
 }
 
 const after = async (...events: readonly FlowEvent[]): Promise<Record<string, number>> => {
-  const metrics = createMetrics({ conservation: async () => null, openJobs: () => ({ own: 0, foreign: 0 }) })
+  const metrics = createMetrics({ database: async () => null, openJobs: () => ({ own: 0, foreign: 0 }) })
   for (const event of events) metrics.observe(event)
   const changed = [...(await samplesOf(metrics))].filter(
     ([name, value]) => value !== 0 && !name.includes('_bucket'),
@@ -39,7 +39,7 @@ describe('metrics', () => {
 
   it('have no counts of moves while the database cannot be reached', async () => {
     let isThere = true
-    const metrics = createMetrics({ ...calm, conservation: async () => (isThere ? counts : null) })
+    const metrics = createMetrics({ ...calm, database: async () => (isThere ? figures : null) })
     expect((await samplesOf(metrics)).get('device_move_moves{state="gap"}')).toBe(0)
     isThere = false
     const names = [...(await samplesOf(metrics)).keys()]

@@ -1,0 +1,40 @@
+/** Why not everything moves that the database holds, as sentences for people. */
+import type { DatabaseStatus } from '../postgres/status/read-status'
+import { batchText, blockedTexts, jobTroubleText, plural } from './job-troubles'
+
+/** Sentences about one kind of reason. None: there is no such reason. */
+type Reasons = (database: DatabaseStatus) => readonly string[]
+
+const nobodyDrives: Reasons = ({ lease, moves }) =>
+  moves.pending + moves.retrying + moves.in_flight > 0 && lease.holder === null
+    ? ['no process holds the lease: start the service']
+    : []
+
+const heldRoutes: Reasons = ({ routes }) =>
+  routes.flatMap(({ routeId, pending, retrying, heldAt, heldReason }) =>
+    heldAt === null
+      ? []
+      : [`route ${routeId} is held (${plural(pending + retrying, 'move')}): ${heldReason}`],
+  )
+
+const heldJobs: Reasons = database =>
+  database.heldJobs.map(job => `${batchText(job.batchId, job.routeId, job.moves)} is held: ${job.heldReason}`)
+
+const troubledJobs: Reasons = database => database.troubledJobs.map(jobTroubleText)
+
+const blockedRoutes: Reasons = ({ routes }) => blockedTexts(routes)
+
+/** Nothing but waiting for the next attempt is left to do. */
+const onlyRetries: Reasons = ({ moves, nextRetryAt, openJobs, heldJobs: held }) => {
+  const open = Object.values(openJobs).reduce((sum, count) => sum + count, 0)
+  if (open > held.length || moves.pending > 0 || moves.retrying === 0) return []
+  return [
+    `${plural(moves.retrying, 'move')} wait for their next attempt, the first until ${nextRetryAt ?? 'another has ended'}`,
+  ]
+}
+
+/** In the order in which people read them. */
+const all: readonly Reasons[] = [nobodyDrives, heldRoutes, heldJobs, troubledJobs, blockedRoutes, onlyRetries]
+
+export const databaseReasons = (database: DatabaseStatus): string[] =>
+  all.flatMap(reasonsOf => reasonsOf(database))

@@ -1,0 +1,45 @@
+/** The metrics that are read of the database at a scrape. They are the same in every replica. */
+import { Gauge, type Registry } from 'prom-client'
+
+/** What the database tells, and how old it is. */
+export interface DatabaseFigures {
+  /** Time since it was read, ms. */
+  readonly ageMs: number
+  /** Moves taken in, by state. */
+  readonly moves: object
+}
+
+/** Gives null while the database cannot be read. Scrapes share its reads with all others who look. */
+export type ReadFigures = () => Promise<DatabaseFigures | null>
+
+export const addDatabaseMetrics = (registry: Registry, read: ReadFigures): void => {
+  /** A gauge without a value while the database cannot be read: the figure of an earlier scrape may no longer be true. */
+  const gauge = (name: string, help: string, figureOf: (figures: DatabaseFigures) => number): void => {
+    new Gauge({
+      name: `device_move_${name}`,
+      help,
+      registers: [registry],
+      async collect() {
+        const figures = await read()
+        if (figures === null) this.remove()
+        else this.set(figureOf(figures))
+      },
+    })
+  }
+  gauge(
+    'database_figures_age_seconds',
+    'Time since the figures of the database were read.',
+    ({ ageMs }) => ageMs / 1000,
+  )
+  new Gauge({
+    name: 'device_move_moves',
+    help: 'Moves taken in, by state; gap must be 0.',
+    labelNames: ['state'],
+    registers: [registry],
+    async collect() {
+      const figures = await read()
+      this.reset()
+      for (const [state, count] of Object.entries(figures?.moves ?? {})) this.set({ state }, Number(count))
+    },
+  })
+}
