@@ -72,6 +72,8 @@ const most: OutboxLimits = { outcomes: 10_000, bytes: 16_000_000 }
 const windowMs = 1_000
 /** Added to the window, because timers may fire early, ms. */
 const marginMs = 20
+/** Of twenty calls at least one is a look-up, while any waits, however busy the quota is with others. */
+const lookUpsWaitFor = 19
 /** Longest pause between tries of a call to the provider, ms. */
 const providerPauseMs = 30_000
 
@@ -93,6 +95,7 @@ export const createService = (parts: ServiceParts): Service => {
     ...parts.quota,
     priority: ['create', 'detail', 'list', 'query', 'provisioning'],
     yielding: ['provisioning'],
+    passedOverAtMost: lookUpsWaitFor,
     windowMs,
     marginMs,
     deadlineMs: parts.callTimeoutMs,

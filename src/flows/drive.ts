@@ -200,8 +200,6 @@ const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
     stop$,
   )
 
-  const pause = (forMs: number): Observable<never> => timer(forMs).pipe(takeUntil(stop$), ignoreElements())
-
   /** Keeps no job in memory over a pause: a large one takes some megabytes, and many may wait at once. */
   const afterSlot = (result: AfterSlot): Observable<AfterSlot> => {
     switch (result.kind) {
@@ -211,11 +209,15 @@ const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
           defer(() => settleJob(result)),
         )
       case 'put-off':
-        return concat(pause(result.forMs), letGo(result.batchId))
+        return concat(timer(result.forMs).pipe(takeUntil(stop$), ignoreElements()), letGo(result.batchId))
       case 'results-later': {
         const { batchId, as, forMs } = result
-        const ended = defer(() => journal.load(batchId)).pipe(map(job => ({ kind: 'ended', job, as }) as const))
-        return orLetGo(batchId, concat(pause(forMs), ended))
+        const ended = timer(forMs).pipe(
+          takeUntil(stop$),
+          concatMap(() => journal.load(batchId)),
+          map(job => ({ kind: 'ended', job, as }) as const),
+        )
+        return orLetGo(batchId, ended)
       }
     }
   }

@@ -6,6 +6,7 @@ import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'
 import { createFakeIntake } from './fake-journal/intake'
 import { createFakeOutbox } from './fake-journal/outbox'
+import { resolveJob } from './fake-journal/settle'
 import { createStore, type RouteLog, type Store } from './fake-journal/store'
 
 export interface FakeJournal {
@@ -19,6 +20,8 @@ export interface FakeJournal {
   holdRoute(routeId: number, why: string): void
   releaseRoute(routeId: number): void
   releaseJob(batchId: number): void
+  /** What an operator decides about a job that is held or looked up; of the kinds there are, those that tests need. */
+  resolveJob(batchId: number, resolution: { readonly kind: 'again' | 'resend' }): void
   recount(): Conservation
   /** Every table, for tests that look into them. */
   readonly store: Store
@@ -64,6 +67,10 @@ export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOpti
       const job = store.job(batchId)
       job.heldBecause = null
       job.releases += 1
+      store.notify()
+    },
+    resolveJob: (batchId, { kind }) => {
+      resolveJob(store, store.job(batchId), kind)
       store.notify()
     },
     recount: () => recount(store),

@@ -138,6 +138,7 @@ export const createVirtualDriver = (provider: JobApi, options: VirtualDriverOpti
       perOperation,
       priority: ['create', 'detail', 'list', 'query', 'provisioning'],
       yielding: ['provisioning'],
+      passedOverAtMost: 19,
       windowMs: 1_000,
       marginMs: 20,
       deadlineMs: 20_000,

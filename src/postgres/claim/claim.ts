@@ -65,7 +65,7 @@ const maxEmptyRanges = 32
  */
 const selectUnfinished = `
   select j.job_id::float8 as "batchId" from job j join route r using (route_id)
-  where ${unfinished('j')} and j.held_at is null and j.job_id <> all ($1::bigint[])
+  where ${unfinished('j')} and j.status <> 'looking-up' and j.held_at is null and j.job_id <> all ($1::bigint[])
     and not (j.status = 'claimed' and exists (
       select from job b join route br on br.route_id = b.route_id
       where ${unfinished('b')}

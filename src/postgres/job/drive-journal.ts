@@ -9,17 +9,16 @@ import type { DriveJournal } from '../../ports/journal'
 import { type ClaimOptions, claim } from '../claim/claim'
 import { setWaiting } from '../claim/claim-range'
 import { createGuard } from '../session/transaction'
-import { lookUpsOf } from './evidence'
 import {
   bindProviderJob,
-  dropEvidence,
-  dropLookUps,
+  dropFiles,
   type JobRow,
   loadJob,
   lockJob,
   movesOfJob,
 } from './job-row'
 import { settleJob } from './store-settlement'
+import { nextUntold, settleLookedUp, untoldMoves } from './untold'
 
 const insertHalf = async (
   client: PoolClient,
@@ -115,11 +114,11 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
 
   return {
     claim: inHand => guarded(client => claim(client, inHand, options)),
+    load: batchId => guarded(client => loadJob(client, batchId)),
     creating: batchId =>
       guarded(async client => {
         const { status } = await lockJob(client, batchId)
         if (canTransition(batchId, status, 'creating')) {
-          await dropLookUps(client, batchId)
           await client.query(
             `update job set status = 'creating', create_started_at = clock_timestamp(), clashes_with = null
              where job_id = $1`,
@@ -148,7 +147,7 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
       ),
     unadopted: batchId =>
       step(batchId, 'unadopted', async client => {
-        await dropEvidence(client, batchId)
+        await dropFiles(client, batchId)
         await client.query(
           `update job set status = 'unknown', not_ours = array_append(not_ours, provider_job_id), provider_job_id = null,
                           found_by = null, created_at = null, finished_at = null,
@@ -158,10 +157,25 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
         )
       }),
     split: (batchId, why) => step(batchId, 'split', (client, job) => splitJob(client, job, why)),
-    settle: (batchId, verdicts, as) =>
-      step(batchId, as === 'refused' ? 'refuse' : 'settle', (client, job) =>
-        settleJob(client, job, verdicts, as),
-      ),
+    settle: (batchId, verdicts, as, leave) =>
+      step(batchId, as === 'refused' ? 'refuse' : 'settle', async (client, job) => {
+        const open = await settleJob(client, job, verdicts, { as, mayLeave: leave !== undefined })
+        if (open > 0)
+          await client.query('update job set hold_untold = $2 where job_id = $1', [batchId, leave?.holdUntold])
+      }),
+    nextUntold: () => guarded(nextUntold),
+    untoldMoves: (batchId, devices) =>
+      guarded(async client => {
+        const job = await lockJob(client, batchId)
+        return job.status === 'looking-up' ? untoldMoves(client, job, devices) : []
+      }),
+    settleLookedUp: (batchId, lookUps, verdicts) =>
+      guarded(async client => {
+        const job = await lockJob(client, batchId)
+        return canTransition(batchId, job.status, 'settleLookedUp')
+          ? settleLookedUp(client, job, lookUps, verdicts)
+          : 0
+      }),
     hold: ({ batchId, releases }, why) =>
       guarded(async client => {
         const job = await lockJob(client, batchId)
@@ -181,15 +195,6 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
           }),
         ),
       ),
-    keepLookUps: (batchId, lookUps) =>
-      guarded(async client => {
-        await client.query(
-          `insert into look_up (job_id, answers) values ($1, $2)
-           on conflict (job_id) do update set received_at = now(), answers = excluded.answers`,
-          [batchId, JSON.stringify(lookUps)],
-        )
-      }),
-    keptLookUps: batchId => guarded(client => lookUpsOf(client, batchId)),
     setLastError: (batchId, why) =>
       guarded(async client => {
         await client.query(

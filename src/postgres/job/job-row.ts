@@ -14,6 +14,10 @@ export interface JobRow {
   readonly toSeq: bigint
   readonly status: JobStatus
   readonly providerJobId: string | null
+  /** How it ended; null: nothing of it is settled. */
+  readonly endedAs: 'completed' | 'interrupted' | 'refused' | 'abandoned' | null
+  /** Number of the last part that is settled; 0: it is not settled, or was at once. */
+  readonly parts: number
   readonly refusals: number
   readonly releases: number
   /** The batch that all its relatives were split from; null if it was not split off. */
@@ -21,7 +25,7 @@ export interface JobRow {
 }
 
 const jobColumns = `job_id::float8 as "batchId", route_id as "routeId", from_seq as "fromSeq", to_seq as "toSeq", status,
-  provider_job_id as "providerJobId", refusals, releases, family as "splitRoot"`
+  provider_job_id as "providerJobId", ended_as as "endedAs", parts, refusals, releases, family as "splitRoot"`
 
 const selectRoute = `select ${routeColumns} from route r where r.route_id = $1`
 
@@ -77,7 +81,7 @@ export const loadJob = async (from: Queries, batchId: number): Promise<Job> => {
      from job where job_id = $1`,
     [batchId],
   )
-  const { fromSeq, toSeq, splitRoot, ...job } = theOne(rows, `job ${batchId}`)
+  const { fromSeq, toSeq, splitRoot, endedAs: _, parts: __, ...job } = theOne(rows, `job ${batchId}`)
   const { rows: routes } = await from.query<RouteFields>(selectRoute, [job.routeId])
   return {
     ...job,
@@ -114,13 +118,7 @@ export const bindProviderJob = async (
   }
 }
 
-/** Drops the look-ups. Answers from before a create, or about another JobId, do not show what this job does. */
-export const dropLookUps = async (client: PoolClient, batchId: number): Promise<void> => {
-  await client.query('delete from look_up where job_id = $1', [batchId])
-}
-
-/** Drops all that is kept of a job at the provider, because that job is another's or is taken for one. */
-export const dropEvidence = async (client: PoolClient, batchId: number): Promise<void> => {
-  await dropLookUps(client, batchId)
+/** Drops the files that are kept of a job at the provider, because that job is another's or is taken for one. */
+export const dropFiles = async (client: PoolClient, batchId: number): Promise<void> => {
   await client.query('delete from result_file where job_id = $1', [batchId])
 }

@@ -1,15 +1,17 @@
-/** What an operator decides about one held job: adopt, absent, again or fail. */
+/** What an operator decides about one job that is held or looked up: adopt, absent, again, fail or resend. */
 import type { Pool, PoolClient } from 'pg'
 import type { Observable } from 'rxjs'
-import type { JobStatus } from '../../domain/job'
+import type { BatchMove, JobStatus } from '../../domain/job'
 import { givenUp, type HeldJob, misfit, type Resolution } from '../../domain/resolution'
+import { resentVerdicts } from '../../domain/settlement'
 import { inTransaction } from '../session/transaction'
 import { notifyChange } from '../shared-sql'
-import { bindProviderJob, dropEvidence, lockJob, movesOfJob } from './job-row'
+import { bindProviderJob, dropFiles, type JobRow, lockJob } from './job-row'
 import { settleJob } from './store-settlement'
+import { forgetUntold, openMovesOfJob } from './untold'
 
 export type Resolved =
-  /** `was`: the status it was held in. */
+  /** `was`: the status it was in. `devices`: how many of its devices had no outcome. */
   | { readonly kind: 'resolved'; readonly was: JobStatus; readonly devices: number }
   /** There is no such job, or the resolution does not fit it. Nothing is changed. */
   | { readonly kind: 'refused'; readonly why: string }
@@ -31,7 +33,7 @@ const release = async (client: PoolClient, batchId: number): Promise<void> => {
 
 const adopt = async (client: PoolClient, batchId: number, providerJobId: string): Promise<string | null> => {
   if (await bindProviderJob(client, batchId, providerJobId, 'operator')) {
-    await dropEvidence(client, batchId)
+    await dropFiles(client, batchId)
     return null
   }
   const { rows } = await client.query<{ owner: number }>(
@@ -47,17 +49,31 @@ const setAbsent = `
                  last_error = 'an operator found that it does not exist at the provider'
   where job_id = $1`
 
-const giveUp = async (client: PoolClient, batchId: number): Promise<void> => {
-  const job = await lockJob(client, batchId)
-  const { status } = job
-  const as = status === 'completed' || status === 'interrupted' ? status : 'abandoned'
-  await settleJob(client, job, givenUp(status, await movesOfJob(client, job)), as)
+const giveUp = async (client: PoolClient, job: JobRow, open: readonly BatchMove[]): Promise<void> => {
+  const { status, endedAs } = job
+  const as = endedAs ?? (status === 'completed' || status === 'interrupted' ? status : 'abandoned')
+  await settleJob(client, job, givenUp(status, open), { as, mayLeave: false })
 }
 
-const resolve = async (client: PoolClient, batchId: number, resolution: Resolution): Promise<Resolved> => {
-  const { rows } = await client.query<HeldJob & { readonly devices: number }>(
+const sendAgain = async (
+  client: PoolClient,
+  job: JobRow,
+  open: readonly BatchMove[],
+  maxAttempts: number,
+): Promise<void> => {
+  const as = (job.endedAs ?? job.status) === 'interrupted' ? 'interrupted' : 'completed'
+  await settleJob(client, job, resentVerdicts(open, as, maxAttempts), { as, mayLeave: false })
+}
+
+const resolve = async (
+  client: PoolClient,
+  batchId: number,
+  resolution: Resolution,
+  maxAttempts: number,
+): Promise<Resolved> => {
+  const { rows } = await client.query<HeldJob>(
     `select status, found_by as "foundBy", not_ours as "notOurs", clashes_with as "clashesWith",
-            held_at is not null as "isHeld", devices
+            held_at is not null as "isHeld"
      from job where job_id = $1 for no key update`,
     [batchId],
   )
@@ -65,21 +81,31 @@ const resolve = async (client: PoolClient, batchId: number, resolution: Resoluti
   if (job === undefined) return refused(batchId, 'there is none, see batch_id in device_move.jobs')
   const why = misfit(job, resolution)
   if (why !== null) return refused(batchId, why)
+  const row = await lockJob(client, batchId)
+  const open = await openMovesOfJob(client, row)
   if (resolution.kind === 'adopt') {
     const clash = await adopt(client, batchId, resolution.providerJobId)
     if (clash !== null) return refused(batchId, clash)
   } else if (resolution.kind === 'absent') {
-    await dropEvidence(client, batchId)
+    await dropFiles(client, batchId)
     await client.query(setAbsent, [batchId])
   }
+  if (resolution.kind === 'again' && job.status === 'looking-up') await forgetUntold(client, row)
   await release(client, batchId)
-  if (resolution.kind === 'fail') await giveUp(client, batchId)
-  return { kind: 'resolved', was: job.status, devices: job.devices }
+  if (resolution.kind === 'fail') await giveUp(client, row, open)
+  if (resolution.kind === 'resend') await sendAgain(client, row, open, maxAttempts)
+  const devices = new Set(open.map(({ deviceName }) => deviceName)).size
+  return { kind: 'resolved', was: job.status, devices }
 }
 
 /**
- * Settles or releases one held job. Any process may do it, because no driver touches a held job: the hold is the last step
- * of the driver that had it in hand. The row is locked, so a claim sees it either as it was or as it is afterwards.
+ * Settles or releases one job. Any process may do it: no driver touches a held job, since the hold is the last step of the
+ * driver that had it in hand, and one that is looking devices up finds the moves settled. The row is locked, so a claim sees
+ * it either as it was or as it is afterwards. `maxAttempts`: attempts of a move, the first included.
  */
-export const resolveJob = (pool: Pool, batchId: number, resolution: Resolution): Observable<Resolved> =>
-  inTransaction(pool, client => resolve(client, batchId, resolution))
+export const resolveJob = (
+  pool: Pool,
+  batchId: number,
+  resolution: Resolution,
+  maxAttempts: number,
+): Observable<Resolved> => inTransaction(pool, client => resolve(client, batchId, resolution, maxAttempts))

@@ -3,7 +3,7 @@ import { asyncScheduler } from 'rxjs'
 import type { BatchMove } from '../../../src/domain/job'
 import type { LookUp, UntoldJob } from '../../../src/domain/look-up'
 import type { Verdict } from '../../../src/domain/outcome'
-import { checkAllSettled, checkVerdicts } from '../../../src/domain/settlement'
+import { checkAllSettled, checkVerdicts, resentVerdicts } from '../../../src/domain/settlement'
 import { releaseWaiting } from './claim'
 import type { Store, StoredJob } from './store'
 
@@ -92,4 +92,20 @@ export const nextUntold = (store: Store): UntoldJob | null => {
     return { batchId, releases, route: route.fields, createStartedAt, ended: endedAs, holdUntold }
   }
   return null
+}
+
+/** Attempts of a move for an operator who sends it again, the first included. */
+const maxAttempts = 5
+
+/** `again`: the devices that stay untold are looked up once more. `resend`: open moves are tried again without that. */
+export const resolveJob = (store: Store, job: StoredJob, kind: 'again' | 'resend'): void => {
+  const moves = openSeqs(job).map(seq => ({ seq: BigInt(seq), ...store.moveAt(job.route, seq) }))
+  const names = new Set(moves.map(({ deviceName }) => deviceName))
+  job.heldBecause = null
+  job.releases += 1
+  if (kind === 'again') job.lookUps = job.lookUps.filter(({ deviceName }) => !names.has(deviceName))
+  else {
+    const as = (job.endedAs ?? job.status) === 'interrupted' ? 'interrupted' : 'completed'
+    settle(store, job, resentVerdicts(moves, as, maxAttempts), as, false)
+  }
 }
