@@ -31,10 +31,14 @@ import type { DriveJournal } from '../ports/journal'
 import { createHoldHopeless, createHoldJob } from './hold-job'
 import { createLookUpDevices, createPatience, type LookUpDevicesDeps, type Patience } from './look-up-devices'
 
-/** Most devices that are read, and settled, together. */
-const partDevices = 100
-/** What is told waits at most this long to be settled, ms. A crash forgets no more answers than come in this time. */
-const partMs = 60_000
+/** Devices of a job that are read together. */
+const pageDevices = 100
+/**
+ * What is told is settled after this time, ms, or with this many answers. A crash forgets no more of them. Smaller parts
+ * would send the devices that have not moved again in smaller jobs.
+ */
+const partMs = 25_000
+const partDevices = 50
 /** An empty line is looked at this often, ms, since an operator may have released a job of it. */
 const lookAgainMs = 30_000
 
@@ -126,7 +130,7 @@ export const createLookUpLine = (deps: LookUpLineDeps): Observable<never> => {
     defer(() => {
       const patience = createPatience()
       let isOver = false
-      const part = defer(() => journal.untoldMoves(job.batchId, partDevices)).pipe(
+      const part = defer(() => journal.untoldMoves(job.batchId, pageDevices)).pipe(
         concatMap(moves => {
           isOver = moves.length === 0 || (patience.isLost() && job.holdUntold !== null)
           if (isOver) return EMPTY

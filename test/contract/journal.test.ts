@@ -3,6 +3,7 @@ import { journalClaimContract } from './journal-claim.contract'
 import { journalIntakeContract } from './journal-intake.contract'
 import { journalOneCreateContract } from './journal-one-create.contract'
 import { journalOutboxContract } from './journal-outbox.contract'
+import { journalPartsContract } from './journal-parts.contract'
 import { journalStepsContract } from './journal-steps.contract'
 
 const contracts = [
@@ -10,6 +11,7 @@ const contracts = [
   journalClaimContract,
   journalOneCreateContract,
   journalStepsContract,
+  journalPartsContract,
   journalOutboxContract,
 ]
 

@@ -180,7 +180,7 @@ describe('devices that a job does not report on', () => {
     expect(provider.audit.arrivals.provisioning).toHaveLength(11)
   })
 
-  it('are settled part by part, at least once a minute, and their job with the last of them', () => {
+  it('are settled part by part, at least twice a minute, and their job with the last of them', () => {
     const { driver, counts } = runVirtualDriver(
       hour,
       { onJobEnd: firstEnds('interrupted-without-file') },
@@ -210,7 +210,7 @@ describe('devices that a job does not report on', () => {
       return ended <= 60 ? 'interrupted-without-file' : 'completed'
     }
     const { counts, driver, movedTwice, provider } = runVirtualDriver(
-      2 * hour,
+      4 * hour,
       { onJobEnd },
       { batchMaxDevices: 100 },
       ({ journal, start }, simulated) => {
