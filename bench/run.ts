@@ -1,9 +1,10 @@
 /**
- * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | status-readers]`: each measurement prints its figures
- * beside their limits, and fails beyond one.
+ * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | look-up-storm |
+ * status-readers]`: each measurement prints its figures beside their limits, and fails beyond one.
  */
 import { parseArgs } from 'node:util'
 import { fuzz } from './fuzz'
+import { lookUpStorm } from './look-up-storm'
 import { quotaWorld } from './quota-world-cases'
 import { statusReaders } from './status-readers'
 import { takeover } from './takeover'
@@ -18,6 +19,7 @@ const benches = new Map([
   ['takeover', takeover],
   ['fuzz', () => fuzz(Number(options.cases))],
   ['quota-world', quotaWorld],
+  ['look-up-storm', lookUpStorm],
   ['status-readers', statusReaders],
 ])
 
