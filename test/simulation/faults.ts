@@ -18,6 +18,7 @@ export const faultKinds = [
   'job interrupted',
   'job interrupted, no file',
   'job forgotten',
+  'storm of interruptions',
   'device failed, worth a retry',
   'device failed for good',
   'row missing',

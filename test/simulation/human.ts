@@ -25,7 +25,7 @@ export const startHuman = (world: World): Human => {
     for (const { batchId, heldBecause } of faults.isCalm() ? waiting() : []) {
       trace.note('human', () => `releases job ${batchId}, held: ${heldBecause}`)
       releases.set(batchId, (releases.get(batchId) ?? 0) + 1)
-      journal.releaseJob(batchId)
+      journal.resolveJob(batchId, { kind: 'again' })
     }
     clock.after(clock.world, lookEveryMs, look)
   }

@@ -41,6 +41,8 @@ export interface Plan {
   /** The longest time one way to the journal, ms. */
   readonly journalMs: number
   readonly rates: Readonly<Partial<Record<FaultKind, number>>>
+  /** Nearly every job is interrupted without a file, and nothing else goes wrong: devices are looked up in masses. */
+  readonly isStorm: boolean
 }
 
 /** The highest rate of each kind: per call, device, job, transaction or second, whichever fits the kind. */
@@ -61,6 +63,7 @@ const highest: Readonly<Record<FaultKind, number>> = {
   'job interrupted': 0.25,
   'job interrupted, no file': 0.12,
   'job forgotten': 0.04,
+  'storm of interruptions': 0.9,
   'device failed, worth a retry': 0.15,
   'device failed for good': 0.06,
   'row missing': 0.04,
@@ -117,11 +120,26 @@ const drawRates = (draw: Draw): Plan['rates'] => {
   const share = draw.chance(0.1) ? 0 : draw.oneOf([0.2, 0.4, 0.6])
   const rates: Partial<Record<FaultKind, number>> = {}
   for (const kind of faultKinds)
-    if (draw.chance(share)) rates[kind] = highest[kind] * (0.1 + 0.9 * draw.random())
+    if (kind !== 'storm of interruptions' && draw.chance(share)) rates[kind] = highest[kind] * (0.1 + 0.9 * draw.random())
   // Some faults do the most harm together.
   if (share > 0 && draw.chance(0.3)) for (const kind of draw.oneOf(together)) rates[kind] = highest[kind]
   return rates
 }
+
+/** The plan with many devices in small jobs, of which nearly every one is interrupted until it is calm. */
+const stormOf = (plan: Plan): Plan => ({
+  ...plan,
+  routes: 5,
+  devicesPerRoute: 40,
+  requestsForMs: 120_000,
+  calmAtMs: 400_000,
+  batchMaxDevices: 20,
+  jobMs: [3_000, 6_000],
+  maxAttempts: 5,
+  lookUpMaxDevices: 0,
+  rates: { 'storm of interruptions': highest['storm of interruptions'] },
+  isStorm: true,
+})
 
 export const planOf = (seed: number): Plan => {
   const draw = createDraw(seeded(seed * 2_654_435_761))
@@ -133,7 +151,7 @@ export const planOf = (seed: number): Plan => {
   // At a take-over, the lease's margin and the quota's window together allow calls of the old holder two seconds on the
   // way. Without a take-over, the tokens wait for each answer however late it comes.
   const mayTakeOver = takeOvers.some(kind => rates[kind] !== undefined)
-  return {
+  const plan: Plan = {
     seed,
     replicas: oneOf([1, 2, 2, 3]),
     partitions: between(1, 4),
@@ -159,5 +177,7 @@ export const planOf = (seed: number): Plan => {
     pageSize: oneOf([10, 20, 200]),
     journalMs: oneOf([2, 20]),
     rates,
+    isStorm: false,
   }
+  return draw.chance(0.1) ? stormOf(plan) : plan
 }
