@@ -1,11 +1,12 @@
 /**
- * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | look-up-storm |
- * status-readers]`: each measurement prints its figures beside their limits, and fails beyond one.
+ * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | look-up-storm | status-readers | release]`: each
+ * measurement prints its figures beside their limits, and fails beyond one.
  */
 import { parseArgs } from 'node:util'
 import { fuzz } from './fuzz'
 import { lookUpStorm } from './look-up-storm'
 import { quotaWorld } from './quota-world-cases'
+import { release } from './release'
 import { statusReaders } from './status-readers'
 import { takeover } from './takeover'
 import { throughput } from './throughput'
@@ -21,6 +22,7 @@ const benches = new Map([
   ['quota-world', quotaWorld],
   ['look-up-storm', lookUpStorm],
   ['status-readers', statusReaders],
+  ['release', release],
 ])
 
 const main = async (): Promise<number> => {

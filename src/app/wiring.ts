@@ -22,7 +22,14 @@ export const kafkaOptions = (config: Config, logger: Logger): KafkaOptions => {
   return {
     brokers: config.kafkaBrokers ?? [],
     clientId: config.kafkaClientId,
-    ssl: config.kafkaSsl,
+    tls: config.kafkaSsl
+      ? {
+          caFile: config.kafkaSslCa,
+          certFile: config.kafkaSslCert,
+          keyFile: config.kafkaSslKey,
+          checkHostname: config.kafkaSslCheckHostname,
+        }
+      : undefined,
     sasl:
       mechanism !== null && username !== null && password !== null
         ? { mechanism, username, password }
@@ -80,5 +87,6 @@ export const policies = (config: Config): DrivePolicies => ({
   },
   refusals: defaultRefusalPolicy,
   lookUpMaxDevices: config.lookupMaxDevices,
+  overdueFactor: config.jobOverdueFactor,
   restMs,
 })

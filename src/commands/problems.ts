@@ -1,6 +1,7 @@
 /** What is wrong with the database, the broker or an address to listen on, in sentences that say what to do. */
 import { isNativeError } from 'node:util/types'
 import type { Config } from '../app/config'
+import { advised } from '../kafka/advice'
 import { TransientError } from '../ports/errors'
 import { NewerDatabaseError } from '../postgres/session/migrations'
 import { asPortError } from '../postgres/session/transaction'
@@ -57,23 +58,6 @@ export const databaseProblem = (error: unknown, url: string): CommandError => {
 export const knownDatabaseProblem = (error: unknown, url: string): CommandError | null =>
   isNativeError(error) && adviceFor(error) !== null ? databaseProblem(error, url) : null
 
-/** What to do about an error of Kafka, by the client's name and text of it. */
-const kafkaCures: readonly (readonly [RegExp, string])[] = [
-  [/sasl/i, 'Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.'],
-  [/ssl|tls|certificate/i, 'Check KAFKA_SSL, and the certificate of the broker.'],
-  [/not authorized/i, 'Let this user have the topic, on the broker.'],
-  [
-    /connection|closed|ECONN|ENOTFOUND|EAI_AGAIN|timed? ?out|acknowledgement/i,
-    'Check that a broker runs there and can be reached, and KAFKA_BROKERS.',
-  ],
-]
-
 /** What went wrong with the brokers of `config`, for people: one sentence, and what to do. */
-export const kafkaProblem = (error: unknown, { kafkaBrokers }: Config): CommandError => {
-  const [name, message] = isNativeError(error) ? [error.name, error.message] : ['', String(error)]
-  const [, cure = ''] = kafkaCures.find(([form]) => form.test(`${name} ${message}`)) ?? []
-  const brokers = (kafkaBrokers ?? []).join(',')
-  return new CommandError(
-    `Kafka at ${brokers} cannot be used: ${message.replace(/[.\s]+$/, '')}. ${cure}`.trim(),
-  )
-}
+export const kafkaProblem = (error: unknown, { kafkaBrokers }: Config): CommandError =>
+  new CommandError(`Kafka at ${(kafkaBrokers ?? []).join(',')} cannot be used: ${advised(error)}`)

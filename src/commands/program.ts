@@ -137,7 +137,7 @@ export const createProgram = (
     .command('resolve')
     .argument('<job>', 'its number: batch_id in the view device_move.jobs')
     .description(
-      'Settles or releases one job that is held or looked up, in one of the ways below; see docs/operations.md.',
+      'Settles or releases one held, overdue or looked-up job, in one of the ways below; see docs/operations.md.',
     )
     .option('--adopt <job-id>', 'it exists at the provider under this JobId: go on with it')
     .option('--absent', 'it does not exist at the provider: send its devices again')

@@ -167,6 +167,8 @@ export interface CandidateRoute {
   readonly pending: number
   /** Instant at which the next move to be claimed was appended, by the journal's clock, ms since 1970. */
   readonly oldestAt: number
+  /** Instant at which its last move was appended, by the same clock. */
+  readonly newestAt: number
 }
 
 /** What makes a route ready: it is full, or its oldest move has waited long enough. */
@@ -179,40 +181,70 @@ export interface Readiness {
   readonly nowMs: number
 }
 
+/** Each claim of a thin route ahead of a full one takes one pass, and each other claim gives back a part of one. */
+export const mostPasses = 20
+const passesBack = 0.5
+/** A thin route that grows gives way to full ones for so long, ms. */
+const growsForMs = 1_800_000
+
 export type RouteChoice<R extends CandidateRoute> =
-  | { readonly kind: 'ready'; readonly route: R }
+  /** `passes` are those left after this claim. */
+  | { readonly kind: 'ready'; readonly route: R; readonly passes: number }
   /** Time until the first candidate is ready without further moves, ms. null: there are no candidates. */
   | { readonly kind: 'none'; readonly readyInMs: number | null }
 
-/** Time until the route is ready, ms. 0: it is ready. */
-const readyInMs = (route: CandidateRoute, { batchMaxDevices, batchMaxWaitMs, nowMs }: Readiness): number =>
-  route.pending >= batchMaxDevices ? 0 : Math.max(0, route.oldestAt + batchMaxWaitMs - nowMs)
+const oldestOf = <R extends CandidateRoute>(routes: readonly R[]): R | null =>
+  routes.reduce<R | null>(
+    (oldest, route) =>
+      oldest === null || (route.oldestAt - oldest.oldestAt || route.routeId - oldest.routeId) < 0
+        ? route
+        : oldest,
+    null,
+  )
 
 /**
- * Chooses the best ready route: urgent before normal, then full before partly filled, then the one whose oldest move
- * has waited longest. Under steady load, choosing by age alone made 20 % more jobs.
+ * Chooses the best ready route: urgent before normal, then full before thin, then the one whose oldest move has waited
+ * longest. Under steady load, choosing by age alone made 20 % more jobs, because a thin route that grows becomes fuller.
+ *
+ * A thin route gains nothing by waiting once it has stopped growing: for as long as its moves took to come, none was
+ * added. Such a route passes the full ones. Twenty that come at once all do; any number of them leaves full routes two
+ * thirds of the claims.
  */
 export const chooseRoute = <R extends CandidateRoute>(
-  candidates: Iterable<R>,
-  readiness: Readiness,
+  candidates: readonly R[],
+  { batchMaxDevices, batchMaxWaitMs, nowMs }: Readiness,
+  passes: number,
 ): RouteChoice<R> => {
-  let best: R | null = null
-  let soonestMs: number | null = null
-  const rank = (route: R): readonly [number, number, number, number] => [
-    route.priority === 'urgent' ? 0 : 1,
-    route.pending >= readiness.batchMaxDevices ? 0 : 1,
-    route.oldestAt,
-    route.routeId,
-  ]
-  const isBetter = (a: R, b: R): boolean => {
-    const [left, right] = [rank(a), rank(b)]
-    const at = left.findIndex((value, index) => value !== right[index])
-    return at >= 0 && (left[at] ?? 0) < (right[at] ?? 0)
+  const isFull = ({ pending }: R): boolean => pending >= batchMaxDevices
+  const readyInMs = (route: R): number =>
+    isFull(route) ? 0 : Math.max(0, route.oldestAt + batchMaxWaitMs - nowMs)
+  const gainsNothing = ({ oldestAt, newestAt }: R): boolean =>
+    nowMs - newestAt >= Math.max(batchMaxWaitMs, newestAt - oldestAt) || nowMs - oldestAt >= growsForMs
+
+  const ready = candidates.filter(route => readyInMs(route) === 0)
+  for (const priority of ['urgent', 'normal']) {
+    const equals = ready.filter(route => route.priority === priority)
+    const full = oldestOf(equals.filter(isFull))
+    const passing =
+      full === null || passes < 1
+        ? null
+        : oldestOf(equals.filter(route => !isFull(route) && gainsNothing(route)))
+    if (passing !== null) return { kind: 'ready', route: passing, passes: passes - 1 }
+    const route = full ?? oldestOf(equals)
+    if (route !== null) return { kind: 'ready', route, passes: Math.min(mostPasses, passes + passesBack) }
   }
-  for (const route of candidates) {
-    const inMs = readyInMs(route, readiness)
-    soonestMs = Math.min(soonestMs ?? inMs, inMs)
-    if (inMs === 0 && (best === null || isBetter(route, best))) best = route
-  }
-  return best === null ? { kind: 'none', readyInMs: soonestMs } : { kind: 'ready', route: best }
+  const soonest = candidates.reduce((least, route) => Math.min(least, readyInMs(route)), Infinity)
+  return { kind: 'none', readyInMs: candidates.length === 0 ? null : soonest }
 }
+
+/** Chooses claim after claim, counting passes. The count is not stored: a new driver begins with all of them. */
+export const createRouteChooser = () => {
+  let passes = mostPasses
+  return <R extends CandidateRoute>(candidates: readonly R[], readiness: Readiness): RouteChoice<R> => {
+    const choice = chooseRoute(candidates, readiness, passes)
+    if (choice.kind === 'ready') passes = choice.passes
+    return choice
+  }
+}
+
+export type RouteChooser = ReturnType<typeof createRouteChooser>

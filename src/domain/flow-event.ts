@@ -70,6 +70,19 @@ export type FlowEvent =
     }
   /** The provider knows the job again. */
   | { readonly kind: 'job-known-again'; readonly batchId: number; readonly providerJobId: string }
+  /**
+   * The job runs for so long that people are to look whether it goes on. `mostMs` is the age from which it is overdue. It
+   * is reported once, and again after a restart.
+   */
+  | {
+      readonly kind: 'job-overdue'
+      readonly batchId: number
+      readonly providerJobId: string
+      readonly ageMs: number
+      readonly mostMs: number
+    }
+  /** An operator has resolved the job while its end was awaited. */
+  | { readonly kind: 'job-resolved'; readonly batchId: number; readonly providerJobId: string }
   | {
       readonly kind: 'job-ended'
       readonly batchId: number

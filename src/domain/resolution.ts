@@ -2,9 +2,9 @@ import type { BatchMove, Job, JobStatus } from './job'
 import type { Verdict } from './outcome'
 import { refusedVerdicts } from './settlement'
 
-/** What an operator may do with a job that is held or looked up, and how its moves end if it is given up. */
+/** What an operator may do with a job that is held, overdue or looked up, and how its moves end if it is given up. */
 
-/** What an operator has found out about a job, or wants done with it. */
+/** What an operator has found out about such a job, or wants done with it. */
 export type Resolution =
   /** The job exists at the provider under this JobId. */
   | { readonly kind: 'adopt'; readonly providerJobId: string }
@@ -38,6 +38,8 @@ const instead: Partial<Readonly<Record<JobStatus, string>>> = {
 /** The fields of a job that decide whether a resolution fits. */
 export interface HeldJob extends Pick<Job, 'status' | 'foundBy' | 'notOurs'> {
   readonly isHeld: boolean
+  /** It is running for so long that it may never end. */
+  readonly isOverdue: boolean
   /** The JobId that its create was answered with although another job has it. null: there is no such clash. */
   readonly clashesWith: string | null
 }
@@ -46,13 +48,25 @@ export interface HeldJob extends Pick<Job, 'status' | 'foundBy' | 'notOurs'> {
 const isDoubtful = ({ status, foundBy }: HeldJob): boolean =>
   foundBy !== null && (status === 'completed' || status === 'interrupted')
 
+/** Why no resolution of this kind fits a job that is running and not held. */
+const runningMisfit = ({ isOverdue, foundBy }: HeldJob, kind: Resolution['kind']): string | null => {
+  if (!isOverdue) return 'it is running and not held: the service is at work on it, and it is not overdue yet'
+  if (kind === 'again') return 'its end is awaited already, so there is nothing to try once more'
+  if (kind === 'adopt' && foundBy === null)
+    return 'its create was answered with its JobId, so no other is its own'
+  return null
+}
+
 /** For people: why no resolution of this kind fits the job. null: one may fit. */
 const kindMisfit = (job: HeldJob, kind: Resolution['kind']): string | null => {
   const { status, isHeld, clashesWith } = job
   if (status === 'refused' || status === 'settled') return `it is ${status}: nothing is left to be resolved`
   // Nobody has to wait for look-ups.
   if (status === 'looking-up' && kind === 'resend') return null
-  if (!isHeld) return `it is ${status} and not held: the service is at work on it`
+  if (!isHeld)
+    return status === 'running'
+      ? runningMisfit(job, kind)
+      : `it is ${status} and not held: the service is at work on it`
   // List shows that JobId as the other job's, so this job would count as absent and be sent again.
   if (kind === 'again' && clashesWith !== null)
     return (
@@ -72,7 +86,7 @@ export const misfit = (job: HeldJob, resolution: Resolution): string | null => {
   )
 }
 
-/** The kinds of resolution that may fit a job. */
+/** The kinds of resolution that may fit a job: none for one that is neither held nor overdue. */
 export const resolutionsFor = (job: HeldJob): readonly Resolution['kind'][] =>
   kinds.filter(kind => kindMisfit(job, kind) === null)
 

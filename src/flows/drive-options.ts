@@ -16,6 +16,8 @@ export interface DrivePolicies {
   readonly refusals: RefusalPolicy
   /** At most this many devices of one job are looked up one by one; 0: there is no bound. */
   readonly lookUpMaxDevices: number
+  /** A job that runs for so many times the mean is overdue. */
+  readonly overdueFactor: number
   /** How long a claim, a batch, a settlement or a look-up rests after an unforeseen error, ms. */
   readonly restMs: number
 }

@@ -71,6 +71,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
       slots,
       capacity: policies.quotaJobs,
       meanJobMs,
+      overdueFactor: policies.overdueFactor,
       again,
       // The lease itself says when it is lost; until then the looks go on.
       onError: error => {

@@ -1,6 +1,6 @@
 /** Why not everything moves that the database holds, as sentences for people. */
 import type { DatabaseStatus } from '../postgres/status/read-status'
-import { batchText, blockedTexts, jobTroubleText, plural } from './job-troubles'
+import { batchText, blockedTexts, jobTroubleText, overdueJobText, plural } from './job-troubles'
 
 /** Sentences about one kind of reason. None: there is no such reason. */
 type Reasons = (database: DatabaseStatus) => readonly string[]
@@ -22,6 +22,8 @@ const heldJobs: Reasons = database =>
 
 const troubledJobs: Reasons = database => database.troubledJobs.map(jobTroubleText)
 
+const overdueJobs: Reasons = database => database.overdueJobs.map(overdueJobText)
+
 const blockedRoutes: Reasons = ({ routes }) => blockedTexts(routes)
 
 /** Nothing but waiting for the next attempt is left to do. */
@@ -34,7 +36,15 @@ const onlyRetries: Reasons = ({ moves, nextRetryAt, openJobs, heldJobs: held }) 
 }
 
 /** In the order in which people read them. */
-const all: readonly Reasons[] = [nobodyDrives, heldRoutes, heldJobs, troubledJobs, blockedRoutes, onlyRetries]
+const all: readonly Reasons[] = [
+  nobodyDrives,
+  heldRoutes,
+  heldJobs,
+  troubledJobs,
+  overdueJobs,
+  blockedRoutes,
+  onlyRetries,
+]
 
 export const databaseReasons = (database: DatabaseStatus): string[] =>
   all.flatMap(reasonsOf => reasonsOf(database))

@@ -1,5 +1,6 @@
 /** What is wrong with batches that are not held, what is done about it, and what people can do: as sentences. */
 import type { TroubledJobStatus } from '../postgres/status/read-open-jobs'
+import type { OverdueJobStatus } from '../postgres/status/read-overdue-jobs'
 import type { RouteStatus } from '../postgres/status/read-status'
 
 export const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`
@@ -20,6 +21,20 @@ export const jobTroubleText = (job: TroubledJobStatus): string => {
     case 'refused':
       return `${batch} was refused ${plural(refusals, 'time')} with unrecognised codes, last error: ${lastError}; it is tried again at most every 5 minutes: see what the code means and cure that, or lower QUOTA_JOBS if it is a limit on open jobs`
   }
+}
+
+const hours = (ms: number): string =>
+  ms < 7_200_000 ? `${Math.round(ms / 60_000)} minutes` : `${(ms / 3_600_000).toFixed(1)} hours`
+
+export const overdueJobText = (job: OverdueJobStatus): string => {
+  const { batchId, routeId, moves, jobId, runningSince, ageMs, usualMs } = job
+  const usual = usualMs === null ? 'no job has ended yet' : `a job takes ${Math.round(usualMs / 1000)} s`
+  return (
+    `${batchText(batchId, routeId, moves)} has been running as ${jobId} since ${runningSince} (${hours(ageMs)}; ${usual}), ` +
+    'and takes a slot: see in the console whether it goes on; if it never ends, ' +
+    `\`device-move resolve ${batchId} --absent\` sends its devices again, which moves them twice if it does go on, and ` +
+    `\`--fail\` gives them up, though they may have moved`
+  )
 }
 
 /** One sentence for each batch that moves of other routes wait for. */

@@ -52,12 +52,15 @@ export const statusOf = (
   process: ProcessStatus | null,
 ): Status => {
   const open = database === null ? 0 : Object.values(database.openJobs).reduce((sum, count) => sum + count, 0)
-  const [held, troubled] = [database?.heldJobs.length ?? 0, database?.troubledJobs.length ?? 0]
+  const stuck =
+    database === null
+      ? 0
+      : database.heldJobs.length + database.troubledJobs.length + database.overdueJobs.length
   const isDriven =
     (database?.lease.holder ?? null) !== null &&
     process?.flows.drive.state !== 'stopped' &&
     (process?.provider ?? null) === null
-  const moving = open > held + troubled && isDriven
+  const moving = open > stuck && isDriven
   const because = [
     ...(problem === null ? [] : [problem]),
     ...(process === null ? [] : processReasons(process)),

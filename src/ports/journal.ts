@@ -5,19 +5,31 @@
  * does it again. (A promise could not be repeated, and would not run in virtual time.)
  */
 import type { Observable } from 'rxjs'
+import type { Fingerprint } from '../domain/fingerprint'
 import type { BatchMove, Job } from '../domain/job'
 import type { LookUp, UntoldJob } from '../domain/look-up'
 import type { Outcome, Verdict } from '../domain/outcome'
 import type { MoveRequest, Rejection } from '../domain/request'
 import type { HoldChange } from '../domain/route'
+import type { Gap, StoredPosition } from './request-source'
 
-/** What consecutive records of one partition became: at most 20,000 moves, unless one record alone has more. */
-export interface JournalChunk {
+/** One log of requests. */
+export interface LogPartition {
   readonly clusterId: string
   readonly topic: string
   readonly partition: number
+}
+
+/** What consecutive records of one partition became: at most 20,000 moves, unless one record alone has more. */
+export interface JournalChunk extends LogPartition {
+  /** The life of the topic in which it was read. */
+  readonly life: number
+  /** The stored position that it continues from; null: there was none. */
+  readonly continuesFrom: bigint | null
   /** The last offset of the chunk + 1. */
   readonly nextOffset: bigint
+  /** Its last record. */
+  readonly last: Fingerprint | null
   readonly requests: readonly MoveRequest[]
   readonly rejections: readonly Rejection[]
 }
@@ -33,14 +45,25 @@ export interface IntakeJournal {
   /**
    * Appends moves and rejections, and advances the partition's position, in one transaction. Records below the stored
    * position are skipped, so a chunk that is delivered again appends nothing.
+   *
+   * Throws `RestoredDatabaseError` when the stored position lies below the one that the chunk continues from, because the
+   * journal has then lost what lay between. Throws `StoppedPartitionError` when the partition is stopped, or is read in
+   * another life.
    */
   append(chunk: JournalChunk): Observable<AppendReceipt>
-  /** The next offset to read, of each partition that has one. */
+  /** Where it stands in each partition that it knows. */
   positions(
     clusterId: string,
     topic: string,
     partitions: readonly number[],
-  ): Observable<ReadonlyMap<number, bigint>>
+  ): Observable<ReadonlyMap<number, StoredPosition>>
+  /**
+   * Moves a position on past records that are gone, and counts those that were not taken in. Throws
+   * `RestoredDatabaseError` when the stored position lies below the gap. Done again it changes nothing.
+   */
+  skip(log: LogPartition, gap: Gap): Observable<void>
+  /** Stops the partition, with the first reason that was given, until an operator accepts the log that lies there. */
+  stop(log: LogPartition, reason: string): Observable<void>
 }
 
 export type Claim =
@@ -72,6 +95,8 @@ export interface DriveJournal {
    *    given, and none while one is in hand.
    * 4. A held batch that was certainly not created keeps no other waiting.
    * 5. A batch whose adopted job turned out to be another's waits until every later create of a look-alike is answered.
+   * 6. A claim that took too long throws `TransientError`. Until its route has rested, others are claimed, and then
+   *    fewer moves of it at once.
    */
   claim(inHand: readonly number[]): Observable<Claim>
   /** One job as it is stored. Throws when there is none. */
@@ -94,8 +119,13 @@ export interface DriveJournal {
    * clears it. A job of another status is left unchanged.
    */
   setLastError(batchId: number, why: string | null): Observable<void>
-  /** running → completed | interrupted. */
-  markEnded(batchId: number, as: 'completed' | 'interrupted'): Observable<void>
+  /**
+   * running → completed | interrupted: true. False, with nothing done, if an operator has resolved the job since it was
+   * claimed.
+   */
+  markEnded(job: Pick<Job, 'batchId' | 'releases'>, as: 'completed' | 'interrupted'): Observable<boolean>
+  /** Whether an operator has resolved the job since it was claimed. */
+  isResolved(job: Pick<Job, 'batchId' | 'releases'>): Observable<boolean>
   /**
    * completed | interrupted → unknown. The job that was adopted is another's, and is in `notOurs` from now on. The files
    * kept of it are dropped.
@@ -112,7 +142,8 @@ export interface DriveJournal {
   hold(job: Pick<Job, 'batchId' | 'releases'>, why: string): Observable<void>
   /**
    * completed | interrupted | creating | unknown → settled. One transaction stores the outcomes, re-queues what is to be
-   * tried again, releases the moves that waited for those, fills the outbox, and clears the last error of an ended job.
+   * tried again, releases the moves that waited for those (beyond 20,000 the next claims release them), fills the
+   * outbox, and clears the last error of an ended job.
    * `verdicts` has every move of the batch, once.
    *
    * With `leave` it may have some of them: → looking-up. The others stay open and in flight until they are looked up.

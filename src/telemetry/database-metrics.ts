@@ -7,6 +7,8 @@ export interface DatabaseFigures {
   readonly ageMs: number
   /** Moves taken in, by state. */
   readonly moves: object
+  /** Jobs that run for so long that they may never end. */
+  readonly overdueJobs: number
 }
 
 /** Gives null while the database cannot be read. Scrapes share its reads with all others who look. */
@@ -30,6 +32,11 @@ export const addDatabaseMetrics = (registry: Registry, read: ReadFigures): void 
     'database_figures_age_seconds',
     'Time since the figures of the database were read.',
     ({ ageMs }) => ageMs / 1000,
+  )
+  gauge(
+    'overdue_jobs',
+    'Jobs that run for so long that they may never end; people are to look at them.',
+    ({ overdueJobs }) => overdueJobs,
   )
   new Gauge({
     name: 'device_move_moves',

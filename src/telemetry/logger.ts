@@ -48,6 +48,8 @@ const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
   'job-created': 'info',
   'job-denied': 'warn',
   'job-known-again': 'info',
+  'job-overdue': 'error',
+  'job-resolved': 'info',
   'job-ended': 'debug',
   'result-file-problem': 'warn',
   'devices-looked-up': 'info',

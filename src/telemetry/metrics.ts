@@ -93,6 +93,7 @@ export const createMetrics = (sources: MetricSources): Metrics => {
       case 'job-created':
       case 'job-denied':
       case 'job-held':
+      case 'job-overdue':
       case 'job-resumed':
       case 'create-refused':
       case 'create-unanswered':

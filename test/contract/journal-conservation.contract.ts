@@ -93,7 +93,7 @@ const createPlayer = (at: JournalHarness) => {
       if (job.status === 'claimed') await firstValueFrom(drive.creating(job.batchId))
       await firstValueFrom(drive.created(job.batchId, `P${job.batchId}`))
     }
-    await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(drive.markEnded(job, 'completed'))
   }
   const settle = async (job: Job, seed: number): Promise<void> => {
     if (job.status === 'looking-up')

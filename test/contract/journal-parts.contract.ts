@@ -32,7 +32,7 @@ export const journalPartsContract = (name: string, journal: JournalUnderTest): v
       await append({ requestId: `of ${devices[0]}`, devices })
       const job = await claimJob()
       await start(job)
-      await firstValueFrom(journey.drive.markEnded(job.batchId, 'interrupted'))
+      await firstValueFrom(journey.drive.markEnded(job, 'interrupted'))
       return job
     }
     /** Settles what the file tells of these devices, and leaves the others to be looked up. */
@@ -138,7 +138,7 @@ export const journalPartsContract = (name: string, journal: JournalUnderTest): v
       await append({ requestId: 'r1', devices: ['dev1', 'dev2'] }, { requestId: 'r2', devices: ['dev3', 'dev1'] })
       const job = await claimJob()
       await start(job)
-      await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
+      await firstValueFrom(journey.drive.markEnded(job, 'completed'))
       await firstValueFrom(journey.drive.settle(job.batchId, [], 'completed', { holdUntold: 'no file' }))
       expect(await published()).toEqual([])
       expect(await untold(job, 1)).toEqual(['dev1', 'dev1'])

@@ -31,7 +31,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       await firstValueFrom(journey.drive.creating(batchId))
       for (const _time of [1, 2])
         expect(await firstValueFrom(journey.drive.created(batchId, 'P'))).toBe('stored')
-      for (const _time of [1, 2]) await firstValueFrom(journey.drive.markEnded(batchId, 'interrupted'))
+      for (const _time of [1, 2]) await firstValueFrom(journey.drive.markEnded(first, 'interrupted'))
       const job = await claimJob()
       expect(job).toMatchObject({ status: 'interrupted', moves })
       for (const _time of [1, 2])
@@ -42,7 +42,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
 
     it('throw when they do not fit, with the names of job and step', async () => {
       const job = await claimed('dev1')
-      await expect(firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))).rejects.toThrow(
+      await expect(firstValueFrom(journey.drive.markEnded(job, 'completed'))).rejects.toThrow(
         `job ${job.batchId} is claimed: markEnded does not fit`,
       )
       await expect(
@@ -73,7 +73,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
         expect(await at.lastError(job.batchId)).toBe(why)
       }
       await firstValueFrom(drive.setLastError(job.batchId, null))
-      await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+      await firstValueFrom(drive.markEnded(job, 'completed'))
       await firstValueFrom(drive.setLastError(job.batchId, 'no file'))
       expect(await at.lastError(job.batchId)).toBe('no file')
       await firstValueFrom(drive.settle(job.batchId, verdicts(job), 'completed'))
@@ -111,7 +111,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
           providerJobId: stranger,
           foundBy: 'list',
         })
-        await firstValueFrom(drive.markEnded(batchId, 'completed'))
+        await firstValueFrom(drive.markEnded({ batchId, releases: 0 }, 'completed'))
         await firstValueFrom(drive.keepResultFile(batchId, { body: Buffer.from('{}'), contentType: null }))
         for (const _time of [1, 2]) await firstValueFrom(drive.unadopted(batchId))
         expect(await journey.at.evidence(batchId)).toEqual({ files: [], lookUps: [] })
@@ -175,7 +175,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
     it('settle a job only when every move has one outcome', async () => {
       const job = await claimed('dev1', 'dev2')
       await start(job)
-      await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
+      await firstValueFrom(journey.drive.markEnded(job, 'completed'))
       const [one, two] = verdicts(job)
       if (one === undefined || two === undefined) throw new Error('two moves')
       for (const wrong of [[one], [one, one], [one, two, two], [one, { ...two, seq: 99n }]])

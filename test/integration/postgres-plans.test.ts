@@ -62,7 +62,7 @@ describe('query plans without statistics', () => {
     return job
   }
   const settle = async (job: Job, all: readonly Verdict[]): Promise<void> => {
-    await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(drive.markEnded(job, 'completed'))
     await firstValueFrom(drive.settle(job.batchId, all, 'completed'))
   }
   const mixed = (job: Job): Verdict[] =>

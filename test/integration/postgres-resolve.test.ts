@@ -12,7 +12,12 @@ describe('a held job', () => {
   const idle = { kind: 'idle', wakeInMs: null }
 
   const resolve = (job: Job | number, resolution: Resolution): Promise<Resolved> =>
-    firstValueFrom(resolveJob(database.pool, typeof job === 'number' ? job : job.batchId, resolution, 5))
+    firstValueFrom(
+      resolveJob(database.pool, typeof job === 'number' ? job : job.batchId, resolution, {
+        overdueFactor: 10,
+        maxAttempts: 5,
+      }),
+    )
   const statusOf = async ({ batchId }: Job): Promise<unknown> =>
     (
       await database.pool.query('select status, held_reason from device_move.jobs where batch_id = $1', [
@@ -40,16 +45,69 @@ describe('a held job', () => {
   const completed = async (): Promise<Job> => {
     const job = await claimed()
     await start(job)
-    await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(journey.drive.markEnded(job, 'completed'))
     return hold(job)
   }
+
+  /** A job whose create left so long ago. */
+  const running = async (age: string): Promise<Job> => {
+    const job = await claimed()
+    await start(job)
+    await database.pool.query('update job set create_started_at = now() - $2::interval where job_id = $1', [
+      job.batchId,
+      age,
+    ])
+    return job
+  }
+
+  it('is not resolved while it runs, until it is overdue', async () => {
+    const job = await running('29 minutes')
+    for (const kind of ['absent', 'fail', 'again'] as const)
+      expect(await resolve(job, { kind })).toMatchObject({
+        kind: 'refused',
+        why: expect.stringContaining('not overdue yet'),
+      })
+    expect(await statusOf(job)).toEqual({ status: 'running', held_reason: null })
+  })
+
+  it('is resolved by sending its devices again while it runs, once it is overdue', async () => {
+    const job = await running('31 minutes')
+    expect(await firstValueFrom(journey.drive.isResolved(job))).toBe(false)
+    expect(await resolve(job, { kind: 'absent' })).toEqual({
+      kind: 'resolved',
+      was: 'running',
+      devices: 2,
+      runsAs: `P${job.batchId}`,
+    })
+    // The driver that awaits its end learns of it, and stores no end any more.
+    expect(await firstValueFrom(journey.drive.isResolved(job))).toBe(true)
+    expect(await firstValueFrom(journey.drive.markEnded(job, 'completed'))).toBe(false)
+    const again = await claimJob()
+    expect(again).toMatchObject({
+      batchId: job.batchId,
+      status: 'claimed',
+      providerJobId: null,
+      notOurs: [`P${job.batchId}`],
+    })
+  })
+
+  it('is resolved by giving its devices up while it runs, so that later requests for them go on', async () => {
+    const job = await running('31 minutes')
+    expect(await resolve(job, { kind: 'fail' })).toMatchObject({ kind: 'resolved', was: 'running' })
+    expect(await firstValueFrom(journey.drive.markEnded(job, 'completed'))).toBe(false)
+    expect(await published()).toMatchObject([
+      { outcome: 'failed', final: true, code: 'unknown' },
+      { outcome: 'failed', final: true, code: 'unknown' },
+    ])
+    expect((await claimJob()).moves.map(({ deviceName }) => deviceName)).toEqual(['dev1'])
+  })
 
   /** A job of four devices that was interrupted: one is told by its file, one by a look-up, and two are untold. */
   const partly = async (holdUntold: string | null = null): Promise<Job> => {
     await append({ requestId: 'r1', devices: ['dev1', 'dev2', 'dev3', 'dev4'] })
     const job = await claimJob()
     await start(job)
-    await firstValueFrom(journey.drive.markEnded(job.batchId, 'interrupted'))
+    await firstValueFrom(journey.drive.markEnded(job, 'interrupted'))
     const [one, two] = verdicts(job)
     if (one === undefined || two === undefined) throw new Error('four moves')
     await firstValueFrom(journey.drive.settle(job.batchId, [one], 'interrupted', { holdUntold }))
@@ -115,7 +173,7 @@ describe('a held job', () => {
     await firstValueFrom(journey.drive.creating(job.batchId))
     await firstValueFrom(journey.drive.unanswered(job.batchId, 'timeout'))
     await firstValueFrom(journey.drive.adopted(job.batchId, 'Stranger'))
-    await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(journey.drive.markEnded(job, 'completed'))
     await firstValueFrom(
       journey.drive.keepResultFile(job.batchId, { body: Buffer.from('<html>'), contentType: null }),
     )
@@ -160,7 +218,7 @@ describe('a held job', () => {
     await firstValueFrom(journey.drive.creating(job.batchId))
     await firstValueFrom(journey.drive.unanswered(job.batchId, 'timeout'))
     await firstValueFrom(journey.drive.adopted(job.batchId, 'Stranger'))
-    await firstValueFrom(journey.drive.markEnded(job.batchId, 'interrupted'))
+    await firstValueFrom(journey.drive.markEnded(job, 'interrupted'))
     await firstValueFrom(journey.drive.unadopted(job.batchId))
     await hold(job)
     expect(await resolve(job, { kind: 'adopt', providerJobId: 'Stranger' })).toMatchObject({
@@ -268,7 +326,7 @@ describe('a held job', () => {
     ['claimed', async () => hold(await claimed()), 'not-moved', 'abandoned'],
   ])('is resolved by giving it up when it is %s', async (was, held, code, status) => {
     const job = await held()
-    expect(await resolve(job, { kind: 'fail' })).toEqual({ kind: 'resolved', was, devices: 2 })
+    expect(await resolve(job, { kind: 'fail' })).toEqual({ kind: 'resolved', was, devices: 2, runsAs: null })
     expect(await published()).toMatchObject([
       { deviceName: 'dev1', outcome: 'failed', final: true, code },
       { deviceName: 'dev2', outcome: 'failed', final: true, code },

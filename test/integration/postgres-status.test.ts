@@ -12,6 +12,7 @@ describe('the status in the database', () => {
     database = await createJournalDatabase()
   })
   afterEach(() => database.drop())
+  const statusNow = () => readDatabaseStatus(database.pool, { overdueFactor: 10 })
   const journeyOf = async () => {
     const journey = createJourney({
       open: async options => harnessOn(database.pool, options),
@@ -33,7 +34,7 @@ describe('the status in the database', () => {
     await database.pool.query(
       `update lease set holder = 'host/1', expires_at = now() + interval '10 seconds'`,
     )
-    const status = await readDatabaseStatus(database.pool)
+    const status = await statusNow()
     expect(status).toMatchObject({
       moves: { accepted: 4, failed: 2, held: 1, pending: 1, gap: 0 },
       lease: { holder: 'host/1', expiresInMs: expect.any(Number) },
@@ -54,7 +55,7 @@ describe('the status in the database', () => {
     await database.pool.query(
       `update job set status = 'unknown', create_started_at = now(), clashes_with = 'P' where held_at is not null`,
     )
-    const clashed = await readDatabaseStatus(database.pool)
+    const clashed = await statusNow()
     expect(clashed.heldJobs.map(({ resolutions }) => resolutions)).toEqual([['adopt', 'absent', 'fail']])
     const routes = status.routes.map(each => [
       each.targetInstanceIds,
@@ -75,7 +76,7 @@ describe('the status in the database', () => {
       database.pool,
       'lock table lease in access exclusive mode',
       async release => {
-        const reading = readDatabaseStatus(database.pool)
+        const reading = statusNow()
         await sessionsWaiting(database.pool, '%from lease%')
         await journey.append({ requestId: 'r2', devices: ['dev2'] })
         await release()
@@ -84,13 +85,13 @@ describe('the status in the database', () => {
     )
     expect(status.moves.pending).toBe(1)
     expect(status.routes.map(({ pending }) => pending)).toEqual([1])
-    expect((await readDatabaseStatus(database.pool)).moves.pending).toBe(2)
+    expect((await statusNow()).moves.pending).toBe(2)
   })
 
   it('shows batches that are not held and do not go on as they should', async () => {
     const { append, claimJob, start, drive } = await journeyOf()
     const troubled = async () =>
-      (await readDatabaseStatus(database.pool)).troubledJobs.map(each => [
+      (await statusNow()).troubledJobs.map(each => [
         ...[each.kind, each.batchId, each.jobId, each.refusals, each.lastError],
       ])
     const route = (target: string) => ({
@@ -123,7 +124,7 @@ describe('the status in the database', () => {
     await firstValueFrom(drive.creating(unanswered.batchId))
     await firstValueFrom(drive.unanswered(unanswered.batchId, 'deadline: no answer'))
     await start(unread)
-    await firstValueFrom(drive.markEnded(unread.batchId, 'interrupted'))
+    await firstValueFrom(drive.markEnded(unread, 'interrupted'))
     await firstValueFrom(drive.setLastError(unread.batchId, 'ECONNREFUSED'))
     expect(await troubled()).toEqual([
       ['no-results', unread.batchId, `P${unread.batchId}`, 0, 'ECONNREFUSED'],

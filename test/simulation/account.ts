@@ -31,6 +31,9 @@ const refusal = (kind: CallFailure['kind'], code: string): CallFailure => ({
   message: `made to fail: ${code}`,
 })
 
+/** Longer than any run, ms. */
+const neverMs = 20 * 86_400_000
+
 const retryable = ['iot.system.SystemException', 'iot.made.up'] as const
 
 export const createAccount = (deps: AccountDeps): SimulatedProvider => {
@@ -39,6 +42,16 @@ export const createAccount = (deps: AccountDeps): SimulatedProvider => {
   /** The job that is carried out at this moment. */
   let ending: LedgerJob | null = null
   let hasFile = true
+  /** Among jobs that look alike an unanswered create waits six hours for all of them to end, longer than a run takes. */
+  let hasEndless = plan.rates['look-alike in the list'] !== undefined
+
+  /** One job of a run at most never ends, because each takes a slot for ever. */
+  const jobMs = (): number => {
+    const usualMs = draw.between(...plan.jobMs)
+    if (hasEndless || !faults.hit('job never ends')) return usualMs
+    hasEndless = true
+    return neverMs
+  }
 
   const onCreate = (): CallFault | null => {
     if (faults.hit('code unknown')) return { kind: 'unknown', code: 'iot.made.Up' }
@@ -109,7 +122,7 @@ export const createAccount = (deps: AccountDeps): SimulatedProvider => {
     latencyMs: () =>
       faults.hit('call slow') ? draw.between(300, plan.slowWireMs) : draw.between(5, plan.wireMs),
     callTimeoutMs: plan.callTimeoutMs,
-    jobMs: () => draw.between(...plan.jobMs),
+    jobMs,
     initialisingMs: draw.between(0, 500),
     maxOpenJobs: plan.providerJobs,
     ...(faults.hit('slots full, code unknown') ? { full: refusal('unknown', 'iot.made.Full') } : {}),

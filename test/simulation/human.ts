@@ -1,4 +1,9 @@
-/** The human that held jobs wait for. Once nothing goes wrong any more, he releases the jobs that can be tried again. */
+/**
+ * The human that held and overdue jobs wait for. Once nothing goes wrong any more, he releases the held jobs that can be tried
+ * again. A job that is overdue he gives up as soon as it is, or has its devices sent again.
+ */
+import { overdueAfterMs } from '../../src/domain/job-length'
+import type { StoredJob } from '../support/fake-journal/store'
 import type { World } from './world'
 
 export interface Human {
@@ -13,7 +18,7 @@ const maxReleases = 2
 const canBeTriedAgain = (why: string): boolean => /no results could be read|refused again and again/.test(why)
 
 export const startHuman = (world: World): Human => {
-  const { clock, faults, journal, trace } = world
+  const { clock, faults, journal, ledger, draw, trace } = world
   const releases = new Map<number, number>()
   const waiting = () =>
     [...journal.store.unfinished].filter(
@@ -21,7 +26,22 @@ export const startHuman = (world: World): Human => {
         heldBecause !== null && canBeTriedAgain(heldBecause) && (releases.get(batchId) ?? 0) < maxReleases,
     )
 
+  /** Whether `status` calls it overdue. With the mean of all jobs instead of the newest ones it is the same here. */
+  const isOverdue = ({ status, heldBecause, createStartedAt }: StoredJob): boolean =>
+    status === 'running' &&
+    heldBecause === null &&
+    clock.now() - (createStartedAt ?? clock.now()) >= overdueAfterMs(null, 10)
+
+  const resolveOverdue = (job: StoredJob): void => {
+    const as = draw.oneOf(['absent', 'fail'] as const)
+    const { batchId, providerJobId } = job
+    trace.note('human', () => `resolves job ${batchId}, overdue as ${providerJobId}: ${as}`)
+    if (providerJobId !== null) ledger.giveUp(providerJobId)
+    journal.resolveRunning(batchId, as)
+  }
+
   const look = (): void => {
+    for (const job of [...journal.store.unfinished].filter(isOverdue)) resolveOverdue(job)
     for (const { batchId, heldBecause } of faults.isCalm() ? waiting() : []) {
       trace.note('human', () => `releases job ${batchId}, held: ${heldBecause}`)
       releases.set(batchId, (releases.get(batchId) ?? 0) + 1)

@@ -1,6 +1,6 @@
 /**
  * Defects that the simulation has to find: plausible mistakes in our own code, each planted while that is loaded. Each
- * is a piece of syntax and what it becomes (`find-place.ts`). Four stand for the journal's SQL, which does not run
+ * is a piece of syntax and what it becomes (`find-place.ts`). Some stand for the journal's SQL, which does not run
  * here: they change the journal in memory.
  */
 import type { Edit } from './find-place'
@@ -127,8 +127,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'settles-running',
     what: 'A job counts as ended while it is running.',
-    find: "$status === 'held' || $status >= 2",
-    replace: "$status === 'held' || $status >= 1",
+    find: "$status === 'let-go' || $status >= 2",
+    replace: "$status === 'let-go' || $status >= 1",
+  },
+  {
+    name: 'resolved-unheeded',
+    what: 'The driver goes on waiting for the end of a job that an operator has resolved.',
+    find: '$journal.isResolved($job)',
+    replace: 'of(false)',
   },
   {
     name: 'settles-twice',
@@ -169,6 +175,20 @@ export const mutants: readonly Mutant[] = [
     inside: 'halveBatch',
     find: '$moves.slice($cut)',
     replace: '$moves.slice($cut + 1)',
+  },
+  {
+    name: 'claims-as-large',
+    what: 'A claim that took too long is tried again as large as before.',
+    inside: 'afterTimeLimit',
+    find: 'Math.max(1, $half)',
+    replace: 'moves',
+  },
+  {
+    name: 'rest-never-released',
+    what: "Of moves that are released in slices the rest is forgotten (the model's settlement).",
+    inside: 'releaseWaiting',
+    find: '$store.releaseDue.add($waitsFor)',
+    replace: 'void 0',
   },
   {
     name: 'position-early',

@@ -40,6 +40,10 @@ export interface Plan {
   readonly pageSize: number
   /** The longest time one way to the journal, ms. */
   readonly journalMs: number
+  /** A claim of more moves takes too long, of every other route; null: none does. */
+  readonly claimLimit: number | null
+  /** Most waiting moves that one transaction releases. */
+  readonly mostReleased: number
   readonly rates: Readonly<Partial<Record<FaultKind, number>>>
   /** Nearly every job is interrupted without a file, and nothing else goes wrong: devices are looked up in masses. */
   readonly isStorm: boolean
@@ -64,6 +68,7 @@ const highest: Readonly<Record<FaultKind, number>> = {
   'job interrupted, no file': 0.12,
   'job forgotten': 0.04,
   'storm of interruptions': 0.9,
+  'job never ends': 0.1,
   'device failed, worth a retry': 0.15,
   'device failed for good': 0.06,
   'row missing': 0.04,
@@ -176,6 +181,8 @@ export const planOf = (seed: number): Plan => {
     listLagMs: oneOf([1_000, 4_000, 8_000]),
     pageSize: oneOf([10, 20, 200]),
     journalMs: oneOf([2, 20]),
+    claimLimit: oneOf([null, null, 1, 3]),
+    mostReleased: oneOf([1, 3, 20_000]),
     rates,
     isStorm: false,
   }

@@ -48,6 +48,7 @@ export const startReplica = (deps: ReplicaDeps): Replica => {
       driveJournal: epoch => link.reach(deps.driveJournal(epoch)),
       outbox: link.reach(journal.outbox),
       changes$: link.changes$,
+      soundness: link.soundness,
       api: () => deps.api,
       lease: deps.lease,
       sink: deps.sink,
@@ -59,6 +60,7 @@ export const startReplica = (deps: ReplicaDeps): Replica => {
         refusals: defaultRefusalPolicy,
         restMs: 5_000,
         lookUpMaxDevices: plan.lookUpMaxDevices,
+        overdueFactor: 10,
       },
       quota: {
         shared: plan.qps,

@@ -78,6 +78,8 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
   const journal = createFakeJournal({
     batchMaxDevices: plan.batchMaxDevices,
     batchMaxWaitMs: plan.batchMaxWaitMs,
+    claimLimit: routeId => (routeId % 2 === 0 ? plan.claimLimit : null),
+    mostReleased: plan.mostReleased,
     latencyMs: 0,
   })
   const ledger = createLedger(clock)

@@ -6,7 +6,7 @@ import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'
 import { createFakeIntake } from './fake-journal/intake'
 import { createFakeOutbox } from './fake-journal/outbox'
-import { resolveJob } from './fake-journal/settle'
+import { resolveJob, resolveRunning } from './fake-journal/resolve'
 import { createStore, type RouteLog, type Store } from './fake-journal/store'
 
 export interface FakeJournal {
@@ -22,6 +22,8 @@ export interface FakeJournal {
   releaseJob(batchId: number): void
   /** What an operator decides about a job that is held or looked up; of the kinds there are, those that tests need. */
   resolveJob(batchId: number, resolution: { readonly kind: 'again' | 'resend' }): void
+  /** Sends the devices of a running job again, or gives them up. */
+  resolveRunning(batchId: number, as: 'absent' | 'fail'): void
   recount(): Conservation
   /** Every table, for tests that look into them. */
   readonly store: Store
@@ -69,10 +71,8 @@ export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOpti
       job.releases += 1
       store.notify()
     },
-    resolveJob: (batchId, { kind }) => {
-      resolveJob(store, store.job(batchId), kind)
-      store.notify()
-    },
+    resolveJob: (batchId, { kind }) => resolveJob(store, batchId, kind, options),
+    resolveRunning: (batchId, as) => resolveRunning(store, batchId, as, options),
     recount: () => recount(store),
   }
 }

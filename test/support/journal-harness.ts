@@ -33,9 +33,13 @@ export interface JournalHarness {
   /** What is kept with a job. Files are texts, the oldest first. */
   evidence(batchId: number): Promise<Evidence>
   releaseJob(batchId: number): Promise<void>
+  /** A claim of more moves of the route runs into a time limit from now on; null lifts that. */
+  limitClaims(routeId: number, most: number | null): Promise<void>
   /** null: not held. */
   heldReason(batchId: number): Promise<string | null>
   lastError(batchId: number): Promise<string | null>
+  /** Records that were deleted before they were taken in. */
+  lostRecords(): Promise<number>
   /** What the counters say. */
   conservation(): Promise<Conservation>
   /** The same figures, counted from the rows. */
@@ -52,7 +56,8 @@ const textOf = ({ body }: { readonly body: Uint8Array }): string => Buffer.from(
 
 export const fakeUnderTest = (): JournalUnderTest => ({
   open: async options => {
-    const journal = createFakeJournal(options)
+    const limits = new Map<number, number | null>()
+    const journal = createFakeJournal({ ...options, claimLimit: routeId => limits.get(routeId) ?? null })
     return {
       intake: journal.intake,
       outbox: journal.outbox,
@@ -68,8 +73,13 @@ export const fakeUnderTest = (): JournalUnderTest => ({
         return { files: resultFiles.map(textOf), lookUps }
       },
       releaseJob: async batchId => journal.releaseJob(batchId),
+      limitClaims: async (routeId, most) => {
+        limits.set(routeId, most)
+      },
       heldReason: async batchId => journal.store.job(batchId).heldBecause,
       lastError: async batchId => journal.store.job(batchId).lastError,
+      lostRecords: async () =>
+        [...journal.store.consumed.values()].reduce((sum, { lostRecords }) => sum + Number(lostRecords), 0),
       conservation: async () => journal.recount(),
       recount: async () => journal.recount(),
     }
@@ -78,9 +88,22 @@ export const fakeUnderTest = (): JournalUnderTest => ({
 })
 
 const emptied = `
-  truncate move, left_out, job, outcome, requeue, rejection, outbox, published, result_file, consumed, route_claims,
+  drop trigger if exists limit_claims on route_claims;
+  truncate move, left_out, job, outcome, requeue, release_due, rejection, outbox, published, result_file, consumed, route_claims,
     route_intake, route restart identity cascade;
   update lease set epoch = 1; update outbox_counter set last_id = 0`
+
+/** The server gives a claim up as it does after `statement_timeout`, but by the size of its range. */
+const claimsLimited = `
+  create table if not exists claim_limit (route_id integer primary key, most bigint not null);
+  create or replace function limit_claims() returns trigger language plpgsql as $$
+  begin
+    if new.claimed - old.claimed > (select most from claim_limit where route_id = new.route_id) then
+      raise exception 'canceling statement due to statement timeout' using errcode = '57014';
+    end if;
+    return new;
+  end $$;
+  create or replace trigger limit_claims before update on route_claims for each row execute function limit_claims()`
 
 export const emptyJournal = async (pool: Pool): Promise<void> => {
   await pool.query(emptied)
@@ -132,6 +155,11 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
     if (found === null) throw new Error(`there is no job ${batchId}`)
     return { files: found.files.map(body => textOf({ body })), lookUps: found.lookUps }
   },
+  limitClaims: async (routeId, most) => {
+    await pool.query(claimsLimited)
+    await pool.query('delete from claim_limit where route_id = $1', [routeId])
+    if (most !== null) await pool.query('insert into claim_limit values ($1, $2)', [routeId, most])
+  },
   releaseJob: async batchId => {
     await pool.query(
       'update job set held_at = null, held_reason = null, releases = releases + 1 where job_id = $1',
@@ -151,6 +179,12 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
       [batchId],
     )
     return rows[0]?.last_error ?? null
+  },
+  lostRecords: async () => {
+    const { rows } = await pool.query<{ n: number }>(
+      'select coalesce(sum(lost_records), 0)::integer as n from consumed',
+    )
+    return rows[0]?.n ?? 0
   },
   conservation: () => readConservation(pool),
   recount: () => recountFromViews(pool),

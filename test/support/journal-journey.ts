@@ -67,7 +67,7 @@ export const createJourney = (journal: JournalUnderTest): Journey => {
     await firstValueFrom(now().drive.created(batchId, `P${batchId}`))
   }
   const end = async (job: Job, more: Partial<Verdict> = {}): Promise<void> => {
-    await firstValueFrom(now().drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(now().drive.markEnded(job, 'completed'))
     await firstValueFrom(now().drive.settle(job.batchId, verdicts(job, more), 'completed'))
   }
   return {

@@ -2,6 +2,7 @@ import { createService } from '../../src/app/service'
 import type { FlowEvent } from '../../src/domain/flow-event'
 import { defaultRefusalPolicy } from '../../src/domain/refusal'
 import { createRecordParser, journalChunks } from '../../src/requests/parse-record'
+import { alwaysSound } from './always-sound'
 import { createFakeJournal } from './fake-journal'
 import { createFakeLease, createFakeLeaseTable } from './fake-lease'
 import { createFakeOutcomeSink } from './fake-outcome-sink'
@@ -25,6 +26,7 @@ export const createWorld = (
   const replica = (holder: string) => {
     const lease = createFakeLease(table, holder)
     const service = createService({
+      soundness: alwaysSound,
       source: requests.source,
       toJournal: journalChunks(createRecordParser({ defaultTargetUid: null, defaultTargetAliyunId: null })),
       intakeJournal: journal.intake,
@@ -44,6 +46,7 @@ export const createWorld = (
         createSettleMs: 10_000,
         attempts: { maxAttempts: 4, backoffMs: 2_000, backoffMaxMs: 60_000 },
         lookUpMaxDevices: 0,
+        overdueFactor: 10,
         refusals: defaultRefusalPolicy,
         restMs: 5_000,
       },

@@ -75,7 +75,10 @@ export const appendDevices = (
     clusterId: 'c',
     topic: 'requests',
     partition: 0,
+    life: 1,
+    continuesFrom: null,
     nextOffset: nextOffset + 1n,
+    last: null,
     requests,
     rejections: [],
   }
@@ -91,6 +94,7 @@ export interface VirtualDriverOptions {
   readonly journalLatencyMs?: number
   readonly quotaJobs?: number
   readonly lookUpMaxDevices?: number
+  readonly overdueFactor?: number
   /** Wraps the journal that the driver sees. */
   readonly journal?: (journal: DriveJournal) => DriveJournal
 }
@@ -150,6 +154,7 @@ export const createVirtualDriver = (provider: JobApi, options: VirtualDriverOpti
       attempts: { maxAttempts, backoffMs: 30_000, backoffMaxMs: 3_600_000 },
       refusals: defaultRefusalPolicy,
       lookUpMaxDevices: options.lookUpMaxDevices ?? 0,
+      overdueFactor: options.overdueFactor ?? 10,
       restMs: 5_000,
     },
     observe: event => events.push(event),

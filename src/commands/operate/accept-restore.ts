@@ -1,7 +1,7 @@
 /** `device-move accept-restore`: settles what a restored database, or a topic made anew, leaves open. */
 import { firstValueFrom } from 'rxjs'
 import { kafkaOptions } from '../../app/wiring'
-import { largerOf } from '../../domain/published-position'
+import { largerOf } from '../../domain/restored-database'
 import {
   publishedPosition,
   type RequestLog,
@@ -64,7 +64,7 @@ const outboxText = (position: bigint, end: bigint): string[] =>
 const readPartitions = async (pool: Pool, topic: string, log: RequestLog): Promise<Partition[]> => {
   const numbers = log.partitions.map(({ partition }) => partition)
   const positions = await firstValueFrom(createIntakeJournal(pool).positions(log.clusterId, topic, numbers))
-  return log.partitions.map(at => ({ ...at, position: positions.get(at.partition) ?? null }))
+  return log.partitions.map(at => ({ ...at, position: positions.get(at.partition)?.next ?? null }))
 }
 
 /** What Kafka remembers. */

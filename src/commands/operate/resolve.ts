@@ -1,4 +1,4 @@
-/** `device-move resolve`: settles or releases one held job, beside a running service or without one. */
+/** `device-move resolve`: settles or releases one held or overdue job, beside a running service or without one. */
 import { firstValueFrom } from 'rxjs'
 import { providerJobIdOf, type Resolution } from '../../domain/resolution'
 import { type Resolved, resolveJob } from '../../postgres/job/resolve-job'
@@ -30,11 +30,21 @@ const resolutionOf = ({ adopt, absent, again, fail, resend }: ResolveFlags): Res
     : only
 }
 
-const resolvedText = (
-  batchId: number,
-  resolution: Resolution,
-  { was, devices }: Extract<Resolved, { kind: 'resolved' }>,
-): string => {
+type Done = Extract<Resolved, { kind: 'resolved' }>
+
+const resolvedText = (batchId: number, resolution: Resolution, done: Done): string =>
+  [answerText(batchId, resolution, done), ...runsOnText(resolution, done)].join(' ')
+
+/** What becomes of a job that was overdue, and that the provider may still show as running. */
+const runsOnText = ({ kind }: Resolution, { runsAs }: Done): string[] =>
+  runsAs === null || kind === 'adopt'
+    ? []
+    : [
+        `JobId ${runsAs} no longer counts as ours: it takes a slot for as long as List shows it as open, ` +
+          'and devices that it still moves are moved unnoticed.',
+      ]
+
+const answerText = (batchId: number, resolution: Resolution, { was, devices }: Done): string => {
   switch (resolution.kind) {
     case 'adopt':
       return `Job ${batchId} goes on as ${resolution.providerJobId} of the provider: its end is awaited (${devices} devices).`
@@ -60,8 +70,9 @@ export const resolveCommand = async (job: string, flags: ResolveFlags): Promise<
     ? Number(job)
     : usageError(`${JSON.stringify(job)} is no job: give its batch_id, a whole number`)
   const resolution = resolutionOf(flags)
-  return withDatabase(flags, async (pool, config) => {
-    const resolved = await firstValueFrom(resolveJob(pool, batchId, resolution, config.retryMaxAttempts))
+  return withDatabase(flags, async (pool, { jobOverdueFactor, retryMaxAttempts }) => {
+    const limits = { overdueFactor: jobOverdueFactor, maxAttempts: retryMaxAttempts }
+    const resolved = await firstValueFrom(resolveJob(pool, batchId, resolution, limits))
     if (resolved.kind === 'refused') throw new CommandError(resolved.why)
     console.log(resolvedText(batchId, resolution, resolved))
     return exitCode.done

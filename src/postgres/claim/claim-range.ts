@@ -7,6 +7,7 @@ import {
   type OtherMove,
 } from '../../domain/claim-rules'
 import { moveColumns, moveColumnsOf, unfinished } from '../shared-sql'
+import { releaseWaiting } from './release-waiting'
 
 /** Positions of one route's log. */
 export interface ClaimRange {
@@ -133,15 +134,6 @@ export const setWaiting = async (
   if (seqs.length > 0) await client.query(insertWaiting, [routeId, seqs, waitsFor, seqs[0], seqs.at(-1)])
 }
 
-/** Makes the moves due now that waited for one of these acceptances. Needs the claim lock. */
-const releaseWaitingFor = async (client: PoolClient, accepted: readonly bigint[]): Promise<void> => {
-  if (accepted.length === 0) return
-  await client.query(
-    'update requeue set due_at = now(), waits_for = null where waits_for = any($1::bigint[])',
-    [accepted],
-  )
-}
-
 const leaveOutDuplicates = async (
   client: PoolClient,
   routeId: number,
@@ -152,7 +144,7 @@ const leaveOutDuplicates = async (
     `insert into left_out (route_id, seq, reason) select $1, seq, 'duplicate' from unnest($2::bigint[]) as t (seq)`,
     [routeId, moves.map(move => move.seq)],
   )
-  await releaseWaitingFor(
+  await releaseWaiting(
     client,
     moves.map(move => move.acceptedOrder),
   )

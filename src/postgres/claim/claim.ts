@@ -1,11 +1,15 @@
 /** Claims the next batch: an unfinished one that nobody has in hand, or the next range of the best ready route. */
 import type { PoolClient } from 'pg'
-import { type CandidateRoute, chooseRoute } from '../../domain/claim-rules'
+import { asyncScheduler } from 'rxjs'
+import { type CandidateRoute, createRouteChooser } from '../../domain/claim-rules'
+import { restsForMs, withoutResting } from '../../domain/claim-size'
 import type { Claim } from '../../ports/journal'
 import { loadJob } from '../job/job-row'
 import { lockClaims } from '../session/transaction'
 import { moveColumns, moveColumnsOf, unfinished } from '../shared-sql'
 import { claimRange } from './claim-range'
+import { mostReleased, releaseLeft } from './release-waiting'
+import { dueMoves, failedStep, releasedMoves, type SmallerClaims, succeededStep } from './smaller-claims'
 
 /** `lookAlikeKey` of the domain as a condition on two rows of `route`, named by their aliases. */
 const lookAlike = (a: string, b: string): string => `
@@ -18,7 +22,7 @@ interface Candidate extends CandidateRoute {
   readonly nowMs: number
 }
 
-// The lateral limit keeps the planner from joining the whole log: it makes one look-up a route, however many there are.
+// The lateral limits keep the planner from joining the whole log: it makes two look-ups a route, however many there are.
 const selectCandidates = `
   with creating as materialized (
     select b.* from job j join route b using (route_id)
@@ -27,6 +31,7 @@ const selectCandidates = `
   )
   select r.route_id as "routeId", r.priority, k.claimed, least(i.appended - k.claimed, 2147483647)::integer as pending,
          (extract(epoch from oldest.appended_at) * 1000)::float8 as "oldestAt",
+         (extract(epoch from newest.appended_at) * 1000)::float8 as "newestAt",
          (extract(epoch from statement_timestamp()) * 1000)::float8 as "nowMs"
   from route r
   join route_intake i using (route_id)
@@ -34,6 +39,9 @@ const selectCandidates = `
   cross join lateral (
     select m.appended_at from move m where m.route_id = r.route_id and m.seq = k.claimed + 1 limit 1
   ) oldest
+  cross join lateral (
+    select m.appended_at from move m where m.route_id = r.route_id and m.seq = i.appended limit 1
+  ) newest
   where i.appended > k.claimed and r.held_at is null
     and not exists (select from creating b where ${lookAlike('b', 'r')})`
 
@@ -84,8 +92,8 @@ const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Pro
   return rows[0]?.batchId ?? null
 }
 
-/** Most moves that are appended again in one transaction. */
-const maxMoves = 20_000
+/** Most moves that are appended again at once. */
+const mostAppended = 20_000
 
 // `again` counts further attempts only: a move that had to wait may still be in its first.
 const advanceLogs = `
@@ -102,11 +110,12 @@ const appendAgain = `
   from requeue q join route_intake i using (route_id)
   where q.requeue_id = any($1::bigint[])`
 
-/** Appends what is due to the logs of its routes, at most 20,000 moves. Needs the claim lock. */
-const appendDue = async (client: PoolClient): Promise<void> => {
+/** Appends what is due to the logs of its routes, at most so many moves. Needs the claim lock. */
+const appendDue = async (client: PoolClient, most: number): Promise<void> => {
   const { rows } = await client.query<{ requeue_id: bigint; route_id: number }>(
     `select requeue_id, route_id from requeue where due_at <= statement_timestamp()
-     order by due_at, requeue_id limit ${maxMoves}`,
+     order by due_at, requeue_id limit $1`,
+    [most],
   )
   if (rows.length === 0) return
   const due = [rows.map(row => row.requeue_id)]
@@ -119,6 +128,10 @@ const appendDue = async (client: PoolClient): Promise<void> => {
   await client.query('delete from requeue where requeue_id = any($1::bigint[])', due)
 }
 
+const releasesAreLeft = async (client: PoolClient): Promise<boolean> =>
+  (await client.query('select from release_due limit 1')).rowCount === 1
+
+/** Time until the first move of the re-queue is due, ms; null: none will be. */
 const nextDueInMs = async (client: PoolClient): Promise<number | null> => {
   const { rows } = await client.query<{ ms: number | null }>(
     `select (extract(epoch from min(due_at) - statement_timestamp()) * 1000)::float8 as ms
@@ -127,31 +140,78 @@ const nextDueInMs = async (client: PoolClient): Promise<number | null> => {
   return rows[0]?.ms ?? null
 }
 
-const idle = async (client: PoolClient, readyInMs: number | null): Promise<Claim> => {
-  const waits = [readyInMs, await nextDueInMs(client)].filter(wait => wait !== null)
-  return { kind: 'idle', wakeInMs: waits.length > 0 ? Math.max(0, Math.ceil(Math.min(...waits))) : null }
+const soonest = (waits: readonly (number | null)[]): number | null => {
+  const known = waits.filter(wait => wait !== null)
+  return known.length > 0 ? Math.max(0, Math.ceil(Math.min(...known))) : null
 }
 
-/** The claim of one transaction: an unfinished batch, or the next batch of the best ready route, or neither. */
-export const claim = async (
-  client: PoolClient,
-  inHand: readonly number[],
-  { batchMaxDevices, batchMaxWaitMs }: ClaimOptions,
-): Promise<Claim> => {
-  // The lock comes first: a claim whose answer was lost may still be under way, and its batch is to be found here.
-  await lockClaims(client)
-  const left = await unfinishedJob(client, inHand)
-  if (left !== null) return { kind: 'job', job: await loadJob(client, left) }
-  for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
-    await appendDue(client)
-    const candidates = await candidateRoutes(client)
-    const nowMs = candidates[0]?.nowMs ?? 0
-    const choice = chooseRoute(candidates, { batchMaxDevices, batchMaxWaitMs, nowMs })
-    if (choice.kind === 'none') return idle(client, choice.readyInMs)
-    const { routeId, claimed, pending } = choice.route
-    const toSeq = claimed + BigInt(Math.min(pending, batchMaxDevices))
-    const batchId = await claimRange(client, { routeId, fromSeq: claimed + 1n, toSeq })
-    if (batchId !== null) return { kind: 'job', job: await loadJob(client, batchId) }
+/** The claims of one driver. `smaller` is what it remembers of those that ran into a time limit. */
+export const createClaims = ({ batchMaxDevices, batchMaxWaitMs }: ClaimOptions) => {
+  const smaller: SmallerClaims = new Map()
+  const chooseRoute = createRouteChooser()
+  const restMs = (key: number): number =>
+    smaller.size === 0 ? 0 : restsForMs(smaller, key, asyncScheduler.now())
+  const mostOf = (key: number, usual: number): number => Math.min(smaller.get(key)?.most ?? usual, usual)
+
+  /** Takes `moves` of a route or of a part of the re-queue, and learns from the time limits that this runs into. */
+  const taking = async <T>(key: number, moves: number, usual: number, take: () => Promise<T>): Promise<T> => {
+    const step = { key, moves, usual, since: asyncScheduler.now() }
+    try {
+      const taken = await take()
+      if (smaller.has(key)) succeededStep(smaller, step)
+      return taken
+    } catch (error) {
+      throw failedStep(smaller, step, error)
+    }
   }
-  return { kind: 'idle', wakeInMs: 0 }
+
+  /** A part of the re-queue is worked on, unless it rests. */
+  const takingDue = async (
+    key: number,
+    usual: number,
+    take: (most: number) => Promise<void>,
+  ): Promise<void> => {
+    const most = mostOf(key, usual)
+    if (restMs(key) === 0) await taking(key, most, usual, () => take(most))
+  }
+
+  const idle = async (client: PoolClient, readyInMs: number | null): Promise<Claim> => {
+    const dueInMs = await nextDueInMs(client)
+    const wakeInMs = soonest([
+      readyInMs,
+      dueInMs === null ? null : Math.max(dueInMs, restMs(dueMoves)),
+      (await releasesAreLeft(client)) ? restMs(releasedMoves) : null,
+    ])
+    return { kind: 'idle', wakeInMs }
+  }
+
+  /** The claim of one transaction: an unfinished batch, or the next batch of the best ready route, or neither. */
+  return async (client: PoolClient, inHand: readonly number[]): Promise<Claim> => {
+    // The lock comes first: a claim whose answer was lost may still be under way, and its batch is to be found here.
+    await lockClaims(client)
+    const left = await unfinishedJob(client, inHand)
+    if (left !== null) return { kind: 'job', job: await loadJob(client, left) }
+    if (await releasesAreLeft(client))
+      await takingDue(releasedMoves, mostReleased, most => releaseLeft(client, most))
+    for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
+      await takingDue(dueMoves, mostAppended, most => appendDue(client, most))
+      const candidates = await candidateRoutes(client)
+      const { awake, nextInMs } =
+        smaller.size === 0
+          ? { awake: candidates, nextInMs: null }
+          : withoutResting(candidates, smaller, asyncScheduler.now())
+      const nowMs = candidates[0]?.nowMs ?? 0
+      const choice = chooseRoute(awake, { batchMaxDevices, batchMaxWaitMs, nowMs })
+      if (choice.kind === 'none') return idle(client, soonest([choice.readyInMs, nextInMs]))
+      const { routeId, claimed, pending } = choice.route
+      const moves = Math.min(pending, mostOf(routeId, batchMaxDevices))
+      const range = { routeId, fromSeq: claimed + 1n, toSeq: claimed + BigInt(moves) }
+      const job = await taking(routeId, moves, batchMaxDevices, async () => {
+        const batchId = await claimRange(client, range)
+        return batchId === null ? null : loadJob(client, batchId)
+      })
+      if (job !== null) return { kind: 'job', job }
+    }
+    return { kind: 'idle', wakeInMs: 0 }
+  }
 }

@@ -6,7 +6,7 @@ import { concatMap, defer, type Observable } from 'rxjs'
 import { type BatchMove, canTransition, clashReason, type Job, type JobTransition } from '../../domain/job'
 import { halveBatch } from '../../domain/refusal'
 import type { DriveJournal } from '../../ports/journal'
-import { type ClaimOptions, claim } from '../claim/claim'
+import { type ClaimOptions, createClaims } from '../claim/claim'
 import { setWaiting } from '../claim/claim-range'
 import { createGuard } from '../session/transaction'
 import {
@@ -16,6 +16,7 @@ import {
   loadJob,
   lockJob,
   movesOfJob,
+  readMeanJobMs,
 } from './job-row'
 import { settleJob } from './store-settlement'
 import { nextUntold, settleLookedUp, untoldMoves } from './untold'
@@ -81,6 +82,7 @@ const insertFile = `
  */
 export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOptions): DriveJournal => {
   const guarded = createGuard(pool, epoch)
+  const claim = createClaims(options)
 
   const step = (
     batchId: number,
@@ -113,7 +115,7 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
     })
 
   return {
-    claim: inHand => guarded(client => claim(client, inHand, options)),
+    claim: inHand => guarded(client => claim(client, inHand)),
     load: batchId => guarded(client => loadJob(client, batchId)),
     creating: batchId =>
       guarded(async client => {
@@ -141,10 +143,25 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
           [batchId, why, refused ? 1 : 0],
         ),
       ),
-    markEnded: (batchId, as) =>
-      step(batchId, 'markEnded', client =>
-        client.query('update job set status = $2, finished_at = now() where job_id = $1', [batchId, as]),
-      ),
+    markEnded: ({ batchId, releases }, as) =>
+      guarded(async client => {
+        const job = await lockJob(client, batchId)
+        if (job.releases !== releases) return false
+        if (canTransition(batchId, job.status, 'markEnded'))
+          await client.query('update job set status = $2, finished_at = now() where job_id = $1', [
+            batchId,
+            as,
+          ])
+        return true
+      }),
+    isResolved: ({ batchId, releases }) =>
+      guarded(async client => {
+        const { rows } = await client.query<{ releases: number }>(
+          'select releases from job where job_id = $1',
+          [batchId],
+        )
+        return rows[0]?.releases !== releases
+      }),
     unadopted: batchId =>
       step(batchId, 'unadopted', async client => {
         await dropFiles(client, batchId)
@@ -215,13 +232,6 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
         )
         return new Set(rows.map(row => row.id))
       }),
-    meanJobMs: () =>
-      guarded(async client => {
-        const { rows } = await client.query<{ ms: number | null }>(
-          `select (avg(extract(epoch from finished_at - created_at)) * 1000)::float8 as ms
-           from (select finished_at, created_at from job where finished_at is not null order by job_id desc limit 50) n`,
-        )
-        return rows[0]?.ms ?? null
-      }),
+    meanJobMs: () => guarded(readMeanJobMs),
   }
 }

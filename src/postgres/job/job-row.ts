@@ -122,3 +122,12 @@ export const bindProviderJob = async (
 export const dropFiles = async (client: PoolClient, batchId: number): Promise<void> => {
   await client.query('delete from result_file where job_id = $1', [batchId])
 }
+
+/** Mean time from create to end of the newest 50 jobs, ms; null before the first. */
+export const readMeanJobMs = async (from: Queries): Promise<number | null> => {
+  const { rows } = await from.query<{ ms: number | null }>(
+    `select (avg(extract(epoch from finished_at - created_at)) * 1000)::float8 as ms
+     from (select finished_at, created_at from job where finished_at is not null order by job_id desc limit 50) n`,
+  )
+  return rows[0]?.ms ?? null
+}

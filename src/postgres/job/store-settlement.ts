@@ -5,6 +5,7 @@
 import type { PoolClient } from 'pg'
 import type { Verdict } from '../../domain/outcome'
 import { checkAllSettled, checkVerdicts, countsOf } from '../../domain/settlement'
+import { releaseWaiting } from '../claim/release-waiting'
 import { lockClaims } from '../session/transaction'
 import { appendToOutbox, moveColumns, moveColumnsOf, notifyChange } from '../shared-sql'
 import type { JobRow } from './job-row'
@@ -83,6 +84,12 @@ const insertOutcomes = async (
     ])
 }
 
+// By look-ups: the planner may prefer to go through the whole re-queue.
+const selectWaitedFor = `
+  select m.accepted from move m
+  cross join lateral (select from requeue q where q.waits_for = m.accepted limit 1) w
+  where m.route_id = $1 and m.seq between $2 and $3 and m.seq = any ($4::bigint[])`
+
 /**
  * Makes the moves due now that waited for one of the moves of a job that have ended. Needs the claim lock: a claim that
  * decides to wait and the settlement that should release it must not miss each other.
@@ -94,11 +101,15 @@ const releaseWaitingForJob = async (
 ): Promise<void> => {
   const { rowCount } = await client.query('select from requeue where waits_for is not null limit 1')
   if (rowCount === 0) return
-  await client.query(
-    `update requeue q set due_at = now(), waits_for = null
-     from move m
-     where m.route_id = $1 and m.seq between $2 and $3 and m.seq = any($4::bigint[]) and q.waits_for = m.accepted`,
-    [routeId, fromSeq, toSeq, ended],
+  const { rows } = await client.query<{ accepted: bigint }>(selectWaitedFor, [
+    routeId,
+    fromSeq,
+    toSeq,
+    ended,
+  ])
+  await releaseWaiting(
+    client,
+    rows.map(row => row.accepted),
   )
 }
 

@@ -10,6 +10,7 @@ import { routeColumns } from '../shared-sql'
 
 /** Columns that both kinds of rows have. */
 interface EndedRow extends SourcePosition {
+  readonly log: string | null
   readonly settledAt: Date
 }
 
@@ -24,22 +25,30 @@ export interface RejectionRow extends EndedRow, Omit<Rejection, 'position'> {
   readonly sourceId: number
 }
 
+/** The name of the topic in ids, where it is not the topic's own (`logName`). */
+const logColumn = `case when c.life > 1 then c.topic || '@' || c.life end as log`
+
 /** For a select over `move m`, `outcome o`, `job j`, `job_part p`, `consumed c`. */
 export const moveOutcomeColumns = `m.route_id as "routeId", m.seq, c.topic, c.partition, m.source_offset as "offset",
-  m.request_id as "requestId", m.device_name as "deviceName", m.attempt, m.requested_at as "requestedAt",
+  ${logColumn}, m.request_id as "requestId", m.device_name as "deviceName", m.attempt, m.requested_at as "requestedAt",
   coalesce(m.recorded_at, m.requested_at) as "recordedAt", m.traceparent, o.outcome, o.final, o.code, o.message,
   j.provider_job_id as "jobId", coalesce(p.settled_at, j.settled_at) as "settledAt"`
 
 /** For a select over `rejection x`, `consumed c`. Only this journal writes `code`, from a `RejectionCode`. */
 export const rejectionColumns = `
   coalesce(x.outcome_id, c.topic || '/' || c.partition || '/' || x.source_offset || '/#' || x.ordinal) as id,
-  x.source_id as "sourceId", c.topic, c.partition, x.source_offset as "offset", x.ordinal, x.request_id as "requestId",
+  x.source_id as "sourceId", c.topic, c.partition, x.source_offset as "offset", ${logColumn}, x.ordinal, x.request_id as "requestId",
   x.product_key as "productKey", x.device_name as "deviceName", x.source_instance_id as "sourceInstanceId",
   x.target_instance_ids as "targetInstanceIds", x.strategy, x.code, x.message, x.requested_at as "requestedAt",
   coalesce(x.recorded_at, x.requested_at) as "recordedAt", x.traceparent, x.dead_letter as "deadLetter",
   x.original_size as "originalSize", x.content_type as "contentType", x.rejected_at as "settledAt"`
 
-const positionOf = ({ topic, partition, offset }: EndedRow): SourcePosition => ({ topic, partition, offset })
+const positionOf = ({ topic, partition, offset, log }: EndedRow): SourcePosition => ({
+  topic,
+  partition,
+  offset,
+  ...(log === null ? {} : { log }),
+})
 
 export const outcomeOfMoveRow = (row: MoveOutcomeRow, route: RouteFields): Outcome =>
   outcomeOfMove({ ...row, source: positionOf(row) }, route, row.jobId, row.settledAt)

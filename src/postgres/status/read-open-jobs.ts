@@ -61,7 +61,7 @@ interface OpenJobRow {
 const heldJobOf = ({ heldAt, heldReason, ...row }: OpenJobRow): HeldJobStatus[] => {
   if (heldAt === null) return []
   const { batchId, jobId, routeId, status, moves } = row
-  const resolutions = resolutionsFor({ ...row, isHeld: true })
+  const resolutions = resolutionsFor({ ...row, isHeld: true, isOverdue: false })
   return [
     {
       batchId,

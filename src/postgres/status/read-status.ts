@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import { inSnapshot, type Queries } from '../session/transaction'
 import { type Conservation, readConservation } from './conservation'
 import { type OpenJobs, readOpenJobs } from './read-open-jobs'
+import { type OverdueJobStatus, readOverdueJobs } from './read-overdue-jobs'
 
 /** A route with something to do, or that is held. Instants are ISO 8601. */
 export interface RouteStatus {
@@ -37,6 +38,8 @@ export interface CodeStatus {
 /** What the database alone can tell about the service. */
 export interface DatabaseStatus extends OpenJobs {
   readonly moves: Conservation
+  /** Jobs that run for so long that they may never end, oldest first. */
+  readonly overdueJobs: readonly OverdueJobStatus[]
   readonly lease: { readonly holder: string | null; readonly expiresInMs: number | null }
   /** Routes with work to do or held, most pending first, at most 100. */
   readonly routes: readonly RouteStatus[]
@@ -103,13 +106,19 @@ const readWaiting = async (from: Queries): Promise<{ nextRetryAt: string | null;
   return { nextRetryAt: iso(rows[0]?.due_at ?? null), unpublished: Number(rows[0]?.unpublished ?? 0) }
 }
 
+export interface StatusOptions {
+  /** A job that runs for so many times the mean is overdue. */
+  readonly overdueFactor: number
+}
+
 /** Everything `status` shows that lies in the database, as of one moment. */
-export const readDatabaseStatus = (pool: Pool): Promise<DatabaseStatus> =>
+export const readDatabaseStatus = (pool: Pool, { overdueFactor }: StatusOptions): Promise<DatabaseStatus> =>
   inSnapshot(pool, async from => ({
     moves: await readConservation(from),
     lease: await readLease(from),
     routes: await readRoutes(from),
     ...(await readOpenJobs(from)),
+    overdueJobs: await readOverdueJobs(from, overdueFactor),
     ...(await readWaiting(from)),
     failures: await readFailures(from),
   }))

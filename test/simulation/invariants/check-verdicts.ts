@@ -18,6 +18,10 @@ const isAtTarget = (outcome: Outcome, { ledger }: World): boolean => {
 const wrongWith = (outcome: Outcome, job: LedgerJob, world: World): string | null => {
   const { maxAttempts } = world.plan
   const row = job.rows.get(outcome.deviceName ?? '')
+  if (job.givenUpAt !== null)
+    return outcome.final && outcome.code === 'unknown' && outcome.settledAt.getTime() >= job.givenUpAt
+      ? null
+      : 'settled before its job, which never ends, was given up'
   if (job.endedAt === null || outcome.settledAt.getTime() < job.endedAt)
     return 'settled before the job had ended'
   if (outcome.outcome === 'moved')

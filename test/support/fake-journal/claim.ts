@@ -3,17 +3,22 @@ import { asyncScheduler } from 'rxjs'
 import {
   applyClaimRules,
   type CandidateRoute,
-  chooseRoute,
+  createRouteChooser,
   type OtherMove,
   type OtherState,
 } from '../../../src/domain/claim-rules'
+import { afterSuccess, afterTimeLimit, type ClaimSize, withoutResting } from '../../../src/domain/claim-size'
 import type { Job } from '../../../src/domain/job'
+import { TransientError } from '../../../src/ports/errors'
 import type { Claim } from '../../../src/ports/journal'
+import { type ReleaseOptions, releaseLeft, releaseWaiting } from './release-waiting'
 import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
 
-export interface ClaimOptions {
+export interface ClaimOptions extends ReleaseOptions {
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number
+  /** A claim of more moves of this route runs into a time limit; null: none does. */
+  readonly claimLimit?: (routeId: number) => number | null
 }
 
 /** A claim gives up after this many ranges that had nothing to send. */
@@ -82,15 +87,6 @@ export const insertJob = (
   return job
 }
 
-/** Makes the moves due now that waited for one of `accepted`. */
-export const releaseWaiting = (store: Store, accepted: ReadonlySet<bigint>): void => {
-  for (const requeued of store.requeue) {
-    if (requeued.waitsFor === null || !accepted.has(requeued.waitsFor)) continue
-    requeued.waitsFor = null
-    requeued.dueAt = asyncScheduler.now()
-  }
-}
-
 const appendDue = (store: Store): void => {
   const now = asyncScheduler.now()
   const dueAt = (requeued: Requeued): number => requeued.dueAt ?? Number.POSITIVE_INFINITY
@@ -132,7 +128,12 @@ const othersOf = (store: Store, route: RouteLog, range: readonly LoggedMove[], t
 }
 
 /** Binds the next range of a route to a job under the claim rules; null if nothing of the range is to be sent. */
-const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJob | null => {
+const claimRange = (
+  store: Store,
+  route: RouteLog,
+  maxDevices: number,
+  options: ClaimOptions,
+): StoredJob | null => {
   const from = route.claimed + 1
   const to = Math.min(route.moves.length, route.claimed + maxDevices)
   const range = route.moves.slice(from - 1, to)
@@ -151,7 +152,7 @@ const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJo
     } else seqs.push(seq)
   })
   route.claimed = to
-  releaseWaiting(store, duplicates)
+  releaseWaiting(store, duplicates, options)
   return seqs.length > 0 ? insertJob(store, route, seqs) : null
 }
 
@@ -189,41 +190,67 @@ const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog 
       priority: route.fields.priority,
       pending: route.moves.length - route.claimed,
       oldestAt: route.appendedAt[route.claimed] ?? 0,
+      newestAt: route.appendedAt.at(-1) ?? 0,
     }))
 }
 
-export const claim = (store: Store, inHand: readonly number[], options: ClaimOptions): Claim => {
-  // Jobs that may be open come first, because they have to be counted before anything is created.
-  const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
-  for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b)))
-    if (
-      job.heldBecause === null &&
-      job.status !== 'looking-up' &&
-      !inHand.includes(job.batchId) &&
-      !hasToWait(store, job, inHand)
-    )
-      return { kind: 'job', job: jobAsStored(store, job) }
-  for (let round = 0; round < maxEmptyRounds; round += 1) {
-    appendDue(store)
-    const choice = chooseRoute(candidates(store), { ...options, nowMs: asyncScheduler.now() })
-    if (choice.kind === 'none') {
-      const waits = [...store.requeue].flatMap(({ dueAt }) =>
-        dueAt === null ? [] : [dueAt - asyncScheduler.now()],
+const soonest = (waits: readonly (number | null)[]): number | null => {
+  const known = waits.filter(wait => wait !== null)
+  return known.length > 0
+    ? Math.max(
+        0,
+        known.reduce((a, b) => Math.min(a, b)),
       )
-      if (choice.readyInMs !== null) waits.push(choice.readyInMs)
-      return {
-        kind: 'idle',
-        wakeInMs:
-          waits.length > 0
-            ? Math.max(
-                0,
-                waits.reduce((a, b) => Math.min(a, b)),
-              )
-            : null,
-      }
+    : null
+}
+
+/** The claims of one driver. */
+export const createClaims = (store: Store, options: ClaimOptions) => {
+  const { batchMaxDevices } = options
+  const smaller = new Map<number, ClaimSize>()
+  const chooseRoute = createRouteChooser()
+
+  /** The next range of a route, unless it runs into a time limit. */
+  const claimRoute = (route: RouteLog, pending: number): StoredJob | null => {
+    const before = smaller.get(route.routeId)
+    const moves = Math.min(pending, before?.most ?? batchMaxDevices)
+    if (moves > (options.claimLimit?.(route.routeId) ?? moves)) {
+      const size = afterTimeLimit(moves, 0, asyncScheduler.now())
+      smaller.set(route.routeId, size)
+      throw new TransientError(`claiming ${moves} moves of route ${route.routeId} took too long`)
     }
-    const job = claimRange(store, choice.route.route, options.batchMaxDevices)
-    if (job !== null) return { kind: 'job', job: jobAsStored(store, job) }
+    const job = claimRange(store, route, Math.min(moves, batchMaxDevices), options)
+    const after = before === undefined ? null : afterSuccess(before, moves, 0, batchMaxDevices)
+    if (after === null) smaller.delete(route.routeId)
+    else smaller.set(route.routeId, after)
+    return job
   }
-  return { kind: 'idle', wakeInMs: 0 }
+
+  return (inHand: readonly number[]): Claim => {
+    // Jobs that may be open come first, because they have to be counted before anything is created.
+    const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
+    for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b)))
+      if (
+        job.heldBecause === null &&
+        job.status !== 'looking-up' &&
+        !inHand.includes(job.batchId) &&
+        !hasToWait(store, job, inHand)
+      )
+        return { kind: 'job', job: jobAsStored(store, job) }
+    releaseLeft(store, options)
+    for (let round = 0; round < maxEmptyRounds; round += 1) {
+      appendDue(store)
+      const nowMs = asyncScheduler.now()
+      const { awake, nextInMs } = withoutResting(candidates(store), smaller, nowMs)
+      const choice = chooseRoute(awake, { ...options, nowMs })
+      if (choice.kind === 'none') {
+        const dues = [...store.requeue].map(({ dueAt }) => (dueAt === null ? null : dueAt - nowMs))
+        const left = store.releaseDue.size > 0 ? 0 : null
+        return { kind: 'idle', wakeInMs: soonest([choice.readyInMs, nextInMs, left, ...dues]) }
+      }
+      const job = claimRoute(choice.route.route, choice.route.pending)
+      if (job !== null) return { kind: 'job', job: jobAsStored(store, job) }
+    }
+    return { kind: 'idle', wakeInMs: 0 }
+  }
 }

@@ -3,7 +3,7 @@ import { asyncScheduler } from 'rxjs'
 import { canTransition, clashReason, type JobTransition } from '../../../src/domain/job'
 import { halveBatch } from '../../../src/domain/refusal'
 import type { DriveJournal } from '../../../src/ports/journal'
-import { type ClaimOptions, claim, insertJob, jobAsStored } from './claim'
+import { type ClaimOptions, createClaims, insertJob, jobAsStored } from './claim'
 import { nextUntold, settle, settleLookedUp, untoldMoves } from './settle'
 import type { Store, StoredJob } from './store'
 
@@ -37,6 +37,7 @@ const meanJobMs = (store: Store): number | null => {
 
 /** The journal of one epoch. Every method throws `LeaseLostError` once the store has a newer epoch. */
 export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptions): DriveJournal => {
+  const claim = createClaims(store, options)
   const guarded = <T>(work: () => T) =>
     store.transaction(() => {
       store.checkEpoch(epoch)
@@ -66,7 +67,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
     })
 
   return {
-    claim: inHand => guarded(() => claim(store, inHand, options)),
+    claim: inHand => guarded(() => claim(inHand)),
     load: batchId => guarded(() => jobAsStored(store, store.job(batchId))),
     creating: batchId =>
       guarded(() => {
@@ -84,8 +85,15 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         Object.assign(job, { status: 'claimed', lastError: why, createStartedAt: null })
         if (refused) job.refusals += 1
       }),
-    markEnded: (batchId, as) =>
-      step(batchId, 'markEnded', job => Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })),
+    markEnded: ({ batchId, releases }, as) =>
+      guarded(() => {
+        const job = store.job(batchId)
+        if (job.releases !== releases) return false
+        if (canTransition(batchId, job.status, 'markEnded'))
+          Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })
+        return true
+      }),
+    isResolved: ({ batchId, releases }) => guarded(() => store.job(batchId).releases !== releases),
     unadopted: batchId =>
       step(batchId, 'unadopted', job => {
         job.notOurs = [...job.notOurs, job.providerJobId ?? '']
@@ -113,7 +121,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       }),
     settle: (batchId, verdicts, as, leave) =>
       step(batchId, as === 'refused' ? 'refuse' : 'settle', job => {
-        settle(store, job, verdicts, as, leave !== undefined)
+        settle(store, job, verdicts, { as, mayLeave: leave !== undefined, ...options })
         job.holdUntold = leave?.holdUntold ?? null
       }),
     nextUntold: () => guarded(() => nextUntold(store)),
@@ -122,7 +130,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       guarded(() => {
         const job = store.job(batchId)
         if (!canTransition(batchId, job.status, 'settleLookedUp')) return 0
-        return settleLookedUp(store, job, lookUps, verdicts)
+        return settleLookedUp(store, job, lookUps, verdicts, options)
       }),
     setLastError: (batchId, why) =>
       guarded(() => {

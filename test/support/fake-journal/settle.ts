@@ -3,19 +3,24 @@ import { asyncScheduler } from 'rxjs'
 import type { BatchMove } from '../../../src/domain/job'
 import type { LookUp, UntoldJob } from '../../../src/domain/look-up'
 import type { Verdict } from '../../../src/domain/outcome'
-import { checkAllSettled, checkVerdicts, resentVerdicts } from '../../../src/domain/settlement'
-import { releaseWaiting } from './claim'
+import { checkAllSettled, checkVerdicts } from '../../../src/domain/settlement'
+import { type ReleaseOptions, releaseWaiting } from './release-waiting'
 import type { Store, StoredJob } from './store'
 
-const openSeqs = ({ route, seqs }: StoredJob): number[] => seqs.filter(seq => !route.outcomes.has(seq))
+export const openSeqs = ({ route, seqs }: StoredJob): number[] => seqs.filter(seq => !route.outcomes.has(seq))
+
+interface SettleOptions extends ReleaseOptions {
+  readonly as: StoredJob['endedAs']
+  /** Whether moves may stay open, to be looked up. */
+  readonly mayLeave: boolean
+}
 
 /** Stores the outcomes of open moves with all that follows from them. Returns how many moves are still open. */
 export const settle = (
   store: Store,
   job: StoredJob,
   verdicts: readonly Verdict[],
-  as: StoredJob['endedAs'],
-  mayLeave: boolean,
+  { as, mayLeave, ...options }: SettleOptions,
 ): number => {
   const open = checkVerdicts(job.batchId, openSeqs(job).map(BigInt), verdicts)
   if (!mayLeave) checkAllSettled(job.batchId, open)
@@ -41,7 +46,7 @@ export const settle = (
   if (as === 'refused') job.refusals += 1
   const seqs = verdicts.map(({ seq }) => Number(seq)).sort((a, b) => a - b)
   if (seqs.length === 0) return open
-  releaseWaiting(store, new Set(seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
+  releaseWaiting(store, new Set(seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)), options)
   store.counters.lastOutboxId += 1n
   store.outbox.push({
     id: store.counters.lastOutboxId,
@@ -59,6 +64,7 @@ export const settleLookedUp = (
   job: StoredJob,
   lookUps: readonly LookUp[],
   verdicts: readonly Verdict[],
+  options: ReleaseOptions,
 ): number => {
   const asked = new Set(lookUps.map(({ deviceName }) => deviceName))
   job.lookUps = [...job.lookUps.filter(({ deviceName }) => !asked.has(deviceName)), ...lookUps]
@@ -67,8 +73,7 @@ export const settleLookedUp = (
     store,
     job,
     verdicts.filter(({ seq }) => open.has(seq) || !job.seqs.includes(Number(seq))),
-    job.endedAs,
-    true,
+    { ...options, as: job.endedAs, mayLeave: true },
   )
 }
 
@@ -92,20 +97,4 @@ export const nextUntold = (store: Store): UntoldJob | null => {
     return { batchId, releases, route: route.fields, createStartedAt, ended: endedAs, holdUntold }
   }
   return null
-}
-
-/** Attempts of a move for an operator who sends it again, the first included. */
-const maxAttempts = 5
-
-/** `again`: the devices that stay untold are looked up once more. `resend`: open moves are tried again without that. */
-export const resolveJob = (store: Store, job: StoredJob, kind: 'again' | 'resend'): void => {
-  const moves = openSeqs(job).map(seq => ({ seq: BigInt(seq), ...store.moveAt(job.route, seq) }))
-  const names = new Set(moves.map(({ deviceName }) => deviceName))
-  job.heldBecause = null
-  job.releases += 1
-  if (kind === 'again') job.lookUps = job.lookUps.filter(({ deviceName }) => !names.has(deviceName))
-  else {
-    const as = (job.endedAs ?? job.status) === 'interrupted' ? 'interrupted' : 'completed'
-    settle(store, job, resentVerdicts(moves, as, maxAttempts), as, false)
-  }
 }

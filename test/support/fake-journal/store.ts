@@ -6,6 +6,7 @@ import type { Rejection, SourcePosition } from '../../../src/domain/request'
 import { type RouteFields, routeKey } from '../../../src/domain/route'
 import { LeaseLostError } from '../../../src/ports/errors'
 import type { ResultFile } from '../../../src/ports/journal'
+import type { StoredPosition } from '../../../src/ports/request-source'
 
 export interface LoggedMove {
   readonly acceptedOrder: bigint
@@ -50,7 +51,7 @@ export interface StoredJob {
   /** The batch that it was split from, over all splits; its own id if it was not split off. */
   readonly splitRoot: number
   status: JobStatus
-  endedAs: 'completed' | 'interrupted' | 'refused' | null
+  endedAs: 'completed' | 'interrupted' | 'refused' | 'abandoned' | null
   providerJobId: string | null
   foundBy: 'list' | 'operator' | null
   notOurs: readonly string[]
@@ -73,6 +74,11 @@ export interface Requeued extends LoggedMove {
   readonly route: RouteLog
   dueAt: number | null
   waitsFor: bigint | null
+}
+
+export interface ConsumedRow extends StoredPosition {
+  readonly sourceId: number
+  readonly lostRecords: bigint
 }
 
 export type OutboxRow =
@@ -98,11 +104,24 @@ const createTables = () => ({
   jobs: [] as StoredJob[],
   unfinished: new Set<StoredJob>(),
   requeue: new Set<Requeued>(),
-  consumed: new Map<string, bigint>(),
+  consumed: new Map<string, ConsumedRow>(),
+  /** Acceptances that have ended, for which moves are left that wait in the re-queue. */
+  releaseDue: new Set<bigint>(),
   rejections: new Map<string, Rejection>(),
   outbox: [] as OutboxRow[],
   published: new Map<string, bigint>(),
-  counters: { acceptances: 0n, lastOutboxId: 0n, repeatedRejections: 0 },
+  counters: {
+    acceptances: 0n,
+    lastOutboxId: 0n,
+    repeatedRejections: 0,
+    transactions: 0n,
+    /** Restores that an operator has accepted. */
+    restores: 0,
+    stopped: null as string | null,
+    /** The highest that a process which stopped the flows had seen. */
+    epochSeen: 0n,
+    outboxEndSeen: 0n,
+  },
 })
 
 /** What the sides of the fake journal share. Every method runs at once, and its answer comes `latencyMs` later. */
@@ -118,6 +137,7 @@ export const createStore = (latencyMs: number) => {
     transaction: <T>(work: () => T): Observable<T> =>
       defer(() => {
         const result = work()
+        tables.counters.transactions += 1n
         return latencyMs > 0 ? timer(latencyMs).pipe(map(() => result)) : of(result)
       }),
     /** It tells of changes asynchronously, as a notification of the database does. */

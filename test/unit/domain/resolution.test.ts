@@ -23,6 +23,7 @@ const statuses: readonly JobStatus[] = [
 const held = (status: JobStatus, more: Partial<HeldJob> = {}): HeldJob => ({
   status,
   isHeld: true,
+  isOverdue: false,
   foundBy: null,
   notOurs: [],
   clashesWith: null,
@@ -43,7 +44,10 @@ describe('a resolution', () => {
   it('says why it does not fit', () => {
     const why = (status: JobStatus, isHeld: boolean) => misfit(held(status, { isHeld }), { kind: 'absent' })
     expect(why('settled', true)).toBe('it is settled: nothing is left to be resolved')
-    expect(why('running', false)).toBe('it is running and not held: the service is at work on it')
+    expect(why('running', false)).toBe(
+      'it is running and not held: the service is at work on it, and it is not overdue yet',
+    )
+    expect(why('creating', false)).toBe('it is creating and not held: the service is at work on it')
     expect(why('completed', true)).toBe(
       'it is completed: its create was answered, and its job has ended at the provider, so it exists',
     )
@@ -70,6 +74,19 @@ describe('a resolution', () => {
     )
     for (const kind of ['absent', 'fail'] as const) expect(misfit(job, { kind })).toBeNull()
     expect(misfit(job, { kind: 'adopt', providerJobId: 'Q' })).toBeNull()
+  })
+
+  it('fits a running job that is overdue if it says what is to become of the devices', () => {
+    const overdue = held('running', { isHeld: false, isOverdue: true })
+    expect(resolutionsFor(overdue)).toEqual(['absent', 'fail'])
+    expect(misfit(overdue, { kind: 'again' })).toBe(
+      'its end is awaited already, so there is nothing to try once more',
+    )
+    expect(misfit(overdue, { kind: 'adopt', providerJobId: 'P' })).toBe(
+      'its create was answered with its JobId, so no other is its own',
+    )
+    // Its JobId was found in List, so it may be another's.
+    expect(resolutionsFor({ ...overdue, foundBy: 'list' })).toEqual(['adopt', 'absent', 'fail'])
   })
 
   it('is offered only if it may fit', () => {

@@ -17,6 +17,7 @@ const database = (
   routes: [],
   heldJobs: [],
   troubledJobs: [],
+  overdueJobs: [],
   openJobs: {},
   nextRetryAt: null,
   unpublished: 0,

@@ -13,7 +13,6 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'claim/claim.ts': [
     'moveColumns',
     "moveColumnsOf('q')",
-    'maxMoves',
     "unfinished('j')",
     "unfinished('b')",
     "lookAlike('b', 'r')",
@@ -34,6 +33,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'session/analyst-role.ts': ['analystRole'],
   'shared-sql.ts': ['alias', 'name', 'job', 'columns', 'values'],
   'status/read-open-jobs.ts': ["unfinished('job')"],
+  'status/read-overdue-jobs.ts': ["unfinished('job')"],
   'status/run-summary.ts': ["unfinished('j')"],
 }
 

@@ -1,7 +1,7 @@
 import type { FlowEvent } from '../../../src/domain/flow-event'
 import { createMetrics, type MetricSources } from '../../../src/telemetry/metrics'
 
-const figures = { ageMs: 2_500, moves: { accepted: 12, moved: 9, pending: 3, gap: 0 } }
+const figures = { ageMs: 2_500, moves: { accepted: 12, moved: 9, pending: 3, gap: 0 }, overdueJobs: 1 }
 const calm: MetricSources = { database: async () => figures, openJobs: () => ({ own: 2, foreign: 1 }) }
 
 /** The samples of this service, by name and labels. */
