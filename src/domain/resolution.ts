@@ -51,6 +51,7 @@ const isDoubtful = ({ status, foundBy }: HeldJob): boolean =>
 /** Why no resolution of this kind fits a job that is running and not held. */
 const runningMisfit = ({ isOverdue, foundBy }: HeldJob, kind: Resolution['kind']): string | null => {
   if (!isOverdue) return 'it is running and not held: the service is at work on it, and it is not overdue yet'
+  if (kind === 'resend') return 'it is running: see --absent'
   if (kind === 'again') return 'its end is awaited already, so there is nothing to try once more'
   if (kind === 'adopt' && foundBy === null)
     return 'its create was answered with its JobId, so no other is its own'

@@ -219,7 +219,7 @@ export const mutants: readonly Mutant[] = [
     inside: 'claimNext',
     find: '$journal.claim($inHand)',
     replace:
-      "$journal.nextUntold().pipe(mergeMap(job => (job === null ? $journal.claim($inHand) : of({ kind: 'idle' as const, wakeInMs: 1_000 }))))",
+      "$journal.nextUntold().pipe(mergeMap(job => (job === null ? $journal.claim($inHand) : timer(1_000).pipe(ignoreElements()))))",
   },
   {
     name: 'untold-resent',

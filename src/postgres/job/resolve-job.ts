@@ -121,7 +121,7 @@ const resolve = async (
   if (resolution.kind === 'resend') await sendAgain(client, row, open, maxAttempts)
   const { status: was, isHeld, providerJobId } = job
   const devices = new Set(open.map(({ deviceName }) => deviceName)).size
-  return { kind: 'resolved', was, devices, runsAs: isHeld ? null : providerJobId }
+  return { kind: 'resolved', was, devices, runsAs: isHeld || was !== 'running' ? null : providerJobId }
 }
 
 /**
