@@ -1,8 +1,9 @@
 /**
- * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | look-up-storm | status-readers | release]`: each
- * measurement prints its figures beside their limits, and fails beyond one.
+ * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | look-up-storm | bad-devices | status-readers |
+ * release]`: each measurement prints its figures beside their limits, and fails beyond one.
  */
 import { parseArgs } from 'node:util'
+import { badDevices } from './bad-devices'
 import { fuzz } from './fuzz'
 import { lookUpStorm } from './look-up-storm'
 import { quotaWorld } from './quota-world-cases'
@@ -21,6 +22,7 @@ const benches = new Map([
   ['fuzz', () => fuzz(Number(options.cases))],
   ['quota-world', quotaWorld],
   ['look-up-storm', lookUpStorm],
+  ['bad-devices', badDevices],
   ['status-readers', statusReaders],
   ['release', release],
 ])

@@ -14,7 +14,6 @@ alter table route add column held_kind text
   constraint route_held_kind_check check (held_kind in ('operator', 'refused', 'aborted', 'canary'));
 -- When one batch of a route that was refused is tried again.
 alter table route add column retry_at timestamptz;
-create index route_retry on route (retry_at) where retry_at is not null;
 
 -- A build that knows no kinds releases a route without clearing its kind.
 create function forget_hold() returns trigger language plpgsql as $$

@@ -159,6 +159,13 @@ export const applyClaimRules = (
   return range.map(move => decisions.get(move.acceptedOrder) ?? send)
 }
 
+/**
+ * True if a piece of a search may be claimed while other work is ready: pieces have at most a quarter of the slots, and
+ * of the creates. `others`: batches claimed since the latest piece.
+ */
+export const mayTakePiece = (pieces: number, slots: number, others: number): boolean =>
+  pieces < Math.max(1, Math.floor(slots / 4)) && others >= 3
+
 /** A route that has moves to claim. */
 export interface CandidateRoute {
   readonly routeId: number
@@ -193,12 +200,11 @@ export type RouteChoice<R extends CandidateRoute> =
   /** Time until the first candidate is ready without further moves, ms. null: there are no candidates. */
   | { readonly kind: 'none'; readonly readyInMs: number | null }
 
+const byAge = (a: CandidateRoute, b: CandidateRoute): number =>
+  a.oldestAt - b.oldestAt || a.routeId - b.routeId
 const oldestOf = <R extends CandidateRoute>(routes: readonly R[]): R | null =>
   routes.reduce<R | null>(
-    (oldest, route) =>
-      oldest === null || (route.oldestAt - oldest.oldestAt || route.routeId - oldest.routeId) < 0
-        ? route
-        : oldest,
+    (oldest, route) => (oldest !== null && byAge(oldest, route) <= 0 ? oldest : route),
     null,
   )
 
@@ -246,5 +252,3 @@ export const createRouteChooser = () => {
     return choice
   }
 }
-
-export type RouteChooser = ReturnType<typeof createRouteChooser>

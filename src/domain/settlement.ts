@@ -122,7 +122,8 @@ export const countsOf = (verdicts: readonly Verdict[]) => {
   return { moved, retried, failed: verdicts.length - moved - retried }
 }
 
-const SENT_AGAIN = 'The job did not report on this device. An operator had it sent again without looking it up.'
+const SENT_AGAIN =
+  'The job did not report on this device. An operator had it sent again without looking it up.'
 
 /** The verdicts of an operator who has the open devices of an ended job sent again, while attempts last. */
 export const resentVerdicts = (

@@ -121,7 +121,9 @@ export const createLookUpLine = (deps: LookUpLineDeps): Observable<never> => {
   const conclude = (job: UntoldJob): Observable<never> =>
     journal.settleLookedUp(job.batchId, [], []).pipe(
       concatMap(open =>
-        open === 0 ? EMPTY : hold(job, `${job.holdUntold ?? 'its file tells of some only'}, and ${open} moves stay untold`),
+        open === 0
+          ? EMPTY
+          : hold(job, `${job.holdUntold ?? 'its file tells of some only'}, and ${open} moves stay untold`),
       ),
       ignoreElements(),
     )
@@ -146,7 +148,9 @@ export const createLookUpLine = (deps: LookUpLineDeps): Observable<never> => {
     })
 
   const next = defer(() => journal.nextUntold()).pipe(
-    map(job => (job === null ? ({ kind: 'idle', wakeInMs: lookAgainMs } as const) : ({ kind: 'job', job } as const))),
+    map(job =>
+      job === null ? ({ kind: 'idle', wakeInMs: lookAgainMs } as const) : ({ kind: 'job', job } as const),
+    ),
   )
   return waitUntil(next, wake$).pipe(
     takeUntil(stop$),

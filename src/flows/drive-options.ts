@@ -41,6 +41,6 @@ export interface DriverDeps {
 export interface Driver {
   /** The flow for one epoch of the lease. Emits nothing; errors only with `LeaseLostError`. */
   drive(journal: DriveJournal, mayCall: () => boolean): Observable<never>
-  /** Jobs open now, ours and other people's; null while this process does not drive and so does not know. */
-  openJobs(): { readonly own: number; readonly foreign: number } | null
+  /** Jobs open now: ours, those that search for bad devices among them, and other people's; null while it does not drive. */
+  openJobs(): { readonly own: number; readonly searching: number; readonly foreign: number } | null
 }

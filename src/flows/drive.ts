@@ -34,6 +34,7 @@ import {
   tap,
   timer,
 } from 'rxjs'
+import { mayTakePiece } from '../domain/claim-rules'
 import type { Observe } from '../domain/flow-event'
 import type { Job } from '../domain/job'
 import { createAccountView } from '../drive/account-view'
@@ -58,6 +59,8 @@ export const createDriver = (deps: DriverDeps): Driver => {
     if (event.kind === 'job-created') created$.next()
   }
   let slots: SlotSemaphore | null = null
+  /** Pieces of searches that are in a slot. */
+  const pieces = new Set<number>()
 
   const driveWith = (
     journal: DriveJournal,
@@ -65,6 +68,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
     meanJobMs: number | null,
   ): Observable<never> => {
     slots = createSlotSemaphore({ capacity: policies.quotaJobs })
+    pieces.clear()
     const calls = createProviderCalls({ api: api(mayCall), limiter, mayCall, observe })
     const view = createAccountView({
       calls,
@@ -88,6 +92,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
     const contained = createContained(deps)
     const slots$ = slotLoops({
       journal,
+      pieces,
       changes$: merge(deps.changes$, created$),
       runJob,
       settleJob: ended => settleJob(ended).pipe(heldIfHopeless(ended.job)),
@@ -108,7 +113,8 @@ export const createDriver = (deps: DriverDeps): Driver => {
           slots = null
         }),
       ),
-    openJobs: () => (slots === null ? null : { own: slots.ownOpen(), foreign: slots.foreignOpen() }),
+    openJobs: () =>
+      slots === null ? null : { own: slots.ownOpen(), foreign: slots.foreignOpen(), searching: pieces.size },
   }
 }
 
@@ -128,6 +134,7 @@ const createContained =
 
 interface SlotLoopsDeps {
   readonly journal: DriveJournal
+  readonly pieces: Set<number>
   readonly changes$: Observable<unknown>
   /** Emits what comes after the slot; completes without it when the batch may be claimed again at once. */
   readonly runJob: (job: Job) => Observable<SlotResult>
@@ -143,24 +150,28 @@ interface SlotLoopsDeps {
 type AfterSlot = SlotResult | ResultsLater
 
 const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
-  const { journal, changes$, runJob, settleJob, policies, observe, stop$, contained } = deps
+  const { journal, pieces, changes$, runJob, settleJob, policies, observe, stop$, contained } = deps
   /**
    * Batches that are in a slot, wait for their next create, or are being settled. The journal offers every other
    * unfinished batch again.
    */
   const inHand = new Set<number>()
+  /** Batches claimed since the latest piece of a search. */
+  let others = Number.POSITIVE_INFINITY
   const oneAtATime = createMutex()
   /** A batch was let go: it, or another of its route, may be claimed. */
   const letGo$ = new Subject<void>()
 
   const claimNext: Observable<Job> = oneAtATime(
     waitUntil<Claim>(
-      defer(() => journal.claim([...inHand])),
+      defer(() => journal.claim([...inHand], mayTakePiece(pieces.size, policies.quotaJobs, others))),
       merge(changes$, letGo$),
     ).pipe(
       map(({ job }) => job),
-      tap(({ batchId, routeId, moves }) => {
+      tap(({ batchId, routeId, moves, search }) => {
         inHand.add(batchId)
+        if (search !== null) pieces.add(batchId)
+        others = search === null ? others + 1 : 0
         observe({ kind: 'batch-claimed', batchId, routeId, moves: moves.length })
       }),
       takeUntil(stop$),
@@ -192,10 +203,7 @@ const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
     claimNext.pipe(
       contained(),
       concatMap(job =>
-        orLetGo(
-          job.batchId,
-          defer(() => runJob(job)),
-        ),
+        orLetGo(job.batchId, defer(() => runJob(job)).pipe(finalize(() => pieces.delete(job.batchId)))),
       ),
     ),
     stop$,

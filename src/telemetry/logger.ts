@@ -56,6 +56,7 @@ const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
   'part-settled': 'info',
   'job-settled': 'info',
   'job-held': 'error',
+  'route-held': 'error',
   'account-refused': 'error',
   published: 'debug',
   retrying: 'warn',

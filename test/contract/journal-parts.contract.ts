@@ -37,10 +37,9 @@ export const journalPartsContract = (name: string, journal: JournalUnderTest): v
     }
     /** Settles what the file tells of these devices, and leaves the others to be looked up. */
     const told = (job: Job, devices: readonly string[], holdUntold: string | null = null) =>
-      firstValueFrom(
-        journey.drive.settle(job.batchId, of(job, ...devices), 'interrupted', { holdUntold }),
-        { defaultValue: undefined },
-      )
+      firstValueFrom(journey.drive.settle(job.batchId, of(job, ...devices), 'interrupted', { holdUntold }), {
+        defaultValue: undefined,
+      })
     const lookedUp = (job: Job, lookUps: readonly LookUp[], each: readonly Verdict[]) =>
       firstValueFrom(journey.drive.settleLookedUp(job.batchId, lookUps, each))
     const untold = async (job: Job, devices = 10) =>
@@ -135,7 +134,10 @@ export const journalPartsContract = (name: string, journal: JournalUnderTest): v
     })
 
     it('gives both moves of a device together, and no device whose answer told nothing once more', async () => {
-      await append({ requestId: 'r1', devices: ['dev1', 'dev2'] }, { requestId: 'r2', devices: ['dev3', 'dev1'] })
+      await append(
+        { requestId: 'r1', devices: ['dev1', 'dev2'] },
+        { requestId: 'r2', devices: ['dev3', 'dev1'] },
+      )
       const job = await claimJob()
       await start(job)
       await firstValueFrom(journey.drive.markEnded(job, 'completed'))

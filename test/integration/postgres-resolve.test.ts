@@ -130,7 +130,12 @@ describe('a held job', () => {
       kind: 'refused',
       why: `Job ${job.batchId}: it is looking-up and not held: the service is at work on it.`,
     })
-    expect(await resolve(job, { kind: 'resend' })).toMatchObject({ kind: 'resolved', was: 'looking-up', devices: 2, runsAs: null })
+    expect(await resolve(job, { kind: 'resend' })).toMatchObject({
+      kind: 'resolved',
+      was: 'looking-up',
+      devices: 2,
+      runsAs: null,
+    })
     expect(await openDevices(job)).toEqual([])
     // The driver may have been asking about them.
     const late = verdicts(job).filter((_, index) => index === 3)
@@ -153,13 +158,26 @@ describe('a held job', () => {
     const job = await hold(await partly('no file'))
     expect(await openDevices(job)).toEqual(['dev4'])
     for (const resolution of [{ kind: 'adopt', providerJobId: 'Q' }, { kind: 'absent' }] as const)
-      expect(await resolve(job, resolution)).toMatchObject({ kind: 'refused', why: expect.stringContaining('--resend') })
-    expect(await resolve(job, { kind: 'again' })).toMatchObject({ kind: 'resolved', was: 'looking-up', devices: 2, runsAs: null })
+      expect(await resolve(job, resolution)).toMatchObject({
+        kind: 'refused',
+        why: expect.stringContaining('--resend'),
+      })
+    expect(await resolve(job, { kind: 'again' })).toMatchObject({
+      kind: 'resolved',
+      was: 'looking-up',
+      devices: 2,
+      runsAs: null,
+    })
     expect(await openDevices(job)).toEqual(['dev3', 'dev4'])
     const again = await firstValueFrom(journey.drive.nextUntold())
     expect(again).toMatchObject({ batchId: job.batchId, releases: 1, holdUntold: 'no file' })
     await hold({ ...job, releases: 1 })
-    expect(await resolve(job, { kind: 'fail' })).toMatchObject({ kind: 'resolved', was: 'looking-up', devices: 2, runsAs: null })
+    expect(await resolve(job, { kind: 'fail' })).toMatchObject({
+      kind: 'resolved',
+      was: 'looking-up',
+      devices: 2,
+      runsAs: null,
+    })
     expect(await journey.at.conservation()).toMatchObject({ moved: 2, failed: 2, in_flight: 0, held: 0 })
     expect((await published()).slice(2).map(({ code, final }) => [code, final])).toEqual([
       ['unknown', true],

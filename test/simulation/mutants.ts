@@ -191,6 +191,33 @@ export const mutants: readonly Mutant[] = [
     replace: 'void 0',
   },
   {
+    name: 'fail-when-budget-spent',
+    what: 'A search ends after some refusals, and all devices fail that are left.',
+    inside: 'decideOnPiece',
+    find: "$devices > 1 ? { kind: 'halve' } : { kind: 'fail' }",
+    replace: "$devices > 1 && search.refusals < 4 ? { kind: 'halve' } : { kind: 'fail' }",
+  },
+  {
+    name: 'fails-before-accepted',
+    what: 'A drawn device fails although nothing was accepted, and devices may not be the reason.',
+    inside: 'decideOnPiece',
+    find: "$search.drawnLeft > 1 ? { kind: 'set-aside' } : { kind: 'hold-search' }",
+    replace: "{ kind: 'fail' }",
+  },
+  {
+    name: 'hold-not-stored',
+    what: 'The hold of a refused route is reported and not stored.',
+    inside: 'createRefuseBatch',
+    find: '$journal.holdRoute($batchId, $why)',
+    replace: '$journal.notCreated($batchId, $why, false)',
+  },
+  {
+    name: 'cancelled-sent',
+    what: 'A batch that was cancelled while a driver had it in hand is sent (the model).',
+    find: "$job.status === 'settled' && $job.providerJobId === null",
+    replace: 'false',
+  },
+  {
     name: 'position-early',
     what: 'The publishing position is remembered before the transaction, not after it.',
     find: '$session.publish($chunk).pipe($$$before, concatMap(() => $remembered), $$$after)',
@@ -219,7 +246,7 @@ export const mutants: readonly Mutant[] = [
     inside: 'claimNext',
     find: '$journal.claim($inHand)',
     replace:
-      "$journal.nextUntold().pipe(mergeMap(job => (job === null ? $journal.claim($inHand) : timer(1_000).pipe(ignoreElements()))))",
+      '$journal.nextUntold().pipe(mergeMap(job => (job === null ? $journal.claim($inHand) : timer(1_000).pipe(ignoreElements()))))',
   },
   {
     name: 'untold-resent',

@@ -60,6 +60,8 @@ const highest: Readonly<Record<FaultKind, number>> = {
   'code unknown': 0.04,
   'account refused': 0.004,
   'batch refused': 0.06,
+  'many bad devices': 0.4,
+  'route refused': 0.05,
   'slots full, code unknown': 0.5,
   'list late': 0.6,
   'stranger in the list': 0.03,
@@ -93,6 +95,7 @@ const highest: Readonly<Record<FaultKind, number>> = {
   'request repeated': 0.25,
   'bad record': 0.1,
   rebalance: 0.02,
+  'route cancelled': 0.004,
   'publish aborted': 0.2,
   'publish answer lost': 0.2,
   'sink refused': 0.2,
@@ -117,6 +120,8 @@ const together: readonly [readonly FaultKind[], ...(readonly FaultKind[])[]] = [
   ['crash at a step', 'freeze at a step', 'commit answer lost'],
   ['freeze', 'journal cut off', 'call slow'],
   ['freeze', 'freeze at a step', 'throttled', 'batch refused'],
+  ['many bad devices', 'crash at a step', 'commit answer lost', 'route refused'],
+  ['many bad devices', 'route cancelled', 'answer lost', 'request repeated'],
   ['publish aborted', 'publish answer lost', 'crash'],
 ]
 
@@ -125,7 +130,8 @@ const drawRates = (draw: Draw): Plan['rates'] => {
   const share = draw.chance(0.1) ? 0 : draw.oneOf([0.2, 0.4, 0.6])
   const rates: Partial<Record<FaultKind, number>> = {}
   for (const kind of faultKinds)
-    if (kind !== 'storm of interruptions' && draw.chance(share)) rates[kind] = highest[kind] * (0.1 + 0.9 * draw.random())
+    if (kind !== 'storm of interruptions' && draw.chance(share))
+      rates[kind] = highest[kind] * (0.1 + 0.9 * draw.random())
   // Some faults do the most harm together.
   if (share > 0 && draw.chance(0.3)) for (const kind of draw.oneOf(together)) rates[kind] = highest[kind]
   return rates
@@ -164,7 +170,7 @@ export const planOf = (seed: number): Plan => {
     devicesPerRoute: between(4, 14),
     requestsForMs: oneOf([1_000, 30_000, 120_000]),
     calmAtMs: oneOf([120_000, 240_000, 400_000]),
-    doneWithinMs: 3_600_000,
+    doneWithinMs: 7_200_000,
     batchMaxDevices: oneOf([2, 5, 5, 10, 20]),
     batchMaxWaitMs: oneOf([1_000, 5_000]),
     quotaJobs,

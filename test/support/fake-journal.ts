@@ -1,12 +1,14 @@
 import { merge, timer } from 'rxjs'
 import { map, share } from 'rxjs/operators'
 import type { Changes, DriveJournal, IntakeJournal, Outbox } from '../../src/ports/journal'
+import { cancelRoute } from './fake-journal/cancel'
 import type { ClaimOptions } from './fake-journal/claim'
 import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'
 import { createFakeIntake } from './fake-journal/intake'
 import { createFakeOutbox } from './fake-journal/outbox'
 import { resolveJob, resolveRunning } from './fake-journal/resolve'
+import { releaseRoute } from './fake-journal/route-hold'
 import { createStore, type RouteLog, type Store } from './fake-journal/store'
 
 export interface FakeJournal {
@@ -24,6 +26,7 @@ export interface FakeJournal {
   resolveJob(batchId: number, resolution: { readonly kind: 'again' | 'resend' }): void
   /** Sends the devices of a running job again, or gives them up. */
   resolveRunning(batchId: number, as: 'absent' | 'fail'): void
+  cancelRoute(routeId: number): { readonly cancelled: number; readonly inFlight: number }
   recount(): Conservation
   /** Every table, for tests that look into them. */
   readonly store: Store
@@ -58,13 +61,11 @@ export const createFakeJournal = ({ latencyMs = 0, ...options }: FakeJournalOpti
       return store.lease.epoch
     },
     holdRoute: (routeId, why) => {
-      routeBy(routeId).heldBecause = why
+      Object.assign(routeBy(routeId), { heldBecause: why, heldKind: 'operator', retryAt: null })
       store.notify()
     },
-    releaseRoute: routeId => {
-      routeBy(routeId).heldBecause = null
-      store.notify()
-    },
+    releaseRoute: routeId => releaseRoute(store, routeBy(routeId)),
+    cancelRoute: routeId => cancelRoute(store, routeBy(routeId), options),
     releaseJob: batchId => {
       const job = store.job(batchId)
       job.heldBecause = null

@@ -85,7 +85,11 @@ const after = (cost: RunCost, event: FlowEvent): RunCost => {
     case 'job-settled': {
       const { moved, failed, retried } = event
       const devicesSettled = cost.devicesSettled + moved + failed + retried
-      return { ...cost, jobsSettled: cost.jobsSettled + (event.kind === 'job-settled' ? 1 : 0), devicesSettled }
+      return {
+        ...cost,
+        jobsSettled: cost.jobsSettled + (event.kind === 'job-settled' ? 1 : 0),
+        devicesSettled,
+      }
     }
     default:
       return cost

@@ -26,7 +26,9 @@ const resolutionOf = ({ adopt, absent, again, fail, resend }: ResolveFlags): Res
   if (resend === true) given.push({ kind: 'resend' })
   const [only, ...more] = given
   return only === undefined || more.length > 0
-    ? usageError('Say what is to be done with the job: one of --adopt, --absent, --again, --fail and --resend.')
+    ? usageError(
+        'Say what is to be done with the job: one of --adopt, --absent, --again, --fail and --resend.',
+      )
     : only
 }
 

@@ -5,7 +5,7 @@
 import type { PoolClient } from 'pg'
 import type { Verdict } from '../../domain/outcome'
 import { checkAllSettled, checkVerdicts, countsOf } from '../../domain/settlement'
-import { releaseWaiting } from '../claim/release-waiting'
+import { releaseWaiting } from '../claim/requeued-moves'
 import { lockClaims } from '../session/transaction'
 import { appendToOutbox, moveColumns, moveColumnsOf, notifyChange } from '../shared-sql'
 import type { JobRow } from './job-row'
@@ -101,12 +101,7 @@ const releaseWaitingForJob = async (
 ): Promise<void> => {
   const { rowCount } = await client.query('select from requeue where waits_for is not null limit 1')
   if (rowCount === 0) return
-  const { rows } = await client.query<{ accepted: bigint }>(selectWaitedFor, [
-    routeId,
-    fromSeq,
-    toSeq,
-    ended,
-  ])
+  const { rows } = await client.query<{ accepted: bigint }>(selectWaitedFor, [routeId, fromSeq, toSeq, ended])
   await releaseWaiting(
     client,
     rows.map(row => row.accepted),

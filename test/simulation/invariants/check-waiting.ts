@@ -14,10 +14,10 @@ export const createCheckWaiting = ({ plan, clock, journal, ledger, violations }:
     if (!plan.isStorm) return
     const unanswered = new Set<string>()
     for (const { status, route } of journal.store.unfinished)
-      if (status === 'claimed' || status === 'creating' || status === 'unknown') unanswered.add(route.lookAlike)
+      if (status === 'claimed' || status === 'creating' || status === 'unknown')
+        unanswered.add(route.lookAlike)
     for (const { routeId, moves, claimed, lookAlike } of journal.store.routes.values()) {
-      const isReady =
-        moves.length > claimed && !unanswered.has(lookAlike) && ledger.open() < plan.quotaJobs
+      const isReady = moves.length > claimed && !unanswered.has(lookAlike) && ledger.open() < plan.quotaJobs
       if (!isReady) readySince.delete(routeId)
       else if (!readySince.has(routeId)) readySince.set(routeId, clock.now())
       const waitedMs = clock.now() - (readySince.get(routeId) ?? clock.now())

@@ -3,12 +3,14 @@ import { asyncScheduler } from 'rxjs'
 import {
   applyClaimRules,
   type CandidateRoute,
+  chooseRoute,
   createRouteChooser,
   type OtherMove,
   type OtherState,
 } from '../../../src/domain/claim-rules'
 import { afterSuccess, afterTimeLimit, type ClaimSize, withoutResting } from '../../../src/domain/claim-size'
 import type { Job } from '../../../src/domain/job'
+import type { Search, SearchPart } from '../../../src/domain/search'
 import { TransientError } from '../../../src/ports/errors'
 import type { Claim } from '../../../src/ports/journal'
 import { type ReleaseOptions, releaseLeft, releaseWaiting } from './release-waiting'
@@ -25,11 +27,25 @@ export interface ClaimOptions extends ReleaseOptions {
 const maxEmptyRounds = 32
 /** Re-queued moves that one claim appends at most. */
 const maxAppended = 20_000
+/** Pause before one batch of a refused route is tried again. */
+export const retryEveryMs = 3_600_000
 
 const refusalsOfSplitRoot = (store: Store, splitRoot: number): number =>
   store.jobs
     .filter(job => job.splitRoot === splitRoot)
     .reduce((sum, { refusals, inheritedRefusals }) => sum + refusals - inheritedRefusals, 0)
+
+const searchAsStored = (store: Store, splitRoot: number): Omit<Search, 'part'> => {
+  const family = store.jobs.filter(job => job.splitRoot === splitRoot)
+  const isUnsent = ({ status }: StoredJob): boolean => ['claimed', 'creating', 'unknown'].includes(status)
+  const root = store.job(splitRoot)
+  return {
+    devices: new Set(root.seqs.map(seq => store.moveAt(root.route, seq).deviceName)).size,
+    refusals: family.filter(job => job.status === 'refused').length,
+    hasAccepted: family.some(job => job.providerJobId !== null && job.foundBy === null),
+    drawnLeft: family.filter(job => job.search === 'drawn' && isUnsent(job)).length,
+  }
+}
 
 export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   batchId: job.batchId,
@@ -44,6 +60,7 @@ export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   lastError: job.lastError,
   refusals: job.refusals,
   splitRootRefusals: job.splitRoot === job.batchId ? job.refusals : refusalsOfSplitRoot(store, job.splitRoot),
+  search: job.search === null ? null : { part: job.search, ...searchAsStored(store, job.splitRoot) },
   moves: job.seqs.map(seq => {
     const { deviceName, attempt } = store.moveAt(job.route, seq)
     return { seq: BigInt(seq), deviceName, attempt }
@@ -56,6 +73,7 @@ export const insertJob = (
   route: RouteLog,
   seqs: readonly number[],
   parent: StoredJob | null = null,
+  search: SearchPart | null = null,
 ): StoredJob => {
   const batchId = store.jobs.length + 1
   const job: StoredJob = {
@@ -65,6 +83,8 @@ export const insertJob = (
     refusals: parent?.refusals ?? 0,
     inheritedRefusals: parent?.refusals ?? 0,
     splitRoot: parent?.splitRoot ?? batchId,
+    splitFrom: parent?.batchId ?? null,
+    search,
     status: 'claimed',
     endedAs: null,
     providerJobId: null,
@@ -78,6 +98,7 @@ export const insertJob = (
     holdUntold: null,
     calls: 0,
     heldBecause: null,
+    heldWithRoute: false,
     lastError: null,
     resultFiles: [],
     lookUps: [],
@@ -127,12 +148,16 @@ const othersOf = (store: Store, route: RouteLog, range: readonly LoggedMove[], t
   return others
 }
 
-/** Binds the next range of a route to a job under the claim rules; null if nothing of the range is to be sent. */
-const claimRange = (
+/**
+ * Binds the next range of a route to a job under the claim rules; null if nothing of the range is to be sent. With
+ * `toCancel` no move waits.
+ */
+export const claimRange = (
   store: Store,
   route: RouteLog,
   maxDevices: number,
   options: ClaimOptions,
+  toCancel = false,
 ): StoredJob | null => {
   const from = route.claimed + 1
   const to = Math.min(route.moves.length, route.claimed + maxDevices)
@@ -146,7 +171,7 @@ const claimRange = (
     if (decision?.kind === 'duplicate') {
       route.leftOut.set(seq, 'duplicate')
       duplicates.add(move.acceptedOrder)
-    } else if (decision?.kind === 'wait') {
+    } else if (decision?.kind === 'wait' && !toCancel) {
       route.leftOut.set(seq, 'waiting')
       store.requeue.add({ ...move, route, dueAt: null, waitsFor: decision.waitsFor })
     } else seqs.push(seq)
@@ -156,9 +181,17 @@ const claimRange = (
   return seqs.length > 0 ? insertJob(store, route, seqs) : null
 }
 
-/** Whether its create has no answer yet. A held job that was certainly not created keeps nobody waiting. */
-const isBeforeAnswer = ({ status, heldBecause }: StoredJob): boolean =>
-  (status === 'claimed' && heldBecause === null) || status === 'creating' || status === 'unknown'
+/**
+ * Whether its create has no answer yet. A held job that was certainly not created keeps nobody waiting, nor does a piece
+ * of a search before it is in hand.
+ */
+const isBeforeAnswer = (
+  { status, heldBecause, search, batchId }: StoredJob,
+  inHand: readonly number[],
+): boolean =>
+  (status === 'claimed' && heldBecause === null && (search === null || inHand.includes(batchId))) ||
+  status === 'creating' ||
+  status === 'unknown'
 
 /**
  * There is one create at a time of routes that look alike. Of their batches only the first is offered, and none while
@@ -172,18 +205,38 @@ const hasToWait = (store: Store, job: StoredJob, inHand: readonly number[]): boo
       ? isUnderWay(other) || other.batchId < job.batchId
       : job.status === 'unknown' && other.batchId > job.batchId && isUnderWay(other)
   return [...store.unfinished].some(
-    other => other.route.lookAlike === job.route.lookAlike && isBeforeAnswer(other) && stops(other),
+    other => other.route.lookAlike === job.route.lookAlike && isBeforeAnswer(other, inHand) && stops(other),
   )
 }
 
-const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog })[] => {
-  const unanswered = new Set<string>()
-  for (const job of store.unfinished) if (isBeforeAnswer(job)) unanswered.add(job.route.lookAlike)
+/** Held as refused, and to be tried now. */
+const isDue = ({ heldKind, retryAt }: RouteLog): boolean =>
+  heldKind === 'refused' && retryAt !== null && retryAt <= asyncScheduler.now()
+
+/** Notes that a batch of a refused route is tried now. */
+const noteTry = (route: RouteLog, job: StoredJob | null): void => {
+  route.retryAt = asyncScheduler.now() + retryEveryMs
+  if (job !== null) Object.assign(job, { heldBecause: null, heldWithRoute: false })
+}
+
+interface Candidate extends CandidateRoute {
+  readonly route: RouteLog
+  /** The creates of look-alikes that are under way: for a moment each, or for an unknown time. null: none are. */
+  readonly waitsBriefly: boolean | null
+}
+
+const candidates = (store: Store, inHand: readonly number[]): Candidate[] => {
+  const unanswered = new Map<string, boolean>()
+  for (const job of store.unfinished) {
+    if (!isBeforeAnswer(job, inHand)) continue
+    const { lookAlike } = job.route
+    const isBrief =
+      job.heldBecause === null &&
+      (job.status === 'creating' || (job.status === 'claimed' && job.refusals === job.inheritedRefusals))
+    unanswered.set(lookAlike, isBrief && (unanswered.get(lookAlike) ?? true))
+  }
   return [...store.routes.values()]
-    .filter(
-      route =>
-        route.moves.length > route.claimed && route.heldBecause === null && !unanswered.has(route.lookAlike),
-    )
+    .filter(route => route.moves.length > route.claimed && (route.heldBecause === null || isDue(route)))
     .map(route => ({
       route,
       routeId: route.routeId,
@@ -191,7 +244,46 @@ const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog 
       pending: route.moves.length - route.claimed,
       oldestAt: route.appendedAt[route.claimed] ?? 0,
       newestAt: route.appendedAt.at(-1) ?? 0,
+      waitsBriefly: unanswered.get(route.lookAlike) ?? null,
     }))
+}
+
+const unfinishedJob = (store: Store, inHand: readonly number[]): StoredJob | null => {
+  // Jobs that may be open come first, because they have to be counted before anything is created.
+  const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
+  const isOffered = ({ heldBecause, heldWithRoute, search, status, route }: StoredJob): boolean =>
+    heldBecause === null ? search === null || status !== 'claimed' : heldWithRoute && isDue(route)
+  for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b))) {
+    if (
+      job.status === 'looking-up' ||
+      !isOffered(job) ||
+      inHand.includes(job.batchId) ||
+      hasToWait(store, job, inHand)
+    )
+      continue
+    if (job.heldBecause !== null) noteTry(job.route, job)
+    return job
+  }
+  return null
+}
+
+const orderOfParts: readonly (SearchPart | null)[] = ['drawn', 'piece', 'set-aside']
+
+/** The next piece of a search that may be created now. */
+const nextPiece = (store: Store, inHand: readonly number[]): StoredJob | null => {
+  const waiting = new Set<string>()
+  for (const job of store.unfinished) if (isBeforeAnswer(job, inHand)) waiting.add(job.route.lookAlike)
+  const pieces = [...store.unfinished].filter(
+    ({ status, search, heldBecause, route, batchId }) =>
+      status === 'claimed' &&
+      search !== null &&
+      heldBecause === null &&
+      (route.heldBecause === null || route.heldKind === 'refused') &&
+      !inHand.includes(batchId) &&
+      !waiting.has(route.lookAlike),
+  )
+  pieces.sort((a, b) => orderOfParts.indexOf(a.search) - orderOfParts.indexOf(b.search))
+  return pieces[0] ?? null
 }
 
 const soonest = (waits: readonly (number | null)[]): number | null => {
@@ -204,11 +296,31 @@ const soonest = (waits: readonly (number | null)[]): number | null => {
     : null
 }
 
+const idle = (store: Store, waits: readonly (number | null)[]): Claim => {
+  const now = asyncScheduler.now()
+  const dues = [...store.requeue].map(({ dueAt }) => (dueAt === null ? null : dueAt - now))
+  const tries = [...store.routes.values()].map(({ retryAt }) =>
+    retryAt === null || retryAt <= now ? null : retryAt - now,
+  )
+  const left = store.releaseDue.size > 0 ? 0 : null
+  return { kind: 'idle', wakeInMs: soonest([...waits, left, ...dues, ...tries]) }
+}
+
+/** With `inHand` null there is other work, for which the pieces of searches wait. */
+const pieceOrIdle = (
+  store: Store,
+  inHand: readonly number[] | null,
+  waits: readonly (number | null)[],
+): Claim => {
+  const piece = inHand === null ? null : nextPiece(store, inHand)
+  return piece === null ? idle(store, waits) : { kind: 'job', job: jobAsStored(store, piece) }
+}
+
 /** The claims of one driver. */
 export const createClaims = (store: Store, options: ClaimOptions) => {
   const { batchMaxDevices } = options
   const smaller = new Map<number, ClaimSize>()
-  const chooseRoute = createRouteChooser()
+  const choose = createRouteChooser()
 
   /** The next range of a route, unless it runs into a time limit. */
   const claimRoute = (route: RouteLog, pending: number): StoredJob | null => {
@@ -226,29 +338,30 @@ export const createClaims = (store: Store, options: ClaimOptions) => {
     return job
   }
 
-  return (inHand: readonly number[]): Claim => {
-    // Jobs that may be open come first, because they have to be counted before anything is created.
-    const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
-    for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b)))
-      if (
-        job.heldBecause === null &&
-        job.status !== 'looking-up' &&
-        !inHand.includes(job.batchId) &&
-        !hasToWait(store, job, inHand)
-      )
-        return { kind: 'job', job: jobAsStored(store, job) }
+  const firstOf = (inHand: readonly number[], mayTakePiece: boolean): StoredJob | null =>
+    unfinishedJob(store, inHand) ?? (mayTakePiece ? nextPiece(store, inHand) : null)
+
+  return (inHand: readonly number[], mayTakePiece: boolean): Claim => {
+    const first = firstOf(inHand, mayTakePiece)
+    if (first !== null) return { kind: 'job', job: jobAsStored(store, first) }
     releaseLeft(store, options)
     for (let round = 0; round < maxEmptyRounds; round += 1) {
       appendDue(store)
       const nowMs = asyncScheduler.now()
-      const { awake, nextInMs } = withoutResting(candidates(store), smaller, nowMs)
-      const choice = chooseRoute(awake, { ...options, nowMs })
+      const { awake, nextInMs } = withoutResting(candidates(store, inHand), smaller, nowMs)
+      const readiness = { ...options, nowMs }
+      const choice = choose(
+        awake.filter(({ waitsBriefly }) => waitsBriefly === null),
+        readiness,
+      )
       if (choice.kind === 'none') {
-        const dues = [...store.requeue].map(({ dueAt }) => (dueAt === null ? null : dueAt - nowMs))
-        const left = store.releaseDue.size > 0 ? 0 : null
-        return { kind: 'idle', wakeInMs: soonest([choice.readyInMs, nextInMs, left, ...dues]) }
+        const waiting = awake.filter(({ waitsBriefly }) => waitsBriefly !== false)
+        const mayGoOn = chooseRoute(waiting, readiness, 0).kind === 'none'
+        return pieceOrIdle(store, mayGoOn ? inHand : null, [choice.readyInMs, nextInMs])
       }
-      const job = claimRoute(choice.route.route, choice.route.pending)
+      const { route, pending } = choice.route
+      if (route.heldBecause !== null) noteTry(route, null)
+      const job = claimRoute(route, pending)
       if (job !== null) return { kind: 'job', job: jobAsStored(store, job) }
     }
     return { kind: 'idle', wakeInMs: 0 }

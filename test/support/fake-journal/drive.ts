@@ -1,30 +1,12 @@
 /** The driver's side of the journal in memory. */
-import { asyncScheduler } from 'rxjs'
+import { asyncScheduler, filter } from 'rxjs'
 import { canTransition, clashReason, type JobTransition } from '../../../src/domain/job'
-import { halveBatch } from '../../../src/domain/refusal'
 import type { DriveJournal } from '../../../src/ports/journal'
-import { type ClaimOptions, createClaims, insertJob, jobAsStored } from './claim'
+import { type ClaimOptions, createClaims, jobAsStored } from './claim'
+import { holdRefusedRoute, releaseRefusedRoute } from './route-hold'
+import { halveOtherHalf, searchStep, splitJob } from './search'
 import { nextUntold, settle, settleLookedUp, untoldMoves } from './settle'
 import type { Store, StoredJob } from './store'
-
-const split = (store: Store, job: StoredJob): void => {
-  job.refusals += 1
-  const { first, second, behind } = halveBatch(jobAsStored(store, job).moves)
-  for (const [seq, before] of behind) {
-    const move = store.moveAt(job.route, Number(seq))
-    const waitsFor = store.moveAt(job.route, Number(before)).acceptedOrder
-    job.route.leftOut.set(Number(seq), 'waiting')
-    store.requeue.add({ ...move, route: job.route, dueAt: null, waitsFor })
-  }
-  for (const half of [first, second])
-    insertJob(
-      store,
-      job.route,
-      half.map(move => Number(move.seq)),
-      job,
-    )
-  store.unfinished.delete(job)
-}
 
 const meanJobMs = (store: Store): number | null => {
   const times = store.jobs
@@ -63,19 +45,22 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       }
       const createdAt = asyncScheduler.now()
       Object.assign(job, { status: 'running', providerJobId, foundBy, createdAt, lastError: null })
+      releaseRefusedRoute(store, job.route)
+      if (foundBy === null) halveOtherHalf(store, job)
       return 'stored'
     })
 
   return {
-    claim: inHand => guarded(() => claim(inHand)),
+    claim: (inHand, mayTakePiece = false) => guarded(() => claim(inHand, mayTakePiece)),
     load: batchId => guarded(() => jobAsStored(store, store.job(batchId))),
     creating: batchId =>
       guarded(() => {
         const job = store.job(batchId)
+        if (job.status === 'settled' && job.providerJobId === null) return null
         if (canTransition(batchId, job.status, 'creating'))
           Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now() })
         return jobAsStored(store, job)
-      }),
+      }).pipe(filter(job => job !== null)),
     created: (batchId, providerJobId) => bind(batchId, providerJobId, null),
     adopted: (batchId, providerJobId) => bind(batchId, providerJobId, 'list'),
     unanswered: (batchId, why) =>
@@ -101,11 +86,16 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         Object.assign(job, { status: 'unknown', providerJobId: null, foundBy: null })
         Object.assign(job, { createdAt: null, finishedAt: null })
       }),
-    split: (batchId, why) =>
-      step(batchId, 'split', job => {
-        split(store, job)
-        Object.assign(job, { status: 'refused', endedAs: 'refused', lastError: why })
+    split: (batchId, why) => step(batchId, 'split', job => splitJob(store, job, why)),
+    search: (batchId, searching, why) =>
+      guarded(() => {
+        const job = store.job(batchId)
+        const name = searching.kind === 'set-aside' ? 'notCreated' : 'split'
+        if (!canTransition(batchId, job.status, name)) return batchId
+        releaseRefusedRoute(store, job.route)
+        return searchStep(store, job, searching, why)
       }),
+    holdRoute: (batchId, why) => step(batchId, 'notCreated', job => holdRefusedRoute(store, job, why)),
     keepResultFile: (batchId, file) =>
       guarded(() => {
         const { resultFiles } = store.job(batchId)
@@ -121,7 +111,8 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       }),
     settle: (batchId, verdicts, as, leave) =>
       step(batchId, as === 'refused' ? 'refuse' : 'settle', job => {
-        settle(store, job, verdicts, { as, mayLeave: leave !== undefined, ...options })
+        if (as === 'refused') releaseRefusedRoute(store, job.route)
+        settle(store, job, verdicts, { ...options, as, mayLeave: leave !== undefined })
         job.holdUntold = leave?.holdUntold ?? null
       }),
     nextUntold: () => guarded(() => nextUntold(store)),

@@ -3,7 +3,8 @@ import type { JobStatus } from '../../../src/domain/job'
 import type { LookUp } from '../../../src/domain/look-up'
 import { lookAlikeKey } from '../../../src/domain/reconcile'
 import type { Rejection, SourcePosition } from '../../../src/domain/request'
-import { type RouteFields, routeKey } from '../../../src/domain/route'
+import { type HoldKind, type RouteFields, routeKey } from '../../../src/domain/route'
+import type { SearchPart } from '../../../src/domain/search'
 import { LeaseLostError } from '../../../src/ports/errors'
 import type { ResultFile } from '../../../src/ports/journal'
 import type { StoredPosition } from '../../../src/ports/request-source'
@@ -39,6 +40,10 @@ export interface RouteLog {
   claimed: number
   accepted: number
   heldBecause: string | null
+  /** Set while it is held. */
+  heldKind: HoldKind | null
+  /** When one batch of a refused route is tried again. */
+  retryAt: number | null
 }
 
 export interface StoredJob {
@@ -50,6 +55,8 @@ export interface StoredJob {
   readonly inheritedRefusals: number
   /** The batch that it was split from, over all splits; its own id if it was not split off. */
   readonly splitRoot: number
+  readonly splitFrom: number | null
+  search: SearchPart | null
   status: JobStatus
   endedAs: 'completed' | 'interrupted' | 'refused' | 'abandoned' | null
   providerJobId: string | null
@@ -64,6 +71,8 @@ export interface StoredJob {
   holdUntold: string | null
   calls: number
   heldBecause: string | null
+  /** It waits unsent with its held route, and is released with it. */
+  heldWithRoute: boolean
   lastError: string | null
   readonly resultFiles: ResultFile[]
   /** The latest answer about each device that was looked up. */
@@ -162,6 +171,8 @@ export const createStore = (latencyMs: number) => {
         claimed: 0,
         accepted: 0,
         heldBecause: null,
+        heldKind: null,
+        retryAt: null,
       }
       tables.routes.set(key, route)
       return route

@@ -34,8 +34,14 @@ describe('a resolution', () => {
   it.each<[Resolution, readonly JobStatus[]]>([
     [{ kind: 'adopt', providerJobId: 'P' }, ['creating', 'unknown', 'running']],
     [{ kind: 'absent' }, ['creating', 'unknown', 'running']],
-    [{ kind: 'again' }, ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted', 'looking-up']],
-    [{ kind: 'fail' }, ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted', 'looking-up']],
+    [
+      { kind: 'again' },
+      ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted', 'looking-up'],
+    ],
+    [
+      { kind: 'fail' },
+      ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted', 'looking-up'],
+    ],
   ])('%o fits held jobs that are %j', (resolution, fitting) => {
     expect(statuses.filter(status => misfit(held(status), resolution) === null)).toEqual(fitting)
     for (const status of statuses) expect(misfit(held(status, { isHeld: false }), resolution)).not.toBeNull()

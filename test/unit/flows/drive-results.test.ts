@@ -245,8 +245,7 @@ describe('the results of an ended job', () => {
         appendDevices(journal, routeTo('iot-a'), 'dev', 6_000)
         start()
         timer(0, 1_000).subscribe(() => {
-          for (const event of events)
-            if (event.kind === 'result-file-problem') inMemory.delete(event.batchId)
+          for (const event of events) if (event.kind === 'result-file-problem') inMemory.delete(event.batchId)
         })
         timer(hour).subscribe(() => {
           // Every device has been sent, though nothing is known of any.

@@ -28,7 +28,7 @@ const database = (
 const service = (more: Partial<ProcessStatus> = {}): ProcessStatus => ({
   lease: 'held',
   holder: null,
-  openJobs: { own: 0, foreign: 0, capacity: 10 },
+  openJobs: { own: 0, searching: 0, foreign: 0, capacity: 10 },
   accountRefused: null,
   provider: null,
   quota: {
@@ -148,7 +148,7 @@ describe('the status', () => {
   it('says that the account is refused, that other people have all slots, and which problem each flow has', () => {
     const stuck = service({
       accountRefused: { operation: 'create', code: 'SignatureDoesNotMatch' },
-      openJobs: { own: 0, foreign: 10, capacity: 10 },
+      openJobs: { own: 0, searching: 0, foreign: 10, capacity: 10 },
       flows: {
         intake: { state: 'retrying', problem: 'PostgreSQL: could not extend file: No space left on device' },
         drive: well,

@@ -120,9 +120,7 @@ describe('createRateLimiter', () => {
       limiter.pause('list', 5_500)
       go('list')
       for (let i = 0; i < 8; i += 1) go('create')
-      at(20_000, () =>
-        expect(order).toEqual([...Array(6).fill('create'), 'list', 'create', 'create']),
-      )
+      at(20_000, () => expect(order).toEqual([...Array(6).fill('create'), 'list', 'create', 'create']))
     })
   })
 
