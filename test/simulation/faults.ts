@@ -20,6 +20,7 @@ export const faultKinds = [
   'job interrupted',
   'job interrupted, no file',
   'job forgotten',
+  'storm of interruptions',
   'job never ends',
   'device failed, worth a retry',
   'device failed for good',

@@ -51,7 +51,7 @@ export const startHuman = (world: World): Human => {
     for (const { batchId, heldBecause } of faults.isCalm() ? waiting() : []) {
       trace.note('human', () => `releases job ${batchId}, held: ${heldBecause}`)
       releases.set(batchId, (releases.get(batchId) ?? 0) + 1)
-      journal.releaseJob(batchId)
+      journal.resolveJob(batchId, { kind: 'again' })
     }
     if (faults.isCalm() && plan.seed % 2 === 0)
       for (const { routeId, fields, heldKind } of journal.store.routes.values()) {
