@@ -36,6 +36,7 @@ export const faultKinds = [
   'journal slow',
   'journal cut off',
   'notification lost',
+  'database older',
   // processes
   'crash',
   'crash at a step',
@@ -47,6 +48,7 @@ export const faultKinds = [
   'request repeated',
   'bad record',
   'rebalance',
+  'topic made anew',
   // the sink
   'publish aborted',
   'publish answer lost',
