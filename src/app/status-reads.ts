@@ -92,9 +92,14 @@ export const createStatusReads = (
     status,
     figures: async () => {
       const { database, ageMs } = await status()
-      return database === null
-        ? null
-        : { ageMs: ageMs ?? 0, moves: database.moves, overdueJobs: database.overdueJobs.length }
+      if (database === null) return null
+      const { moves, overdueJobs, lostRecords } = database
+      return {
+        ageMs: ageMs ?? 0,
+        moves,
+        overdueJobs: overdueJobs.length,
+        lostRecords: lostRecords.reduce((sum, { records }) => sum + records, 0),
+      }
     },
     answers,
     stop: () => pool.end(),

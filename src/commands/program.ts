@@ -123,6 +123,20 @@ export const createProgram = (
     .action(ending(() => (require('./operate/hold') as typeof import('./operate/hold')).releaseCommand))
 
   program
+    .command('cancel')
+    .description(
+      'Ends what is pending or waiting of a route: its moves fail for good, code cancelled, and are dead-lettered. ' +
+        'Batches that are not sent yet are taken back. Jobs that exist or may exist at the provider go on; what fails ' +
+        'in them and is tried again later is not cancelled, so cancel again then, or hold the route. Interrupted, it is ' +
+        'run again.',
+    )
+    .option('--route <route>', 'its number: route_id in the view device_move.routes')
+    .option('--dry-run', 'only count')
+    .option('--json', 'as JSON: cancelled, inFlight')
+    .option(...dataDirFlag)
+    .action(ending(() => (require('./operate/cancel') as typeof import('./operate/cancel')).cancelCommand))
+
+  program
     .command('replay')
     .argument('<job>', "the provider's JobId (job_id in the view device_move.jobs), or our batch_id")
     .description(

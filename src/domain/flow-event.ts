@@ -48,6 +48,8 @@ export type FlowEvent =
       readonly batchId: number
       readonly code: string
       readonly next: string
+      /** The create was spent on a search for bad devices. */
+      readonly isSearch: boolean
     }
   | { readonly kind: 'create-unanswered'; readonly batchId: number; readonly why: string }
   | { readonly kind: 'create-reconciled'; readonly batchId: number; readonly as: 'adopted' | 'absent' }
@@ -58,6 +60,7 @@ export type FlowEvent =
       readonly batchId: number
       readonly providerJobId: string
       readonly devices: number
+      readonly isSearch: boolean
     }
   /**
    * The provider says that it does not know a job of ours that counts as running. It is reported at the first denial.
@@ -109,6 +112,8 @@ export type FlowEvent =
       readonly retried: number
     }
   | { readonly kind: 'job-held'; readonly batchId: number; readonly why: string }
+  /** The provider refused a batch for what its route names. The route is tried again once an hour. */
+  | { readonly kind: 'route-held'; readonly routeId: number; readonly why: string }
   | {
       readonly kind: 'account-refused'
       readonly operation: string

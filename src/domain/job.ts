@@ -1,4 +1,5 @@
 import type { RouteFields } from './route'
+import type { Search } from './search'
 
 /** A job, its lifecycle, and the transitions that the lifecycle allows. */
 
@@ -46,19 +47,23 @@ export interface Job {
   readonly createStartedAt: number | null
   /** Why its latest create came to nothing, or what else is wrong with it, for people. null: nothing is wrong. */
   readonly lastError: string | null
-  /** Counted refusals of this batch and of the batches it was split from, one after the other. */
+  /** Refusals with unknown codes of this batch and of the batches it was split from, one after the other. */
   readonly refusals: number
   /**
-   * Counted refusals of all batches that stem from the same split root, this batch included. The split root is the
+   * Such refusals of all batches that stem from the same split root, this batch included. The split root is the
    * batch that all these halves were split from.
    */
   readonly splitRootRefusals: number
+  /** The search for bad devices that the batch is a piece of; null: of none. */
+  readonly search: Search | null
   /** In the order of the route's log. A device may occur twice: it is sent once, and both moves get its outcome. */
   readonly moves: readonly BatchMove[]
 }
 
 /** The device names to send: each once, in the order of the moves. */
-export const deviceNamesOf = (job: Job): string[] => [...new Set(job.moves.map(move => move.deviceName))]
+export const deviceNamesOf = ({ moves }: Pick<Job, 'moves'>): string[] => [
+  ...new Set(moves.map(move => move.deviceName)),
+]
 
 /** A step of the lifecycle, named after the journal's operation that takes it. */
 export type JobTransition =
@@ -83,7 +88,8 @@ const transitions: Readonly<Record<JobTransition, Transition>> = {
   creating: { from: ['claimed'], after: ['creating'] },
   created: { from: ['creating', 'unknown'], after: ['running', 'completed', 'interrupted', 'settled'] },
   unanswered: { from: ['creating'], after: ['unknown'] },
-  notCreated: { from: ['creating', 'unknown'], after: ['claimed'] },
+  // Once it is claimed again an operator may cancel it.
+  notCreated: { from: ['creating', 'unknown'], after: ['claimed', 'settled'] },
   markEnded: { from: ['running'], after: ['completed', 'interrupted', 'settled'] },
   unadopted: { from: ['completed', 'interrupted'], after: ['unknown'] },
   split: { from: ['claimed', 'creating', 'unknown'], after: ['refused'] },

@@ -82,6 +82,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
           batchId: job.batchId,
           providerJobId,
           devices: deviceNamesOf(job).length,
+          isSearch: job.search !== null,
         })
         return awaitEnd(job, providerJobId)
       }),

@@ -36,6 +36,7 @@ import {
 import type { Observe } from '../domain/flow-event'
 import type { Job } from '../domain/job'
 import type { RefusalPolicy } from '../domain/refusal'
+import { RestoredDatabaseError } from '../domain/restored-database'
 import type { AttemptPolicy } from '../domain/settlement'
 import { createAccountView } from '../drive/account-view'
 import type { EndedJob } from '../drive/await-end'
@@ -84,10 +85,10 @@ export interface DriverDeps {
 }
 
 export interface Driver {
-  /** The flow for one epoch of the lease. Emits nothing; errors only with `LeaseLostError`. */
+  /** The flow for one epoch of the lease. Emits nothing; errors only with `LeaseLostError` or `RestoredDatabaseError`. */
   drive(journal: DriveJournal, mayCall: () => boolean): Observable<never>
-  /** Jobs open now, ours and other people's; null while this process does not drive and so does not know. */
-  openJobs(): { readonly own: number; readonly foreign: number } | null
+  /** Jobs open now; null while this process does not drive and so does not know. */
+  openJobs(): ReturnType<SlotSemaphore['open']> | null
 }
 
 export const createDriver = (deps: DriverDeps): Driver => {
@@ -126,6 +127,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
     const heldIfHopeless = createHoldHopeless(shared)
     return slotLoops({
       journal,
+      searches: slots.searches,
       changes$: merge(deps.changes$, created$),
       runJob,
       settleJob: ended => settleJob(ended).pipe(heldIfHopeless(ended.job)),
@@ -143,12 +145,13 @@ export const createDriver = (deps: DriverDeps): Driver => {
           slots = null
         }),
       ),
-    openJobs: () => (slots === null ? null : { own: slots.ownOpen(), foreign: slots.foreignOpen() }),
+    openJobs: () => slots?.open() ?? null,
   }
 }
 
 interface SlotLoopsDeps {
   readonly journal: DriveJournal
+  readonly searches: SlotSemaphore['searches']
   readonly changes$: Observable<unknown>
   /** Emits what comes after the slot; completes without it when the batch may be claimed again at once. */
   readonly runJob: (job: Job) => Observable<SlotResult>
@@ -162,7 +165,7 @@ interface SlotLoopsDeps {
 const untilLetGo: Claim = { kind: 'idle', wakeInMs: null }
 
 const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
-  const { journal, changes$, runJob, settleJob, policies, observe, stop$ } = deps
+  const { journal, searches, changes$, runJob, settleJob, policies, observe, stop$ } = deps
   /**
    * Batches that are in a slot, wait for their next create, or are being settled. The journal offers every other
    * unfinished batch again.
@@ -173,22 +176,25 @@ const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
   /** A batch was let go: it, or another of its route, may be claimed. */
   const letGo$ = new Subject<void>()
 
-  /** Completes after the rest. The loss of the lease passes through, since it stops everything. */
+  /** Completes after the rest. The loss of the lease or of commits passes through, since it stops everything. */
   const contained = <T>(): MonoTypeOperatorFunction<T> =>
     catchError((error: unknown) => {
-      if (error instanceof LeaseLostError) throw error
+      if (error instanceof LeaseLostError || error instanceof RestoredDatabaseError) throw error
       observe({ kind: 'defect', flow: 'drive', error })
       return timer(policies.restMs).pipe(takeUntil(stop$), ignoreElements())
     })
 
   const claimNext: Observable<Job> = oneAtATime(
     waitUntil<Claim>(
-      defer(() => (endedMoves < policies.maxEndedMoves ? journal.claim([...inHand]) : of(untilLetGo))),
+      defer(() =>
+        endedMoves < policies.maxEndedMoves ? journal.claim([...inHand], searches.mayGo()) : of(untilLetGo),
+      ),
       merge(changes$, letGo$),
     ).pipe(
       map(({ job }) => job),
-      tap(({ batchId, routeId, moves }) => {
+      tap(({ batchId, routeId, moves, search }) => {
         inHand.add(batchId)
+        searches.taken(batchId, search !== null)
         observe({ kind: 'batch-claimed', batchId, routeId, moves: moves.length })
       }),
       takeUntil(stop$),
@@ -207,6 +213,7 @@ const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
     return concat(
       defer(() => runJob(job)).pipe(
         contained(),
+        finalize(() => searches.left(job.batchId)),
         tap(() => {
           isHandedOn = true
         }),

@@ -1,7 +1,7 @@
 /** What is wrong with batches that are not held, what is done about it, and what people can do: as sentences. */
 import type { TroubledJobStatus } from '../postgres/status/read-open-jobs'
 import type { OverdueJobStatus } from '../postgres/status/read-overdue-jobs'
-import type { RouteStatus } from '../postgres/status/read-status'
+import type { RouteStatus } from '../postgres/status/read-routes'
 
 export const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`
 

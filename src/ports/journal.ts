@@ -11,6 +11,7 @@ import type { LookUp } from '../domain/look-up'
 import type { Outcome, Verdict } from '../domain/outcome'
 import type { MoveRequest, Rejection } from '../domain/request'
 import type { HoldChange } from '../domain/route'
+import type { SearchStep } from '../domain/search'
 import type { Gap, StoredPosition } from './request-source'
 
 /** One log of requests. */
@@ -93,20 +94,27 @@ export interface DriveJournal {
    * 3. Routes that look alike in List (`lookAlikeKey`) have one create at a time. While one of their batches has no
    *    answer to its create, none of them is claimed. Of several such batches, which a split leaves, only the first is
    *    given, and none while one is in hand.
-   * 4. A held batch that was certainly not created keeps no other waiting.
+   * 4. A held batch that was certainly not created keeps no other waiting, nor does a piece of a search (rule 6).
    * 5. A batch whose adopted job turned out to be another's waits until every later create of a look-alike is answered.
-   * 6. A claim that took too long throws `TransientError`. Until its route has rested, others are claimed, and then
+   * 6. A piece of a search that is yet to be created is given when no other work is ready, or with `mayTakePiece`. A
+   *    route that only waits for the answer to a create counts as ready. Until a piece is given it stops nobody.
+   * 7. Of a route that was refused, one batch is tried an hour after the latest refusal.
+   * 8. A claim that took too long throws `TransientError`. Until its route has rested, others are claimed, and then
    *    fewer moves of it at once.
    */
-  claim(inHand: readonly number[]): Observable<Claim>
+  claim(inHand: readonly number[], mayTakePiece?: boolean): Observable<Claim>
   /**
    * claimed → creating. Stores the intent before the call leaves, and emits the job as stored. Look-ups kept before are
-   * dropped, because they say nothing about what this create does.
+   * dropped, because they say nothing about what this create does. It completes without a value when an operator has
+   * cancelled the batch: nothing of it may be sent.
    */
   creating(batchId: number): Observable<Job>
   /**
    * creating | unknown → running, without a last error: `stored`. With `clash` another batch has that JobId, so it is
    * not known what was created. The batch is then `unknown` and held, and is not sent again by itself.
+   *
+   * A route that was held as refused is released. The other half of a halved piece of a search, which must be the reason
+   * for the refusal of the whole, is halved without being sent.
    */
   created(batchId: number, providerJobId: string): Observable<'stored' | 'clash'>
   /** Like `created`, for a job that was found in List. Until its result file names its devices it may be another's. */
@@ -134,6 +142,18 @@ export interface DriveJournal {
   unadopted(batchId: number): Observable<void>
   /** creating | unknown | claimed → refused, and two new claimed batches of half its devices. Needs two devices. */
   split(batchId: number, why: string): Observable<void>
+  /**
+   * creating | unknown | claimed → refused, and other batches in its place: two pieces of half its devices, or each drawn
+   * device of its search alone and the rest in pieces, or its whole search as one batch again, which is held. With
+   * `set-aside` it is claimed again, and comes after all others of its search. Emits the number of the batch that is
+   * held, else its own.
+   */
+  search(batchId: number, step: SearchStep, why: string): Observable<number>
+  /**
+   * creating | unknown → claimed. The route is held as refused until a batch of it is created, or is refused for its
+   * devices. Its unsent batches wait with it, held. No attempt is spent. A hold of an operator stays.
+   */
+  holdRoute(batchId: number, why: string): Observable<void>
   /** Keeps the raw file, compressed, beside those read before. A file with the same content is kept once. */
   keepResultFile(batchId: number, file: ResultFile): Observable<void>
   /** Keeps what was answered about single devices, in place of earlier answers. */
@@ -197,7 +217,10 @@ export type Changes = Observable<void>
  * changes nothing when it is done again.
  */
 export interface RouteControl {
-  /** Nobody claims a batch of the route once this has emitted. A new reason replaces the old one; null keeps it. */
+  /**
+   * Nobody claims a batch of the route once this has emitted. A new reason replaces the old one; null keeps that of an
+   * operator. Any other kind of hold becomes an operator's.
+   */
   hold(routeId: number, reason: string | null): Observable<HoldChange | null>
   /** Drivers look at the route again at once. */
   release(routeId: number): Observable<HoldChange | null>

@@ -55,6 +55,7 @@ const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
   'devices-looked-up': 'info',
   'job-settled': 'info',
   'job-held': 'error',
+  'route-held': 'error',
   'account-refused': 'error',
   published: 'debug',
   retrying: 'warn',

@@ -10,6 +10,8 @@ export const faultKinds = [
   'code unknown',
   'account refused',
   'batch refused',
+  'many bad devices',
+  'route refused',
   'slots full, code unknown',
   // its jobs
   'list late',
@@ -47,6 +49,8 @@ export const faultKinds = [
   'request repeated',
   'bad record',
   'rebalance',
+  // operators
+  'route cancelled',
   // the sink
   'publish aborted',
   'publish answer lost',

@@ -177,6 +177,26 @@ export const mutants: readonly Mutant[] = [
     replace: '$moves.slice($cut + 1)',
   },
   {
+    name: 'fail-when-budget-spent',
+    what: 'A search ends after some refusals, and all devices fail that are left.',
+    inside: 'decideOnPiece',
+    find: "$devices > 1 ? { kind: 'halve' } : { kind: 'fail' }",
+    replace: "$devices > 1 && search.refusals < 4 ? { kind: 'halve' } : { kind: 'fail' }",
+  },
+  {
+    name: 'hold-not-stored',
+    what: 'The hold of a refused route is reported and not stored.',
+    inside: 'createRefuseBatch',
+    find: '$journal.holdRoute($batchId, $why)',
+    replace: '$journal.notCreated($batchId, $why, false)',
+  },
+  {
+    name: 'cancelled-sent',
+    what: 'A batch that was cancelled while a driver had it in hand is sent (the model).',
+    find: "$job.status === 'settled' && $job.providerJobId === null",
+    replace: 'false',
+  },
+  {
     name: 'claims-as-large',
     what: 'A claim that took too long is tried again as large as before.',
     inside: 'afterTimeLimit',

@@ -2,12 +2,10 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Pool, PoolClient } from 'pg'
-import { concatMap, defer, type Observable } from 'rxjs'
-import { type BatchMove, canTransition, clashReason, type Job, type JobTransition } from '../../domain/job'
-import { halveBatch } from '../../domain/refusal'
+import { concatMap, defer, filter, type Observable } from 'rxjs'
+import { canTransition, clashReason, type Job, type JobTransition } from '../../domain/job'
 import type { DriveJournal } from '../../ports/journal'
 import { type ClaimOptions, createClaims } from '../claim/claim'
-import { setWaiting } from '../claim/claim-range'
 import { createGuard } from '../session/transaction'
 import { lookUpsOf } from './evidence'
 import {
@@ -17,54 +15,11 @@ import {
   type JobRow,
   loadJob,
   lockJob,
-  movesOfJob,
   readMeanJobMs,
 } from './job-row'
+import { holdRefusedRoute, releaseRefusedRoute } from './route-hold'
+import { halveOtherHalf, searchStep, splitJob } from './search-pieces'
 import { settleJob } from './store-settlement'
-
-const insertHalf = async (
-  client: PoolClient,
-  job: JobRow,
-  range: readonly [bigint, bigint],
-  moves: readonly BatchMove[],
-): Promise<void> => {
-  const devices = new Set(moves.map(move => move.deviceName)).size
-  await client.query(
-    `insert into job (route_id, from_seq, to_seq, moves, devices, refusals, inherited_refusals, split_from, family)
-     values ($1, $2, $3, $4, $5, $6, $6, $7, $8)`,
-    [
-      job.routeId,
-      ...range,
-      moves.length,
-      devices,
-      job.refusals + 1,
-      job.batchId,
-      job.splitRoot ?? job.batchId,
-    ],
-  )
-}
-
-/** Puts two claimed jobs over the two parts of a job's range in place of it. */
-const splitJob = async (client: PoolClient, job: JobRow, why: string): Promise<void> => {
-  const { first, second, behind } = halveBatch(await movesOfJob(client, job))
-  const cut = second[0]?.seq ?? job.toSeq
-  const { rows } = await client.query<{ seq: bigint; acceptedOrder: bigint }>(
-    'select seq, accepted as "acceptedOrder" from move where route_id = $1 and seq = any($2::bigint[])',
-    [job.routeId, [...behind.values()]],
-  )
-  const acceptedAt = new Map(rows.map(row => [row.seq, row.acceptedOrder]))
-  await setWaiting(client, {
-    routeId: job.routeId,
-    seqs: [...behind.keys()],
-    waitsFor: [...behind.values()].map(seq => acceptedAt.get(seq) ?? 0n),
-  })
-  await insertHalf(client, job, [job.fromSeq, cut - 1n], first)
-  await insertHalf(client, job, [cut, job.toSeq], second)
-  await client.query(
-    `update job set status = 'refused', ended_as = 'refused', refusals = refusals + 1, last_error = $2 where job_id = $1`,
-    [job.batchId, why],
-  )
-}
 
 /** A large file takes a while, and a transaction would count as idle meanwhile, so this comes before the transaction. */
 const compress: (body: Uint8Array) => Promise<Buffer> = promisify(gzip)
@@ -106,7 +61,11 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
         if (job.providerJobId !== providerJobId) throw new Error(`job ${batchId} is ${job.providerJobId}`)
         return 'stored'
       }
-      if (await bindProviderJob(client, batchId, providerJobId, foundBy)) return 'stored'
+      if (await bindProviderJob(client, batchId, providerJobId, foundBy)) {
+        if (job.isRouteRefused) await releaseRefusedRoute(client, job.routeId)
+        if (foundBy === null && job.part === 'piece') await halveOtherHalf(client, job)
+        return 'stored'
+      }
       await client.query(
         `update job set status = 'unknown', clashes_with = $3, held_at = coalesce(held_at, now()),
                         held_reason = coalesce(held_reason, $2) where job_id = $1`,
@@ -116,10 +75,12 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
     })
 
   return {
-    claim: inHand => guarded(client => claim(client, inHand)),
+    claim: (inHand, mayTakePiece = false) => guarded(client => claim(client, inHand, mayTakePiece)),
     creating: batchId =>
       guarded(async client => {
-        const { status } = await lockJob(client, batchId)
+        const { status, providerJobId } = await lockJob(client, batchId)
+        // An operator has cancelled it.
+        if (status === 'settled' && providerJobId === null) return null
         if (canTransition(batchId, status, 'creating')) {
           await dropLookUps(client, batchId)
           await client.query(
@@ -129,7 +90,7 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
           )
         }
         return loadJob(client, batchId)
-      }),
+      }).pipe(filter(job => job !== null)),
     created: (batchId, providerJobId) => bind(batchId, providerJobId, null),
     adopted: (batchId, providerJobId) => bind(batchId, providerJobId, 'list'),
     unanswered: (batchId, why) =>
@@ -175,10 +136,21 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
         )
       }),
     split: (batchId, why) => step(batchId, 'split', (client, job) => splitJob(client, job, why)),
+    search: (batchId, searching, why) =>
+      guarded(async client => {
+        const job = await lockJob(client, batchId)
+        const step = searching.kind === 'set-aside' ? 'notCreated' : 'split'
+        if (!canTransition(batchId, job.status, step)) return batchId
+        if (job.isRouteRefused) await releaseRefusedRoute(client, job.routeId)
+        return searchStep(client, job, searching, why)
+      }),
+    holdRoute: (batchId, why) =>
+      step(batchId, 'notCreated', (client, job) => holdRefusedRoute(client, job, why)),
     settle: (batchId, verdicts, as) =>
-      step(batchId, as === 'refused' ? 'refuse' : 'settle', (client, job) =>
-        settleJob(client, job, verdicts, as),
-      ),
+      step(batchId, as === 'refused' ? 'refuse' : 'settle', async (client, job) => {
+        if (as === 'refused' && job.isRouteRefused) await releaseRefusedRoute(client, job.routeId)
+        await settleJob(client, job, verdicts, as)
+      }),
     hold: ({ batchId, releases }, why) =>
       guarded(async client => {
         const job = await lockJob(client, batchId)

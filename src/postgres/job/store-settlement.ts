@@ -2,7 +2,7 @@
 import type { PoolClient } from 'pg'
 import type { Verdict } from '../../domain/outcome'
 import { checkVerdicts } from '../../domain/settlement'
-import { releaseWaiting } from '../claim/release-waiting'
+import { releaseWaiting } from '../claim/requeued-moves'
 import { lockClaims } from '../session/transaction'
 import { appendToOutbox, moveColumns, moveColumnsOf, notifyChange } from '../shared-sql'
 import type { JobRow } from './job-row'

@@ -1,20 +1,15 @@
 /** What an operator decides about an overdue job, as `src/postgres/job/resolve-job.ts` does it. */
 import { givenUp } from '../../../src/domain/resolution'
-import { type ClaimOptions, jobAsStored } from './claim'
+import { jobAsStored } from './claim'
 import { settle } from './drive'
 import type { Store } from './store'
 
-export const resolveRunning = (
-  store: Store,
-  batchId: number,
-  as: 'absent' | 'fail',
-  options: ClaimOptions,
-): void => {
+export const resolveRunning = (store: Store, batchId: number, as: 'absent' | 'fail'): void => {
   const job = store.job(batchId)
   if (job.status !== 'running') throw new Error(`job ${batchId} is ${job.status}`)
   job.releases += 1
   if (as === 'fail') {
-    settle(store, job, givenUp(job.status, jobAsStored(store, job).moves), 'abandoned', options)
+    settle(store, job, givenUp(job.status, jobAsStored(store, job).moves), 'abandoned')
     return
   }
   job.resultFiles.length = 0

@@ -81,6 +81,7 @@ const run = ({ shared = 2, maxDevices = 1_000, stop$ = NEVER, asked = names, ...
     lastError: null,
     refusals: 0,
     splitRootRefusals: 0,
+    search: null,
     foundBy: null,
     notOurs: [],
     releases: 0,

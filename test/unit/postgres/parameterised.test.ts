@@ -10,22 +10,24 @@ const folder = join(__dirname, '../../../src/postgres')
  */
 const constants: Readonly<Record<string, readonly string[]>> = {
   'claim/claim-range.ts': ['moveColumns', "moveColumnsOf('m')", "unfinished('j')", 'name', 'value'],
-  'claim/claim.ts': [
-    'moveColumns',
-    "moveColumnsOf('q')",
+  'claim/claim.ts': ['creating', "lookAlike('b', 'r')"],
+  'claim/requeued-moves.ts': ['moveColumns', "moveColumnsOf('q')"],
+  'claim/unfinished-batch.ts': [
     "unfinished('j')",
     "unfinished('b')",
     "lookAlike('b', 'r')",
     "lookAlike('br', 'r')",
+    'creating',
     'a',
     'b',
   ],
   'intake/append-moves.ts': ['moveColumns', 'routeColumns', 'movesPerAcceptance', 'indexed'],
   'intake/intake-journal.ts': ['names', 'stored', 'parameters', 'notifyChange'],
+  'job/cancel-moves.ts': ['sliceMoves', "unfinished('j')", 'notifyChange'],
   'job/evidence.ts': ['column'],
   'job/job-row.ts': ['jobColumns', 'routeColumns'],
   'job/resolve-job.ts': ['notifyChange'],
-  'job/route-hold.ts': ['returning', 'notifyChange'],
+  'job/route-hold.ts': ['returning', 'notifyChange', 'nextTry', "unfinished('j')"],
   'job/store-settlement.ts': ['moveColumns', "moveColumnsOf('m')", 'notifyChange'],
   'lease/lease-rows.ts': ['newExpiry'],
   'outbox/outbox.ts': ['routeColumns', 'outcomeBytes', 'moveOutcomeColumns', 'rejectionColumns', 'maxRows'],
@@ -34,6 +36,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'shared-sql.ts': ['alias', 'name', 'job', 'columns', 'values'],
   'status/read-open-jobs.ts': ["unfinished('job')"],
   'status/read-overdue-jobs.ts': ["unfinished('job')"],
+  'status/read-routes.ts': ["unfinished('job')", "unfinished('j')"],
   'status/run-summary.ts': ["unfinished('j')"],
 }
 
