@@ -58,11 +58,17 @@ const ofFetched = (fetched: FetchedResults): Results => {
   }
 }
 
+/** The link of a job to its results, kept between two tries; null: there is none that is worth another try. */
+export interface KeptLink {
+  link: { readonly url: string; readonly until: number } | null
+}
+
 export interface AskDeps {
   readonly calls: Pick<ProviderCalls, 'detail' | 'fetchResults'>
   readonly providerJobId: string
   /** The devices of the job; null: they are not known, so every row counts. */
   readonly names: readonly string[] | null
+  readonly kept: KeptLink
   /** Counts a call that was made, and emits once. Default: it is not counted. */
   readonly counted?: () => Observable<unknown>
 }
@@ -72,14 +78,13 @@ export const createAsk = ({
   calls,
   providerJobId,
   names,
+  kept,
   counted = () => of(null),
 }: AskDeps): Observable<Results> => {
-  let link: { readonly url: string; readonly until: number } | null = null
-
   const fetch = (url: string): Observable<Results> =>
     calls.fetchResults(url, names).pipe(
       map(fetched => {
-        if (fetched.kind !== 'unreachable') link = null
+        if (fetched.kind !== 'unreachable') kept.link = null
         return ofFetched(fetched)
       }),
     )
@@ -90,12 +95,15 @@ export const createAsk = ({
       if (!result.ok) return of(ofFailure(result))
       const { url } = result.value
       if (url === null) return of(without('none', 'the provider names no result file'))
-      link = { url, until: asyncScheduler.now() + linkValidMs }
+      kept.link = { url, until: asyncScheduler.now() + linkValidMs }
       return fetch(url)
     }),
   )
 
-  return defer(() => (link !== null && asyncScheduler.now() < link.until ? fetch(link.url) : askLink))
+  return defer(() => {
+    const { link } = kept
+    return link !== null && asyncScheduler.now() < link.until ? fetch(link.url) : askLink
+  })
 }
 
 /** The same for a job of ours. */
@@ -104,10 +112,12 @@ export const createAskResults = (
   journal: Pick<DriveJournal, 'addCalls'>,
   job: Job,
   providerJobId: string,
+  kept: KeptLink,
 ): Observable<Results> =>
   createAsk({
     calls,
     providerJobId,
+    kept,
     names: deviceNamesOf(job),
     counted: () => journal.addCalls(job.batchId, 1),
   })

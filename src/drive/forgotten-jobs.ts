@@ -8,7 +8,6 @@
  */
 import {
   asyncScheduler,
-  catchError,
   concat,
   concatMap,
   defer,
@@ -34,8 +33,6 @@ import {
 import { type DeviceResult, decideOnResults, mergeRows, type ResultsAnswer } from '../domain/device-results'
 import type { Observe } from '../domain/flow-event'
 import { type ForgottenJob, mayBeForgotten } from '../domain/forgotten'
-import { RestoredDatabaseError } from '../domain/restored-database'
-import { LeaseLostError } from '../ports/errors'
 import type { CallResult, ListPage } from '../ports/job-api'
 import type { ForgottenJournal, UnlistedRestore } from '../ports/journal'
 import type { AccountView, Look } from './account-view'
@@ -59,8 +56,8 @@ export interface ForgottenJobsDeps {
   readonly random: () => number
   /** How long after a create without an answer its job may still appear in List, ms. */
   readonly createSettleMs: number
-  /** How long a job rests after an unforeseen error, ms. */
-  readonly restMs: number
+  /** Rests after an unforeseen error. */
+  readonly contained: <T>() => MonoTypeOperatorFunction<T>
   /** Repeats what failed with `TransientError`, after a pause. */
   readonly again: <T>() => MonoTypeOperatorFunction<T>
   /** Emits (and replays) once when everything is to be left to the next driver. */
@@ -83,15 +80,7 @@ type Listing = { readonly jobs: readonly ForgottenJob[]; readonly why: string | 
 export const createForgottenJobs = (
   deps: ForgottenJobsDeps,
 ): ((seen$: Observable<unknown>) => Observable<never>) => {
-  const { journal, calls, view, observe, random, createSettleMs, restMs, again, stop$ } = deps
-
-  /** Completes after a rest. The loss of the lease or of commits passes through, since it stops everything. */
-  const contained = <T>(): MonoTypeOperatorFunction<T> =>
-    catchError((error: unknown) => {
-      if (error instanceof LeaseLostError || error instanceof RestoredDatabaseError) throw error
-      observe({ kind: 'defect', flow: 'drive', error })
-      return timer(restMs).pipe(ignoreElements())
-    })
+  const { journal, calls, view, observe, random, createSettleMs, contained, again, stop$ } = deps
 
   const listAll = (knownAt: number | null): Observable<Listing> =>
     defer(() => {
@@ -182,7 +171,7 @@ export const createForgottenJobs = (
       const answers: ResultsAnswer[] = []
       let rows: Rows = new Map()
       let againInMs = 0
-      return createAsk({ calls, providerJobId, names: null }).pipe(
+      return createAsk({ calls, providerJobId, names: null, kept: { link: null } }).pipe(
         map(({ answer, rows: found, problem }): Read | null => {
           answers.push(answer)
           // A row for the product itself is no device.

@@ -4,6 +4,7 @@ import { journalForgottenContract } from './journal-forgotten.contract'
 import { journalIntakeContract } from './journal-intake.contract'
 import { journalOneCreateContract } from './journal-one-create.contract'
 import { journalOutboxContract } from './journal-outbox.contract'
+import { journalPartsContract } from './journal-parts.contract'
 import { journalRefusedRouteContract } from './journal-refused-route.contract'
 import { journalSearchContract } from './journal-search.contract'
 import { journalStepsContract } from './journal-steps.contract'
@@ -15,6 +16,7 @@ const contracts = [
   journalSearchContract,
   journalRefusedRouteContract,
   journalStepsContract,
+  journalPartsContract,
   journalOutboxContract,
   journalForgottenContract,
 ]

@@ -1,3 +1,5 @@
+import type { CliProcess } from '../support/cli-process'
+import { query } from '../support/database'
 import { createDeployment, type Deployment, names, quickJobs } from '../support/deployment'
 import { readTopic } from '../support/read-topic'
 import { readiness, untilReady, untilUnready } from '../support/readiness'
@@ -11,14 +13,20 @@ jest.setTimeout(180_000)
 /** Devices that are sent at once while a disk is being filled. */
 const list = 2_000
 
+/** Fills the disk until the server fails. Gives how many lists were sent in all. */
+type FillUp = (here: Deployment, service: CliProcess) => Promise<number>
+
 describeSmallDisk('on a disk that is full,', () => {
   let disk: SmallDisk
   let deployment: Deployment | undefined
   const shared = { postgres: process.env.TEST_POSTGRES_URL, kafka: process.env.TEST_KAFKA_BROKERS }
 
-  afterEach(async () => {
+  /** The deployment ends before the servers that it uses. */
+  const stopDeployment = async (): Promise<void> => {
     await deployment?.stop()
     deployment = undefined
+  }
+  afterEach(() => {
     process.env.TEST_POSTGRES_URL = shared.postgres
     process.env.TEST_KAFKA_BROKERS = shared.kafka
   })
@@ -42,18 +50,13 @@ describeSmallDisk('on a disk that is full,', () => {
       process.env.TEST_POSTGRES_URL = postgres.url
     })
     afterEach(async () => {
+      await stopDeployment()
       await postgres.stop()
       await disk.remove()
     })
 
-    it('refuses to write, the service waits and says so, and goes on when there is room again', async () => {
-      const here = await createDeployment(quickJobs)
-      deployment = here
-      const service = here.run()
-      await here.submit(names('before', list))
-      await here.settled(list)
-      await disk.fill()
-      // The server still has room in its files, so it is filled until it refuses.
+    /** The server still has room in its files, so it is filled until it refuses. */
+    const fillTables: FillUp = async (here, service) => {
       let lists = 1
       await until(async () => {
         if ((await readiness(service)).status === 503) return true
@@ -61,16 +64,42 @@ describeSmallDisk('on a disk that is full,', () => {
         await disk.fill()
         return false
       }, 500)
-      const { because } = await readiness(service)
-      expect(because.join()).toMatch(/No space left on device|the database does not answer|PostgreSQL/)
+      await untilUnready(service, 'No space left on device')
+      return lists
+    }
+    /** Each switch takes a new file of the log, and the server ends itself when it cannot make one. */
+    const fillLog: FillUp = async (here, service) => {
+      await here.submit(names('during', list))
+      const switchLog = `select pg_logical_emit_message(true, 'x', 'y'), pg_switch_wal()`
+      await until(async () => {
+        await disk.fill()
+        return query(postgres.url, switchLog).then(
+          () => false,
+          () => true,
+        )
+      })
+      await untilUnready(service, 'the database does not answer')
+      return 2
+    }
+
+    it.each<[string, FillUp]>([
+      ['refuses to write', fillTables],
+      ['cannot write its log', fillLog],
+    ])('%s: the service waits and says so, and goes on when there is room again', async (_what, fillUp) => {
+      const here = await createDeployment(quickJobs)
+      deployment = here
+      const service = here.run()
+      await here.submit(names('before', list))
+      await here.settled(list)
+      await disk.fill()
+      const lists = await fillUp(here, service)
       await disk.free()
       // A server that could not write its log has ended itself. Whatever supervises it starts it again.
-      if (
-        !(await here.conservation().then(
-          () => true,
-          () => false,
-        ))
-      ) {
+      const answers = await here.conservation().then(
+        () => true,
+        () => false,
+      )
+      if (!answers) {
         await postgres.halt('fast')
         await postgres.start()
       }
@@ -89,6 +118,7 @@ describeSmallDisk('on a disk that is full,', () => {
       process.env.TEST_KAFKA_BROKERS = kafka.brokers.join(',')
     })
     afterEach(async () => {
+      await stopDeployment()
       await kafka.stop()
       await disk.remove()
     })
@@ -105,7 +135,7 @@ describeSmallDisk('on a disk that is full,', () => {
       const sending = here.submit(names('during', list)).catch(() => undefined)
       await until(async () => !kafka.isRunning())
       await untilUnready(service, '')
-      await kafka.halt('kill')
+      await kafka.halt('stop')
       await disk.free()
       await kafka.start()
       await sending

@@ -7,7 +7,7 @@ import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'
 import { createFakeIntake } from './fake-journal/intake'
 import { createFakeOutbox } from './fake-journal/outbox'
-import { resolveRunning } from './fake-journal/resolve'
+import { resolveJob, resolveRunning } from './fake-journal/resolve'
 import { releaseRoute } from './fake-journal/route-hold'
 import { createStore, type RouteLog, type Store } from './fake-journal/store'
 
@@ -25,6 +25,8 @@ export interface FakeJournal {
   /** The jobs that were created since are forgotten from now on. */
   acceptRestore(): void
   cancelRoute(routeId: number): { readonly cancelled: number; readonly inFlight: number }
+  /** What an operator decides about a job that is held or looked up; of the kinds there are, those that tests need. */
+  resolveJob(batchId: number, resolution: { readonly kind: 'again' | 'resend' }): void
   /** Sends the devices of a running job again, or gives them up. */
   resolveRunning(batchId: number, as: 'absent' | 'fail'): void
   recount(): Conservation
@@ -84,6 +86,7 @@ export const createFakeJournal = ({
       store.restores.push({ restoreId, acceptedAt: asyncScheduler.now(), isListed: false, listError: null })
       store.notify()
     },
+    resolveJob: (batchId, { kind }) => resolveJob(store, batchId, kind),
     resolveRunning: (batchId, as) => resolveRunning(store, batchId, as),
     recount: () => recount(store),
   }

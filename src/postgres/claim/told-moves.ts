@@ -96,7 +96,7 @@ export const settleTold = async (
 ): Promise<void> => {
   const job = await lockJob(client, batchId)
   await giveBack(client, job.routeId, untold)
-  await settleJob(client, job, toldVerdicts(told, maxAttempts), 'completed')
+  await settleJob(client, job, toldVerdicts(told, maxAttempts), { as: 'completed', mayLeave: false })
   const seqs = told.map(({ move }) => move.seq)
   const names = told.map(({ by }) => by.deviceName)
   const ids = told.map(({ by }) => by.providerJobId)

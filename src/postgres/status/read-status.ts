@@ -49,9 +49,10 @@ const readLease = async (from: Queries): Promise<DatabaseStatus['lease']> => {
 const readFailures = async (from: Queries): Promise<CodeStatus[]> => {
   const { rows } = await from.query<Omit<CodeStatus, 'lastSeenAt'> & { readonly lastSeenAt: Date }>(
     `select o.code, count(*)::float8 as outcomes, (count(*) filter (where o.final))::float8 as final,
-            max(j.settled_at) as "lastSeenAt"
+            max(coalesce(p.settled_at, j.settled_at)) as "lastSeenAt"
      from job j join outcome o on o.route_id = j.route_id and o.seq between j.from_seq and j.to_seq and o.job_id = j.job_id
-     where j.settled_at > now() - interval '1 day' and j.failed + j.retried > 0 and o.outcome = 'failed'
+     left join job_part p on p.job_id = o.job_id and p.part = o.part
+     where (j.settled_at > now() - interval '1 day' or j.status = 'looking-up') and j.failed + j.retried > 0 and o.outcome = 'failed'
      group by o.code order by outcomes desc limit 20`,
   )
   return rows.map(row => ({ ...row, lastSeenAt: row.lastSeenAt.toISOString() }))

@@ -8,7 +8,7 @@ import type { RouteLog, Store, StoredJob } from './store'
 const settleAsCancelled = (store: Store, job: StoredJob): number => {
   Object.assign(job, { heldBecause: null, heldWithRoute: false })
   const { moves } = jobAsStored(store, job)
-  settle(store, job, refusedVerdicts(moves, 'cancelled', null), 'abandoned')
+  settle(store, job, refusedVerdicts(moves, 'cancelled', null), { as: 'abandoned', mayLeave: false })
   return moves.length
 }
 

@@ -6,7 +6,7 @@ import { type ClaimOptions, createClaims, jobAsStored } from './claim'
 import { createFakeForgotten } from './forgotten'
 import { holdRefusedRoute, releaseRefusedRoute } from './route-hold'
 import { halveOtherHalf, searchStep, splitJob } from './search'
-import { settle } from './settle'
+import { nextUntold, settle, settleLookedUp, untoldMoves } from './settle'
 import type { Store, StoredJob } from './store'
 
 const meanJobMs = (store: Store): number | null => {
@@ -53,12 +53,13 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
 
   return {
     claim: (inHand, mayTakePiece = false) => guarded(() => claim(inHand, mayTakePiece)),
+    load: batchId => guarded(() => jobAsStored(store, store.job(batchId))),
     creating: batchId =>
       guarded(() => {
         const job = store.job(batchId)
         if (job.status === 'settled' && job.providerJobId === null) return null
         if (canTransition(batchId, job.status, 'creating'))
-          Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now(), lookUps: [] })
+          Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now() })
         return jobAsStored(store, job)
       }).pipe(filter(job => job !== null)),
     created: (batchId, providerJobId) => bind(batchId, providerJobId, null),
@@ -83,7 +84,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       step(batchId, 'unadopted', job => {
         job.notOurs = [...job.notOurs, job.providerJobId ?? '']
         job.resultFiles.length = 0
-        Object.assign(job, { status: 'unknown', providerJobId: null, foundBy: null, lookUps: [] })
+        Object.assign(job, { status: 'unknown', providerJobId: null, foundBy: null })
         Object.assign(job, { createdAt: null, finishedAt: null })
       }),
     split: (batchId, why) => step(batchId, 'split', job => splitJob(store, job, why)),
@@ -101,11 +102,6 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         const { resultFiles } = store.job(batchId)
         if (!resultFiles.some(({ body }) => Buffer.compare(body, file.body) === 0)) resultFiles.push(file)
       }),
-    keepLookUps: (batchId, lookUps) =>
-      guarded(() => {
-        store.job(batchId).lookUps = [...lookUps]
-      }),
-    keptLookUps: batchId => guarded(() => store.job(batchId).lookUps),
     hold: ({ batchId, releases }, why) =>
       guarded(() => {
         const job = store.job(batchId)
@@ -114,10 +110,19 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
           throw new Error(`job ${batchId} is ${job.status}: hold does not fit`)
         job.heldBecause ??= why
       }),
-    settle: (batchId, verdicts, as) =>
+    settle: (batchId, verdicts, as, leave) =>
       step(batchId, as === 'refused' ? 'refuse' : 'settle', job => {
         if (as === 'refused') releaseRefusedRoute(store, job.route)
-        settle(store, job, verdicts, as)
+        settle(store, job, verdicts, { as, mayLeave: leave !== undefined })
+        job.holdUntold = leave?.holdUntold ?? null
+      }),
+    nextUntold: () => guarded(() => nextUntold(store)),
+    untoldMoves: (batchId, devices) => guarded(() => untoldMoves(store, store.job(batchId), devices)),
+    settleLookedUp: (batchId, lookUps, verdicts) =>
+      guarded(() => {
+        const job = store.job(batchId)
+        if (!canTransition(batchId, job.status, 'settleLookedUp')) return 0
+        return settleLookedUp(store, job, lookUps, verdicts)
       }),
     setLastError: (batchId, why) =>
       guarded(() => {

@@ -137,7 +137,7 @@ export const settledAsTold = (
     seqs.filter(seq => !ours.has(seq)),
   )
   const batch = bind(seqs.filter(seq => ours.has(seq)))
-  settle(store, batch, verdicts, 'completed')
+  settle(store, batch, verdicts, { as: 'completed', mayLeave: false })
   for (const { move, by } of told) {
     const outcome = route.outcomes.get(Number(move.seq))
     if (outcome) route.outcomes.set(Number(move.seq), { ...outcome, toldBy: by.providerJobId })

@@ -32,6 +32,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'job/resolve-forgotten.ts': ['notifyChange'],
   'job/resolve-job.ts': ['notifyChange'],
   'job/route-hold.ts': ['returning', 'notifyChange', 'nextTry', "unfinished('j')"],
+  'job/untold.ts': ['routeColumns', "unfinished('j')"],
   'job/store-settlement.ts': ['moveColumns', "moveColumnsOf('m')", 'notifyChange'],
   'lease/lease-rows.ts': ['newExpiry'],
   'outbox/outbox.ts': ['routeColumns', 'outcomeBytes', 'moveOutcomeColumns', 'rejectionColumns', 'maxRows'],
