@@ -94,7 +94,12 @@ export const createStatusReads = (
       const { database, ageMs } = await status()
       return database === null
         ? null
-        : { ageMs: ageMs ?? 0, moves: database.moves, overdueJobs: database.overdueJobs.length }
+        : {
+            ageMs: ageMs ?? 0,
+            moves: database.moves,
+            overdueJobs: database.overdueJobs.length,
+            lookUpMoves: database.lookUps?.moves ?? 0,
+          }
     },
     answers,
     stop: () => pool.end(),

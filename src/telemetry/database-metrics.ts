@@ -9,6 +9,8 @@ export interface DatabaseFigures {
   readonly moves: object
   /** Jobs that run for so long that they may never end. */
   readonly overdueJobs: number
+  /** Moves that wait until their devices are looked up. */
+  readonly lookUpMoves: number
 }
 
 /** Gives null while the database cannot be read. Scrapes share its reads with all others who look. */
@@ -37,6 +39,11 @@ export const addDatabaseMetrics = (registry: Registry, read: ReadFigures): void 
     'overdue_jobs',
     'Jobs that run for so long that they may never end; people are to look at them.',
     ({ overdueJobs }) => overdueJobs,
+  )
+  gauge(
+    'look_up_moves',
+    'Moves of ended jobs that wait until their devices are looked up, since no result file tells of them.',
+    ({ lookUpMoves }) => lookUpMoves,
   )
   new Gauge({
     name: 'device_move_moves',

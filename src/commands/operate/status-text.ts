@@ -1,4 +1,5 @@
 /** The status as text for people: a few lines, the routes, the failures, and why nothing is moving. */
+import { lookUpsPace } from '../../health/job-troubles'
 import type { ProcessStatus, Status } from '../../health/status'
 import type { DatabaseStatus, RouteStatus } from '../../postgres/status/read-status'
 import { grouped, table } from '../table'
@@ -42,13 +43,19 @@ const failureTable = (failures: DatabaseStatus['failures']): string[] =>
     ...failures.map(({ code, outcomes, final }) => [code, outcomes, final]),
   ])
 
-const ofDatabase = ({ moves, lease, routes, openJobs, failures, unpublished }: DatabaseStatus): string[] => {
+const ofDatabase = (database: DatabaseStatus): string[] => {
+  const { moves, lease, routes, openJobs, failures, unpublished, lookUps } = database
   const states = stateNames.map(state => `${grouped(moves[state])} ${state.replace('_', ' ')}`)
   const open = Object.entries(openJobs).map(([status, count]) => `${count} ${status}`)
   return [
     `lease        ${lease.holder ?? 'nobody holds it'}`,
     `moves        ${states.join(', ')}; gap ${moves.gap}`,
     `jobs         ${open.length === 0 ? 'none open' : open.join(', ')}`,
+    ...(lookUps === null
+      ? []
+      : [
+          `look-ups     ${grouped(lookUps.moves)} moves of ${lookUps.jobs} jobs wait; ${lookUpsPace(lookUps)}`,
+        ]),
     `unpublished  ${grouped(unpublished)} outcomes`,
     ...(routes.length === 0 ? [] : ['', ...routeTable(routes)]),
     ...(failures.length === 0 ? [] : ['', ...failureTable(failures)]),

@@ -87,7 +87,7 @@ export const settleLookedUp = async (
       lookUps.map(({ found }) => (found === null ? null : JSON.stringify(found))),
       lookUps.map(({ code }) => code),
     ])
-  return settleJob(client, job, verdicts, { as: endedAs, mayLeave: true })
+  return settleJob(client, job, verdicts, { as: endedAs, mayLeave: true, byLookUp: true })
 }
 
 /** Forgets the answers about devices that stay untold, so that these are looked up once more. */

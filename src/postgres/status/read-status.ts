@@ -2,6 +2,7 @@
 import type { Pool } from 'pg'
 import { inSnapshot, type Queries } from '../session/transaction'
 import { type Conservation, readConservation } from './conservation'
+import { type LookUpsStatus, readLookUps } from './read-look-ups'
 import { type OpenJobs, readOpenJobs } from './read-open-jobs'
 import { type OverdueJobStatus, readOverdueJobs } from './read-overdue-jobs'
 
@@ -40,6 +41,8 @@ export interface DatabaseStatus extends OpenJobs {
   readonly moves: Conservation
   /** Jobs that run for so long that they may never end, oldest first. */
   readonly overdueJobs: readonly OverdueJobStatus[]
+  /** The line of look-ups; null: nothing waits to be looked up. */
+  readonly lookUps: LookUpsStatus | null
   readonly lease: { readonly holder: string | null; readonly expiresInMs: number | null }
   /** Routes with work to do or held, most pending first, at most 100. */
   readonly routes: readonly RouteStatus[]
@@ -120,5 +123,6 @@ export const readDatabaseStatus = (pool: Pool, { overdueFactor }: StatusOptions)
     ...(await readOpenJobs(from)),
     overdueJobs: await readOverdueJobs(from, overdueFactor),
     ...(await readWaiting(from)),
+    lookUps: await readLookUps(from),
     failures: await readFailures(from),
   }))

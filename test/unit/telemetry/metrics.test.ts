@@ -1,7 +1,12 @@
 import type { FlowEvent } from '../../../src/domain/flow-event'
 import { createMetrics, type MetricSources } from '../../../src/telemetry/metrics'
 
-const figures = { ageMs: 2_500, moves: { accepted: 12, moved: 9, pending: 3, gap: 0 }, overdueJobs: 1 }
+const figures = {
+  ageMs: 2_500,
+  moves: { accepted: 12, moved: 9, pending: 3, gap: 0 },
+  overdueJobs: 1,
+  lookUpMoves: 7,
+}
 const calm: MetricSources = {
   database: async () => figures,
   openJobs: () => ({ own: 2, searching: 0, foreign: 1 }),
