@@ -265,9 +265,9 @@ export const mutants: readonly Mutant[] = [
     name: 'look-ups-hold-slots',
     what: 'Nothing is claimed while devices of ended jobs are looked up.',
     inside: 'claimNext',
-    find: '$journal.claim($inHand)',
+    find: '$journal.claim($inHand, $piece)',
     replace:
-      '$journal.nextUntold().pipe(mergeMap(job => (job === null ? $journal.claim($inHand) : timer(1_000).pipe(ignoreElements()))))',
+      '$journal.nextUntold().pipe(mergeMap(job => (job === null ? $journal.claim($inHand, $piece) : timer(1_000).pipe(ignoreElements()))))',
   },
   {
     name: 'untold-resent',

@@ -2,6 +2,7 @@
 import type { Pool } from 'pg'
 import { inSnapshot, type Queries } from '../session/transaction'
 import { type Conservation, readConservation } from './conservation'
+import { type LookUpsStatus, readLookUps } from './read-look-ups'
 import { type LostRecords, readLostRecords } from './read-lost-records'
 import { type OpenJobs, readOpenJobs } from './read-open-jobs'
 import { type OverdueJobStatus, readOverdueJobs } from './read-overdue-jobs'
@@ -19,6 +20,8 @@ export interface DatabaseStatus extends OpenJobs, RoutesStatus {
   readonly moves: Conservation
   /** Jobs that run for so long that they may never end, oldest first. */
   readonly overdueJobs: readonly OverdueJobStatus[]
+  /** The line of look-ups; null: nothing waits to be looked up. */
+  readonly lookUps: LookUpsStatus | null
   readonly lease: { readonly holder: string | null; readonly expiresInMs: number | null }
   /** Partitions of which Kafka deleted records before they were taken in. */
   readonly lostRecords: readonly LostRecords[]
@@ -78,5 +81,6 @@ export const readDatabaseStatus = (pool: Pool, { overdueFactor }: StatusOptions)
     overdueJobs: await readOverdueJobs(from, overdueFactor),
     lostRecords: await readLostRecords(from),
     ...(await readWaiting(from)),
+    lookUps: await readLookUps(from),
     failures: await readFailures(from),
   }))

@@ -35,6 +35,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'outbox/final-outcomes.ts': ['moveOutcomeColumns', 'rejectionColumns', 'pageSize'],
   'session/analyst-role.ts': ['analystRole'],
   'shared-sql.ts': ['alias', 'name', 'job', 'columns', 'values'],
+  'status/read-look-ups.ts': ["unfinished('job')"],
   'status/read-open-jobs.ts': ["unfinished('job')"],
   'status/read-overdue-jobs.ts': ["unfinished('job')"],
   'status/read-routes.ts': ["unfinished('job')", "unfinished('j')"],
