@@ -15,6 +15,9 @@ const serverUrl = (): string => {
   return url
 }
 
+/** TEST_POSTGRES_BIN: the directory with `initdb` and `postgres` of the release to test on; unset: the embedded one. */
+export const testBinaries = (): string | undefined => process.env.TEST_POSTGRES_BIN || undefined
+
 const onServer = async (sql: string): Promise<void> => {
   await query(serverUrl(), sql)
 }

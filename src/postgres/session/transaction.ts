@@ -23,6 +23,8 @@ const transientSystemCodes = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
   'ENETUNREACH',
+  // An expired certificate is renewed at the server.
+  'CERT_HAS_EXPIRED',
 ])
 
 /** Errors of the driver itself carry no code. */
