@@ -30,11 +30,13 @@ create table job_part (
   from_seq   bigint not null,
   to_seq     bigint not null,
   outcomes   integer not null,
+  -- Whether looking devices up has told, and not a file.
+  by_look_up boolean not null,
   settled_at timestamptz not null default now(),
   primary key (job_id, part),
   check (from_seq <= to_seq)
 );
-create index job_part_settled on job_part (settled_at);
+create index job_part_settled on job_part (settled_at) where by_look_up;
 
 -- Null: all of the job.
 alter table outcome add column part integer;

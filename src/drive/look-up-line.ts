@@ -123,7 +123,10 @@ export const createLookUpLine = (deps: LookUpLineDeps): Observable<never> => {
       concatMap(open =>
         open === 0
           ? EMPTY
-          : hold(job, `${job.holdUntold ?? 'its file tells of some only'}, and ${open} moves stay untold`),
+          : hold(
+              job,
+              `${job.holdUntold ?? 'its file tells of some only'}, and ${open} move${open === 1 ? ' stays' : 's stay'} untold`,
+            ),
       ),
       ignoreElements(),
     )

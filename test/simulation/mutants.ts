@@ -33,20 +33,6 @@ export const mutants: readonly Mutant[] = [
     replace: 'EMPTY',
   },
   {
-    name: 'log-unchecked',
-    what: 'A topic that was made anew and has grown past the old position is read on there.',
-    inside: 'placeOf',
-    find: 'hasChanged($last, $log)',
-    replace: 'false',
-  },
-  {
-    name: 'commits-unseen',
-    what: 'A database that stands before what the group has committed is taken for sound.',
-    inside: 'committedReason',
-    find: '$committed === null || $rest',
-    replace: 'true',
-  },
-  {
     name: 'intent-late',
     what: 'The intent to create is stored after the call instead of before it.',
     inside: 'createRunJob',
@@ -265,9 +251,9 @@ export const mutants: readonly Mutant[] = [
     name: 'look-ups-hold-slots',
     what: 'Nothing is claimed while devices of ended jobs are looked up.',
     inside: 'claimNext',
-    find: '$journal.claim($inHand)',
+    find: '$journal.claim($inHand, $piece)',
     replace:
-      '$journal.nextUntold().pipe(mergeMap(job => (job === null ? $journal.claim($inHand) : timer(1_000).pipe(ignoreElements()))))',
+      '$journal.nextUntold().pipe(mergeMap(job => (job === null ? $journal.claim($inHand, $piece) : timer(1_000).pipe(ignoreElements()))))',
   },
   {
     name: 'untold-resent',

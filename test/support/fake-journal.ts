@@ -1,10 +1,11 @@
-import { asyncScheduler, merge, timer } from 'rxjs'
+import { merge, timer } from 'rxjs'
 import { map, share } from 'rxjs/operators'
 import type { Changes, DriveJournal, IntakeJournal, Outbox } from '../../src/ports/journal'
 import { cancelRoute } from './fake-journal/cancel'
 import type { ClaimOptions } from './fake-journal/claim'
 import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'
+import { noteRestore } from './fake-journal/forgotten'
 import { createFakeIntake } from './fake-journal/intake'
 import { createFakeOutbox } from './fake-journal/outbox'
 import { resolveJob, resolveRunning } from './fake-journal/resolve'
@@ -81,9 +82,7 @@ export const createFakeJournal = ({
       store.notify()
     },
     acceptRestore: () => {
-      store.counters.restores += 1
-      const restoreId = store.counters.restores
-      store.restores.push({ restoreId, acceptedAt: asyncScheduler.now(), isListed: false, listError: null })
+      noteRestore(store)
       store.notify()
     },
     resolveJob: (batchId, { kind }) => resolveJob(store, batchId, kind),

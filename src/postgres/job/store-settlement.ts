@@ -111,7 +111,8 @@ const releaseWaitingForJob = async (
 const notify = `select ${notifyChange}`
 const publishOutcomes = appendToOutbox('job_id, outcomes, part', '$1, $2, $3')
 const insertPart = `
-  insert into job_part (job_id, part, from_seq, to_seq, outcomes) values ($1, $2, $3, $4, $5)`
+  insert into job_part (job_id, part, from_seq, to_seq, outcomes, by_look_up)
+  select $1, $2, min(seq), max(seq), count(*), $4 from unnest($3::bigint[]) as t (seq)`
 
 // The job is settled once no move is open. With that, or with the look-ups, the trouble with an ended job is over.
 const updateJob = `
@@ -126,6 +127,8 @@ interface SettleJob {
   readonly as: 'completed' | 'interrupted' | 'refused' | 'abandoned'
   /** Whether moves may stay open, to be looked up. */
   readonly mayLeave: boolean
+  /** Whether looking devices up has told. Default: false. */
+  readonly byLookUp?: boolean
 }
 
 /**
@@ -136,7 +139,7 @@ export const settleJob = async (
   client: PoolClient,
   job: JobRow,
   given: readonly Verdict[],
-  { as, mayLeave }: SettleJob,
+  { as, mayLeave, byLookUp = false }: SettleJob,
 ): Promise<number> => {
   const seqs = await seqsOfJob(client, job)
   const verdicts = given.filter(({ seq }) => seqs.get(seq) !== true)
@@ -169,10 +172,7 @@ export const settleJob = async (
     part,
   ])
   if (verdicts.length === 0) return open
-  if (part !== null) {
-    const [from, to] = [ended.reduce((a, b) => (a < b ? a : b)), ended.reduce((a, b) => (a > b ? a : b))]
-    await client.query(insertPart, [job.batchId, part, from, to, verdicts.length])
-  }
+  if (part !== null) await client.query(insertPart, [job.batchId, part, ended, byLookUp])
   await lockClaims(client)
   await releaseWaitingForJob(client, job, ended)
   await client.query(notify)

@@ -52,7 +52,7 @@ const selectUntold = `
     select device_name from untold group by device_name order by min(seq) limit $5
   )
   select seq, device_name as "deviceName", attempt from untold
-  where device_name in (select device_name from first)
+  where device_name = any (array(select device_name from first))
   order by seq`
 
 /** The open moves of the first devices of a job that were not looked up yet. */
@@ -87,7 +87,7 @@ export const settleLookedUp = async (
       lookUps.map(({ found }) => (found === null ? null : JSON.stringify(found))),
       lookUps.map(({ code }) => code),
     ])
-  return settleJob(client, job, verdicts, { as: endedAs, mayLeave: true })
+  return settleJob(client, job, verdicts, { as: endedAs, mayLeave: true, byLookUp: true })
 }
 
 /** Forgets the answers about devices that stay untold, so that these are looked up once more. */

@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import { inSnapshot, type Queries } from '../session/transaction'
 import { type Conservation, readConservation } from './conservation'
 import { type ForgottenStatus, readForgotten } from './read-forgotten'
+import { type LookUpsStatus, readLookUps } from './read-look-ups'
 import { type LostRecords, readLostRecords } from './read-lost-records'
 import { type OpenJobs, readOpenJobs } from './read-open-jobs'
 import { type OverdueJobStatus, readOverdueJobs } from './read-overdue-jobs'
@@ -20,6 +21,8 @@ export interface DatabaseStatus extends OpenJobs, RoutesStatus {
   readonly moves: Conservation
   /** Jobs that run for so long that they may never end, oldest first. */
   readonly overdueJobs: readonly OverdueJobStatus[]
+  /** The line of look-ups; null: nothing waits to be looked up. */
+  readonly lookUps: LookUpsStatus | null
   readonly lease: { readonly holder: string | null; readonly expiresInMs: number | null }
   /** Partitions of which Kafka deleted records before they were taken in. */
   readonly lostRecords: readonly LostRecords[]
@@ -81,5 +84,6 @@ export const readDatabaseStatus = (pool: Pool, { overdueFactor }: StatusOptions)
     lostRecords: await readLostRecords(from),
     ...(await readWaiting(from)),
     forgotten: await readForgotten(from),
+    lookUps: await readLookUps(from),
     failures: await readFailures(from),
   }))

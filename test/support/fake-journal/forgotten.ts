@@ -29,6 +29,27 @@ export interface StoredResult extends ForgottenResult {
   isUsed: boolean
 }
 
+/** An operator has accepted a restored database: the jobs that were created since are forgotten from now on. */
+export const noteRestore = (store: Store): void => {
+  store.counters.restores += 1
+  store.restores.push({
+    restoreId: store.counters.restores,
+    acceptedAt: asyncScheduler.now(),
+    isListed: false,
+    listError: null,
+  })
+}
+
+/** An operator lets the routes go on that wait for forgotten jobs which cannot be read. Returns their JobIds. */
+export const giveUpForgotten = (store: Store): string[] => {
+  const held = [...store.forgottenJobs.values()].filter(
+    job => job.state === 'open' && job.heldReason !== null,
+  )
+  for (const job of held) Object.assign(job, { state: 'given-up', heldReason: null })
+  if (held.length > 0) store.notify()
+  return held.map(({ providerJobId }) => providerJobId)
+}
+
 const keyOf = (productKey: string, deviceName: string): string => `${productKey}/${deviceName}`
 
 /** Whether a batch from before the restore may have been sent after the copy was taken. */

@@ -148,7 +148,7 @@ describe('devices that a job does not report on', () => {
       {
         kind: 'job-held',
         batchId: 1,
-        why: expect.stringMatching(/^no results could be read: .*, and 1 moves stay untold$/),
+        why: expect.stringMatching(/^no results could be read: .*, and 1 move stays untold$/),
       },
     ])
   })
