@@ -6,6 +6,7 @@ import { acceptRestore, isStopped } from '../support/fake-journal/accept-restore
 import { copyStore } from '../support/fake-journal/copy'
 import { giveUpForgotten } from '../support/fake-journal/forgotten'
 import { sourceKey } from '../support/fake-journal/intake'
+import { movedOnce } from './invariants/check-after-loss'
 import type { World } from './world'
 
 const clusterId = 'simulated'
@@ -18,6 +19,7 @@ export const publisher = 'publisher'
  */
 const keptAfterLoss = [
   'all work is done',
+  movedOnce,
   'conservation: the gap is 0',
   'conservation: no count is negative',
   'nothing unforeseen',
