@@ -30,6 +30,8 @@ const keptAfterLoss = [
 export interface Losses {
   /** Something may give way now. Each does so once in a run. */
   mayHappen(): void
+  /** The database has gone back, or is about to: what a person does to it may be lost or unheard. */
+  readonly isOlder: () => boolean
 }
 
 export const createLosses = (world: World): Losses => {
@@ -61,6 +63,7 @@ export const createLosses = (world: World): Losses => {
   }
 
   return {
+    isOlder: () => isOlder,
     mayHappen: () => {
       if (!isAnew && !isOlder && faults.hit('topic made anew')) {
         isAnew = true

@@ -47,7 +47,6 @@ const acceptRestored = (
     else if (at.committed > stored.next)
       store.consumed.set(sourceKey(at), { ...stored, committedBefore: at.committed })
   }
-  if (published <= end) return
   store.published.set(publisher, published)
   const again = store.outbox.map(row => {
     counters.lastOutboxId += 1n
