@@ -15,7 +15,8 @@ import { settleJob } from '../job/store-settlement'
 import { looksLikeForgotten, moveColumns, moveColumnsOf } from '../shared-sql'
 import type { ClaimRange } from './claim-range'
 
-// Every move of the range that any forgotten job names, with what each job says. `offset 0` makes one look-up a device.
+// Every move of the range that any forgotten job names, with what each job says. `offset 0` makes one look-up a device. A job
+// that a batch has adopted may still be another's, until the batch is settled by its file.
 const selectResults = `
   with names as materialized (
     select distinct device_name from move where route_id = $1 and seq between $2 and $3
@@ -29,7 +30,8 @@ const selectResults = `
   ) t
   join forgotten_job f using (provider_job_id)
   where r.route_id = $1 and f.status <> 'open' and ${looksLikeForgotten('f', 'r')}
-    and not exists (select from job j where j.provider_job_id = t.provider_job_id)`
+    and not exists (select from job j
+                    where j.provider_job_id = t.provider_job_id and j.status in ('settled', 'looking-up'))`
 
 const selectPending = `
   select seq, accepted as "acceptedOrder", device_name as "deviceName", attempt,

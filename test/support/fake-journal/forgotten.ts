@@ -100,7 +100,11 @@ const tellRange = (store: Store, route: RouteLog, seqs: readonly number[], maxAt
     const { acceptedOrder, deviceName, attempt, recordedAt } = store.moveAt(route, seq)
     return { seq: BigInt(seq), acceptedOrder, deviceName, attempt, recordedAt: recordedAt.getTime() }
   })
-  const isOurs = (id: string): boolean => store.jobs.some(job => job.providerJobId === id)
+  const isOurs = (id: string): boolean =>
+    store.jobs.some(
+      ({ providerJobId, status }) =>
+        providerJobId === id && (status === 'settled' || status === 'looking-up'),
+    )
   const names = new Set(pending.map(({ deviceName }) => deviceName))
   const results = [...names]
     .flatMap(name => store.forgottenResults.get(keyOf(productKey, name)) ?? [])
