@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | look-up-storm | bad-devices | status-readers |
- * release]`: each measurement prints its figures beside their limits, and fails beyond one.
+ * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | look-up-storm | thin-routes | bad-devices |
+ * status-readers | release]`: each measurement prints its figures beside their limits, and fails beyond one.
  */
 import { parseArgs } from 'node:util'
 import { badDevices } from './bad-devices'
@@ -10,6 +10,7 @@ import { quotaWorld } from './quota-world-cases'
 import { release } from './release'
 import { statusReaders } from './status-readers'
 import { takeover } from './takeover'
+import { thinRoutes } from './thin-routes'
 import { throughput } from './throughput'
 
 const { values: options, positionals: asked } = parseArgs({
@@ -23,6 +24,7 @@ const benches = new Map([
   ['quota-world', quotaWorld],
   ['look-up-storm', lookUpStorm],
   ['bad-devices', badDevices],
+  ['thin-routes', thinRoutes],
   ['status-readers', statusReaders],
   ['release', release],
 ])

@@ -158,6 +158,12 @@ export const variables = {
     integer(1, 1000),
     'Jobs open at once in the account, other people’s included.',
   ),
+  slotsFullCodes: variable(
+    'SLOTS_FULL_CODES',
+    null,
+    list(/^[A-Za-z0-9._-]{1,100}$/, 'codes (1 to 100 of A-Z a-z 0-9 . _ -)'),
+    'Comma-separated further codes by which the provider says that too many jobs are open.',
+  ),
   quotaQpsProvisioning: variable(
     'QUOTA_QPS_PROVISIONING',
     '50',

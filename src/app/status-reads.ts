@@ -92,14 +92,15 @@ export const createStatusReads = (
     status,
     figures: async () => {
       const { database, ageMs } = await status()
-      return database === null
-        ? null
-        : {
-            ageMs: ageMs ?? 0,
-            moves: database.moves,
-            overdueJobs: database.overdueJobs.length,
-            lookUpMoves: database.lookUps?.moves ?? 0,
-          }
+      if (database === null) return null
+      const { moves, overdueJobs, lostRecords, lookUps } = database
+      return {
+        ageMs: ageMs ?? 0,
+        moves,
+        overdueJobs: overdueJobs.length,
+        lostRecords: lostRecords.reduce((sum, { records }) => sum + records, 0),
+        lookUpMoves: lookUps?.moves ?? 0,
+      }
     },
     answers,
     stop: () => pool.end(),

@@ -59,6 +59,7 @@ export const jobApi =
       endpoint: config.iotEndpoint,
       callTimeoutMs: config.callTimeoutMs,
       resultFileHosts: config.resultFileHosts,
+      slotsFullCodes: config.slotsFullCodes ?? [],
     })
 
 export const defaultTarget = (config: Config): DefaultTarget => ({

@@ -159,13 +159,6 @@ export const applyClaimRules = (
   return range.map(move => decisions.get(move.acceptedOrder) ?? send)
 }
 
-/**
- * True if a piece of a search may be claimed while other work is ready: pieces have at most a quarter of the slots, and
- * of the creates. `others`: batches claimed since the latest piece.
- */
-export const mayTakePiece = (pieces: number, slots: number, others: number): boolean =>
-  pieces < Math.max(1, Math.floor(slots / 4)) && others >= 3
-
 /** A route that has moves to claim. */
 export interface CandidateRoute {
   readonly routeId: number

@@ -39,7 +39,7 @@ export interface DriverDeps {
 }
 
 export interface Driver {
-  /** The flow for one epoch of the lease. Emits nothing; errors only with `LeaseLostError`. */
+  /** The flow for one epoch of the lease. Emits nothing; errors only with `LeaseLostError` or `RestoredDatabaseError`. */
   drive(journal: DriveJournal, mayCall: () => boolean): Observable<never>
   /** Jobs open now: ours, those that search for bad devices among them, and other people's; null while it does not drive. */
   openJobs(): { readonly own: number; readonly searching: number; readonly foreign: number } | null

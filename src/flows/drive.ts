@@ -34,9 +34,9 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import { mayTakePiece } from '../domain/claim-rules'
 import type { Observe } from '../domain/flow-event'
 import type { Job } from '../domain/job'
+import { RestoredDatabaseError } from '../domain/restored-database'
 import { createAccountView } from '../drive/account-view'
 import type { EndedJob } from '../drive/await-end'
 import { createHoldHopeless } from '../drive/hold-job'
@@ -59,8 +59,6 @@ export const createDriver = (deps: DriverDeps): Driver => {
     if (event.kind === 'job-created') created$.next()
   }
   let slots: SlotSemaphore | null = null
-  /** Pieces of searches that are in a slot. */
-  const pieces = new Set<number>()
 
   const driveWith = (
     journal: DriveJournal,
@@ -68,7 +66,6 @@ export const createDriver = (deps: DriverDeps): Driver => {
     meanJobMs: number | null,
   ): Observable<never> => {
     slots = createSlotSemaphore({ capacity: policies.quotaJobs })
-    pieces.clear()
     const calls = createProviderCalls({ api: api(mayCall), limiter, mayCall, observe })
     const view = createAccountView({
       calls,
@@ -92,7 +89,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
     const contained = createContained(deps)
     const slots$ = slotLoops({
       journal,
-      pieces,
+      searches: slots.searches,
       changes$: merge(deps.changes$, created$),
       runJob,
       settleJob: ended => settleJob(ended).pipe(heldIfHopeless(ended.job)),
@@ -113,8 +110,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
           slots = null
         }),
       ),
-    openJobs: () =>
-      slots === null ? null : { own: slots.ownOpen(), foreign: slots.foreignOpen(), searching: pieces.size },
+    openJobs: () => slots?.open() ?? null,
   }
 }
 
@@ -122,19 +118,22 @@ export const createDriver = (deps: DriverDeps): Driver => {
 const again$ = <T>(stream: Observable<T>, stop$: Observable<unknown>): Observable<T> =>
   stream.pipe(repeat({ delay: () => timer(0).pipe(takeUntil(stop$)) }))
 
-/** After an unforeseen error: completes after the rest. The loss of the lease passes through, since it stops everything. */
+/**
+ * After an unforeseen error: completes after the rest. The loss of the lease or of commits passes
+ * through, since it stops everything.
+ */
 const createContained =
   ({ observe, policies, stop$ }: Pick<DriverDeps, 'observe' | 'policies' | 'stop$'>) =>
   <T>(): MonoTypeOperatorFunction<T> =>
     catchError((error: unknown) => {
-      if (error instanceof LeaseLostError) throw error
+      if (error instanceof LeaseLostError || error instanceof RestoredDatabaseError) throw error
       observe({ kind: 'defect', flow: 'drive', error })
       return timer(policies.restMs).pipe(takeUntil(stop$), ignoreElements())
     })
 
 interface SlotLoopsDeps {
   readonly journal: DriveJournal
-  readonly pieces: Set<number>
+  readonly searches: SlotSemaphore['searches']
   readonly changes$: Observable<unknown>
   /** Emits what comes after the slot; completes without it when the batch may be claimed again at once. */
   readonly runJob: (job: Job) => Observable<SlotResult>
@@ -150,28 +149,25 @@ interface SlotLoopsDeps {
 type AfterSlot = SlotResult | ResultsLater
 
 const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
-  const { journal, pieces, changes$, runJob, settleJob, policies, observe, stop$, contained } = deps
+  const { journal, searches, changes$, runJob, settleJob, policies, observe, stop$, contained } = deps
   /**
    * Batches that are in a slot, wait for their next create, or are being settled. The journal offers every other
    * unfinished batch again.
    */
   const inHand = new Set<number>()
-  /** Batches claimed since the latest piece of a search. */
-  let others = Number.POSITIVE_INFINITY
   const oneAtATime = createMutex()
   /** A batch was let go: it, or another of its route, may be claimed. */
   const letGo$ = new Subject<void>()
 
   const claimNext: Observable<Job> = oneAtATime(
     waitUntil<Claim>(
-      defer(() => journal.claim([...inHand], mayTakePiece(pieces.size, policies.quotaJobs, others))),
+      defer(() => journal.claim([...inHand], searches.mayGo())),
       merge(changes$, letGo$),
     ).pipe(
       map(({ job }) => job),
       tap(({ batchId, routeId, moves, search }) => {
         inHand.add(batchId)
-        if (search !== null) pieces.add(batchId)
-        others = search === null ? others + 1 : 0
+        searches.taken(batchId, search !== null)
         observe({ kind: 'batch-claimed', batchId, routeId, moves: moves.length })
       }),
       takeUntil(stop$),
@@ -203,7 +199,7 @@ const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
     claimNext.pipe(
       contained(),
       concatMap(job =>
-        orLetGo(job.batchId, defer(() => runJob(job)).pipe(finalize(() => pieces.delete(job.batchId)))),
+        orLetGo(job.batchId, defer(() => runJob(job)).pipe(finalize(() => searches.left(job.batchId)))),
       ),
     ),
     stop$,

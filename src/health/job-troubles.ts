@@ -2,7 +2,7 @@
 import type { LookUpsStatus } from '../postgres/status/read-look-ups'
 import type { TroubledJobStatus } from '../postgres/status/read-open-jobs'
 import type { OverdueJobStatus } from '../postgres/status/read-overdue-jobs'
-import type { RouteStatus } from '../postgres/status/read-status'
+import type { RouteStatus } from '../postgres/status/read-routes'
 
 export const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`
 

@@ -219,9 +219,10 @@ describe('a held job', () => {
   it('is resolved by adopting another job in place of one that was only found and has ended', async () => {
     const job = await found()
     expect(await resolve(job, { kind: 'adopt', providerJobId: 'P' })).toMatchObject({ was: 'completed' })
-    expect(await claimJob()).toMatchObject({ status: 'running', providerJobId: 'P', foundBy: 'operator' })
+    const again = await claimJob()
+    expect(again).toMatchObject({ status: 'running', providerJobId: 'P', foundBy: 'operator' })
     expect((await journey.at.evidence(job.batchId)).files).toEqual([])
-    await end(job)
+    await end(again)
   })
 
   it('is not resolved by a completed job that the create answered with, nor by a job of others', async () => {
@@ -277,10 +278,12 @@ describe('a held job', () => {
       kind: 'resolved',
       was: 'unknown',
       devices: 2,
+      runsAs: null,
     })
     expect(await statusOf(job)).toEqual({ status: 'running', held_reason: null })
-    expect(await claimJob()).toMatchObject({ batchId: job.batchId, status: 'running', providerJobId: 'P' })
-    await end(job)
+    const again = await claimJob()
+    expect(again).toMatchObject({ batchId: job.batchId, status: 'running', providerJobId: 'P' })
+    await end(again)
     expect((await published()).map(({ jobId, outcome }) => [jobId, outcome])).toEqual([
       ['P', 'moved'],
       ['P', 'moved'],
@@ -294,13 +297,14 @@ describe('a held job', () => {
     expect(await resolve(job, { kind: 'adopt', providerJobId: 'P' })).toMatchObject({ was: 'running' })
     await hold(await claimJob())
     expect(await resolve(job, { kind: 'absent' })).toMatchObject({ was: 'running' })
-    expect(await claimJob()).toMatchObject({
+    const again = await claimJob()
+    expect(again).toMatchObject({
       batchId: job.batchId,
       status: 'claimed',
       providerJobId: null,
       createStartedAt: null,
     })
-    await finish(job)
+    await finish(again)
   })
 
   it('is not resolved under the JobId of another job', async () => {

@@ -39,6 +39,7 @@ export const faultKinds = [
   'journal slow',
   'journal cut off',
   'notification lost',
+  'database older',
   // processes
   'crash',
   'crash at a step',
@@ -52,6 +53,7 @@ export const faultKinds = [
   'rebalance',
   // operators
   'route cancelled',
+  'topic made anew',
   // the sink
   'publish aborted',
   'publish answer lost',

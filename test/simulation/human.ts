@@ -1,10 +1,13 @@
 /**
- * The human that held and overdue jobs wait for. Once nothing goes wrong any more, he releases the jobs that can be tried
- * again, and in half of the seeds the refused routes, which otherwise are tried by themselves. A job that is overdue he
- * gives up as soon as it is, or has its devices sent again.
+/**
+ * The human that held and overdue jobs wait for. Once nothing goes wrong any more, he releases the held jobs that can be tried
+ * again, and in half of the seeds the refused routes, which otherwise are tried by themselves. A job that is overdue he gives
+ * up as soon as it is, or has its devices sent again.
  */
 import { overdueAfterMs } from '../../src/domain/job-length'
+import { isStopped } from '../support/fake-journal/accept-restore'
 import type { StoredJob } from '../support/fake-journal/store'
+import { acceptLosses } from './losses'
 import type { World } from './world'
 
 export interface Human {
@@ -46,6 +49,7 @@ export const startHuman = (world: World): Human => {
   }
 
   const look = (): void => {
+    acceptLosses(world)
     for (const job of [...journal.store.unfinished].filter(isOverdue)) resolveOverdue(job)
     for (const { batchId, heldBecause } of faults.isCalm() ? waiting() : []) {
       trace.note('human', () => `releases job ${batchId}, held: ${heldBecause}`)
@@ -62,5 +66,5 @@ export const startHuman = (world: World): Human => {
     clock.after(clock.world, lookEveryMs, look)
   }
   clock.after(clock.world, lookEveryMs, look)
-  return { isThrough: () => waiting().length === 0 }
+  return { isThrough: () => waiting().length === 0 && !isStopped(journal.store) }
 }

@@ -1,7 +1,7 @@
 /** Claims the next batch: an unfinished one that nobody has in hand, or the next range of the best ready route. */
 import type { PoolClient } from 'pg'
 import { asyncScheduler } from 'rxjs'
-import { type CandidateRoute, chooseRoute, createRouteChooser } from '../../domain/claim-rules'
+import { type CandidateRoute, createRouteChooser, chooseRoute as routeAmong } from '../../domain/claim-rules'
 import { restsForMs, withoutResting } from '../../domain/claim-size'
 import type { Job } from '../../domain/job'
 import type { Claim } from '../../ports/journal'
@@ -28,6 +28,9 @@ interface Candidate extends CandidateRoute {
   /** A look-alike is being created: for a moment, or for an unknown time. null: none is. */
   readonly waitsBriefly: boolean | null
 }
+
+const isFree = ({ waitsBriefly }: Candidate): boolean => waitsBriefly === null
+const isFreeSoon = ({ waitsBriefly }: Candidate): boolean => waitsBriefly !== false
 
 // The lateral limits keep the planner from joining the whole log: it makes two look-ups a route, however many there are.
 const selectCandidates = `
@@ -65,6 +68,15 @@ export interface ClaimOptions {
 /** After this many ranges in a row that had nothing to send the transaction ends, so that it stays short. */
 const maxEmptyRanges = 32
 
+/** Time until a refused route is to be tried next, ms; null: none will be. */
+const nextTryInMs = async (client: PoolClient): Promise<number | null> => {
+  const { rows } = await client.query<{ ms: number | null }>(
+    `select (extract(epoch from min(retry_at) - statement_timestamp()) * 1000)::float8 as ms
+     from route where retry_at > statement_timestamp()`,
+  )
+  return rows[0]?.ms ?? null
+}
+
 const soonest = (waits: readonly (number | null)[]): number | null => {
   const known = waits.filter(wait => wait !== null)
   return known.length > 0 ? Math.max(0, Math.ceil(Math.min(...known))) : null
@@ -73,7 +85,7 @@ const soonest = (waits: readonly (number | null)[]): number | null => {
 /** The claims of one driver. `smaller` is what it remembers of those that ran into a time limit. */
 export const createClaims = ({ batchMaxDevices, batchMaxWaitMs }: ClaimOptions) => {
   const smaller: SmallerClaims = new Map()
-  const choose = createRouteChooser()
+  const chooseRoute = createRouteChooser()
   const restMs = (key: number): number =>
     smaller.size === 0 ? 0 : restsForMs(smaller, key, asyncScheduler.now())
   const mostOf = (key: number, usual: number): number => Math.min(smaller.get(key)?.most ?? usual, usual)
@@ -104,15 +116,28 @@ export const createClaims = ({ batchMaxDevices, batchMaxWaitMs }: ClaimOptions) 
     const dueInMs = await nextDueInMs(client)
     const wakeInMs = soonest([
       readyInMs,
+      await nextTryInMs(client),
       dueInMs === null ? null : Math.max(dueInMs, restMs(dueMoves)),
       (await releasesAreLeft(client)) ? restMs(releasedMoves) : null,
     ])
     return { kind: 'idle', wakeInMs }
   }
 
-  /** The next range of a route; null if nothing of it is to be sent. */
-  const claimRoute = async (client: PoolClient, route: Candidate): Promise<Job | null> => {
-    const { routeId, claimed, pending, isTry } = route
+  /** Nothing is claimed of a route. A piece of a search goes, if no route will be ready in a moment. */
+  const pieceOrIdle = async (
+    client: PoolClient,
+    inHand: readonly number[],
+    isOtherReady: boolean,
+    readyInMs: number | null,
+  ): Promise<Claim> => {
+    const piece = isOtherReady ? null : await nextPiece(client, inHand)
+    return piece === null ? idle(client, readyInMs) : { kind: 'job', job: await loadJob(client, piece) }
+  }
+
+  const claimRoute = async (
+    client: PoolClient,
+    { routeId, claimed, pending, isTry }: Candidate,
+  ): Promise<Job | null> => {
     if (isTry) await noteTry(client, routeId, null)
     const moves = Math.min(pending, mostOf(routeId, batchMaxDevices))
     const range = { routeId, fromSeq: claimed + 1n, toSeq: claimed + BigInt(moves) }
@@ -122,25 +147,28 @@ export const createClaims = ({ batchMaxDevices, batchMaxWaitMs }: ClaimOptions) 
     })
   }
 
-  /** With `inHand` null there is other work, for which the pieces of searches wait. */
-  const pieceOrIdle = async (
-    client: PoolClient,
-    inHand: readonly number[] | null,
-    readyInMs: number | null,
-  ): Promise<Claim> => {
-    const piece = inHand === null ? null : await nextPiece(client, inHand)
-    return piece === null ? idle(client, readyInMs) : { kind: 'job', job: await loadJob(client, piece) }
+  /** The next batch of the best ready route, or a piece of a search. */
+  const claimFresh = async (client: PoolClient, inHand: readonly number[]): Promise<Claim> => {
+    for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
+      await takingDue(dueMoves, mostAppended, most => appendDue(client, most))
+      const candidates = await candidateRoutes(client, inHand)
+      const { awake, nextInMs } =
+        smaller.size === 0
+          ? { awake: candidates, nextInMs: null }
+          : withoutResting(candidates, smaller, asyncScheduler.now())
+      const readiness = { batchMaxDevices, batchMaxWaitMs, nowMs: candidates[0]?.nowMs ?? 0 }
+      const choice = chooseRoute(awake.filter(isFree), readiness)
+      if (choice.kind === 'none') {
+        const isOtherReady = routeAmong(awake.filter(isFreeSoon), readiness, 0).kind === 'ready'
+        return pieceOrIdle(client, inHand, isOtherReady, soonest([choice.readyInMs, nextInMs]))
+      }
+      const job = await claimRoute(client, choice.route)
+      if (job !== null) return { kind: 'job', job }
+    }
+    return { kind: 'idle', wakeInMs: 0 }
   }
 
-  const awakeOf = (candidates: readonly Candidate[]) =>
-    smaller.size === 0
-      ? { awake: candidates, nextInMs: null }
-      : withoutResting(candidates, smaller, asyncScheduler.now())
-
-  /**
-   * The claim of one transaction: an unfinished batch, or the next batch of the best ready route, or neither. A piece of a
-   * search comes after everything that is ready or waits briefly for a look-alike, unless `mayTakePiece`.
-   */
+  /** The claim of one transaction: an unfinished batch, or the next batch of the best ready route, or neither. */
   return async (client: PoolClient, inHand: readonly number[], mayTakePiece: boolean): Promise<Claim> => {
     // The lock comes first: a claim whose answer was lost may still be under way, and its batch is to be found here.
     await lockClaims(client)
@@ -149,23 +177,6 @@ export const createClaims = ({ batchMaxDevices, batchMaxWaitMs }: ClaimOptions) 
     if (first !== null) return { kind: 'job', job: await loadJob(client, first) }
     if (await releasesAreLeft(client))
       await takingDue(releasedMoves, mostReleased, most => releaseLeft(client, most))
-    for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
-      await takingDue(dueMoves, mostAppended, most => appendDue(client, most))
-      const candidates = await candidateRoutes(client, inHand)
-      const { awake, nextInMs } = awakeOf(candidates)
-      const readiness = { batchMaxDevices, batchMaxWaitMs, nowMs: candidates[0]?.nowMs ?? 0 }
-      const choice = choose(
-        awake.filter(({ waitsBriefly }) => waitsBriefly === null),
-        readiness,
-      )
-      if (choice.kind === 'none') {
-        const waiting = awake.filter(({ waitsBriefly }) => waitsBriefly !== false)
-        const mayGoOn = chooseRoute(waiting, readiness, 0).kind === 'none'
-        return pieceOrIdle(client, mayGoOn ? inHand : null, soonest([choice.readyInMs, nextInMs]))
-      }
-      const job = await claimRoute(client, choice.route)
-      if (job !== null) return { kind: 'job', job }
-    }
-    return { kind: 'idle', wakeInMs: 0 }
+    return claimFresh(client, inHand)
   }
 }

@@ -100,12 +100,11 @@ export const appendRequeued = async (client: PoolClient, rows: readonly Requeued
 export const releasesAreLeft = async (client: PoolClient): Promise<boolean> =>
   (await client.query('select from release_due limit 1')).rowCount === 1
 
-/** Time until a move of the re-queue is due, or a refused route is to be tried, ms; null: none will be. */
+/** Time until the first move of the re-queue is due, ms; null: none will be. */
 export const nextDueInMs = async (client: PoolClient): Promise<number | null> => {
   const { rows } = await client.query<{ ms: number | null }>(
-    `select (extract(epoch from least(
-       (select min(due_at) from requeue where due_at is not null),
-       (select min(retry_at) from route where retry_at > statement_timestamp())) - statement_timestamp()) * 1000)::float8 as ms`,
+    `select (extract(epoch from min(due_at) - statement_timestamp()) * 1000)::float8 as ms
+     from requeue where due_at is not null`,
   )
   return rows[0]?.ms ?? null
 }

@@ -1,7 +1,4 @@
-/**
- * The next unfinished batch to go on with, among routes that look alike in the provider's List: of these one create at a
- * time is under way.
- */
+/** Which batch that nobody has in hand is to be taken up: one that was left unfinished, or a piece of a search. */
 import type { PoolClient } from 'pg'
 import { noteTry } from '../job/route-hold'
 import { unfinished } from '../shared-sql'
@@ -13,8 +10,8 @@ export const lookAlike = (a: string, b: string): string => `
   and ${a}.target_instance_ids @> ${b}.target_instance_ids and ${a}.target_instance_ids <@ ${b}.target_instance_ids`
 
 /**
- * Batches because of which no look-alike may be created. A piece of a search is one only while it is in hand ($1): the
- * others wait for what the fresh batches leave over.
+ * Batches because of which no look-alike may be created, as a step of a query with the batches in hand as $1. A piece of a
+ * search is one only while it is in hand: the others wait for what fresh batches leave over.
  */
 export const creating = `
   creating as materialized (

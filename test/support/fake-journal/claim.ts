@@ -3,20 +3,21 @@ import { asyncScheduler } from 'rxjs'
 import {
   applyClaimRules,
   type CandidateRoute,
-  chooseRoute,
   createRouteChooser,
   type OtherMove,
   type OtherState,
+  chooseRoute as routeAmong,
 } from '../../../src/domain/claim-rules'
 import { afterSuccess, afterTimeLimit, type ClaimSize, withoutResting } from '../../../src/domain/claim-size'
 import type { Job } from '../../../src/domain/job'
 import type { Search, SearchPart } from '../../../src/domain/search'
 import { TransientError } from '../../../src/ports/errors'
 import type { Claim } from '../../../src/ports/journal'
-import { type ReleaseOptions, releaseLeft, releaseWaiting } from './release-waiting'
+import { releaseLeft, releaseWaiting } from './release-waiting'
 import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
+import { isBeforeAnswer, isDue, nextPiece, noteTry, unfinishedJob } from './unfinished-batch'
 
-export interface ClaimOptions extends ReleaseOptions {
+export interface ClaimOptions {
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number
   /** A claim of more moves of this route runs into a time limit; null: none does. */
@@ -27,8 +28,6 @@ export interface ClaimOptions extends ReleaseOptions {
 const maxEmptyRounds = 32
 /** Re-queued moves that one claim appends at most. */
 const maxAppended = 20_000
-/** Pause before one batch of a refused route is tried again. */
-export const retryEveryMs = 3_600_000
 
 const refusalsOfSplitRoot = (store: Store, splitRoot: number): number =>
   store.jobs
@@ -156,7 +155,6 @@ export const claimRange = (
   store: Store,
   route: RouteLog,
   maxDevices: number,
-  options: ClaimOptions,
   toCancel = false,
 ): StoredJob | null => {
   const from = route.claimed + 1
@@ -177,46 +175,8 @@ export const claimRange = (
     } else seqs.push(seq)
   })
   route.claimed = to
-  releaseWaiting(store, duplicates, options)
+  releaseWaiting(store, duplicates)
   return seqs.length > 0 ? insertJob(store, route, seqs) : null
-}
-
-/**
- * Whether its create has no answer yet. A held job that was certainly not created keeps nobody waiting, nor does a piece
- * of a search before it is in hand.
- */
-const isBeforeAnswer = (
-  { status, heldBecause, search, batchId }: StoredJob,
-  inHand: readonly number[],
-): boolean =>
-  (status === 'claimed' && heldBecause === null && (search === null || inHand.includes(batchId))) ||
-  status === 'creating' ||
-  status === 'unknown'
-
-/**
- * There is one create at a time of routes that look alike. Of their batches only the first is offered, and none while
- * another is in hand. Of two creates without an answer the later is reconciled first.
- */
-const hasToWait = (store: Store, job: StoredJob, inHand: readonly number[]): boolean => {
-  const isUnderWay = ({ status, batchId }: StoredJob): boolean =>
-    status !== 'claimed' || inHand.includes(batchId)
-  const stops = (other: StoredJob): boolean =>
-    job.status === 'claimed'
-      ? isUnderWay(other) || other.batchId < job.batchId
-      : job.status === 'unknown' && other.batchId > job.batchId && isUnderWay(other)
-  return [...store.unfinished].some(
-    other => other.route.lookAlike === job.route.lookAlike && isBeforeAnswer(other, inHand) && stops(other),
-  )
-}
-
-/** Held as refused, and to be tried now. */
-const isDue = ({ heldKind, retryAt }: RouteLog): boolean =>
-  heldKind === 'refused' && retryAt !== null && retryAt <= asyncScheduler.now()
-
-/** Notes that a batch of a refused route is tried now. */
-const noteTry = (route: RouteLog, job: StoredJob | null): void => {
-  route.retryAt = asyncScheduler.now() + retryEveryMs
-  if (job !== null) Object.assign(job, { heldBecause: null, heldWithRoute: false })
 }
 
 interface Candidate extends CandidateRoute {
@@ -224,6 +184,9 @@ interface Candidate extends CandidateRoute {
   /** The creates of look-alikes that are under way: for a moment each, or for an unknown time. null: none are. */
   readonly waitsBriefly: boolean | null
 }
+
+const isFree = ({ waitsBriefly }: Candidate): boolean => waitsBriefly === null
+const isFreeSoon = ({ waitsBriefly }: Candidate): boolean => waitsBriefly !== false
 
 const candidates = (store: Store, inHand: readonly number[]): Candidate[] => {
   const unanswered = new Map<string, boolean>()
@@ -248,44 +211,6 @@ const candidates = (store: Store, inHand: readonly number[]): Candidate[] => {
     }))
 }
 
-const unfinishedJob = (store: Store, inHand: readonly number[]): StoredJob | null => {
-  // Jobs that may be open come first, because they have to be counted before anything is created.
-  const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
-  const isOffered = ({ heldBecause, heldWithRoute, search, status, route }: StoredJob): boolean =>
-    heldBecause === null ? search === null || status !== 'claimed' : heldWithRoute && isDue(route)
-  for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b))) {
-    if (
-      job.status === 'looking-up' ||
-      !isOffered(job) ||
-      inHand.includes(job.batchId) ||
-      hasToWait(store, job, inHand)
-    )
-      continue
-    if (job.heldBecause !== null) noteTry(job.route, job)
-    return job
-  }
-  return null
-}
-
-const orderOfParts: readonly (SearchPart | null)[] = ['drawn', 'piece', 'set-aside']
-
-/** The next piece of a search that may be created now. */
-const nextPiece = (store: Store, inHand: readonly number[]): StoredJob | null => {
-  const waiting = new Set<string>()
-  for (const job of store.unfinished) if (isBeforeAnswer(job, inHand)) waiting.add(job.route.lookAlike)
-  const pieces = [...store.unfinished].filter(
-    ({ status, search, heldBecause, route, batchId }) =>
-      status === 'claimed' &&
-      search !== null &&
-      heldBecause === null &&
-      (route.heldBecause === null || route.heldKind === 'refused') &&
-      !inHand.includes(batchId) &&
-      !waiting.has(route.lookAlike),
-  )
-  pieces.sort((a, b) => orderOfParts.indexOf(a.search) - orderOfParts.indexOf(b.search))
-  return pieces[0] ?? null
-}
-
 const soonest = (waits: readonly (number | null)[]): number | null => {
   const known = waits.filter(wait => wait !== null)
   return known.length > 0
@@ -296,31 +221,11 @@ const soonest = (waits: readonly (number | null)[]): number | null => {
     : null
 }
 
-const idle = (store: Store, waits: readonly (number | null)[]): Claim => {
-  const now = asyncScheduler.now()
-  const dues = [...store.requeue].map(({ dueAt }) => (dueAt === null ? null : dueAt - now))
-  const tries = [...store.routes.values()].map(({ retryAt }) =>
-    retryAt === null || retryAt <= now ? null : retryAt - now,
-  )
-  const left = store.releaseDue.size > 0 ? 0 : null
-  return { kind: 'idle', wakeInMs: soonest([...waits, left, ...dues, ...tries]) }
-}
-
-/** With `inHand` null there is other work, for which the pieces of searches wait. */
-const pieceOrIdle = (
-  store: Store,
-  inHand: readonly number[] | null,
-  waits: readonly (number | null)[],
-): Claim => {
-  const piece = inHand === null ? null : nextPiece(store, inHand)
-  return piece === null ? idle(store, waits) : { kind: 'job', job: jobAsStored(store, piece) }
-}
-
 /** The claims of one driver. */
 export const createClaims = (store: Store, options: ClaimOptions) => {
   const { batchMaxDevices } = options
   const smaller = new Map<number, ClaimSize>()
-  const choose = createRouteChooser()
+  const chooseRoute = createRouteChooser()
 
   /** The next range of a route, unless it runs into a time limit. */
   const claimRoute = (route: RouteLog, pending: number): StoredJob | null => {
@@ -331,39 +236,49 @@ export const createClaims = (store: Store, options: ClaimOptions) => {
       smaller.set(route.routeId, size)
       throw new TransientError(`claiming ${moves} moves of route ${route.routeId} took too long`)
     }
-    const job = claimRange(store, route, Math.min(moves, batchMaxDevices), options)
+    const job = claimRange(store, route, Math.min(moves, batchMaxDevices))
     const after = before === undefined ? null : afterSuccess(before, moves, 0, batchMaxDevices)
     if (after === null) smaller.delete(route.routeId)
     else smaller.set(route.routeId, after)
     return job
   }
 
-  const firstOf = (inHand: readonly number[], mayTakePiece: boolean): StoredJob | null =>
-    unfinishedJob(store, inHand) ?? (mayTakePiece ? nextPiece(store, inHand) : null)
+  const idle = (readyInMs: readonly (number | null)[]): Claim => {
+    const now = asyncScheduler.now()
+    const dues = [...store.requeue].map(({ dueAt }) => (dueAt === null ? null : dueAt - now))
+    const tries = [...store.routes.values()].map(({ retryAt }) =>
+      retryAt === null || retryAt <= now ? null : retryAt - now,
+    )
+    const left = store.releaseDue.size > 0 ? 0 : null
+    return { kind: 'idle', wakeInMs: soonest([...readyInMs, left, ...dues, ...tries]) }
+  }
 
-  return (inHand: readonly number[], mayTakePiece: boolean): Claim => {
-    const first = firstOf(inHand, mayTakePiece)
-    if (first !== null) return { kind: 'job', job: jobAsStored(store, first) }
-    releaseLeft(store, options)
+  const claimFresh = (inHand: readonly number[]): Claim => {
     for (let round = 0; round < maxEmptyRounds; round += 1) {
       appendDue(store)
       const nowMs = asyncScheduler.now()
       const { awake, nextInMs } = withoutResting(candidates(store, inHand), smaller, nowMs)
       const readiness = { ...options, nowMs }
-      const choice = choose(
-        awake.filter(({ waitsBriefly }) => waitsBriefly === null),
-        readiness,
-      )
+      const choice = chooseRoute(awake.filter(isFree), readiness)
       if (choice.kind === 'none') {
-        const waiting = awake.filter(({ waitsBriefly }) => waitsBriefly !== false)
-        const mayGoOn = chooseRoute(waiting, readiness, 0).kind === 'none'
-        return pieceOrIdle(store, mayGoOn ? inHand : null, [choice.readyInMs, nextInMs])
+        const isOtherReady = routeAmong(awake.filter(isFreeSoon), readiness, 0).kind === 'ready'
+        const piece = isOtherReady ? null : nextPiece(store, inHand)
+        return piece === null
+          ? idle([choice.readyInMs, nextInMs])
+          : { kind: 'job', job: jobAsStored(store, piece) }
       }
-      const { route, pending } = choice.route
+      const { route } = choice.route
       if (route.heldBecause !== null) noteTry(route, null)
-      const job = claimRoute(route, pending)
+      const job = claimRoute(route, choice.route.pending)
       if (job !== null) return { kind: 'job', job: jobAsStored(store, job) }
     }
     return { kind: 'idle', wakeInMs: 0 }
+  }
+
+  return (inHand: readonly number[], mayTakePiece: boolean): Claim => {
+    const first = unfinishedJob(store, inHand) ?? (mayTakePiece ? nextPiece(store, inHand) : null)
+    if (first !== null) return { kind: 'job', job: jobAsStored(store, first) }
+    releaseLeft(store)
+    return claimFresh(inHand)
   }
 }

@@ -112,7 +112,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
     settle: (batchId, verdicts, as, leave) =>
       step(batchId, as === 'refused' ? 'refuse' : 'settle', job => {
         if (as === 'refused') releaseRefusedRoute(store, job.route)
-        settle(store, job, verdicts, { ...options, as, mayLeave: leave !== undefined })
+        settle(store, job, verdicts, { as, mayLeave: leave !== undefined })
         job.holdUntold = leave?.holdUntold ?? null
       }),
     nextUntold: () => guarded(() => nextUntold(store)),
@@ -121,7 +121,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       guarded(() => {
         const job = store.job(batchId)
         if (!canTransition(batchId, job.status, 'settleLookedUp')) return 0
-        return settleLookedUp(store, job, lookUps, verdicts, options)
+        return settleLookedUp(store, job, lookUps, verdicts)
       }),
     setLastError: (batchId, why) =>
       guarded(() => {

@@ -1,7 +1,7 @@
 /** How a route is held and released: by an operator, or because the provider refused what it names. */
 import { asyncScheduler } from 'rxjs'
-import { retryEveryMs } from './claim'
 import type { RouteLog, Store, StoredJob } from './store'
+import { retryEveryMs } from './unfinished-batch'
 
 const hold = (job: StoredJob, why: string): void => {
   Object.assign(job, { heldBecause: why, heldWithRoute: true })

@@ -4,12 +4,12 @@ import type { BatchMove } from '../../../src/domain/job'
 import type { LookUp, UntoldJob } from '../../../src/domain/look-up'
 import type { Verdict } from '../../../src/domain/outcome'
 import { checkAllSettled, checkVerdicts } from '../../../src/domain/settlement'
-import { type ReleaseOptions, releaseWaiting } from './release-waiting'
+import { releaseWaiting } from './release-waiting'
 import type { Store, StoredJob } from './store'
 
 export const openSeqs = ({ route, seqs }: StoredJob): number[] => seqs.filter(seq => !route.outcomes.has(seq))
 
-interface SettleOptions extends ReleaseOptions {
+interface SettleOptions {
   readonly as: StoredJob['endedAs']
   /** Whether moves may stay open, to be looked up. */
   readonly mayLeave: boolean
@@ -20,7 +20,7 @@ export const settle = (
   store: Store,
   job: StoredJob,
   verdicts: readonly Verdict[],
-  { as, mayLeave, ...options }: SettleOptions,
+  { as, mayLeave }: SettleOptions,
 ): number => {
   const open = checkVerdicts(job.batchId, openSeqs(job).map(BigInt), verdicts)
   if (!mayLeave) checkAllSettled(job.batchId, open)
@@ -46,7 +46,7 @@ export const settle = (
   if (as === 'refused') job.refusals += 1
   const seqs = verdicts.map(({ seq }) => Number(seq)).sort((a, b) => a - b)
   if (seqs.length === 0) return open
-  releaseWaiting(store, new Set(seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)), options)
+  releaseWaiting(store, new Set(seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
   store.counters.lastOutboxId += 1n
   store.outbox.push({
     id: store.counters.lastOutboxId,
@@ -64,7 +64,6 @@ export const settleLookedUp = (
   job: StoredJob,
   lookUps: readonly LookUp[],
   verdicts: readonly Verdict[],
-  options: ReleaseOptions,
 ): number => {
   const asked = new Set(lookUps.map(({ deviceName }) => deviceName))
   job.lookUps = [...job.lookUps.filter(({ deviceName }) => !asked.has(deviceName)), ...lookUps]
@@ -73,7 +72,7 @@ export const settleLookedUp = (
     store,
     job,
     verdicts.filter(({ seq }) => open.has(seq) || !job.seqs.includes(Number(seq))),
-    { ...options, as: job.endedAs, mayLeave: true },
+    { as: job.endedAs, mayLeave: true },
   )
 }
 

@@ -38,6 +38,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'status/read-look-ups.ts': ["unfinished('job')"],
   'status/read-open-jobs.ts': ["unfinished('job')"],
   'status/read-overdue-jobs.ts': ["unfinished('job')"],
+  'status/read-routes.ts': ["unfinished('job')", "unfinished('j')"],
   'status/run-summary.ts': ["unfinished('j')"],
 }
 

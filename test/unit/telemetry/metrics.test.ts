@@ -6,6 +6,7 @@ const figures = {
   moves: { accepted: 12, moved: 9, pending: 3, gap: 0 },
   overdueJobs: 1,
   lookUpMoves: 7,
+  lostRecords: 7,
 }
 const calm: MetricSources = {
   database: async () => figures,
@@ -44,6 +45,9 @@ describe('metrics', () => {
     expect(samples.get('device_move_moves{state="accepted"}')).toBe(12)
     expect(samples.get('device_move_moves{state="pending"}')).toBe(3)
     expect(samples.get('device_move_moves{state="gap"}')).toBe(0)
+    expect(samples.get('device_move_overdue_jobs')).toBe(1)
+    expect(samples.get('device_move_lost_records_total')).toBe(7)
+    expect(samples.get('device_move_database_figures_age_seconds')).toBe(2.5)
     expect(samples.get('device_move_open_jobs{whose="own"}')).toBe(2)
     expect(samples.get('device_move_open_jobs{whose="foreign"}')).toBe(1)
   })
