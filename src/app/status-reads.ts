@@ -93,13 +93,13 @@ export const createStatusReads = (
     figures: async () => {
       const { database, ageMs } = await status()
       if (database === null) return null
-      const { moves, overdueJobs, lostRecords, lookUps } = database
+      const { moves, overdueJobs, lookUps, lostRecords } = database
       return {
         ageMs: ageMs ?? 0,
         moves,
         overdueJobs: overdueJobs.length,
-        lostRecords: lostRecords.reduce((sum, { records }) => sum + records, 0),
         lookUpMoves: lookUps?.moves ?? 0,
+        lostRecords: lostRecords.reduce((sum, { records }) => sum + records, 0),
       }
     },
     answers,

@@ -42,11 +42,6 @@ export const addDatabaseMetrics = (registry: Registry, read: ReadFigures): void 
     'Jobs that run for so long that they may never end; people are to look at them.',
     ({ overdueJobs }) => overdueJobs,
   )
-  gauge(
-    'look_up_moves',
-    'Moves of ended jobs that wait until their devices are looked up, since no result file tells of them.',
-    ({ lookUpMoves }) => lookUpMoves,
-  )
   new Counter({
     name: 'device_move_lost_records_total',
     help: 'Records that Kafka deleted before they were taken in; must stay 0.',
@@ -59,6 +54,11 @@ export const addDatabaseMetrics = (registry: Registry, read: ReadFigures): void 
       this.inc(figures.lostRecords)
     },
   })
+  gauge(
+    'look_up_moves',
+    'Moves of ended jobs that wait until their devices are looked up, since no result file tells of them.',
+    ({ lookUpMoves }) => lookUpMoves,
+  )
   new Gauge({
     name: 'device_move_moves',
     help: 'Moves taken in, by state; gap must be 0.',

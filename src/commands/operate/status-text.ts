@@ -52,17 +52,8 @@ const failureTable = (failures: DatabaseStatus['failures']): string[] =>
     ...failures.map(({ code, outcomes, final }) => [code, outcomes, final]),
   ])
 
-const ofDatabase = ({
-  moves,
-  lease,
-  routes,
-  openJobs,
-  failures,
-  unpublished,
-  lookUps,
-  lostRecords,
-  ...more
-}: DatabaseStatus): string[] => {
+const ofDatabase = (database: DatabaseStatus): string[] => {
+  const { moves, lease, routes, openJobs, failures, unpublished, lookUps, lostRecords } = database
   const states = stateNames.map(state => `${grouped(moves[state])} ${state.replace('_', ' ')}`)
   const open = Object.entries(openJobs).map(([status, count]) => `${count} ${status}`)
   return [
@@ -80,7 +71,7 @@ const ofDatabase = ({
       : [
           `lost         ${lostRecords.map(({ topic, partition, records }) => `${grouped(records)} records of ${topic}/${partition}`).join(', ')}`,
         ]),
-    ...(routes.length === 0 ? [] : ['', ...routeTable(routes), ...moreRoutes(routes, more.routeCounts)]),
+    ...(routes.length === 0 ? [] : ['', ...routeTable(routes), ...moreRoutes(routes, database.routeCounts)]),
     ...(failures.length === 0 ? [] : ['', ...failureTable(failures)]),
   ]
 }

@@ -5,8 +5,8 @@ const figures = {
   ageMs: 2_500,
   moves: { accepted: 12, moved: 9, pending: 3, gap: 0 },
   overdueJobs: 1,
-  lookUpMoves: 7,
   lostRecords: 7,
+  lookUpMoves: 7,
 }
 const calm: MetricSources = {
   database: async () => figures,
