@@ -92,9 +92,15 @@ export const createStatusReads = (
     status,
     figures: async () => {
       const { database, ageMs } = await status()
-      return database === null
-        ? null
-        : { ageMs: ageMs ?? 0, moves: database.moves, overdueJobs: database.overdueJobs.length }
+      if (database === null) return null
+      const { moves, overdueJobs, lookUps, lostRecords } = database
+      return {
+        ageMs: ageMs ?? 0,
+        moves,
+        overdueJobs: overdueJobs.length,
+        lookUpMoves: lookUps?.moves ?? 0,
+        lostRecords: lostRecords.reduce((sum, { records }) => sum + records, 0),
+      }
     },
     answers,
     stop: () => pool.end(),

@@ -23,7 +23,8 @@ const selectPositions = `
 // The gap is counted once: done again, or by another replica, it begins at its end.
 const skipGap = `
   update consumed
-  set next_offset = greatest(next_offset, $5), lost_records = lost_records + greatest($5 - next_offset, 0)
+  set next_offset = greatest(next_offset, $5), lost_records = lost_records + greatest($5 - next_offset, 0),
+      lost_at = case when $5 > next_offset then now() else lost_at end
   where cluster_id = $1 and topic = $2 and partition = $3 and next_offset >= $4`
 
 const stopPartition = `

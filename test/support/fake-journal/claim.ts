@@ -13,11 +13,11 @@ import type { Job } from '../../../src/domain/job'
 import type { Search, SearchPart } from '../../../src/domain/search'
 import { TransientError } from '../../../src/ports/errors'
 import type { Claim } from '../../../src/ports/journal'
-import { type ReleaseOptions, releaseLeft, releaseWaiting } from './release-waiting'
+import { releaseLeft, releaseWaiting } from './release-waiting'
 import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
 import { isBeforeAnswer, isDue, nextPiece, noteTry, unfinishedJob } from './unfinished-batch'
 
-export interface ClaimOptions extends ReleaseOptions {
+export interface ClaimOptions {
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number
   /** A claim of more moves of this route runs into a time limit; null: none does. */
@@ -94,6 +94,7 @@ export const insertJob = (
     createdAt: null,
     finishedAt: null,
     settledAt: null,
+    holdUntold: null,
     calls: 0,
     heldBecause: null,
     heldWithRoute: false,
@@ -154,7 +155,6 @@ export const claimRange = (
   store: Store,
   route: RouteLog,
   maxDevices: number,
-  options: ClaimOptions,
   toCancel = false,
 ): StoredJob | null => {
   const from = route.claimed + 1
@@ -175,7 +175,7 @@ export const claimRange = (
     } else seqs.push(seq)
   })
   route.claimed = to
-  releaseWaiting(store, duplicates, options)
+  releaseWaiting(store, duplicates)
   return seqs.length > 0 ? insertJob(store, route, seqs) : null
 }
 
@@ -236,7 +236,7 @@ export const createClaims = (store: Store, options: ClaimOptions) => {
       smaller.set(route.routeId, size)
       throw new TransientError(`claiming ${moves} moves of route ${route.routeId} took too long`)
     }
-    const job = claimRange(store, route, Math.min(moves, batchMaxDevices), options)
+    const job = claimRange(store, route, Math.min(moves, batchMaxDevices))
     const after = before === undefined ? null : afterSuccess(before, moves, 0, batchMaxDevices)
     if (after === null) smaller.delete(route.routeId)
     else smaller.set(route.routeId, after)
@@ -278,7 +278,7 @@ export const createClaims = (store: Store, options: ClaimOptions) => {
   return (inHand: readonly number[], mayTakePiece: boolean): Claim => {
     const first = unfinishedJob(store, inHand) ?? (mayTakePiece ? nextPiece(store, inHand) : null)
     if (first !== null) return { kind: 'job', job: jobAsStored(store, first) }
-    releaseLeft(store, options)
+    releaseLeft(store)
     return claimFresh(inHand)
   }
 }

@@ -3,6 +3,7 @@ import type { JobStatus } from '../../../src/domain/job'
 import type { LookUp } from '../../../src/domain/look-up'
 import { lookAlikeKey } from '../../../src/domain/reconcile'
 import type { Rejection, SourcePosition } from '../../../src/domain/request'
+import { RestoredDatabaseError } from '../../../src/domain/restored-database'
 import { type HoldKind, type RouteFields, routeKey } from '../../../src/domain/route'
 import type { SearchPart } from '../../../src/domain/search'
 import { LeaseLostError } from '../../../src/ports/errors'
@@ -67,12 +68,15 @@ export interface StoredJob {
   createdAt: number | null
   finishedAt: number | null
   settledAt: number | null
+  /** Why it is held once looking up has left devices untold; null: it is not. */
+  holdUntold: string | null
   calls: number
   heldBecause: string | null
   /** It waits unsent with its held route, and is released with it. */
   heldWithRoute: boolean
   lastError: string | null
   readonly resultFiles: ResultFile[]
+  /** The latest answer about each device that was looked up. */
   lookUps: readonly LookUp[]
 }
 
@@ -88,7 +92,14 @@ export interface ConsumedRow extends StoredPosition {
 }
 
 export type OutboxRow =
-  | { readonly id: bigint; readonly count: number; readonly job: StoredJob }
+  | {
+      readonly id: bigint
+      readonly count: number
+      readonly job: StoredJob
+      /** The positions that this part of the job settles. */
+      readonly seqs: readonly number[]
+      readonly at: Date
+    }
   | {
       readonly id: bigint
       readonly count: number
@@ -124,12 +135,14 @@ const createTables = () => ({
 })
 
 /** What the sides of the fake journal share. Every method runs at once, and its answer comes `latencyMs` later. */
-export const createStore = (latencyMs: number) => {
+export const createStore = (latencyMs: number, mostReleased = 20_000) => {
   const tables = createTables()
   const changed$ = new Subject<void>()
   const lease = { epoch: 1n }
   return {
     ...tables,
+    /** Most waiting moves that one transaction releases. */
+    mostReleased,
     changed$,
     lease,
     /** One transaction, of any side. */
@@ -145,6 +158,7 @@ export const createStore = (latencyMs: number) => {
     },
     checkEpoch: (epoch: bigint): void => {
       if (epoch !== lease.epoch) throw new LeaseLostError(`epoch ${epoch} is over`)
+      if (tables.counters.stopped !== null) throw new RestoredDatabaseError(tables.counters.stopped)
     },
     routeOf: (fields: RouteFields): RouteLog => {
       const key = routeKey(fields)

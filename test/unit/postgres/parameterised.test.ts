@@ -28,14 +28,17 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'job/job-row.ts': ['jobColumns', 'routeColumns'],
   'job/resolve-job.ts': ['notifyChange'],
   'job/route-hold.ts': ['returning', 'notifyChange', 'nextTry', "unfinished('j')"],
+  'job/untold.ts': ['routeColumns', "unfinished('j')"],
   'job/store-settlement.ts': ['moveColumns', "moveColumnsOf('m')", 'notifyChange'],
   'lease/lease-rows.ts': ['newExpiry'],
   'outbox/outbox.ts': ['routeColumns', 'outcomeBytes', 'moveOutcomeColumns', 'rejectionColumns', 'maxRows'],
   'outbox/final-outcomes.ts': ['moveOutcomeColumns', 'rejectionColumns', 'pageSize'],
   'session/analyst-role.ts': ['analystRole'],
   'shared-sql.ts': ['alias', 'name', 'job', 'columns', 'values'],
+  'status/read-look-ups.ts': ["unfinished('job')"],
   'status/read-open-jobs.ts': ["unfinished('job')"],
   'status/read-overdue-jobs.ts': ["unfinished('job')"],
+  'status/read-routes.ts': ["unfinished('job')", "unfinished('j')"],
   'status/run-summary.ts': ["unfinished('j')"],
 }
 

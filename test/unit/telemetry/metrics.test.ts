@@ -1,7 +1,13 @@
 import type { FlowEvent } from '../../../src/domain/flow-event'
 import { createMetrics, type MetricSources } from '../../../src/telemetry/metrics'
 
-const figures = { ageMs: 2_500, moves: { accepted: 12, moved: 9, pending: 3, gap: 0 }, overdueJobs: 1 }
+const figures = {
+  ageMs: 2_500,
+  moves: { accepted: 12, moved: 9, pending: 3, gap: 0 },
+  overdueJobs: 1,
+  lostRecords: 7,
+  lookUpMoves: 7,
+}
 const calm: MetricSources = {
   database: async () => figures,
   openJobs: () => ({ own: 2, searching: 0, foreign: 1 }),
@@ -39,6 +45,9 @@ describe('metrics', () => {
     expect(samples.get('device_move_moves{state="accepted"}')).toBe(12)
     expect(samples.get('device_move_moves{state="pending"}')).toBe(3)
     expect(samples.get('device_move_moves{state="gap"}')).toBe(0)
+    expect(samples.get('device_move_overdue_jobs')).toBe(1)
+    expect(samples.get('device_move_lost_records_total')).toBe(7)
+    expect(samples.get('device_move_database_figures_age_seconds')).toBe(2.5)
     expect(samples.get('device_move_open_jobs{whose="own"}')).toBe(2)
     expect(samples.get('device_move_open_jobs{whose="foreign"}')).toBe(1)
   })
