@@ -110,7 +110,7 @@ export const startChaos = (world: World): Chaos => {
   const everySecond = (): void => {
     for (const replica of [...running.values()]) if (replica.owner.state === 'alive') trouble(replica)
     if (faults.hit('rebalance')) topic.rebalance()
-    if (faults.hit('route cancelled')) cancel()
+    if (!losses.isOlder() && faults.hit('route cancelled')) cancel()
     losses.mayHappen()
     if (!faults.isCalm()) later(1_000, everySecond)
   }

@@ -15,10 +15,11 @@ export const publisher = 'publisher'
  * What holds although the database has lost commits: every request has its final outcome, and no move is in two places.
  * Devices may be sent again, jobs of before are forgotten, and results come a second time.
  */
-const kept = [
+const keptAfterLoss = [
   'all work is done',
   'conservation: the gap is 0',
   'conservation: no count is negative',
+  'nothing unforeseen',
   'the service goes on',
   'time passes',
 ]
@@ -26,6 +27,8 @@ const kept = [
 export interface Losses {
   /** Something may give way now. Each does so once in a run. */
   mayHappen(): void
+  /** The database has gone back, or is about to: what a person does to it may be lost or unheard. */
+  readonly isOlder: () => boolean
 }
 
 export const createLosses = (world: World): Losses => {
@@ -50,14 +53,14 @@ export const createLosses = (world: World): Losses => {
     trace.note('world', () => 'the database is copied')
     later(draw.between(2_000, 60_000), () => {
       trace.note('world', () => 'the database GOES BACK to its copy')
-      // A process that does not see the change drives jobs on which the database does not have.
-      violations.onlyKeep(world.plan.hidesDatabase ? kept : [...kept, 'nothing unforeseen'])
+      violations.onlyKeep(keptAfterLoss)
       putBack()
       Object.assign(lease, copied)
     })
   }
 
   return {
+    isOlder: () => isOlder,
     mayHappen: () => {
       if (!isAnew && !isOlder && faults.hit('topic made anew')) {
         isAnew = true

@@ -33,20 +33,6 @@ export const mutants: readonly Mutant[] = [
     replace: 'EMPTY',
   },
   {
-    name: 'log-unchecked',
-    what: 'A topic that was made anew and has grown past the old position is read on there.',
-    inside: 'placeOf',
-    find: 'hasChanged($last, $log)',
-    replace: 'false',
-  },
-  {
-    name: 'commits-unseen',
-    what: 'A database that stands before what the group has committed is taken for sound.',
-    inside: 'committedReason',
-    find: '$committed === null || $rest',
-    replace: 'true',
-  },
-  {
     name: 'intent-late',
     what: 'The intent to create is stored after the call instead of before it.',
     inside: 'createRunJob',

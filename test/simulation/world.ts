@@ -126,7 +126,7 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
       faults,
       draw,
       journal,
-      isBlind: plan.hidesDatabase,
+      appendsBlindly: plan.appendsBlindly,
       latencyMs,
       atStep,
     })

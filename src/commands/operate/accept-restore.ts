@@ -130,8 +130,11 @@ const settle = async (pool: Pool, publisher: string, found: Found, dryRun: boole
   }
   const isRestored = found.restored !== null
   const accepted = { publisher, published, isRestored, partitions, others }
-  const { publishedRows } = await firstValueFrom(acceptRestore(pool, accepted))
-  if (publishedRows > 0) console.log(`${publishedRows} outbox rows that had been published are left out.`)
+  const { publishedAgain } = await firstValueFrom(acceptRestore(pool, accepted))
+  if (publishedAgain > 0)
+    console.log(
+      `${publishedAgain} outbox rows that may have been published are published again, under the same ids.`,
+    )
   console.log('Settled. A running service goes on within 10 s; it need not be restarted.')
 }
 

@@ -46,10 +46,12 @@ const acceptRestored = (
     else if (at.committed > stored.next)
       store.consumed.set(sourceKey(at), { ...stored, committedBefore: at.committed })
   }
-  if (published <= end) return
   store.published.set(publisher, published)
-  const kept = store.outbox.filter(row => row.id > published)
-  store.outbox.splice(0, store.outbox.length, ...kept)
+  const again = store.outbox.map(row => {
+    counters.lastOutboxId += 1n
+    return { ...row, id: counters.lastOutboxId }
+  })
+  store.outbox.splice(0, store.outbox.length, ...again)
 }
 
 const acceptOther = (store: Store, at: KnownPartition): void => {
