@@ -172,9 +172,9 @@ export const variables = {
   ),
   lookupMaxDevices: variable(
     'LOOKUP_MAX_DEVICES',
-    '1000',
+    '0',
     integer(0, 10_000),
-    'At most this many devices of one job are looked up; 0: none.',
+    'At most this many devices of one job are looked up; 0: no bound. Beyond it they are sent again, also if they have moved.',
   ),
   callTimeoutMs: variable('CALL_TIMEOUT_MS', '20000', integer(100, 600_000), 'Deadline of one call, ms.'),
   createSettleMs: variable(

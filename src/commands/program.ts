@@ -151,12 +151,16 @@ export const createProgram = (
     .command('resolve')
     .argument('<job>', 'its number: batch_id in the view device_move.jobs')
     .description(
-      'Settles or releases one held or overdue job, in one of the four ways below; see docs/operations.md.',
+      'Settles or releases one held, overdue or looked-up job, in one of the ways below; see docs/operations.md.',
     )
     .option('--adopt <job-id>', 'it exists at the provider under this JobId: go on with it')
     .option('--absent', 'it does not exist at the provider: send its devices again')
     .option('--again', 'try the step it is held at once more')
     .option('--fail', 'its devices fail for good, though they may have moved')
+    .option(
+      '--resend',
+      'its devices are sent again without looking up where they are; one that has moved loses its tags again',
+    )
     .option(...dataDirFlag)
     .action(ending(() => (require('./operate/resolve') as typeof import('./operate/resolve')).resolveCommand))
 

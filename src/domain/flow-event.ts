@@ -94,8 +94,8 @@ export type FlowEvent =
     }
   | { readonly kind: 'result-file-problem'; readonly batchId: number; readonly problem: string }
   /**
-   * Numbers of devices that the job's file does not report on. Of the `untold` ones it is not known where they are:
-   * they were not looked up, or the look-up left it open.
+   * Numbers of devices that the job's file does not report on, of one part of the job. Of the `untold` ones it is not
+   * known where they are: they could not be looked up, or the look-up left it open.
    */
   | {
       readonly kind: 'devices-looked-up'
@@ -104,6 +104,16 @@ export type FlowEvent =
       readonly elsewhere: number
       readonly untold: number
     }
+  /** A part of the job is settled, and `open` moves of it wait to be looked up. */
+  | {
+      readonly kind: 'part-settled'
+      readonly batchId: number
+      readonly moved: number
+      readonly failed: number
+      readonly retried: number
+      readonly open: number
+    }
+  /** All of the job is settled. The numbers are those of its last part. */
   | {
       readonly kind: 'job-settled'
       readonly batchId: number

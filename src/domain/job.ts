@@ -7,6 +7,9 @@ import type { Search } from './search'
  * The lifecycle is `claimed` (bound, nothing sent) → `creating` (the call may have left) → `running` →
  * `completed` | `interrupted` → `settled`. A job whose create has no answer is `unknown` until List shows it or proves
  * that it is absent. A batch that is split in two jobs is `refused`; a batch that is refused for good is `settled`.
+ *
+ * A job that ended without reporting on all of its devices is `looking-up`: what its file told is settled, and where the
+ * other devices are is looked up one by one. It settles in parts meanwhile, and is `settled` with the last one.
  */
 export type JobStatus =
   | 'claimed'
@@ -15,6 +18,7 @@ export type JobStatus =
   | 'running'
   | 'completed'
   | 'interrupted'
+  | 'looking-up'
   | 'refused'
   | 'settled'
 
@@ -75,6 +79,7 @@ export type JobTransition =
   | 'unadopted'
   | 'split'
   | 'settle'
+  | 'settleLookedUp'
   | 'refuse'
 
 interface Transition {
@@ -86,15 +91,19 @@ interface Transition {
 
 const transitions: Readonly<Record<JobTransition, Transition>> = {
   creating: { from: ['claimed'], after: ['creating'] },
-  created: { from: ['creating', 'unknown'], after: ['running', 'completed', 'interrupted', 'settled'] },
+  created: {
+    from: ['creating', 'unknown'],
+    after: ['running', 'completed', 'interrupted', 'looking-up', 'settled'],
+  },
   unanswered: { from: ['creating'], after: ['unknown'] },
   // Once it is claimed again an operator may cancel it.
   notCreated: { from: ['creating', 'unknown'], after: ['claimed', 'settled'] },
-  markEnded: { from: ['running'], after: ['completed', 'interrupted', 'settled'] },
+  markEnded: { from: ['running'], after: ['completed', 'interrupted', 'looking-up', 'settled'] },
   unadopted: { from: ['completed', 'interrupted'], after: ['unknown'] },
   split: { from: ['claimed', 'creating', 'unknown'], after: ['refused'] },
-  // A job is settled from `unknown` when its JobId was never found but every one of its devices was looked up.
-  settle: { from: ['completed', 'interrupted', 'unknown'], after: ['settled'] },
+  // A job is settled from `unknown` when its JobId was never found: looking up its devices decides.
+  settle: { from: ['completed', 'interrupted', 'unknown'], after: ['looking-up', 'settled'] },
+  settleLookedUp: { from: ['looking-up'], after: ['settled'] },
   refuse: { from: ['claimed', 'creating', 'unknown'], after: ['settled'] },
 }
 

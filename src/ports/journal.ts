@@ -6,8 +6,8 @@
  */
 import type { Observable } from 'rxjs'
 import type { Fingerprint } from '../domain/fingerprint'
-import type { Job } from '../domain/job'
-import type { LookUp } from '../domain/look-up'
+import type { BatchMove, Job } from '../domain/job'
+import type { LookUp, UntoldJob } from '../domain/look-up'
 import type { Outcome, Verdict } from '../domain/outcome'
 import type { MoveRequest, Rejection } from '../domain/request'
 import type { HoldChange } from '../domain/route'
@@ -87,8 +87,8 @@ export interface DriveJournal {
    * Gives the next batch to work on:
    *
    * 1. An unfinished batch comes first: one that a predecessor left, that was split off, or that was claimed in a
-   *    transaction whose answer was lost. Batches in `inHand` and held ones are left out. Batches whose job may be open
-   *    at the provider come before those that are yet to be created.
+   *    transaction whose answer was lost. Batches in `inHand`, held ones, and those whose devices are looked up are left
+   *    out. Batches whose job may be open at the provider come before those that are yet to be created.
    * 2. Otherwise what is due for re-queueing is appended, and the next batch of the best ready route is claimed under
    *    the claim rules.
    * 3. Routes that look alike in List (`lookAlikeKey`) have one create at a time. While one of their batches has no
@@ -103,10 +103,11 @@ export interface DriveJournal {
    *    fewer moves of it at once.
    */
   claim(inHand: readonly number[], mayTakePiece?: boolean): Observable<Claim>
+  /** One job as it is stored. Throws when there is none. */
+  load(batchId: number): Observable<Job>
   /**
-   * claimed → creating. Stores the intent before the call leaves, and emits the job as stored. Look-ups kept before are
-   * dropped, because they say nothing about what this create does. It completes without a value when an operator has
-   * cancelled the batch: nothing of it may be sent.
+   * claimed → creating. Stores the intent before the call leaves, and emits the job as stored. It completes without a
+   * value when an operator has cancelled the batch: nothing of it may be sent.
    */
   creating(batchId: number): Observable<Job>
   /**
@@ -137,7 +138,7 @@ export interface DriveJournal {
   isResolved(job: Pick<Job, 'batchId' | 'releases'>): Observable<boolean>
   /**
    * completed | interrupted → unknown. The job that was adopted is another's, and is in `notOurs` from now on. The files
-   * and look-ups kept of it are dropped.
+   * kept of it are dropped.
    */
   unadopted(batchId: number): Observable<void>
   /** creating | unknown | claimed → refused, and two new claimed batches of half its devices. Needs two devices. */
@@ -156,10 +157,6 @@ export interface DriveJournal {
   holdRoute(batchId: number, why: string): Observable<void>
   /** Keeps the raw file, compressed, beside those read before. A file with the same content is kept once. */
   keepResultFile(batchId: number, file: ResultFile): Observable<void>
-  /** Keeps what was answered about single devices, in place of earlier answers. */
-  keepLookUps(batchId: number, lookUps: readonly LookUp[]): Observable<void>
-  /** The look-ups kept last; empty when there are none. */
-  keptLookUps(batchId: number): Observable<readonly LookUp[]>
   /**
    * Holds one batch for people, with the reason. It does nothing to a batch that an operator has released since it was
    * claimed: the hold was stored before that, and only its answer was lost.
@@ -167,15 +164,35 @@ export interface DriveJournal {
   hold(job: Pick<Job, 'batchId' | 'releases'>, why: string): Observable<void>
   /**
    * completed | interrupted | creating | unknown → settled. One transaction stores the outcomes, re-queues what is to be
-   * tried again, releases the moves that waited (beyond 20,000 the next claims release them), fills the outbox, and
-   * clears the last error of an ended job.
+   * tried again, releases the moves that waited for those (beyond 20,000 the next claims release them), fills the
+   * outbox, and clears the last error of an ended job.
    * `verdicts` has every move of the batch, once.
+   *
+   * With `leave` it may have some of them: → looking-up. The others stay open and in flight until they are looked up.
    */
   settle(
     batchId: number,
     verdicts: readonly Verdict[],
     as: 'completed' | 'interrupted' | 'refused',
+    leave?: Pick<UntoldJob, 'holdUntold'>,
   ): Observable<void>
+  /** The oldest job that is looking-up and not held; null when there is none. */
+  nextUntold(): Observable<UntoldJob | null>
+  /**
+   * Moves of a job that is looking-up: those of its first `devices` devices that are open and were not looked up yet, in
+   * order; empty when there are none.
+   */
+  untoldMoves(batchId: number, devices: number): Observable<readonly BatchMove[]>
+  /**
+   * looking-up → settled once no move is open. Stores a part of the job: answers about single devices, and the outcomes
+   * of open moves with all that `settle` does for them. Moves that have an outcome already are left as they are. Emits
+   * how many moves are still open.
+   */
+  settleLookedUp(
+    batchId: number,
+    lookUps: readonly LookUp[],
+    verdicts: readonly Verdict[],
+  ): Observable<number>
   /** Adds to the number of calls that the batch has cost. */
   addCalls(batchId: number, calls: number): Observable<void>
   /** Those of the provider's job ids that are ours. */

@@ -53,6 +53,7 @@ const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
   'job-ended': 'debug',
   'result-file-problem': 'warn',
   'devices-looked-up': 'info',
+  'part-settled': 'info',
   'job-settled': 'info',
   'job-held': 'error',
   'route-held': 'error',

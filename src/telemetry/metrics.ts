@@ -93,11 +93,12 @@ export const createMetrics = (sources: MetricSources): Metrics => {
         lookedUp.inc({ fate: 'elsewhere' }, event.elsewhere)
         lookedUp.inc({ fate: 'untold' }, event.untold)
         break
+      case 'part-settled':
       case 'job-settled':
         attempts.inc({ result: 'moved' }, event.moved)
         attempts.inc({ result: 'failed' }, event.failed)
         attempts.inc({ result: 'retried' }, event.retried)
-        jobs.inc({ event: 'settled' })
+        if (event.kind === 'job-settled') jobs.inc({ event: 'settled' })
         break
       case 'job-created':
         if (event.isSearch) searchCreates.inc({ result: 'accepted' })

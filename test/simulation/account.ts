@@ -77,7 +77,10 @@ export const createAccount = (deps: AccountDeps): SimulatedProvider => {
 
   const onJobEnd = (job: SimulatedJob): JobEnd => {
     const isBroken = !job.foreign && faults.hit('job interrupted')
-    const hasNoFile = !job.foreign && !isBroken && faults.hit('job interrupted, no file')
+    const hasNoFile =
+      !job.foreign &&
+      !isBroken &&
+      (faults.hit('job interrupted, no file') || faults.hit('storm of interruptions'))
     ending = ledger.ended(job.providerJobId, isBroken || hasNoFile)
     hasFile = !hasNoFile
     const end = isBroken ? 'interrupted' : hasNoFile ? 'interrupted-without-file' : 'completed'

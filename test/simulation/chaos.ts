@@ -1,5 +1,6 @@
 /** Lets processes crash, freeze, stop and come back, cuts them off from the journal, and deals partitions out anew. */
 import type { Owner } from './clock'
+import { createLosses } from './losses'
 import type { Replica } from './replica'
 import type { World } from './world'
 
@@ -14,6 +15,7 @@ const stopWithinMs = 8_000
 export const startChaos = (world: World): Chaos => {
   const { clock, plan, draw, faults, journal, topic, trace, violations } = world
   const { between } = draw
+  const losses = createLosses(world)
   const running = new Map<number, Replica>()
   const stopping = new Set<Owner>()
   const lives = new Map<number, number>()
@@ -108,6 +110,7 @@ export const startChaos = (world: World): Chaos => {
     for (const replica of [...running.values()]) if (replica.owner.state === 'alive') trouble(replica)
     if (faults.hit('rebalance')) topic.rebalance()
     if (faults.hit('route cancelled')) cancel()
+    losses.mayHappen()
     if (!faults.isCalm()) later(1_000, everySecond)
   }
 

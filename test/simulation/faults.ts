@@ -20,6 +20,7 @@ export const faultKinds = [
   'job interrupted',
   'job interrupted, no file',
   'job forgotten',
+  'storm of interruptions',
   'job never ends',
   'device failed, worth a retry',
   'device failed for good',
@@ -38,6 +39,7 @@ export const faultKinds = [
   'journal slow',
   'journal cut off',
   'notification lost',
+  'database older',
   // processes
   'crash',
   'crash at a step',
@@ -51,6 +53,7 @@ export const faultKinds = [
   'rebalance',
   // operators
   'route cancelled',
+  'topic made anew',
   // the sink
   'publish aborted',
   'publish answer lost',

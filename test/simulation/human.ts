@@ -5,7 +5,9 @@
  * up as soon as it is, or has its devices sent again.
  */
 import { overdueAfterMs } from '../../src/domain/job-length'
+import { isStopped } from '../support/fake-journal/accept-restore'
 import type { StoredJob } from '../support/fake-journal/store'
+import { acceptLosses } from './losses'
 import type { World } from './world'
 
 export interface Human {
@@ -47,11 +49,12 @@ export const startHuman = (world: World): Human => {
   }
 
   const look = (): void => {
+    acceptLosses(world)
     for (const job of [...journal.store.unfinished].filter(isOverdue)) resolveOverdue(job)
     for (const { batchId, heldBecause } of faults.isCalm() ? waiting() : []) {
       trace.note('human', () => `releases job ${batchId}, held: ${heldBecause}`)
       releases.set(batchId, (releases.get(batchId) ?? 0) + 1)
-      journal.releaseJob(batchId)
+      journal.resolveJob(batchId, { kind: 'again' })
     }
     if (faults.isCalm() && plan.seed % 2 === 0)
       for (const { routeId, fields, heldKind } of journal.store.routes.values()) {
@@ -63,5 +66,5 @@ export const startHuman = (world: World): Human => {
     clock.after(clock.world, lookEveryMs, look)
   }
   clock.after(clock.world, lookEveryMs, look)
-  return { isThrough: () => waiting().length === 0 }
+  return { isThrough: () => waiting().length === 0 && !isStopped(journal.store) }
 }

@@ -121,7 +121,15 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
 
   const start: World['start'] = (name, { atStep, onEnd }) => {
     const owner: Owner = { name, state: 'alive', parked: [] }
-    const link = createJournalLink(owner, { network, faults, draw, journal, latencyMs, atStep })
+    const link = createJournalLink(owner, {
+      network,
+      faults,
+      draw,
+      journal,
+      isBlind: plan.hidesDatabase,
+      latencyMs,
+      atStep,
+    })
     const api = createProviderLink(owner, {
       clock,
       faults,

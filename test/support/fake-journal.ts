@@ -7,7 +7,7 @@ import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'
 import { createFakeIntake } from './fake-journal/intake'
 import { createFakeOutbox } from './fake-journal/outbox'
-import { resolveRunning } from './fake-journal/resolve'
+import { resolveJob, resolveRunning } from './fake-journal/resolve'
 import { releaseRoute } from './fake-journal/route-hold'
 import { createStore, type RouteLog, type Store } from './fake-journal/store'
 
@@ -23,6 +23,8 @@ export interface FakeJournal {
   releaseRoute(routeId: number): void
   releaseJob(batchId: number): void
   cancelRoute(routeId: number): { readonly cancelled: number; readonly inFlight: number }
+  /** What an operator decides about a job that is held or looked up; of the kinds there are, those that tests need. */
+  resolveJob(batchId: number, resolution: { readonly kind: 'again' | 'resend' }): void
   /** Sends the devices of a running job again, or gives them up. */
   resolveRunning(batchId: number, as: 'absent' | 'fail'): void
   recount(): Conservation
@@ -76,6 +78,7 @@ export const createFakeJournal = ({
       job.releases += 1
       store.notify()
     },
+    resolveJob: (batchId, { kind }) => resolveJob(store, batchId, kind),
     resolveRunning: (batchId, as) => resolveRunning(store, batchId, as),
     recount: () => recount(store),
   }

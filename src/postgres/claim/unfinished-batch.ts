@@ -24,7 +24,8 @@ export const creating = `
   )`
 
 /**
- * The next unfinished batch that is neither held nor in hand ($1), nor an unsent piece of a search. A batch that waits
+ * The next unfinished batch that is neither held nor in hand ($1), nor an unsent piece of a search, and whose devices are
+ * not being looked up. A batch that waits
  * with its refused route counts as held until it is to be tried.
  *
  * Of routes that look alike in the provider's List, one create is under way at a time: of two without an answer, one
@@ -39,7 +40,7 @@ export const creating = `
 const selectUnfinished = `
   select j.job_id::float8 as "batchId", j.route_id as "routeId", j.held_at is not null as "isTry"
   from job j join route r using (route_id)
-  where ${unfinished('j')} and j.job_id <> all ($1::bigint[])
+  where ${unfinished('j')} and j.status <> 'looking-up' and j.job_id <> all ($1::bigint[])
     and (j.held_at is null and (j.search is null or j.status <> 'claimed')
          or j.held_with_route and r.held_kind = 'refused' and r.retry_at <= statement_timestamp())
     and not (j.status = 'claimed' and exists (

@@ -34,7 +34,10 @@ const settleAsCancelled = async (client: PoolClient, batchId: number): Promise<n
     'update job set held_at = null, held_reason = null, held_with_route = false where job_id = $1',
     [batchId],
   )
-  await settleJob(client, job, refusedVerdicts(moves, 'cancelled', message), 'abandoned')
+  await settleJob(client, job, refusedVerdicts(moves, 'cancelled', message), {
+    as: 'abandoned',
+    mayLeave: false,
+  })
   return moves.length
 }
 

@@ -7,19 +7,11 @@ import { canTransition, clashReason, type Job, type JobTransition } from '../../
 import type { DriveJournal } from '../../ports/journal'
 import { type ClaimOptions, createClaims } from '../claim/claim'
 import { createGuard } from '../session/transaction'
-import { lookUpsOf } from './evidence'
-import {
-  bindProviderJob,
-  dropEvidence,
-  dropLookUps,
-  type JobRow,
-  loadJob,
-  lockJob,
-  readMeanJobMs,
-} from './job-row'
+import { bindProviderJob, dropFiles, type JobRow, loadJob, lockJob, readMeanJobMs } from './job-row'
 import { holdRefusedRoute, releaseRefusedRoute } from './route-hold'
 import { halveOtherHalf, searchStep, splitJob } from './search-pieces'
 import { settleJob } from './store-settlement'
+import { nextUntold, settleLookedUp, untoldMoves } from './untold'
 
 /** A large file takes a while, and a transaction would count as idle meanwhile, so this comes before the transaction. */
 const compress: (body: Uint8Array) => Promise<Buffer> = promisify(gzip)
@@ -76,13 +68,13 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
 
   return {
     claim: (inHand, mayTakePiece = false) => guarded(client => claim(client, inHand, mayTakePiece)),
+    load: batchId => guarded(client => loadJob(client, batchId)),
     creating: batchId =>
       guarded(async client => {
         const { status, providerJobId } = await lockJob(client, batchId)
         // An operator has cancelled it.
         if (status === 'settled' && providerJobId === null) return null
         if (canTransition(batchId, status, 'creating')) {
-          await dropLookUps(client, batchId)
           await client.query(
             `update job set status = 'creating', create_started_at = clock_timestamp(), clashes_with = null
              where job_id = $1`,
@@ -126,7 +118,7 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
       }),
     unadopted: batchId =>
       step(batchId, 'unadopted', async client => {
-        await dropEvidence(client, batchId)
+        await dropFiles(client, batchId)
         await client.query(
           `update job set status = 'unknown', not_ours = array_append(not_ours, provider_job_id), provider_job_id = null,
                           found_by = null, created_at = null, finished_at = null,
@@ -146,10 +138,28 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
       }),
     holdRoute: (batchId, why) =>
       step(batchId, 'notCreated', (client, job) => holdRefusedRoute(client, job, why)),
-    settle: (batchId, verdicts, as) =>
+    settle: (batchId, verdicts, as, leave) =>
       step(batchId, as === 'refused' ? 'refuse' : 'settle', async (client, job) => {
         if (as === 'refused' && job.isRouteRefused) await releaseRefusedRoute(client, job.routeId)
-        await settleJob(client, job, verdicts, as)
+        const open = await settleJob(client, job, verdicts, { as, mayLeave: leave !== undefined })
+        if (open > 0)
+          await client.query('update job set hold_untold = $2 where job_id = $1', [
+            batchId,
+            leave?.holdUntold,
+          ])
+      }),
+    nextUntold: () => guarded(nextUntold),
+    untoldMoves: (batchId, devices) =>
+      guarded(async client => {
+        const job = await lockJob(client, batchId)
+        return job.status === 'looking-up' ? untoldMoves(client, job, devices) : []
+      }),
+    settleLookedUp: (batchId, lookUps, verdicts) =>
+      guarded(async client => {
+        const job = await lockJob(client, batchId)
+        return canTransition(batchId, job.status, 'settleLookedUp')
+          ? settleLookedUp(client, job, lookUps, verdicts)
+          : 0
       }),
     hold: ({ batchId, releases }, why) =>
       guarded(async client => {
@@ -170,15 +180,6 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
           }),
         ),
       ),
-    keepLookUps: (batchId, lookUps) =>
-      guarded(async client => {
-        await client.query(
-          `insert into look_up (job_id, answers) values ($1, $2)
-           on conflict (job_id) do update set received_at = now(), answers = excluded.answers`,
-          [batchId, JSON.stringify(lookUps)],
-        )
-      }),
-    keptLookUps: batchId => guarded(client => lookUpsOf(client, batchId)),
     setLastError: (batchId, why) =>
       guarded(async client => {
         await client.query(

@@ -15,6 +15,10 @@ export interface JobRow {
   readonly toSeq: bigint
   readonly status: JobStatus
   readonly providerJobId: string | null
+  /** How it ended; null: nothing of it is settled. */
+  readonly endedAs: 'completed' | 'interrupted' | 'refused' | 'abandoned' | null
+  /** Number of the last part that is settled; 0: it is not settled, or was at once. */
+  readonly parts: number
   readonly refusals: number
   readonly releases: number
   /** The batch that all its relatives were split from, and the one that it was; null if it was not split off. */
@@ -27,8 +31,8 @@ export interface JobRow {
 }
 
 const jobColumns = `job_id::float8 as "batchId", route_id as "routeId", from_seq as "fromSeq", to_seq as "toSeq", status,
-  provider_job_id as "providerJobId", refusals, releases, family as "splitRoot", split_from as "splitFrom",
-  search as part,
+  provider_job_id as "providerJobId", ended_as as "endedAs", parts, refusals, releases, family as "splitRoot",
+  split_from as "splitFrom", search as part,
   (select held_at is not null and held_kind is not distinct from 'refused' from route r
    where r.route_id = job.route_id) as "isRouteRefused"`
 
@@ -115,6 +119,8 @@ export const loadJob = async (from: Queries, batchId: number): Promise<Job> => {
     splitFrom: _from,
     part,
     isRouteRefused: _refused,
+    endedAs: _endedAs,
+    parts: _parts,
     ...job
   } = theOne(rows, `job ${batchId}`)
   const family = splitRoot === null ? null : await familyOf(from, splitRoot)
@@ -155,14 +161,8 @@ export const bindProviderJob = async (
   }
 }
 
-/** Drops the look-ups. Answers from before a create, or about another JobId, do not show what this job does. */
-export const dropLookUps = async (client: PoolClient, batchId: number): Promise<void> => {
-  await client.query('delete from look_up where job_id = $1', [batchId])
-}
-
-/** Drops all that is kept of a job at the provider, because that job is another's or is taken for one. */
-export const dropEvidence = async (client: PoolClient, batchId: number): Promise<void> => {
-  await dropLookUps(client, batchId)
+/** Drops the files that are kept of a job at the provider, because that job is another's or is taken for one. */
+export const dropFiles = async (client: PoolClient, batchId: number): Promise<void> => {
   await client.query('delete from result_file where job_id = $1', [batchId])
 }
 

@@ -1,14 +1,14 @@
 /** Ends what is pending or waiting of a route, in one go. */
 import { refusedVerdicts } from '../../../src/domain/settlement'
 import { claimRange, jobAsStored } from './claim'
-import { settle } from './drive'
 import { releaseRefusedRoute } from './route-hold'
+import { settle } from './settle'
 import type { RouteLog, Store, StoredJob } from './store'
 
 const settleAsCancelled = (store: Store, job: StoredJob): number => {
   Object.assign(job, { heldBecause: null, heldWithRoute: false })
   const { moves } = jobAsStored(store, job)
-  settle(store, job, refusedVerdicts(moves, 'cancelled', null), 'abandoned')
+  settle(store, job, refusedVerdicts(moves, 'cancelled', null), { as: 'abandoned', mayLeave: false })
   return moves.length
 }
 

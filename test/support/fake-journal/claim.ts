@@ -94,6 +94,7 @@ export const insertJob = (
     createdAt: null,
     finishedAt: null,
     settledAt: null,
+    holdUntold: null,
     calls: 0,
     heldBecause: null,
     heldWithRoute: false,

@@ -1,44 +1,12 @@
 /** The driver's side of the journal in memory. */
 import { asyncScheduler, filter } from 'rxjs'
 import { canTransition, clashReason, type JobTransition } from '../../../src/domain/job'
-import type { Verdict } from '../../../src/domain/outcome'
-import { checkVerdicts } from '../../../src/domain/settlement'
 import type { DriveJournal } from '../../../src/ports/journal'
 import { type ClaimOptions, createClaims, jobAsStored } from './claim'
-import { releaseWaiting } from './release-waiting'
 import { holdRefusedRoute, releaseRefusedRoute } from './route-hold'
 import { halveOtherHalf, searchStep, splitJob } from './search'
+import { nextUntold, settle, settleLookedUp, untoldMoves } from './settle'
 import type { Store, StoredJob } from './store'
-
-export const settle = (
-  store: Store,
-  job: StoredJob,
-  verdicts: readonly Verdict[],
-  as: StoredJob['endedAs'],
-): void => {
-  checkVerdicts(job.batchId, job.seqs.map(BigInt), verdicts)
-  const now = asyncScheduler.now()
-  for (const { seq, outcome, final, code, message, retryInMs } of verdicts) {
-    job.route.outcomes.set(Number(seq), { outcome, final, code, message })
-    const move = store.moveAt(job.route, Number(seq))
-    if (retryInMs !== null)
-      store.requeue.add({
-        ...move,
-        attempt: move.attempt + 1,
-        route: job.route,
-        dueAt: now + retryInMs,
-        waitsFor: null,
-      })
-  }
-  if (job.status === 'completed' || job.status === 'interrupted') job.lastError = null
-  Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
-  if (as === 'refused') job.refusals += 1
-  store.unfinished.delete(job)
-  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
-  store.counters.lastOutboxId += 1n
-  store.outbox.push({ id: store.counters.lastOutboxId, count: job.seqs.length, job })
-  store.notify()
-}
 
 const meanJobMs = (store: Store): number | null => {
   const times = store.jobs
@@ -84,12 +52,13 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
 
   return {
     claim: (inHand, mayTakePiece = false) => guarded(() => claim(inHand, mayTakePiece)),
+    load: batchId => guarded(() => jobAsStored(store, store.job(batchId))),
     creating: batchId =>
       guarded(() => {
         const job = store.job(batchId)
         if (job.status === 'settled' && job.providerJobId === null) return null
         if (canTransition(batchId, job.status, 'creating'))
-          Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now(), lookUps: [] })
+          Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now() })
         return jobAsStored(store, job)
       }).pipe(filter(job => job !== null)),
     created: (batchId, providerJobId) => bind(batchId, providerJobId, null),
@@ -114,7 +83,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       step(batchId, 'unadopted', job => {
         job.notOurs = [...job.notOurs, job.providerJobId ?? '']
         job.resultFiles.length = 0
-        Object.assign(job, { status: 'unknown', providerJobId: null, foundBy: null, lookUps: [] })
+        Object.assign(job, { status: 'unknown', providerJobId: null, foundBy: null })
         Object.assign(job, { createdAt: null, finishedAt: null })
       }),
     split: (batchId, why) => step(batchId, 'split', job => splitJob(store, job, why)),
@@ -132,11 +101,6 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         const { resultFiles } = store.job(batchId)
         if (!resultFiles.some(({ body }) => Buffer.compare(body, file.body) === 0)) resultFiles.push(file)
       }),
-    keepLookUps: (batchId, lookUps) =>
-      guarded(() => {
-        store.job(batchId).lookUps = [...lookUps]
-      }),
-    keptLookUps: batchId => guarded(() => store.job(batchId).lookUps),
     hold: ({ batchId, releases }, why) =>
       guarded(() => {
         const job = store.job(batchId)
@@ -145,10 +109,19 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
           throw new Error(`job ${batchId} is ${job.status}: hold does not fit`)
         job.heldBecause ??= why
       }),
-    settle: (batchId, verdicts, as) =>
+    settle: (batchId, verdicts, as, leave) =>
       step(batchId, as === 'refused' ? 'refuse' : 'settle', job => {
         if (as === 'refused') releaseRefusedRoute(store, job.route)
-        settle(store, job, verdicts, as)
+        settle(store, job, verdicts, { as, mayLeave: leave !== undefined })
+        job.holdUntold = leave?.holdUntold ?? null
+      }),
+    nextUntold: () => guarded(() => nextUntold(store)),
+    untoldMoves: (batchId, devices) => guarded(() => untoldMoves(store, store.job(batchId), devices)),
+    settleLookedUp: (batchId, lookUps, verdicts) =>
+      guarded(() => {
+        const job = store.job(batchId)
+        if (!canTransition(batchId, job.status, 'settleLookedUp')) return 0
+        return settleLookedUp(store, job, lookUps, verdicts)
       }),
     setLastError: (batchId, why) =>
       guarded(() => {

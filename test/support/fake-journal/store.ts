@@ -68,12 +68,15 @@ export interface StoredJob {
   createdAt: number | null
   finishedAt: number | null
   settledAt: number | null
+  /** Why it is held once looking up has left devices untold; null: it is not. */
+  holdUntold: string | null
   calls: number
   heldBecause: string | null
   /** It waits unsent with its held route, and is released with it. */
   heldWithRoute: boolean
   lastError: string | null
   readonly resultFiles: ResultFile[]
+  /** The latest answer about each device that was looked up. */
   lookUps: readonly LookUp[]
 }
 
@@ -89,7 +92,14 @@ export interface ConsumedRow extends StoredPosition {
 }
 
 export type OutboxRow =
-  | { readonly id: bigint; readonly count: number; readonly job: StoredJob }
+  | {
+      readonly id: bigint
+      readonly count: number
+      readonly job: StoredJob
+      /** The positions that this part of the job settles. */
+      readonly seqs: readonly number[]
+      readonly at: Date
+    }
   | {
       readonly id: bigint
       readonly count: number

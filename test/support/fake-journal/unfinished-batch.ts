@@ -47,8 +47,10 @@ export const noteTry = (route: RouteLog, job: StoredJob | null): void => {
 export const unfinishedJob = (store: Store, inHand: readonly number[]): StoredJob | null => {
   // Jobs that may be open come first, because they have to be counted before anything is created.
   const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
-  const isOffered = ({ heldBecause, heldWithRoute, search, status, route }: StoredJob): boolean =>
-    heldBecause === null ? search === null || status !== 'claimed' : heldWithRoute && isDue(route)
+  const isOffered = ({ heldBecause, heldWithRoute, search, status, route }: StoredJob): boolean => {
+    if (status === 'looking-up') return false
+    return heldBecause === null ? search === null || status !== 'claimed' : heldWithRoute && isDue(route)
+  }
   for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b))) {
     if (!isOffered(job) || inHand.includes(job.batchId) || hasToWait(store, job, inHand)) continue
     if (job.heldBecause !== null) noteTry(job.route, job)

@@ -6,6 +6,7 @@ const figures = {
   moves: { accepted: 12, moved: 9, pending: 3, gap: 0 },
   overdueJobs: 1,
   lostRecords: 7,
+  lookUpMoves: 7,
 }
 const calm: MetricSources = {
   database: async () => figures,
