@@ -158,6 +158,12 @@ export const variables = {
     integer(1, 1000),
     'Jobs open at once in the account, other people’s included.',
   ),
+  slotsFullCodes: variable(
+    'SLOTS_FULL_CODES',
+    null,
+    list(/^[A-Za-z0-9._-]{1,100}$/, 'codes (1 to 100 of A-Z a-z 0-9 . _ -)'),
+    'Comma-separated further codes by which the provider says that too many jobs are open.',
+  ),
   quotaQpsProvisioning: variable(
     'QUOTA_QPS_PROVISIONING',
     '50',
@@ -166,9 +172,9 @@ export const variables = {
   ),
   lookupMaxDevices: variable(
     'LOOKUP_MAX_DEVICES',
-    '1000',
+    '0',
     integer(0, 10_000),
-    'At most this many devices of one job are looked up; 0: none.',
+    'At most this many devices of one job are looked up; 0: no bound. Beyond it they are sent again, also if they have moved.',
   ),
   callTimeoutMs: variable('CALL_TIMEOUT_MS', '20000', integer(100, 600_000), 'Deadline of one call, ms.'),
   createSettleMs: variable(

@@ -66,8 +66,12 @@ export interface RestoreWatchDeps {
   readonly stop$: Observable<unknown>
 }
 
-/** Pause between looks, ms. */
+/** Pause between looks while the database is not sound, ms. */
 const lookEveryMs = 5_000
+/** Pause between looks while it is. What must not wait is refused by the database itself, ms. */
+const watchEveryMs = 10_000
+/** Every so many of these looks Kafka is asked too, since a pooler may hide that the server behind it has changed. */
+const kafkaEvery = 6
 /** A process that has compared with Kafka before waits this long for it, ms. */
 const kafkaWithinMs = 3_000
 
@@ -168,8 +172,12 @@ export const createRestoreWatch = (deps: RestoreWatchDeps): RestoreWatch => {
     share(),
   )
   /** Another process may have stopped the flows. What Kafka says is heard as soon as it is back. */
-  const lookOn = timer(lookEveryMs, lookEveryMs).pipe(
-    exhaustMap(() => (owesComparison ? look : soundness.look().pipe(concatMap(keep), again(), tap(note)))),
+  const lookOn = timer(watchEveryMs, watchEveryMs).pipe(
+    exhaustMap(looks =>
+      owesComparison || looks % kafkaEvery === kafkaEvery - 1
+        ? look
+        : soundness.look().pipe(concatMap(keep), again(), tap(note)),
+    ),
   )
   const watching = merge(soundness.met$.pipe(tap(note)), lookOn).pipe(ignoreElements(), share())
   const stopped$ = stop$.pipe(

@@ -16,7 +16,8 @@ import {
 } from 'rxjs'
 import type { FlowName, Observe } from '../domain/flow-event'
 import { RestoredDatabaseError } from '../domain/restored-database'
-import { createDriver, type DrivePolicies } from '../flows/drive'
+import { createDriver } from '../flows/drive'
+import type { DrivePolicies } from '../flows/drive-options'
 import { type IntakeDeps, intake$ } from '../flows/intake'
 import { publish$ } from '../flows/publish'
 import { createProviderBook, troubleText } from '../health/provider-health'
@@ -74,6 +75,8 @@ const most: OutboxLimits = { outcomes: 10_000, bytes: 16_000_000 }
 const windowMs = 1_000
 /** Added to the window, because timers may fire early, ms. */
 const marginMs = 20
+/** Of twenty calls at least one is a look-up, while any waits, however busy the quota is with others. */
+const lookUpsWaitFor = 19
 /** Longest pause between tries of a call to the provider, ms. */
 const providerPauseMs = 30_000
 
@@ -95,6 +98,7 @@ export const createService = (parts: ServiceParts): Service => {
     ...parts.quota,
     priority: ['create', 'detail', 'list', 'query', 'provisioning'],
     yielding: ['provisioning'],
+    passedOverAtMost: lookUpsWaitFor,
     windowMs,
     marginMs,
     deadlineMs: parts.callTimeoutMs,

@@ -93,11 +93,12 @@ export const createStatusReads = (
     figures: async () => {
       const { database, ageMs } = await status()
       if (database === null) return null
-      const { moves, overdueJobs, lostRecords } = database
+      const { moves, overdueJobs, lookUps, lostRecords } = database
       return {
         ageMs: ageMs ?? 0,
         moves,
         overdueJobs: overdueJobs.length,
+        lookUpMoves: lookUps?.moves ?? 0,
         lostRecords: lostRecords.reduce((sum, { records }) => sum + records, 0),
       }
     },

@@ -17,6 +17,10 @@ const cures: readonly (readonly [RegExp, string])[] = [
     'Run `device-move migrate`: its schema was not made, or is older than this release.',
   ],
   [
+    /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    'Name the server in DATABASE_URL as its certificate does, or give it a certificate for this name.',
+  ],
+  [
     /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_|ERR_TLS_)/,
     'Give the server’s certificate authority as sslrootcert in DATABASE_URL.',
   ],

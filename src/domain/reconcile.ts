@@ -114,3 +114,42 @@ export const decideByFiles = (files: readonly CandidateFile[]): Reconciliation |
   if (ours === undefined && files.some(file => file.tells === 'not-yet')) return null
   return undecidable(files, true)
 }
+
+/** How the creation times of jobs go, in the order in which List shows them. That order is not documented. */
+export interface ListedOrder {
+  readonly newestAt: number
+  readonly oldestAt: number
+  /** No job is more than the tolerance newer than one before it. */
+  readonly isFalling: boolean
+}
+
+export const nothingListed: ListedOrder = {
+  newestAt: Number.NEGATIVE_INFINITY,
+  oldestAt: Number.POSITIVE_INFINITY,
+  isFalling: true,
+}
+
+/** The order when `page` follows what was listed before. */
+export const orderAfter = (
+  order: ListedOrder,
+  page: readonly Pick<ListedLike, 'createdAt'>[],
+  toleranceMs: number,
+): ListedOrder =>
+  page.reduce(
+    ({ newestAt, oldestAt, isFalling }, { createdAt }) => ({
+      newestAt: Math.max(newestAt, createdAt),
+      oldestAt: Math.min(oldestAt, createdAt),
+      isFalling: isFalling && createdAt <= oldestAt + toleranceMs,
+    }),
+    order,
+  )
+
+/**
+ * Whether what was listed holds every job created at or after `since`. It does if the jobs have shown that they come
+ * newest first, and have come below that instant. Jobs that are created while List is read are not meant.
+ */
+export const holdsAllSince = (
+  { newestAt, oldestAt, isFalling }: ListedOrder,
+  since: number,
+  toleranceMs: number,
+): boolean => isFalling && oldestAt + toleranceMs < Math.min(since, newestAt)

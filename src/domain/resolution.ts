@@ -2,7 +2,7 @@ import type { BatchMove, Job, JobStatus } from './job'
 import type { Verdict } from './outcome'
 import { refusedVerdicts } from './settlement'
 
-/** What an operator may do with a held or overdue job, and how its moves end if it is given up. */
+/** What an operator may do with a job that is held, overdue or looked up, and how its moves end if it is given up. */
 
 /** What an operator has found out about such a job, or wants done with it. */
 export type Resolution =
@@ -12,23 +12,27 @@ export type Resolution =
   | { readonly kind: 'absent' }
   /** The step at which the job is held is tried once more. */
   | { readonly kind: 'again' }
-  /** The moves of the job fail for good. */
+  /** The moves of the job without an outcome fail for good. */
   | { readonly kind: 'fail' }
+  /** The moves of the job without an outcome are tried again, without looking up where their devices are. */
+  | { readonly kind: 'resend' }
 
 const fits: Readonly<Record<Resolution['kind'], readonly JobStatus[]>> = {
   // A running job has a JobId, but if the provider denies it, another JobId or none is the right one.
   adopt: ['creating', 'unknown', 'running'],
   absent: ['creating', 'unknown', 'running'],
-  again: ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted'],
-  fail: ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted'],
+  again: ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted', 'looking-up'],
+  fail: ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted', 'looking-up'],
+  resend: ['completed', 'interrupted', 'looking-up'],
 }
 
-const kinds = ['adopt', 'absent', 'again', 'fail'] as const
+const kinds = ['adopt', 'absent', 'again', 'fail', 'resend'] as const
 
 const instead: Partial<Readonly<Record<JobStatus, string>>> = {
   claimed: 'it was certainly not created, so there is nothing to look for',
   completed: 'its create was answered, and its job has ended at the provider, so it exists',
   interrupted: 'its create was answered, and its job has ended at the provider, so it exists',
+  'looking-up': 'it has ended, and a part of it may be settled: see --again, --fail and --resend',
 }
 
 /** The fields of a job that decide whether a resolution fits. */
@@ -47,6 +51,7 @@ const isDoubtful = ({ status, foundBy }: HeldJob): boolean =>
 /** Why no resolution of this kind fits a job that is running and not held. */
 const runningMisfit = ({ isOverdue, foundBy }: HeldJob, kind: Resolution['kind']): string | null => {
   if (!isOverdue) return 'it is running and not held: the service is at work on it, and it is not overdue yet'
+  if (kind === 'resend') return 'it is running: see --absent'
   if (kind === 'again') return 'its end is awaited already, so there is nothing to try once more'
   if (kind === 'adopt' && foundBy === null)
     return 'its create was answered with its JobId, so no other is its own'
@@ -57,6 +62,8 @@ const runningMisfit = ({ isOverdue, foundBy }: HeldJob, kind: Resolution['kind']
 const kindMisfit = (job: HeldJob, kind: Resolution['kind']): string | null => {
   const { status, isHeld, clashesWith } = job
   if (status === 'refused' || status === 'settled') return `it is ${status}: nothing is left to be resolved`
+  // Nobody has to wait for look-ups.
+  if (status === 'looking-up' && kind === 'resend') return null
   if (!isHeld)
     return status === 'running'
       ? runningMisfit(job, kind)

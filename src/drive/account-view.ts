@@ -1,30 +1,25 @@
 /**
  * Which jobs are open in the account, as one shared List shows it. One call polls all our open jobs, and shows how many
- * slots other people use.
+ * slots other people use. More calls are needed only where one page does not tell (`open-beyond-page.ts`).
  */
 import {
   asyncScheduler,
   concatMap,
   defer,
-  EMPTY,
-  expand,
   filter,
   type MonoTypeOperatorFunction,
   map,
   type Observable,
   of,
-  reduce,
   take,
-  tap,
 } from 'rxjs'
 import { createLearntMean, overdueAfterMs, pollIntervalMs } from '../domain/job-length'
 import type { SlotSemaphore } from '../operators/semaphore'
 import { createSharedPoll } from '../operators/shared-poll'
-import type { ListedJob, ListPage } from '../ports/job-api'
+import type { CallResult, ListedJob, ListPage, ListQuery } from '../ports/job-api'
+import { createOpenBeyondPage } from './open-beyond-page'
 import { type ProviderCalls, transientThrown } from './provider-calls'
 
-/** At most this many pages of 200 jobs are read in one look, for jobs of ours that the first page does not show. */
-const maxPages = 5
 /** A create may leave at most this long after the start of a look, ms: the longest poll interval and the look itself. */
 const freshMs = 40_000
 
@@ -91,7 +86,7 @@ export const createAccountView = ({
 }: AccountViewDeps): AccountView => {
   /** Our open jobs, by the provider's job id. */
   const tracked = new Map<string, Tracked>()
-  /** All open jobs that the latest look showed, ours and other people's. */
+  /** All jobs that are open as far as the looks have shown, ours and other people's. */
   let open = new Set<string>()
   let lookedAt = Number.NEGATIVE_INFINITY
   /** When the latest look was begun. In a frozen process its answer may have lain unread since then. */
@@ -108,44 +103,44 @@ export const createAccountView = ({
 
   const nothing: ListPage = { jobs: [], nextToken: null, total: 0 }
   const isRefused = (): boolean => asyncScheduler.now() < refusedUntil
+  const list = (query: ListQuery): Observable<CallResult<ListPage>> =>
+    calls.list(query).pipe(concatMap(transientThrown))
+  const beyondPage = createOpenBeyondPage(list)
 
-  const page = (nextToken: string | null): Observable<ListPage> =>
+  const first = defer(() =>
     isRefused()
       ? of(nothing)
-      : calls.list(nextToken === null ? {} : { nextToken }).pipe(
-          concatMap(transientThrown),
+      : list({}).pipe(
           map(result => {
             if (result.ok) return result.value
             // Until then each job is asked for by its own Query (`await-end.ts`).
             refusedUntil = asyncScheduler.now() + refusedForMs
             return nothing
           }),
-        )
+        ),
+  )
 
   const look = defer(() => {
     const startedAt = asyncScheduler.now()
-    const missing = new Set(tracked.keys())
-    return page(null).pipe(
-      expand((found, index) => {
-        for (const job of found.jobs) missing.delete(job.providerJobId)
-        return found.nextToken !== null && missing.size > 0 && index + 1 < maxPages
-          ? page(found.nextToken)
-          : EMPTY
-      }),
-      reduce(
-        (jobs, found) => found.jobs.reduce((all, job) => all.set(job.providerJobId, job), jobs),
-        new Map<string, ListedJob>(),
+    const known = { open, isOwn: (id: string) => tracked.has(id) }
+    return first.pipe(
+      concatMap(page =>
+        isRefused()
+          ? of({ page, beyond: null })
+          : beyondPage.after(page, known).pipe(map(beyond => ({ page, beyond }))),
       ),
-      tap(jobs => {
+      map(({ page, beyond }) => {
+        const jobs = new Map([...page.jobs, ...(beyond ?? [])].map(job => [job.providerJobId, job]))
         lookedBefore = lookedAt
         lookedAt = asyncScheduler.now()
         seenAt = startedAt
-        // A refused List saw nothing, so what was known to be open still counts.
-        if (isRefused()) return
-        open = new Set([...jobs.values()].filter(job => job.status < 2).map(job => job.providerJobId))
+        const listed = [...jobs.values()].filter(job => job.status < 2).map(job => job.providerJobId)
+        // What was not looked for, and what a refused List cannot show, still counts as it was known.
+        const unseen = beyond === null ? [...open].filter(id => !jobs.has(id)) : []
+        open = new Set([...listed, ...unseen])
         recountForeign()
+        return { jobs }
       }),
-      map(jobs => ({ jobs })),
     )
   })
 

@@ -26,6 +26,9 @@ import {
   type CandidateFile,
   decideByFiles,
   findCandidates,
+  holdsAllSince,
+  nothingListed,
+  orderAfter,
   type Reconciliation,
   undecidable,
 } from '../domain/reconcile'
@@ -36,6 +39,9 @@ import { type ProviderCalls, transientThrown } from './provider-calls'
 
 /** Pages of 200 jobs. No product has 100,000 jobs, so a List that goes on after this many pages does not end. */
 const maxPages = 500
+
+/** The provider stamps jobs and the database stamps intents. Their clocks may differ by this much, ms. */
+const clockSkewMs = 30_000
 
 type Listing =
   | { readonly kind: 'jobs'; readonly jobs: readonly ListedJob[] }
@@ -55,19 +61,26 @@ const added = (all: Listing, found: Found): Listing => {
   return found.ok ? { kind: 'jobs', jobs: [...all.jobs, ...found.value.jobs] } : { kind: 'refused' }
 }
 
-/** Every job of one product. `again` repeats what failed with `TransientError`, after a pause. */
+/**
+ * Every job of one product that was created at or after `since`, by the provider's clock. If two pages or more have shown
+ * that List goes from the newest to the oldest, it is not read below that instant; else it is read to its end. `again`
+ * repeats what failed with `TransientError`, after a pause.
+ */
 const createListProduct =
   (calls: Pick<ProviderCalls, 'list'>, again: <T>() => MonoTypeOperatorFunction<T>) =>
-  (productKey: string): Observable<Listing> =>
+  (productKey: string, since: number): Observable<Listing> =>
     defer(() => {
       const followed = new Set<string>()
+      let order = nothingListed
       const page = (nextToken?: string): Observable<Found> =>
         calls
           .list({ productKey, ...(nextToken === undefined ? {} : { nextToken }) })
           .pipe(concatMap(transientThrown), again())
       const after = (found: Found): Observable<Found> => {
         if (found === endless || !found.ok || found.value.nextToken === null) return EMPTY
-        const { nextToken } = found.value
+        const { nextToken, jobs } = found.value
+        order = orderAfter(order, jobs, clockSkewMs)
+        if (followed.size > 0 && holdsAllSince(order, since, clockSkewMs)) return EMPTY
         if (followed.has(nextToken) || followed.size + 1 === maxPages) return of(endless)
         followed.add(nextToken)
         return page(nextToken)
@@ -96,7 +109,7 @@ const createTellApart =
   (job: Job, candidates: readonly ListedJob[]): Observable<Reconciliation | null> =>
     from(candidates).pipe(
       concatMap(({ providerJobId }) =>
-        createAskResults(calls, journal, job, providerJobId).pipe(
+        createAskResults(calls, journal, job, providerJobId, { link: null }).pipe(
           take(1),
           map(({ answer }): CandidateFile => ({ providerJobId, tells: tells[answer] })),
         ),
@@ -111,8 +124,6 @@ const lookEveryMs = 30_000
 const undecidedForMs = 6 * 3_600_000
 /** A List that does not end is read this many times before the batch is held for people. */
 const maxEndless = 3
-/** The provider stamps jobs and the database stamps intents. Their clocks may differ by this much, ms. */
-const clockSkewMs = 30_000
 
 export interface ReconciliationDeps {
   readonly journal: DriveJournal
@@ -179,7 +190,7 @@ export const createReconciliation =
         }
       }
       return timer(Math.max(0, listedFrom - asyncScheduler.now())).pipe(
-        concatMap(() => listProduct(job.route.productKey)),
+        concatMap(() => listProduct(job.route.productKey, (job.createStartedAt ?? 0) - clockSkewMs)),
         concatMap(weigh),
         repeat({ delay: () => timer(lookEveryMs) }),
         filter(reconciliation => reconciliation !== null),

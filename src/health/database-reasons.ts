@@ -1,6 +1,6 @@
 /** Why not everything moves that the database holds, as sentences for people. */
 import type { DatabaseStatus } from '../postgres/status/read-status'
-import { batchText, blockedTexts, jobTroubleText, overdueJobText, plural } from './job-troubles'
+import { batchText, blockedTexts, jobTroubleText, lookUpsText, overdueJobText, plural } from './job-troubles'
 
 /** Sentences about one kind of reason. None: there is no such reason. */
 type Reasons = (database: DatabaseStatus) => readonly string[]
@@ -36,6 +36,8 @@ const troubledJobs: Reasons = database => database.troubledJobs.map(jobTroubleTe
 
 const overdueJobs: Reasons = database => database.overdueJobs.map(overdueJobText)
 
+const lookUps: Reasons = database => (database.lookUps === null ? [] : [lookUpsText(database.lookUps)])
+
 const blockedRoutes: Reasons = ({ routes }) => blockedTexts(routes)
 
 const unnamedRoutes: Reasons = ({ routes, routeCounts }) => {
@@ -66,6 +68,7 @@ const all: readonly Reasons[] = [
   heldJobs,
   troubledJobs,
   overdueJobs,
+  lookUps,
   blockedRoutes,
   unnamedRoutes,
   onlyRetries,

@@ -1,4 +1,5 @@
 /** What is wrong with batches that are not held, what is done about it, and what people can do: as sentences. */
+import type { LookUpsStatus } from '../postgres/status/read-look-ups'
 import type { TroubledJobStatus } from '../postgres/status/read-open-jobs'
 import type { OverdueJobStatus } from '../postgres/status/read-overdue-jobs'
 import type { RouteStatus } from '../postgres/status/read-routes'
@@ -49,3 +50,21 @@ export const blockedTexts = (routes: readonly RouteStatus[]): string[] => {
     return `${plural(moves, 'move')} of route${blocked.length === 1 ? '' : 's'} ${ids} wait for batch ${batchId}`
   })
 }
+
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
+
+/** A length of time for people: in minutes below two hours, else in hours. */
+const timeText = (ms: number): string =>
+  ms < 2 * hourMs
+    ? plural(Math.max(1, Math.round(ms / minuteMs)), 'minute')
+    : plural(Math.round(ms / hourMs), 'hour')
+
+/** How fast the line of look-ups goes, and how long it takes. */
+export const lookUpsPace = ({ perSecond, remainingMs }: LookUpsStatus): string =>
+  perSecond === null || remainingMs === null
+    ? 'it is not known yet how long that takes'
+    : `${perSecond.toFixed(1)} a second, about ${timeText(remainingMs)}`
+
+export const lookUpsText = (line: LookUpsStatus): string =>
+  `${plural(line.moves, 'move')} of ${plural(line.jobs, 'ended job')} wait until their devices are looked up, since no result file tells of them: ${lookUpsPace(line)}; \`device-move resolve JOB --resend\` sends those of a job again without that`

@@ -33,7 +33,7 @@ const cures: readonly (readonly [RegExp, string])[] = [
     'The broker asks for a certificate that it trusts: check KAFKA_SSL_CERT and KAFKA_SSL_KEY.',
   ],
   [
-    /wrong version number|packet length too long/i,
+    /wrong version number|packet length too long|before secure TLS connection/i,
     'That port speaks no TLS: name another one in KAFKA_BROKERS, or unset KAFKA_SSL.',
   ],
   [/no such file|permission denied/i, 'Correct the files of KAFKA_SSL_CA, KAFKA_SSL_CERT and KAFKA_SSL_KEY.'],
@@ -43,6 +43,10 @@ const cures: readonly (readonly [RegExp, string])[] = [
   ],
   [/not authorized/i, 'Let this user have the topic, the group and the transactional id, on the broker.'],
   [/has no leader/, 'Bring that broker back.'],
+  [
+    /Closed connection/,
+    'Check that a broker runs there, and whether that port of KAFKA_BROKERS wants TLS (KAFKA_SSL).',
+  ],
   [
     /connection|closed|ECONN|ENOTFOUND|EAI_AGAIN|timed? ?out|acknowledgement/i,
     'Check that a broker runs there and can be reached, and KAFKA_BROKERS.',
@@ -64,7 +68,10 @@ export const adviceOn = (error: unknown): string => {
 
 /** What went wrong, and what to do. */
 export const advised = (error: unknown): string => {
-  const text = messageOf(error).replace(/[.\s]+$/, '')
+  const text = messageOf(error)
+    // OpenSSL names places of its source around what has happened.
+    .replace(/\S*:SSL routines:[^:]*:([^:]+):.*$/s, '$1')
+    .replace(/[.\s]+$/, '')
   const advice = adviceOn(error)
   return advice === '' ? text : `${text}. ${advice}`
 }

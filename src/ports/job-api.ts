@@ -45,6 +45,8 @@ export interface ListPage {
 
 export interface ListQuery {
   readonly productKey?: string
+  /** Only jobs of that status. */
+  readonly status?: ProviderStatus
   readonly nextToken?: string
 }
 

@@ -11,6 +11,8 @@ export interface DatabaseFigures {
   readonly overdueJobs: number
   /** Records that Kafka deleted before they were taken in. */
   readonly lostRecords: number
+  /** Moves that wait until their devices are looked up. */
+  readonly lookUpMoves: number
 }
 
 /** Gives null while the database cannot be read. Scrapes share its reads with all others who look. */
@@ -52,6 +54,11 @@ export const addDatabaseMetrics = (registry: Registry, read: ReadFigures): void 
       this.inc(figures.lostRecords)
     },
   })
+  gauge(
+    'look_up_moves',
+    'Moves of ended jobs that wait until their devices are looked up, since no result file tells of them.',
+    ({ lookUpMoves }) => lookUpMoves,
+  )
   new Gauge({
     name: 'device_move_moves',
     help: 'Moves taken in, by state; gap must be 0.',

@@ -2,7 +2,7 @@ import { firstValueFrom } from 'rxjs'
 import type { Job } from '../../src/domain/job'
 import type { Resolution } from '../../src/domain/resolution'
 import { type Resolved, resolveJob } from '../../src/postgres/job/resolve-job'
-import { names } from '../support/journal-journey'
+import { names, verdicts } from '../support/journal-journey'
 import { sessionsWaiting, whileLocked } from '../support/journal-locks'
 import { useJournal } from '../support/journal-suite'
 
@@ -12,7 +12,12 @@ describe('a held job', () => {
   const idle = { kind: 'idle', wakeInMs: null }
 
   const resolve = (job: Job | number, resolution: Resolution): Promise<Resolved> =>
-    firstValueFrom(resolveJob(database.pool, typeof job === 'number' ? job : job.batchId, resolution, 10))
+    firstValueFrom(
+      resolveJob(database.pool, typeof job === 'number' ? job : job.batchId, resolution, {
+        overdueFactor: 10,
+        maxAttempts: 5,
+      }),
+    )
   const statusOf = async ({ batchId }: Job): Promise<unknown> =>
     (
       await database.pool.query('select status, held_reason from device_move.jobs where batch_id = $1', [
@@ -97,15 +102,87 @@ describe('a held job', () => {
     expect((await claimJob()).moves.map(({ deviceName }) => deviceName)).toEqual(['dev1'])
   })
 
-  it('is resolved by adopting another job than its devices were looked up for, so that they are looked up again', async () => {
-    const job = await unknown()
+  /** A job of four devices that was interrupted: one is told by its file, one by a look-up, and two are untold. */
+  const partly = async (holdUntold: string | null = null): Promise<Job> => {
+    await append({ requestId: 'r1', devices: ['dev1', 'dev2', 'dev3', 'dev4'] })
+    const job = await claimJob()
+    await start(job)
+    await firstValueFrom(journey.drive.markEnded(job, 'interrupted'))
+    const [one, two] = verdicts(job)
+    if (one === undefined || two === undefined) throw new Error('four moves')
+    await firstValueFrom(journey.drive.settle(job.batchId, [one], 'interrupted', { holdUntold }))
+    const useless = { answeredAt: 1, found: null, code: 'iot.x' }
     await firstValueFrom(
-      journey.drive.keepLookUps(job.batchId, [
-        { deviceName: 'dev1', answeredAt: 1, found: null, code: 'iot.x' },
-      ]),
+      journey.drive.settleLookedUp(
+        job.batchId,
+        ['dev2', 'dev3'].map(deviceName => ({ ...useless, deviceName })),
+        [two],
+      ),
     )
-    await resolve(job, { kind: 'adopt', providerJobId: 'P' })
-    expect(await firstValueFrom(journey.drive.keptLookUps(job.batchId))).toEqual([])
+    return job
+  }
+  const openDevices = async ({ batchId }: Job): Promise<string[]> =>
+    (await firstValueFrom(journey.drive.untoldMoves(batchId, 10))).map(({ deviceName }) => deviceName)
+
+  it('whose devices are looked up has them sent again at once, if so decided, also when it is not held', async () => {
+    const job = await partly()
+    expect(await resolve(job, { kind: 'fail' })).toEqual({
+      kind: 'refused',
+      why: `Job ${job.batchId}: it is looking-up and not held: the service is at work on it.`,
+    })
+    expect(await resolve(job, { kind: 'resend' })).toMatchObject({
+      kind: 'resolved',
+      was: 'looking-up',
+      devices: 2,
+      runsAs: null,
+    })
+    expect(await openDevices(job)).toEqual([])
+    // The driver may have been asking about them.
+    const late = verdicts(job).filter((_, index) => index === 3)
+    expect(await firstValueFrom(journey.drive.settleLookedUp(job.batchId, [], late))).toBe(0)
+    const again = await claimJob()
+    expect(again.moves.map(({ deviceName, attempt }) => [deviceName, attempt])).toEqual([
+      ['dev3', 2],
+      ['dev4', 2],
+    ])
+    expect((await published()).map(({ deviceName, code, final }) => [deviceName, code, final])).toEqual([
+      ['dev1', '200', true],
+      ['dev2', '200', true],
+      ['dev3', 'interrupted', false],
+      ['dev4', 'interrupted', false],
+    ])
+    expect((await resolve(job, { kind: 'resend' })).kind).toBe('refused')
+  })
+
+  it('that is partly settled is looked up once more, or fails for what is left, and is neither adopted nor absent', async () => {
+    const job = await hold(await partly('no file'))
+    expect(await openDevices(job)).toEqual(['dev4'])
+    for (const resolution of [{ kind: 'adopt', providerJobId: 'Q' }, { kind: 'absent' }] as const)
+      expect(await resolve(job, resolution)).toMatchObject({
+        kind: 'refused',
+        why: expect.stringContaining('--resend'),
+      })
+    expect(await resolve(job, { kind: 'again' })).toMatchObject({
+      kind: 'resolved',
+      was: 'looking-up',
+      devices: 2,
+      runsAs: null,
+    })
+    expect(await openDevices(job)).toEqual(['dev3', 'dev4'])
+    const again = await firstValueFrom(journey.drive.nextUntold())
+    expect(again).toMatchObject({ batchId: job.batchId, releases: 1, holdUntold: 'no file' })
+    await hold({ ...job, releases: 1 })
+    expect(await resolve(job, { kind: 'fail' })).toMatchObject({
+      kind: 'resolved',
+      was: 'looking-up',
+      devices: 2,
+      runsAs: null,
+    })
+    expect(await journey.at.conservation()).toMatchObject({ moved: 2, failed: 2, in_flight: 0, held: 0 })
+    expect((await published()).slice(2).map(({ code, final }) => [code, final])).toEqual([
+      ['unknown', true],
+      ['unknown', true],
+    ])
   })
 
   /** A completed job under a JobId that List gave, of which no result file can be read. */

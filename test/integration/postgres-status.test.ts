@@ -3,7 +3,7 @@ import { createIntakeJournal } from '../../src/postgres/intake/intake-journal'
 import { readDatabaseStatus } from '../../src/postgres/status/read-status'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { harnessOn } from '../support/journal-harness'
-import { all, createJourney } from '../support/journal-journey'
+import { all, createJourney, verdicts } from '../support/journal-journey'
 import { sessionsWaiting, whileLocked } from '../support/journal-locks'
 import { routeTo } from '../support/journal-requests'
 
@@ -242,5 +242,38 @@ describe('the status in the database', () => {
     // The job was throttled once and nothing else, which passes.
     await firstValueFrom(drive.notCreated(unanswered.batchId, 'Throttling: slower', false))
     expect(await troubled()).toEqual([])
+  })
+
+  it('shows the line of look-ups, its pace, and what is left of held jobs', async () => {
+    const { append, claimJob, start, drive } = await journeyOf()
+    expect((await statusNow()).lookUps).toBeNull()
+    await append({ requestId: 'r', devices: ['dev1', 'dev2', 'dev3', 'dev4', 'dev5'] })
+    const job = await claimJob()
+    await start(job)
+    await firstValueFrom(drive.markEnded(job, 'interrupted'))
+    const [one, ...others] = verdicts(job)
+    if (one === undefined) throw new Error('five moves')
+    await firstValueFrom(drive.settle(job.batchId, [one], 'interrupted', { holdUntold: 'no file' }))
+    expect(await statusNow()).toMatchObject({
+      lookUps: { jobs: 1, moves: 4, perSecond: null, remainingMs: null },
+      openJobs: { 'looking-up': 1 },
+      moves: { moved: 1, in_flight: 4, gap: 0 },
+    })
+    for (const verdict of others.slice(0, 3))
+      await firstValueFrom(drive.settleLookedUp(job.batchId, [], [verdict]))
+    // Two parts after the first one, in four seconds.
+    await database.pool.query(
+      `update job_part set settled_at = now() - (4 - part) * interval '2 seconds' where job_id = $1`,
+      [job.batchId],
+    )
+    expect((await statusNow()).lookUps).toEqual({ jobs: 1, moves: 1, perSecond: 0.5, remainingMs: 2_000 })
+    await firstValueFrom(drive.hold(job, 'no file, and 1 move stays untold'))
+    expect(await statusNow()).toMatchObject({
+      lookUps: null,
+      heldJobs: [
+        { batchId: job.batchId, status: 'looking-up', moves: 1, resolutions: ['again', 'fail', 'resend'] },
+      ],
+      moves: { moved: 4, held: 1, in_flight: 0, gap: 0 },
+    })
   })
 })

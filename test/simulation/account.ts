@@ -8,6 +8,7 @@ import type { Draw } from './draw'
 import type { Faults } from './faults'
 import type { Ledger, LedgerJob } from './ledger'
 import type { Plan } from './plan'
+import type { RefusedRoutes } from './refused-routes'
 import type { Trace } from './trace'
 import { accountUid } from './workload'
 
@@ -19,6 +20,7 @@ export interface AccountDeps {
   readonly ledger: Ledger
   readonly trace: Trace
   readonly badDevices: ReadonlySet<string>
+  readonly refusedRoutes: RefusedRoutes
   readonly onJobStart: (job: SimulatedJob) => void
   /** Whether the journal knows the job by its JobId. */
   readonly isKnown: (providerJobId: string) => boolean
@@ -75,7 +77,10 @@ export const createAccount = (deps: AccountDeps): SimulatedProvider => {
 
   const onJobEnd = (job: SimulatedJob): JobEnd => {
     const isBroken = !job.foreign && faults.hit('job interrupted')
-    const hasNoFile = !job.foreign && !isBroken && faults.hit('job interrupted, no file')
+    const hasNoFile =
+      !job.foreign &&
+      !isBroken &&
+      (faults.hit('job interrupted, no file') || faults.hit('storm of interruptions'))
     ending = ledger.ended(job.providerJobId, isBroken || hasNoFile)
     hasFile = !hasNoFile
     const end = isBroken ? 'interrupted' : hasNoFile ? 'interrupted-without-file' : 'completed'
@@ -123,10 +128,13 @@ export const createAccount = (deps: AccountDeps): SimulatedProvider => {
     initialisingMs: draw.between(0, 500),
     maxOpenJobs: plan.providerJobs,
     ...(faults.hit('slots full, code unknown') ? { full: refusal('unknown', 'iot.made.Full') } : {}),
-    refuse: (route, names) =>
-      names.some(name => deps.badDevices.has(`${route.productKey}/${name}`))
-        ? refusal('batch-refused', 'iot.device.NotExistedDevice')
-        : null,
+    refuse: (route, names) => {
+      if (deps.refusedRoutes.isRefused(route)) return refusal('batch-refused', 'iot.system.InstanceNotFound')
+      deps.refusedRoutes.letGo(route)
+      return names.some(name => deps.badDevices.has(`${route.productKey}/${name}`))
+        ? refusal('batch-refused', 'iot.common.AuthActionPermissionDeny')
+        : null
+    },
     listLagMs: () => (faults.hit('list late') ? draw.between(0, plan.listLagMs) : 0),
     pageSize: plan.pageSize,
     clockSkewMs: plan.clockSkewMs,

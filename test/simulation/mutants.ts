@@ -19,6 +19,34 @@ export const mutants: readonly Mutant[] = [
     replace: 'from($parts).pipe(tap($done), $append, $$$between, tap({ complete: $done }), $$$rest)',
   },
   {
+    name: 'append-without-check',
+    what: "Records are appended whatever position they continue from (the model's append).",
+    inside: 'createFakeIntake',
+    find: '$chunk.continuesFrom !== null && $isBehind',
+    replace: 'false',
+  },
+  {
+    name: 'stop-not-stored',
+    what: 'That a partition holds another log is not stored, so no operator can accept it.',
+    inside: 'intake$',
+    find: '$journal.stop($log, $reason)',
+    replace: 'EMPTY',
+  },
+  {
+    name: 'log-unchecked',
+    what: 'A topic that was made anew and has grown past the old position is read on there.',
+    inside: 'placeOf',
+    find: 'hasChanged($last, $log)',
+    replace: 'false',
+  },
+  {
+    name: 'commits-unseen',
+    what: 'A database that stands before what the group has committed is taken for sound.',
+    inside: 'committedReason',
+    find: '$committed === null || $rest',
+    replace: 'true',
+  },
+  {
     name: 'intent-late',
     what: 'The intent to create is stored after the call instead of before it.',
     inside: 'createRunJob',
@@ -139,8 +167,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'settles-twice',
     what: 'Settling is not idempotent: done again after a lost answer it is done twice.',
-    find: "{ $$$before, settle: { from: [$$$from], after: ['settled'] }, $$$after }",
-    replace: "{ $$$before, settle: { from: [$$$from, 'settled'], after: [] }, $$$after }",
+    find: "{ $$$before, settle: { from: [$$$from], after: [$left, 'settled'] }, $$$after }",
+    replace: "{ $$$before, settle: { from: [$$$from, 'settled'], after: [$left] }, $$$after }",
   },
   {
     name: 'endless-attempts',
@@ -177,6 +205,26 @@ export const mutants: readonly Mutant[] = [
     replace: '$moves.slice($cut + 1)',
   },
   {
+    name: 'fail-when-budget-spent',
+    what: 'A search ends after some refusals, and all devices fail that are left.',
+    inside: 'decideOnPiece',
+    find: "$devices > 1 ? { kind: 'halve' } : { kind: 'fail' }",
+    replace: "$devices > 1 && search.refusals < 4 ? { kind: 'halve' } : { kind: 'fail' }",
+  },
+  {
+    name: 'hold-not-stored',
+    what: 'The hold of a refused route is reported and not stored.',
+    inside: 'createRefuseBatch',
+    find: '$journal.holdRoute($batchId, $why)',
+    replace: '$journal.notCreated($batchId, $why, false)',
+  },
+  {
+    name: 'cancelled-sent',
+    what: 'A batch that was cancelled while a driver had it in hand is sent (the model).',
+    find: "$job.status === 'settled' && $job.providerJobId === null",
+    replace: 'false',
+  },
+  {
     name: 'claims-as-large',
     what: 'A claim that took too long is tried again as large as before.',
     inside: 'afterTimeLimit',
@@ -206,12 +254,37 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'outbox-sequence',
     what: "Outbox ids come from a sequence, so they become visible out of order (the model's settlement).",
-    find: '$store.outbox.push({ id: $id, count: $count, job })',
+    find: '$store.outbox.push({ id: $id, count: $count, job, seqs, at: $at })',
     replace: `void (row =>
     asyncScheduler.schedule(() => {
       $store.outbox.push(row)
       $store.outbox.sort((a, b) => Number(a.id - b.id))
-    }, row.id % 3n === 0n ? 3_000 : 1))({ id: $id, count: $count, job })`,
+    }, row.id % 3n === 0n ? 3_000 : 1))({ id: $id, count: $count, job, seqs, at: $at })`,
+  },
+  {
+    name: 'look-ups-hold-slots',
+    what: 'Nothing is claimed while devices of ended jobs are looked up.',
+    inside: 'claimNext',
+    find: '$journal.claim($inHand, $piece)',
+    replace:
+      '$journal.nextUntold().pipe(mergeMap(job => (job === null ? $journal.claim($inHand, $piece) : timer(1_000).pipe(ignoreElements()))))',
+  },
+  {
+    name: 'untold-resent',
+    what: 'Devices that the file of an interrupted job does not tell of are sent again without looking them up.',
+    inside: 'createSettleJob',
+    find: '$isBeyond ? $untold.slice(0, $most) : $untold',
+    replace: "(ended.as === 'interrupted' ? [] : $untold)",
+  },
+  {
+    name: 'untold-not-excluded',
+    what: "A later request of a device is sent while it is looked up where an earlier one has left it (the model's claim).",
+    inside: 'othersOf',
+    find: 'stateOf($place.route, $place.seq)',
+    replace: `([...store.unfinished].some(job =>
+      job.status === 'looking-up' && job.route === $place.route && job.seqs.includes($place.seq))
+      ? null
+      : stateOf($place.route, $place.seq))`,
   },
 ]
 

@@ -59,7 +59,6 @@ export const startReplica = (deps: ReplicaDeps): Replica => {
         attempts: { maxAttempts: plan.maxAttempts, backoffMs: 2_000, backoffMaxMs: 60_000 },
         refusals: defaultRefusalPolicy,
         restMs: 5_000,
-        maxEndedMoves: 500_000,
         lookUpMaxDevices: plan.lookUpMaxDevices,
         overdueFactor: 10,
       },

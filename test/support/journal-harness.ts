@@ -3,6 +3,7 @@ import { firstValueFrom } from 'rxjs'
 import type { LookUp } from '../../src/domain/look-up'
 import type { DriveJournal, IntakeJournal, Outbox } from '../../src/ports/journal'
 import { createIntakeJournal } from '../../src/postgres/intake/intake-journal'
+import { cancelRoute } from '../../src/postgres/job/cancel-moves'
 import { createDriveJournal } from '../../src/postgres/job/drive-journal'
 import { readJobEvidence } from '../../src/postgres/job/evidence'
 import { createRouteControl } from '../../src/postgres/job/route-hold'
@@ -30,6 +31,11 @@ export interface JournalHarness {
   takeOver(): Promise<bigint>
   /** Does nothing where there is no such route. */
   holdRoute(routeId: number, isHeld: boolean): Promise<void>
+  /** null: not held. */
+  routeHold(routeId: number): Promise<{ readonly kind: string; readonly reason: string } | null>
+  /** Lets the time pass until a refused route is tried again. */
+  passTimeToTry(routeId: number): Promise<void>
+  cancelRoute(routeId: number): Promise<{ readonly cancelled: number; readonly inFlight: number }>
   /** What is kept with a job. Files are texts, the oldest first. */
   evidence(batchId: number): Promise<Evidence>
   releaseJob(batchId: number): Promise<void>
@@ -68,6 +74,15 @@ export const fakeUnderTest = (): JournalUnderTest => ({
         if (isHeld) journal.holdRoute(routeId, 'test')
         else journal.releaseRoute(routeId)
       },
+      routeHold: async routeId => {
+        const route = [...journal.store.routes.values()].find(each => each.routeId === routeId)
+        const { heldBecause, heldKind } = route ?? { heldBecause: null, heldKind: null }
+        return heldBecause === null ? null : { kind: heldKind ?? '', reason: heldBecause }
+      },
+      passTimeToTry: async routeId => {
+        for (const route of journal.store.routes.values()) if (route.routeId === routeId) route.retryAt = 0
+      },
+      cancelRoute: async routeId => journal.cancelRoute(routeId),
       evidence: async batchId => {
         const { resultFiles, lookUps } = journal.store.job(batchId)
         return { files: resultFiles.map(textOf), lookUps }
@@ -149,6 +164,25 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
   holdRoute: async (routeId, isHeld) => {
     const routes = createRouteControl(pool)
     await firstValueFrom(isHeld ? routes.hold(routeId, 'test') : routes.release(routeId))
+  },
+  routeHold: async routeId => {
+    const { rows } = await pool.query<{ held_kind: string | null; held_reason: string | null }>(
+      'select held_kind, held_reason from device_move.routes where route_id = $1',
+      [routeId],
+    )
+    const { held_kind, held_reason } = rows[0] ?? { held_kind: null, held_reason: null }
+    return held_kind === null ? null : { kind: held_kind, reason: held_reason ?? '' }
+  },
+  passTimeToTry: async routeId => {
+    await pool.query(
+      `update route set retry_at = now() - interval '1 second' where route_id = $1 and retry_at is not null`,
+      [routeId],
+    )
+  },
+  cancelRoute: async routeId => {
+    const cancelled = await firstValueFrom(cancelRoute(pool, routeId))
+    if (cancelled === null) throw new Error(`there is no route ${routeId}`)
+    return cancelled
   },
   evidence: async batchId => {
     const found = await readJobEvidence(pool, String(batchId))

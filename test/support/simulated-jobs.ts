@@ -10,6 +10,7 @@ import {
   type BookedJob,
   type JobOrder,
   type JobTimes,
+  type ListOrder,
   statusAt,
   type Timeline,
 } from '../../src/tools/simulator/job-book'
@@ -43,6 +44,8 @@ export interface SimulatedJobsOptions {
   readonly initialisingMs: number
   readonly listLagMs: () => number
   readonly pageSize: number
+  readonly listOrder: ListOrder
+  readonly isStatusHeeded: boolean
   readonly clockSkewMs: number
   readonly accountUid: string
   readonly resultOf: ((deviceName: string, timesSent: number) => DeviceResult) | undefined
@@ -114,6 +117,7 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
   const { book, truth, ...rules } = createProviderRules<Fate>(
     {
       limit: { jobs: options.maxOpenJobs, jobsMode: 'open' },
+      listOrder: options.listOrder,
       jobIdOf: (number, foreign) => `${foreign ? 'Foreign' : 'Simulated'}${String(number).padStart(9, '0')}`,
       endOf: booked => {
         const job = jobOf(booked)
@@ -195,17 +199,19 @@ export const createSimulatedJobs = (options: SimulatedJobsOptions): SimulatedJob
       const job = book.find(providerJobId)
       return job === undefined ? null : listed(job)
     },
-    page: ({ productKey, nextToken }) => {
+    page: ({ productKey, status, nextToken }) => {
       const found = book.page({
         isWanted: job =>
-          now() >= job.fate.listedAt && (productKey === undefined || job.productKey === productKey),
-        below: nextToken === undefined ? null : Number(nextToken),
+          now() >= job.fate.listedAt &&
+          (productKey === undefined || job.productKey === productKey) &&
+          (status === undefined || !options.isStatusHeeded || statusAt(job, now()) === status),
+        after: nextToken === undefined ? null : Number(nextToken),
         skip: 0,
         size: options.pageSize,
       })
       return {
         jobs: found.jobs.map(listed),
-        nextToken: found.below === null ? null : String(found.below),
+        nextToken: found.after === null ? null : String(found.after),
         total: found.total,
       }
     },

@@ -2,6 +2,7 @@
 import { defer, delayWhen, map, timer } from 'rxjs'
 import type { RouteFields } from '../../src/domain/route'
 import type { CallFailure, CallResult, FetchedResults, JobApi, Operation } from '../../src/ports/job-api'
+import type { ListOrder } from '../../src/tools/simulator/job-book'
 import {
   contentTypeOf,
   createFileLinks,
@@ -37,6 +38,10 @@ export interface SimulatedProviderOptions {
   readonly listLagMs?: () => number
   /** Jobs on a page of List. Default: 200. */
   readonly pageSize?: number
+  /** Default: newest first. */
+  readonly listOrder?: ListOrder
+  /** What List makes of a status that a call asks for. Default: `heeded`. */
+  readonly listStatus?: 'heeded' | 'ignored' | 'refused'
   /** Decides about each call as it arrives; `n` counts the calls of its operation from 1. Default: `ok`. */
   readonly onCall?: (operation: Operation, n: number) => CallFault
   readonly resultOf?: (deviceName: string, timesSent: number) => DeviceResult
@@ -59,6 +64,7 @@ const CODES = {
   noJob: 'iot.distribute.JobNotFound',
   notEnded: 'iot.distribute.JobNotFinished',
   noDevice: 'iot.device.NotExistedDevice',
+  noStatus: 'iot.common.InvalidFormattedParameter',
 }
 
 /** The host in the URLs of result files. */
@@ -98,6 +104,8 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
     initialisingMs: options.initialisingMs ?? 0,
     listLagMs: options.listLagMs ?? (() => 0),
     pageSize: options.pageSize ?? 200,
+    listOrder: options.listOrder ?? 'newest-first',
+    isStatusHeeded: (options.listStatus ?? 'heeded') === 'heeded',
     clockSkewMs: options.clockSkewMs ?? 0,
     accountUid: options.accountUid ?? '1984000000000001',
     resultOf: options.resultOf,
@@ -164,7 +172,12 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
       jobs.stop()
     },
     create: (route, deviceNames) => call('create', () => create(route, [...deviceNames])),
-    list: query => call('list', () => ({ ok: true, value: jobs.page(query) })),
+    list: query =>
+      call('list', () =>
+        query.status !== undefined && options.listStatus === 'refused'
+          ? failure('batch-refused', CODES.noStatus, 'Status is not supported by this instance')
+          : { ok: true, value: jobs.page(query) },
+      ),
     query: providerJobId =>
       call('query', () => {
         const job = jobs.find(providerJobId)

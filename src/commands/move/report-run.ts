@@ -23,6 +23,7 @@ const answers: Readonly<Record<Resolution['kind'], readonly [flag: string, meani
   absent: ['--absent', 'the provider has no such job: its devices are sent again'],
   again: ['--again', 'the cause is gone: the step it is held at is tried once more'],
   fail: ['--fail', 'its devices fail for good'],
+  resend: ['--resend', 'its devices are sent again, also those that may have moved'],
 }
 
 /** The text as one word of a shell command. */

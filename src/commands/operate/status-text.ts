@@ -1,4 +1,5 @@
 /** The status as text for people: a few lines, the routes, the failures, and why nothing is moving. */
+import { lookUpsPace } from '../../health/job-troubles'
 import type { ProcessStatus, Status } from '../../health/status'
 import type { RouteCounts, RouteStatus } from '../../postgres/status/read-routes'
 import type { DatabaseStatus } from '../../postgres/status/read-status'
@@ -51,29 +52,26 @@ const failureTable = (failures: DatabaseStatus['failures']): string[] =>
     ...failures.map(({ code, outcomes, final }) => [code, outcomes, final]),
   ])
 
-const ofDatabase = ({
-  moves,
-  lease,
-  routes,
-  openJobs,
-  failures,
-  unpublished,
-  lostRecords,
-  ...more
-}: DatabaseStatus): string[] => {
+const ofDatabase = (database: DatabaseStatus): string[] => {
+  const { moves, lease, routes, openJobs, failures, unpublished, lookUps, lostRecords } = database
   const states = stateNames.map(state => `${grouped(moves[state])} ${state.replace('_', ' ')}`)
   const open = Object.entries(openJobs).map(([status, count]) => `${count} ${status}`)
   return [
     `lease        ${lease.holder ?? 'nobody holds it'}`,
     `moves        ${states.join(', ')}; gap ${moves.gap}`,
     `jobs         ${open.length === 0 ? 'none open' : open.join(', ')}`,
+    ...(lookUps === null
+      ? []
+      : [
+          `look-ups     ${grouped(lookUps.moves)} moves of ${lookUps.jobs} jobs wait; ${lookUpsPace(lookUps)}`,
+        ]),
     `unpublished  ${grouped(unpublished)} outcomes`,
     ...(lostRecords.length === 0
       ? []
       : [
           `lost         ${lostRecords.map(({ topic, partition, records }) => `${grouped(records)} records of ${topic}/${partition}`).join(', ')}`,
         ]),
-    ...(routes.length === 0 ? [] : ['', ...routeTable(routes), ...moreRoutes(routes, more.routeCounts)]),
+    ...(routes.length === 0 ? [] : ['', ...routeTable(routes), ...moreRoutes(routes, database.routeCounts)]),
     ...(failures.length === 0 ? [] : ['', ...failureTable(failures)]),
   ]
 }

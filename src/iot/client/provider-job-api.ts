@@ -114,6 +114,7 @@ const listJobs =
       query: {
         PageSize: String(pageSize),
         ...(query.productKey === undefined ? {} : { ProductKey: query.productKey }),
+        ...(query.status === undefined ? {} : { Status: String(query.status) }),
         ...(query.nextToken === undefined ? { CurrentPage: '1' } : { NextToken: query.nextToken }),
       },
     }).pipe(
@@ -184,7 +185,7 @@ const jobDetail =
 export interface JobApiOptions extends ClientOptions {
   /** Host names; `*.` in front stands for any subdomain. The endpoint's own host is added when it is loopback. */
   readonly resultFileHosts: readonly string[]
-  /** Codes that mean "too many jobs are open". Default: the simulator's. */
+  /** Further codes that mean "too many jobs are open". */
   readonly slotsFullCodes?: readonly string[]
 }
 
@@ -200,16 +201,19 @@ const readResults = (fetched: FetchedFile, sent: readonly string[]): FetchedResu
 /** The provider over its signed API. Every failure is a value; no text it returns holds a secret. */
 export const createJobApi = (options: JobApiOptions): JobApi => {
   const secrets = [options.accessKeyId, options.accessKeySecret, options.securityToken ?? '']
-  const classify = createFailureClassifier(
-    createScrub(secrets),
-    options.slotsFullCodes ?? defaultSlotsFullCodes,
-  )
+  const scrub = createScrub(secrets)
+  const classify = createFailureClassifier(scrub, [])
   const call = createClient(options, classify)
+  // Only a create can find that too many jobs are open.
+  const classifyCreate = createFailureClassifier(scrub, [
+    ...defaultSlotsFullCodes,
+    ...(options.slotsFullCodes ?? []),
+  ])
   const { hostname } = new URL(options.endpoint)
   const check = createHostCheck([...options.resultFileHosts, ...(isLoopback(hostname) ? [hostname] : [])])
 
   return {
-    create: createJob(call, classify),
+    create: createJob(createClient(options, classifyCreate), classifyCreate),
     list: listJobs(call, classify),
     query: queryJob(call, classify),
     detail: jobDetail(call),

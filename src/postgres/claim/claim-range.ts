@@ -6,8 +6,9 @@ import {
   type ClaimedMove,
   type OtherMove,
 } from '../../domain/claim-rules'
+import type { Queries } from '../session/transaction'
 import { moveColumns, moveColumnsOf, unfinished } from '../shared-sql'
-import { releaseWaiting } from './release-waiting'
+import { releaseWaiting } from './requeued-moves'
 
 /** Positions of one route's log. */
 export interface ClaimRange {
@@ -84,11 +85,20 @@ const planner = (value: 'on' | 'off'): string =>
 const forceIndexes = planner('off')
 const plannersChoice = planner('on')
 
-const otherMoves = async (client: PoolClient, range: ClaimRange): Promise<OtherMove[]> => {
+const otherMoves = async (client: Queries, range: ClaimRange): Promise<OtherMove[]> => {
   await client.query(forceIndexes)
   const { rows } = await client.query<OtherMove>(otherMovesQuery, [range.routeId, range.fromSeq, range.toSeq])
   await client.query(plannersChoice)
   return rows
+}
+
+const unwaiting = (decision: ClaimDecision): ClaimDecision =>
+  decision.kind === 'wait' ? { kind: 'send' } : decision
+
+/** How many moves of a range are no repeats. */
+export const countUnrepeated = async (client: Queries, range: ClaimRange): Promise<number> => {
+  const decisions = applyClaimRules(await movesOfRange(client, range), await otherMoves(client, range))
+  return decisions.filter(({ kind }) => kind !== 'duplicate').length
 }
 
 interface RangeMove extends ClaimedMove {
@@ -100,7 +110,7 @@ interface Decided<K extends ClaimDecision['kind']> {
   readonly decision: Extract<ClaimDecision, { readonly kind: K }>
 }
 
-const movesOfRange = async (client: PoolClient, range: ClaimRange): Promise<RangeMove[]> => {
+const movesOfRange = async (client: Queries, range: ClaimRange): Promise<RangeMove[]> => {
   const { rows } = await client.query<RangeMove>(
     `select seq, accepted as "acceptedOrder", device_name as "deviceName", request_id as "requestId", attempt
      from move where route_id = $1 and seq between $2 and $3 order by seq`,
@@ -168,11 +178,17 @@ const insertJob = async (
 
 /**
  * Claims a range under the claim rules: leaves out repeats and moves that must wait, and binds the rest to a new job.
- * Gives the batch's number, or null when nothing of the range is to be sent. Needs the claim lock.
+ * Gives the batch's number, or null when nothing of the range is to be sent. Needs the claim lock. With `toCancel`
+ * no move waits, since none is sent.
  */
-export const claimRange = async (client: PoolClient, range: ClaimRange): Promise<number | null> => {
+export const claimRange = async (
+  client: PoolClient,
+  range: ClaimRange,
+  toCancel = false,
+): Promise<number | null> => {
   const moves = await movesOfRange(client, range)
-  const decisions = applyClaimRules(moves, await otherMoves(client, range))
+  const decided = applyClaimRules(moves, await otherMoves(client, range))
+  const decisions = toCancel ? decided.map(unwaiting) : decided
   const all = <K extends ClaimDecision['kind']>(kind: K): Decided<K>[] =>
     moves.flatMap((move, index) => {
       const decision = decisions[index]

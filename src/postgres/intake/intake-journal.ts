@@ -107,6 +107,8 @@ interface Consumed {
   readonly next_offset: bigint
   readonly life: number
   readonly stopped_reason: string | null
+  /** Why all flows are stopped. */
+  readonly all_stopped: string | null
 }
 
 /**
@@ -117,8 +119,10 @@ const lockConsumed = async (client: PoolClient, chunk: JournalChunk): Promise<Co
   const source = [chunk.clusterId, chunk.topic, chunk.partition]
   const lock = async (): Promise<Consumed | undefined> => {
     const { rows } = await client.query<Consumed>(
-      `select source_id, next_offset, life, stopped_reason from consumed
-       where cluster_id = $1 and topic = $2 and partition = $3 for update`,
+      `select source_id, next_offset, life, stopped_reason,
+              (select s.reason from database_stop s) as all_stopped
+       from consumed
+       where cluster_id = $1 and topic = $2 and partition = $3 for update of consumed`,
       source,
     )
     return rows[0]
@@ -148,6 +152,7 @@ const lost = (
 
 const checked = (chunk: JournalChunk, stored: Consumed): Consumed => {
   const { topic, partition, life, continuesFrom } = chunk
+  if (stored.all_stopped !== null) throw new RestoredDatabaseError(stored.all_stopped)
   if (stored.stopped_reason !== null) throw new StoppedPartitionError(stored.stopped_reason)
   if (stored.life !== life)
     throw new StoppedPartitionError(

@@ -3,6 +3,7 @@ import { isNativeError } from 'node:util/types'
 import type { Pool, PoolClient, QueryResult } from 'pg'
 import { defer, type Observable } from 'rxjs'
 import { codeOf } from '../../domain/error-text'
+import { RestoredDatabaseError } from '../../domain/restored-database'
 import { LeaseLostError, TransientError } from '../../ports/errors'
 import type { SeenMarks } from './seen-marks'
 
@@ -22,6 +23,8 @@ const transientSystemCodes = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
   'ENETUNREACH',
+  // An expired certificate is renewed at the server.
+  'CERT_HAS_EXPIRED',
 ])
 
 /** Errors of the driver itself carry no code. */
@@ -129,17 +132,23 @@ export const inTransaction = <T>(pool: Pool, work: (client: PoolClient) => Promi
 /** Runs work of the driver in a transaction that only the holder of the lease can commit. */
 export type Guarded = <T>(work: (client: PoolClient) => Promise<T>) => Observable<T>
 
+const shareLease = `
+  select (select s.reason from database_stop s) as stopped from lease where epoch = $1 for key share of lease`
+
 /**
  * Every transaction first shares the lease's key. A take-over changes that key, so it waits for the transactions under
- * way, and none begins after it. Throws `LeaseLostError` when the lease has another epoch.
+ * way, and none begins after it. Throws `LeaseLostError` when the lease has another epoch, and `RestoredDatabaseError` when
+ * a process has stopped all flows.
  */
 export const createGuard =
   (pool: Pool, epoch: bigint): Guarded =>
   work =>
     inTransaction(pool, async client => {
-      const { rowCount } = await client.query('select from lease where epoch = $1 for key share', [epoch])
-      if (rowCount !== 1)
+      const { rows } = await client.query<{ stopped: string | null }>(shareLease, [epoch])
+      const [lease] = rows
+      if (lease === undefined)
         throw new LeaseLostError(`epoch ${epoch} is over: another process drives this account`)
+      if (lease.stopped !== null) throw new RestoredDatabaseError(lease.stopped)
       return work(client)
     })
 

@@ -10,6 +10,7 @@ export interface HeldJobStatus {
   readonly jobId: string | null
   readonly routeId: number
   readonly status: JobStatus
+  /** Those without an outcome. */
   readonly moves: number
   readonly heldAt: string
   readonly heldReason: string
@@ -94,7 +95,8 @@ const troubledJobOf = (row: OpenJobRow): TroubledJobStatus[] => {
 /** Reads every batch that is neither settled nor split, newest first. */
 export const readOpenJobs = async (from: Queries): Promise<OpenJobs> => {
   const { rows } = await from.query<OpenJobRow>(
-    `select job_id::float8 as "batchId", provider_job_id as "jobId", route_id as "routeId", status, moves,
+    `select job_id::float8 as "batchId", provider_job_id as "jobId", route_id as "routeId", status,
+            moves - coalesce(moved + failed + retried, 0) as moves,
             refusals - inherited_refusals as refusals, held_at as "heldAt", held_reason as "heldReason",
             last_error as "lastError", found_by as "foundBy", not_ours as "notOurs", clashes_with as "clashesWith"
      from job where ${unfinished('job')} order by job_id desc`,

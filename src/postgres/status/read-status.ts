@@ -2,6 +2,7 @@
 import type { Pool } from 'pg'
 import { inSnapshot, type Queries } from '../session/transaction'
 import { type Conservation, readConservation } from './conservation'
+import { type LookUpsStatus, readLookUps } from './read-look-ups'
 import { type LostRecords, readLostRecords } from './read-lost-records'
 import { type OpenJobs, readOpenJobs } from './read-open-jobs'
 import { type OverdueJobStatus, readOverdueJobs } from './read-overdue-jobs'
@@ -19,6 +20,8 @@ export interface DatabaseStatus extends OpenJobs, RoutesStatus {
   readonly moves: Conservation
   /** Jobs that run for so long that they may never end, oldest first. */
   readonly overdueJobs: readonly OverdueJobStatus[]
+  /** The line of look-ups; null: nothing waits to be looked up. */
+  readonly lookUps: LookUpsStatus | null
   readonly lease: { readonly holder: string | null; readonly expiresInMs: number | null }
   /** Partitions of which Kafka deleted records before they were taken in. */
   readonly lostRecords: readonly LostRecords[]
@@ -47,9 +50,10 @@ const readLease = async (from: Queries): Promise<DatabaseStatus['lease']> => {
 const readFailures = async (from: Queries): Promise<CodeStatus[]> => {
   const { rows } = await from.query<Omit<CodeStatus, 'lastSeenAt'> & { readonly lastSeenAt: Date }>(
     `select o.code, count(*)::float8 as outcomes, (count(*) filter (where o.final))::float8 as final,
-            max(j.settled_at) as "lastSeenAt"
+            max(coalesce(p.settled_at, j.settled_at)) as "lastSeenAt"
      from job j join outcome o on o.route_id = j.route_id and o.seq between j.from_seq and j.to_seq and o.job_id = j.job_id
-     where j.settled_at > now() - interval '1 day' and j.failed + j.retried > 0 and o.outcome = 'failed'
+     left join job_part p on p.job_id = o.job_id and p.part = o.part
+     where (j.settled_at > now() - interval '1 day' or j.status = 'looking-up') and j.failed + j.retried > 0 and o.outcome = 'failed'
      group by o.code order by outcomes desc limit 20`,
   )
   return rows.map(row => ({ ...row, lastSeenAt: row.lastSeenAt.toISOString() }))
@@ -77,5 +81,6 @@ export const readDatabaseStatus = (pool: Pool, { overdueFactor }: StatusOptions)
     overdueJobs: await readOverdueJobs(from, overdueFactor),
     lostRecords: await readLostRecords(from),
     ...(await readWaiting(from)),
+    lookUps: await readLookUps(from),
     failures: await readFailures(from),
   }))

@@ -56,6 +56,7 @@ export const createAccount = (options: SimulatorOptions): Account => {
   const rules = createProviderRules<JobFate>(
     {
       limit: options,
+      listOrder: options.listOrder,
       jobIdOf: () => jobIdPrefix + randomText(jobIds, 26 - Math.min(jobIdPrefix.length, 10)),
       endOf: ({ fate }) => ({ ...fate, isReadable: !unreadable.includes(fate.fileFault) }),
       deal: (job, { name, instanceId, attempt }): DeviceDealt => {

@@ -1,5 +1,7 @@
 /** The account's jobs: their limit, their states over time, and the List of them. Time is given to it. */
 
+import { hash32 } from './random'
+
 /** What happens by itself at some instant. How time passes is the timeline's business. */
 export interface Timeline {
   /** `run` is called with `at` when that instant has come; what is planned for earlier instants runs before. */
@@ -100,14 +102,24 @@ export interface JobPage<Fate extends JobTimes> {
   readonly jobs: readonly BookedJob<Fate>[]
   /** All that fit, on whatever page. */
   readonly total: number
-  /** The next page goes on below the job of this number; null: it is the last page. */
-  readonly below: number | null
+  /** The next page goes on after the job of this number; null: it is the last page. */
+  readonly after: number | null
+}
+
+/** In which order List shows jobs. Which one the provider has is not documented. */
+export type ListOrder = 'newest-first' | 'oldest-first' | 'shuffled'
+
+/** The place of a job in List, by its number: lower places come first. */
+const placeIn: Readonly<Record<ListOrder, (number: number) => number>> = {
+  'newest-first': number => -number,
+  'oldest-first': number => number,
+  shuffled: number => hash32(number, 'place in the list') + number / 1e9,
 }
 
 export interface PageQuery<Fate extends JobTimes> {
   readonly isWanted: (job: BookedJob<Fate>) => boolean
-  /** Only jobs of a lower number; null: all. */
-  readonly below: number | null
+  /** Only jobs that come after the one of this number; null: all. */
+  readonly after: number | null
   /** Jobs left out at the beginning. */
   readonly skip: number
   readonly size: number
@@ -121,7 +133,7 @@ export interface JobBook<Fate extends JobTimes> {
   find(jobId: string): BookedJob<Fate> | undefined
   /** Newest first, deleted ones left out. */
   all(): readonly BookedJob<Fate>[]
-  /** Newest first. Jobs created meanwhile do not shift the pages after the first. */
+  /** In the order of List. Jobs created meanwhile do not shift the pages after the first. */
   page(query: PageQuery<Fate>): JobPage<Fate>
   /** Jobs in status 0 or 1. */
   openAt(at: number): readonly BookedJob<Fate>[]
@@ -136,8 +148,10 @@ export const createJobBook = <Fate extends JobTimes>(
   limit: JobLimit,
   timeline: Timeline,
   jobIdOf: (number: number, foreign: boolean) => string,
+  order: ListOrder = 'newest-first',
 ): JobBook<Fate> => {
   type Job = BookedJob<Fate>
+  const placeOf = placeIn[order]
   const jobs = new Map<string, Job>()
   let running: Job[] = []
   let lastNumber = 0
@@ -180,15 +194,17 @@ export const createJobBook = <Fate extends JobTimes>(
     },
     find: jobId => jobs.get(jobId),
     all,
-    page({ isWanted, below, skip, size }) {
-      const wanted = all().filter(isWanted)
-      const rest = wanted.filter(job => below === null || job.number < below).slice(skip)
+    page({ isWanted, after, skip, size }) {
+      const inOrder =
+        order === 'newest-first' ? all() : [...all()].sort((a, b) => placeOf(a.number) - placeOf(b.number))
+      const wanted = inOrder.filter(isWanted)
+      const rest = wanted.filter(job => after === null || placeOf(job.number) > placeOf(after)).slice(skip)
       const shown = rest.slice(0, size)
       const last = shown.at(-1)
       return {
         jobs: shown,
         total: wanted.length,
-        below: last !== undefined && rest.length > size ? last.number : null,
+        after: last !== undefined && rest.length > size ? last.number : null,
       }
     },
     openAt,

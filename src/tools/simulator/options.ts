@@ -69,6 +69,16 @@ const optionTable = {
   latencyMinMs: whole(0, 'answers take at least so long'),
   latencyMaxMs: whole(0, 'and at most so long'),
   listLagMs: whole(0, 'List shows the jobs as they were so long ago'),
+  listOrder: choice(
+    'newest-first',
+    ['newest-first', 'oldest-first', 'shuffled'],
+    'of the jobs in List: the real one is not documented',
+  ),
+  listStatus: choice(
+    'heeded',
+    ['heeded', 'ignored', 'refused'],
+    'what List makes of a Status that a call asks for',
+  ),
   interruptedRate: rate('of jobs that end in status 3 with part of the devices moved'),
   interruptedFile: choice(
     'random',

@@ -12,6 +12,7 @@ import {
   type JobLimit,
   type JobOrder,
   type JobTimes,
+  type ListOrder,
   type Timeline,
 } from './job-book'
 import type { FileRow } from './result-file'
@@ -44,6 +45,8 @@ export interface DeviceAtHand {
 /** What one simulated provider decides in its own way: by its seed and options, or by what a test asks for. */
 export interface ProviderChoices<Fate extends JobTimes> {
   readonly limit: JobLimit
+  /** Default: newest first. */
+  readonly listOrder?: ListOrder
   readonly jobIdOf: (number: number, foreign: boolean) => string
   readonly endOf: (job: BookedJob<Fate>) => JobEnding
   readonly deal: (job: BookedJob<Fate>, device: DeviceAtHand) => DeviceDealt
@@ -105,7 +108,7 @@ export const createProviderRules = <Fate extends JobTimes>(
   timeline: Timeline,
 ): ProviderRules<Fate> => {
   type Job = BookedJob<Fate>
-  const book = createJobBook<Fate>(choices.limit, timeline, choices.jobIdOf)
+  const book = createJobBook<Fate>(choices.limit, timeline, choices.jobIdOf, choices.listOrder)
   const truth = createDeviceTruth()
   const rowNumbers = createRowNumbers()
   const results = new Map<string, JobResult>()

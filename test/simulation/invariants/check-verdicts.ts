@@ -40,6 +40,8 @@ const wrongWithoutJob = (outcome: Outcome, isStrangers: boolean, world: World): 
   if (outcome.jobId !== null && !isStrangers) return `there is no job ${outcome.jobId}`
   if (outcome.outcome === 'moved') return isAtTarget(outcome, world) ? null : 'moved by nobody'
   if (isStrangers || !outcome.final || lookedUp.has(outcome.code)) return null
+  if (outcome.code === 'cancelled')
+    return world.faults.counts.has('route cancelled') ? null : 'cancelled by nobody'
   const isBad = world.workload.badDevices.has(`${outcome.productKey}/${outcome.deviceName}`)
   return isBad ? null : `failed unsent: ${outcome.code} ${outcome.message}`
 }

@@ -8,7 +8,7 @@ import type { World } from '../world'
  */
 export const heldDevices = ({ journal }: World): ReadonlySet<string> => {
   const { store } = journal
-  const held = [...store.unfinished].filter(job => job.heldBecause !== null)
+  const held = [...store.unfinished].filter(job => job.heldBecause !== null && !job.heldWithRoute)
   const blocked = new Set(
     held
       .filter(({ status }) => status === 'creating' || status === 'unknown')

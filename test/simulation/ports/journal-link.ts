@@ -16,6 +16,8 @@ export interface JournalLinkDeps {
   readonly faults: Faults
   readonly draw: Draw
   readonly journal: FakeJournal
+  /** The process cannot see that the journal has changed. */
+  readonly isBlind: boolean
   /** One way, ms. */
   readonly latencyMs: () => number
   /** Called when a transaction is done and its answer has not left yet: the process may end or freeze there. */
@@ -41,7 +43,7 @@ export const createJournalLink = (owner: Owner, deps: JournalLinkDeps): JournalL
   let cutUntil = 0
 
   /** The process compares the journal with what it has seen whenever it reaches it, as a new connection does. */
-  const sound = createFakeSoundness(deps.journal.store)
+  const sound = createFakeSoundness(deps.journal.store, deps.isBlind)
   const met$ = new Subject<string>()
   const met = <T>(work: () => Observable<T>): Observable<T> => {
     const why = sound.meet()

@@ -28,8 +28,10 @@ export interface RequestTopic {
   produce(partition: number, record: NewRecord): void
   /** Retention: deletes what lies before `offset`. */
   deleteBefore(partition: number, offset: bigint): void
-  /** Deletes the topic and makes it anew. */
-  makeAnew(): void
+  /** Deletes the topic and makes it anew. Gives the records it had from these offsets on, by partition. */
+  makeAnew(from: (partition: number) => bigint): readonly (readonly NewRecord[])[]
+  /** Where each partition begins, and what the group has committed of it. */
+  marks(): readonly { readonly partition: number; readonly low: bigint; readonly committed: bigint | null }[]
   /** Deals the partitions out anew. */
   rebalance(): void
   /** The process was killed or frozen. It is put out of the group unless it is woken in time. */
@@ -106,14 +108,17 @@ export const createRequestTopic = (options: RequestTopicOptions): RequestTopic =
     deleteBefore: (number, offset) => {
       partitionOf(number).low = offset
     },
-    makeAnew: () => {
+    makeAnew: from => {
+      const unread = partitions.map(({ records }, partition) => records.slice(Number(from(partition))))
       for (const partition of partitions) {
         partition.records.length = 0
         partition.low = 0n
         partition.committed = null
       }
       rebalance()
+      return unread
     },
+    marks: () => partitions.map(({ low, committed }, partition) => ({ partition, low, committed })),
     rebalance,
     silent: owner => {
       const since = Symbol()

@@ -33,6 +33,7 @@ export const createFakeIntake = (store: Store): IntakeJournal => {
     store.consumed.get(sourceKey(log)) ?? { ...neverRead, sourceId: store.consumed.size + 1 }
 
   const check = (chunk: JournalChunk): void => {
+    if (store.counters.stopped !== null) throw new RestoredDatabaseError(store.counters.stopped)
     const stored = store.consumed.get(sourceKey(chunk))
     if (stored !== undefined && stored.stopped !== null) throw new StoppedPartitionError(stored.stopped)
     if (stored !== undefined && stored.life !== chunk.life)

@@ -2,24 +2,15 @@
 import { asyncScheduler } from 'rxjs'
 import type { Requeued, Store } from './store'
 
-export interface ReleaseOptions {
-  /** Most waiting moves that one transaction releases. Default: 20,000. */
-  readonly mostReleased?: number
-}
-
 const inOrder = (a: Requeued, b: Requeued): number =>
   Number((a.waitsFor ?? 0n) - (b.waitsFor ?? 0n)) || Number(a.acceptedOrder - b.acceptedOrder)
 
 /** Makes the moves due now that waited for one of `accepted`: so many of them, and the rest at the next claims. */
-export const releaseWaiting = (
-  store: Store,
-  accepted: ReadonlySet<bigint>,
-  { mostReleased = 20_000 }: ReleaseOptions,
-): void => {
+export const releaseWaiting = (store: Store, accepted: ReadonlySet<bigint>): void => {
   const waiting = [...store.requeue].filter(({ waitsFor }) => waitsFor !== null && accepted.has(waitsFor))
   let released = 0
   for (const requeued of waiting.sort(inOrder)) {
-    if (mostReleased <= released) {
+    if (released >= store.mostReleased) {
       if (requeued.waitsFor !== null) store.releaseDue.add(requeued.waitsFor)
       continue
     }
@@ -30,8 +21,8 @@ export const releaseWaiting = (
 }
 
 /** Releases what was left of those that ended before. */
-export const releaseLeft = (store: Store, options: ReleaseOptions): void => {
+export const releaseLeft = (store: Store): void => {
   const ended = new Set(store.releaseDue)
   store.releaseDue.clear()
-  releaseWaiting(store, ended, options)
+  releaseWaiting(store, ended)
 }

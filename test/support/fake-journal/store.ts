@@ -3,7 +3,9 @@ import type { JobStatus } from '../../../src/domain/job'
 import type { LookUp } from '../../../src/domain/look-up'
 import { lookAlikeKey } from '../../../src/domain/reconcile'
 import type { Rejection, SourcePosition } from '../../../src/domain/request'
-import { type RouteFields, routeKey } from '../../../src/domain/route'
+import { RestoredDatabaseError } from '../../../src/domain/restored-database'
+import { type HoldKind, type RouteFields, routeKey } from '../../../src/domain/route'
+import type { SearchPart } from '../../../src/domain/search'
 import { LeaseLostError } from '../../../src/ports/errors'
 import type { ResultFile } from '../../../src/ports/journal'
 import type { StoredPosition } from '../../../src/ports/request-source'
@@ -39,6 +41,10 @@ export interface RouteLog {
   claimed: number
   accepted: number
   heldBecause: string | null
+  /** Set while it is held. */
+  heldKind: HoldKind | null
+  /** When one batch of a refused route is tried again. */
+  retryAt: number | null
 }
 
 export interface StoredJob {
@@ -50,6 +56,8 @@ export interface StoredJob {
   readonly inheritedRefusals: number
   /** The batch that it was split from, over all splits; its own id if it was not split off. */
   readonly splitRoot: number
+  readonly splitFrom: number | null
+  search: SearchPart | null
   status: JobStatus
   endedAs: 'completed' | 'interrupted' | 'refused' | 'abandoned' | null
   providerJobId: string | null
@@ -60,10 +68,15 @@ export interface StoredJob {
   createdAt: number | null
   finishedAt: number | null
   settledAt: number | null
+  /** Why it is held once looking up has left devices untold; null: it is not. */
+  holdUntold: string | null
   calls: number
   heldBecause: string | null
+  /** It waits unsent with its held route, and is released with it. */
+  heldWithRoute: boolean
   lastError: string | null
   readonly resultFiles: ResultFile[]
+  /** The latest answer about each device that was looked up. */
   lookUps: readonly LookUp[]
 }
 
@@ -79,7 +92,14 @@ export interface ConsumedRow extends StoredPosition {
 }
 
 export type OutboxRow =
-  | { readonly id: bigint; readonly count: number; readonly job: StoredJob }
+  | {
+      readonly id: bigint
+      readonly count: number
+      readonly job: StoredJob
+      /** The positions that this part of the job settles. */
+      readonly seqs: readonly number[]
+      readonly at: Date
+    }
   | {
       readonly id: bigint
       readonly count: number
@@ -115,12 +135,14 @@ const createTables = () => ({
 })
 
 /** What the sides of the fake journal share. Every method runs at once, and its answer comes `latencyMs` later. */
-export const createStore = (latencyMs: number) => {
+export const createStore = (latencyMs: number, mostReleased = 20_000) => {
   const tables = createTables()
   const changed$ = new Subject<void>()
   const lease = { epoch: 1n }
   return {
     ...tables,
+    /** Most waiting moves that one transaction releases. */
+    mostReleased,
     changed$,
     lease,
     /** One transaction, of any side. */
@@ -136,6 +158,7 @@ export const createStore = (latencyMs: number) => {
     },
     checkEpoch: (epoch: bigint): void => {
       if (epoch !== lease.epoch) throw new LeaseLostError(`epoch ${epoch} is over`)
+      if (tables.counters.stopped !== null) throw new RestoredDatabaseError(tables.counters.stopped)
     },
     routeOf: (fields: RouteFields): RouteLog => {
       const key = routeKey(fields)
@@ -152,6 +175,8 @@ export const createStore = (latencyMs: number) => {
         claimed: 0,
         accepted: 0,
         heldBecause: null,
+        heldKind: null,
+        retryAt: null,
       }
       tables.routes.set(key, route)
       return route

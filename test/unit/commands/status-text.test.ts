@@ -6,7 +6,7 @@ const flow = (state: 'running' | 'standing-by') => ({ state, problem: null })
 const driver: ProcessStatus = {
   lease: 'held',
   holder: null,
-  openJobs: { own: 9, foreign: 1, capacity: 10 },
+  openJobs: { own: 9, searching: 0, foreign: 1, capacity: 10 },
   accountRefused: null,
   provider: null,
   quota: { shared: 2, perOperation, waiting: perOperation },

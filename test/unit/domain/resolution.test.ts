@@ -15,6 +15,7 @@ const statuses: readonly JobStatus[] = [
   'running',
   'completed',
   'interrupted',
+  'looking-up',
   'refused',
   'settled',
 ]
@@ -33,8 +34,14 @@ describe('a resolution', () => {
   it.each<[Resolution, readonly JobStatus[]]>([
     [{ kind: 'adopt', providerJobId: 'P' }, ['creating', 'unknown', 'running']],
     [{ kind: 'absent' }, ['creating', 'unknown', 'running']],
-    [{ kind: 'again' }, ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted']],
-    [{ kind: 'fail' }, ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted']],
+    [
+      { kind: 'again' },
+      ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted', 'looking-up'],
+    ],
+    [
+      { kind: 'fail' },
+      ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted', 'looking-up'],
+    ],
   ])('%o fits held jobs that are %j', (resolution, fitting) => {
     expect(statuses.filter(status => misfit(held(status), resolution) === null)).toEqual(fitting)
     for (const status of statuses) expect(misfit(held(status, { isHeld: false }), resolution)).not.toBeNull()
@@ -96,8 +103,11 @@ describe('a resolution', () => {
       'absent',
       'again',
       'fail',
+      'resend',
     ])
-    expect(resolutionsFor(held('completed'))).toEqual(['again', 'fail'])
+    expect(resolutionsFor(held('completed'))).toEqual(['again', 'fail', 'resend'])
+    expect(resolutionsFor(held('looking-up'))).toEqual(['again', 'fail', 'resend'])
+    expect(resolutionsFor(held('looking-up', { isHeld: false }))).toEqual(['resend'])
     expect(resolutionsFor(held('settled'))).toEqual([])
   })
 

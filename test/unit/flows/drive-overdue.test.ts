@@ -30,7 +30,7 @@ describe('a job that never ends', () => {
         appendDevices(journal, routeTo('iot-stuck'), 'stuck', 10)
         start()
         timer(minute).subscribe(() => appendDevices(journal, routeTo('iot-well'), 'well', 50))
-        timer(4 * hour).subscribe(() => expect(made.openJobs()).toEqual({ own: 1, foreign: 0 }))
+        timer(4 * hour).subscribe(() => expect(made.openJobs()).toEqual({ own: 1, searching: 0, foreign: 0 }))
       },
     )
     expect(counts).toMatchObject({ moved: 50, in_flight: 10 })
@@ -57,7 +57,9 @@ describe('a job that never ends', () => {
           timer(2 * hour + 40_000).subscribe(() => {
             letGoAt = made.openJobs()?.foreign ?? 0
           })
-          timer(3 * hour).subscribe(() => expect(made.openJobs()).toEqual({ own: 0, foreign: 1 }))
+          timer(3 * hour).subscribe(() =>
+            expect(made.openJobs()).toEqual({ own: 0, searching: 0, foreign: 1 }),
+          )
         },
       )
       expect(letGoAt).toBe(1)

@@ -21,6 +21,7 @@ const database = (
   heldJobs: [],
   troubledJobs: [],
   overdueJobs: [],
+  lookUps: null,
   openJobs: {},
   nextRetryAt: null,
   unpublished: 0,
@@ -31,7 +32,7 @@ const database = (
 const service = (more: Partial<ProcessStatus> = {}): ProcessStatus => ({
   lease: 'held',
   holder: null,
-  openJobs: { own: 0, foreign: 0, capacity: 10 },
+  openJobs: { own: 0, searching: 0, foreign: 0, capacity: 10 },
   accountRefused: null,
   provider: null,
   quota: {
@@ -87,6 +88,31 @@ describe('the status', () => {
   it('says that no process holds the lease', () => {
     const waits = database({ lease: { holder: null, expiresInMs: null } }, { pending: 1 })
     expect(because(waits, null)).toEqual(['no process holds the lease: start the service'])
+  })
+
+  it('says what waits to be looked up, at which pace, and how nobody has to wait for it', () => {
+    const line = (more: Partial<NonNullable<DatabaseStatus['lookUps']>>) =>
+      statusOf(
+        at,
+        readNow(
+          database({
+            openJobs: { 'looking-up': 2 },
+            lookUps: { jobs: 2, moves: 1_230, perSecond: 0.82, remainingMs: 1_500_000, ...more },
+          }),
+        ),
+        service(),
+      )
+    expect(line({})).toMatchObject({
+      moving: true,
+      because: [
+        '1230 moves of 2 ended jobs wait until their devices are looked up, since no result file tells of them: ' +
+          '0.8 a second, about 25 minutes; `device-move resolve JOB --resend` sends those of a job again without that',
+      ],
+    })
+    expect(line({ remainingMs: 20_000_000 }).because[0]).toContain('about 6 hours')
+    expect(line({ perSecond: null, remainingMs: null }).because[0]).toContain(
+      'it is not known yet how long that takes',
+    )
   })
 
   it('names held routes and held batches with their reasons', () => {
@@ -151,7 +177,7 @@ describe('the status', () => {
   it('says that the account is refused, that other people have all slots, and which problem each flow has', () => {
     const stuck = service({
       accountRefused: { operation: 'create', code: 'SignatureDoesNotMatch' },
-      openJobs: { own: 0, foreign: 10, capacity: 10 },
+      openJobs: { own: 0, searching: 0, foreign: 10, capacity: 10 },
       flows: {
         intake: { state: 'retrying', problem: 'PostgreSQL: could not extend file: No space left on device' },
         drive: well,

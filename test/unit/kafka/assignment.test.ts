@@ -240,6 +240,30 @@ describe('an assignment', () => {
     expect(setup.healths.at(-1)?.state).toBe('assigned')
   })
 
+  it('reports a partition without a leader, reads the others, and places it once it has one', () => {
+    setup.marks.delete(0)
+    setup.assignment.leaderless([0])
+    setup.assignment.assigned([0, 1])
+    expect(setup.done).toEqual(['pause 0,1', 'resume 1'])
+    expect(setup.healths.at(-1)).toEqual({
+      state: 'failed',
+      reason: expect.stringContaining('requests/0 is not read: it has no leader'),
+    })
+    setup.marks.set(0, { low: 10n, high: 20n })
+    setup.assignment.leaderless([])
+    expect(setup.done.slice(2)).toEqual(['resume 0'])
+    expect(setup.healths.at(-1)).toEqual({ state: 'assigned', reason: null })
+  })
+
+  it('reports a partition that loses its leader, and stops neither that one nor the others', () => {
+    setup.assignment.assigned([0])
+    setup.assignment.leaderless([0, 7])
+    expect(setup.healths.at(-1)?.reason).toMatch(/^requests\/0 is not read: it has no leader[^;]*$/)
+    setup.assignment.leaderless([])
+    expect(setup.healths.at(-1)).toEqual({ state: 'assigned', reason: null })
+    expect(setup.done).toEqual(['pause 0', 'resume 0'])
+  })
+
   it('forgets the partitions of an earlier assignment', () => {
     setup.failures = 1
     setup.assignment.assigned([0])

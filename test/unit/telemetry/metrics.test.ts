@@ -6,8 +6,12 @@ const figures = {
   moves: { accepted: 12, moved: 9, pending: 3, gap: 0 },
   overdueJobs: 1,
   lostRecords: 7,
+  lookUpMoves: 7,
 }
-const calm: MetricSources = { database: async () => figures, openJobs: () => ({ own: 2, foreign: 1 }) }
+const calm: MetricSources = {
+  database: async () => figures,
+  openJobs: () => ({ own: 2, searching: 0, foreign: 1 }),
+}
 
 /** The samples of this service, by name and labels. */
 const samplesOf = async ({ scrape }: Pick<ReturnType<typeof createMetrics>, 'scrape'>) => {
@@ -24,7 +28,10 @@ const samplesOf = async ({ scrape }: Pick<ReturnType<typeof createMetrics>, 'scr
 }
 
 const after = async (...events: readonly FlowEvent[]): Promise<Record<string, number>> => {
-  const metrics = createMetrics({ database: async () => null, openJobs: () => ({ own: 0, foreign: 0 }) })
+  const metrics = createMetrics({
+    database: async () => null,
+    openJobs: () => ({ own: 0, searching: 0, foreign: 0 }),
+  })
   for (const event of events) metrics.observe(event)
   const changed = [...(await samplesOf(metrics))].filter(
     ([name, value]) => value !== 0 && !name.includes('_bucket'),
@@ -57,7 +64,10 @@ describe('metrics', () => {
 
   it('have no open jobs once another process drives', async () => {
     let drives = true
-    const metrics = createMetrics({ ...calm, openJobs: () => (drives ? { own: 2, foreign: 1 } : null) })
+    const metrics = createMetrics({
+      ...calm,
+      openJobs: () => (drives ? { own: 2, searching: 0, foreign: 1 } : null),
+    })
     expect((await samplesOf(metrics)).get('device_move_open_jobs{whose="own"}')).toBe(2)
     drives = false
     const names = [...(await samplesOf(metrics)).keys()]
@@ -104,7 +114,7 @@ describe('metrics', () => {
       },
     ],
     [
-      { kind: 'job-created', batchId: 1, providerJobId: 'p', devices: 9 },
+      { kind: 'job-created', batchId: 1, providerJobId: 'p', devices: 9, isSearch: false },
       { 'device_move_jobs_total{event="created"}': 1 },
     ],
     [{ kind: 'job-held', batchId: 1, why: '' }, { 'device_move_jobs_total{event="held"}': 1 }],
@@ -113,7 +123,7 @@ describe('metrics', () => {
       { 'device_move_jobs_total{event="resumed"}': 1 },
     ],
     [
-      { kind: 'create-refused', batchId: 1, code: 'c', next: 'again' },
+      { kind: 'create-refused', batchId: 1, code: 'c', next: 'again', isSearch: false },
       { 'device_move_jobs_total{event="create-refused"}': 1 },
     ],
     [

@@ -48,19 +48,23 @@ const MAX_OFFSET = 10_000
 
 const invalidPage = (message: string): Result => failure('iot.common.InvalidPageParams', message)
 
-/** The page goes on below the job of this number; null: the token cannot be read. */
+/** The page goes on after the job of this number; null: the token cannot be read. */
 const readToken = (token: string): number | null => {
   const number = Number(
     Buffer.from(token, 'base64url')
       .toString('utf8')
-      .replace(/^below:/, ''),
+      .replace(/^after:/, ''),
   )
   return Number.isInteger(number) && number > 0 ? number : null
 }
 
-const tokenBelow = (number: number) => Buffer.from(`below:${number}`).toString('base64url')
+const tokenAfter = (number: number) => Buffer.from(`after:${number}`).toString('base64url')
 
-const wantedBy = (params: Params, asOf: number): ((job: SimulatedJob) => boolean) => {
+const wantedBy = (
+  params: Params,
+  asOf: number,
+  isStatusHeeded: boolean,
+): ((job: SimulatedJob) => boolean) => {
   const wants = (name: string, value: string) => {
     const wanted = params.get(name) ?? ''
     return wanted === '' || wanted === value
@@ -70,24 +74,27 @@ const wantedBy = (params: Params, asOf: number): ((job: SimulatedJob) => boolean
     wants('ProductKey', job.productKey) &&
     wants('TargetUid', job.targetUid) &&
     wants('JobId', job.jobId) &&
-    wants('Status', String(statusAt(job, asOf)))
+    (!isStatusHeeded || wants('Status', String(statusAt(job, asOf))))
 }
 
-/** Newest first. NextToken has precedence over CurrentPage; without it an offset above 10,000 is refused. */
+/** In the order of `listOrder`. NextToken has precedence over CurrentPage; without it an offset above 10,000 is refused. */
 export const listOperation: OperationHandler = (account, { params, at }) => {
-  const asOf = at - account.options.listLagMs
+  const { listLagMs, listStatus } = account.options
+  const asOf = at - listLagMs
+  if (listStatus === 'refused' && (params.get('Status') ?? '') !== '')
+    return failure('iot.common.InvalidFormattedParameter', 'Status is not supported by this instance.')
   const size = Number(params.get('PageSize') ?? '')
   const page = Number(params.get('CurrentPage') ?? '1')
   const token = params.get('NextToken') ?? ''
   if (!Number.isInteger(size) || size < 1 || size > MAX_PAGE) return invalidPage('PageSize must be 1 to 200.')
   if (!Number.isInteger(page) || page < 1) return invalidPage('CurrentPage must be 1 or more.')
-  const below = token === '' ? null : readToken(token)
-  if (token !== '' && below === null) return invalidPage('NextToken is not valid.')
+  const after = token === '' ? null : readToken(token)
+  if (token !== '' && after === null) return invalidPage('NextToken is not valid.')
   const skip = token === '' ? size * (page - 1) : 0
   if (skip > MAX_OFFSET) return invalidPage('The offset exceeds 10000: use NextToken.')
   const found = account.book.page({
-    isWanted: wantedBy(params, asOf),
-    below,
+    isWanted: wantedBy(params, asOf, listStatus === 'heeded'),
+    after,
     skip,
     size,
   })
@@ -96,7 +103,7 @@ export const listOperation: OperationHandler = (account, { params, at }) => {
     fields: {
       Data: {
         Total: found.total,
-        NextToken: found.below === null ? '' : tokenBelow(found.below),
+        NextToken: found.after === null ? '' : tokenAfter(found.after),
         JobInfo: { items: found.jobs.map(job => listFields(job, account.options.accountUid, asOf)) },
       },
     },
