@@ -27,6 +27,7 @@ const database = (
   openJobs: {},
   nextRetryAt: null,
   unpublished: 0,
+  forgotten: { isUnlisted: false, listError: null, unread: 0, held: [] },
   failures: [],
   lastErrors: [],
   ...more,
