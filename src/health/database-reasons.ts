@@ -22,15 +22,26 @@ const lostRecords: Reasons = ({ lostRecords: lost }) =>
       'have these requests sent again, and raise retention.ms and retention.bytes of the topic',
   )
 
-const heldRoutes: Reasons = ({ routes }) =>
-  routes.flatMap(({ routeId, pending, retrying, heldAt, heldReason }) =>
-    heldAt === null
-      ? []
-      : [`route ${routeId} is held (${plural(pending + retrying, 'move')}): ${heldReason}`],
-  )
+const heldRoutes: Reasons = ({ routes, heldJobs: held }) =>
+  routes.flatMap(({ routeId, pending, retrying, heldAt, heldReason }) => {
+    if (heldAt === null) return []
+    const unsent = held.filter(job => job.withRoute && job.routeId === routeId)
+    const moves = unsent.reduce((sum, job) => sum + job.moves, pending + retrying)
+    return [`route ${routeId} is held (${plural(moves, 'move')}): ${heldReason}`]
+  })
 
 const heldJobs: Reasons = database =>
-  database.heldJobs.map(job => `${batchText(job.batchId, job.routeId, job.moves)} is held: ${job.heldReason}`)
+  database.heldJobs
+    .filter(job => !job.withRoute)
+    .map(job => `${batchText(job.batchId, job.routeId, job.moves)} is held: ${job.heldReason}`)
+
+const searches: Reasons = ({ searches: all }) =>
+  all === null || all.devices === 0
+    ? []
+    : [
+        `${plural(all.devices, 'device')} are searched for those that the provider refuses, in ${all.pieces} pieces and ` +
+          `after ${plural(all.creates, 'create')}: other work goes first`,
+      ]
 
 const troubledJobs: Reasons = database => database.troubledJobs.map(jobTroubleText)
 
@@ -86,6 +97,7 @@ const all: readonly Reasons[] = [
   lostRecords,
   heldRoutes,
   heldJobs,
+  searches,
   troubledJobs,
   overdueJobs,
   lookUps,

@@ -179,6 +179,7 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
         if (event.kind === 'defect')
           violations.broken('nothing unforeseen', `${name}, ${event.flow}: ${stackOf(event.error)}`)
         if (event.kind === 'route-held') refusedRoutes.held(event.routeId)
+        if (event.kind === 'database-restored' || event.kind === 'restore-accepted') refusedRoutes.forgotten()
         if (event.kind !== 'call-ended') trace.note(name, () => textOfEvent(event))
         else if (event.operation !== 'list' || event.result !== 'ok')
           trace.note(name, () => textOfEvent(event))

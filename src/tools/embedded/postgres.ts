@@ -1,5 +1,5 @@
 /** A real PostgreSQL that this process starts, for tests, `demo` and `move`. */
-import { mkdtemp, readFile, realpath, rm, stat } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, realpath, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { messageOf } from '../../domain/error-text'
@@ -153,6 +153,8 @@ export const startEmbeddedPostgres = async (
     const dir = join(home, 'postgres')
     const identity = await serverIdentity(dir)
     const binaries = options.binaries ?? (await postgresBinaries(identity))
+    // Releases before 16 leave the directory they were started in, and have to find back. The data stay closed to others.
+    if (options.binaries !== undefined) await chmod(home, 0o711)
     return await serve(dir, { home, binaries, identity, durable }, options)
   } catch (error) {
     if (!durable) await rm(home, { recursive: true, force: true })

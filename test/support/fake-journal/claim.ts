@@ -9,8 +9,7 @@ import {
   chooseRoute as routeAmong,
 } from '../../../src/domain/claim-rules'
 import { afterSuccess, afterTimeLimit, type ClaimSize, withoutResting } from '../../../src/domain/claim-size'
-import type { Job } from '../../../src/domain/job'
-import type { Search, SearchPart } from '../../../src/domain/search'
+import type { Job, Search, SearchPart } from '../../../src/domain/job'
 import { TransientError } from '../../../src/ports/errors'
 import type { Claim } from '../../../src/ports/journal'
 

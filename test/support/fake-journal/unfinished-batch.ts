@@ -1,6 +1,6 @@
 /** Which batch of the journal in memory is taken up that nobody has in hand: one left unfinished, or a piece of a search. */
 import { asyncScheduler } from 'rxjs'
-import type { SearchPart } from '../../../src/domain/search'
+import type { SearchPart } from '../../../src/domain/job'
 import type { RouteLog, Store, StoredJob } from './store'
 
 /** Pause before one batch of a refused route is tried again. */

@@ -51,11 +51,12 @@ const setUp = (): Setup => {
       defer(() => {
         const states = () =>
           new Map(
-            partitions.map(partition => {
+            partitions.flatMap(partition => {
               const at = setup.positions.get(partition)
-              const marks = setup.marks.get(partition) ?? { low: 0n, high: 0n }
+              const marks = setup.marks.get(partition)
+              if (marks === undefined) return []
               const log: LogState = { committed: null, there: 'unasked', isCompacted: false, ...marks }
-              return [partition, { stored: typeof at === 'bigint' ? storedAt(at) : at, log }]
+              return [[partition, { stored: typeof at === 'bigint' ? storedAt(at) : at, log }] as const]
             }),
           )
         if (state.failures === 0)
@@ -244,14 +245,14 @@ describe('an assignment', () => {
     setup.marks.delete(0)
     setup.assignment.leaderless([0])
     setup.assignment.assigned([0, 1])
-    expect(setup.done).toEqual(['pause 0,1', 'resume 1'])
+    expect(setup.done).toEqual(['pause 0,1', 'seek 1 10', 'resume 1'])
     expect(setup.healths.at(-1)).toEqual({
       state: 'failed',
       reason: expect.stringContaining('requests/0 is not read: it has no leader'),
     })
     setup.marks.set(0, { low: 10n, high: 20n })
     setup.assignment.leaderless([])
-    expect(setup.done.slice(2)).toEqual(['resume 0'])
+    expect(setup.done.slice(3)).toEqual(['seek 0 10', 'resume 0'])
     expect(setup.healths.at(-1)).toEqual({ state: 'assigned', reason: null })
   })
 
@@ -261,7 +262,7 @@ describe('an assignment', () => {
     expect(setup.healths.at(-1)?.reason).toMatch(/^requests\/0 is not read: it has no leader[^;]*$/)
     setup.assignment.leaderless([])
     expect(setup.healths.at(-1)).toEqual({ state: 'assigned', reason: null })
-    expect(setup.done).toEqual(['pause 0', 'resume 0'])
+    expect(setup.done).toEqual(['pause 0', 'seek 0 10', 'resume 0'])
   })
 
   it('forgets the partitions of an earlier assignment', () => {
