@@ -51,6 +51,26 @@ const lookUps: Reasons = database => (database.lookUps === null ? [] : [lookUpsT
 
 const blockedRoutes: Reasons = ({ routes }) => blockedTexts(routes)
 
+const forgottenJobs: Reasons = ({ forgotten: { isUnlisted, listError, unread, held } }) => [
+  ...(isUnlisted
+    ? [
+        `nothing is sent before the jobs that were made since the backup are listed${
+          listError === null
+            ? ''
+            : `: ${listError}; \`device-move resolve restore --absent\` goes on without them`
+        }`,
+      ]
+    : []),
+  ...(unread > 0
+    ? [`${plural(unread, 'job')} made since the backup are read first; routes that look like them wait`]
+    : []),
+  ...held.map(
+    ({ jobId, devices, why }) =>
+      `job ${jobId} (${plural(devices, 'device')}), made since the backup, cannot be read: ${why}; routes that look like ` +
+      `it wait: \`device-move resolve ${jobId} --again\` asks once more, --absent sends what it does not tell of`,
+  ),
+]
+
 const unnamedRoutes: Reasons = ({ routes, routeCounts }) => {
   const held = routes.filter(({ heldAt }) => heldAt !== null).length
   const blocked = routes.filter(
@@ -82,6 +102,7 @@ const all: readonly Reasons[] = [
   overdueJobs,
   lookUps,
   blockedRoutes,
+  forgottenJobs,
   unnamedRoutes,
   onlyRetries,
 ]

@@ -91,6 +91,10 @@ const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
   recovered: 'info',
   'database-restored': 'error',
   'restore-accepted': 'info',
+  'forgotten-listed': 'info',
+  'forgotten-unlisted': 'error',
+  'forgotten-read': 'info',
+  'forgotten-held': 'error',
   defect: 'error',
 }
 

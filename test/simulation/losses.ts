@@ -4,7 +4,9 @@
  */
 import { acceptRestore, isStopped } from '../support/fake-journal/accept-restore'
 import { copyStore } from '../support/fake-journal/copy'
+import { giveUpForgotten } from '../support/fake-journal/forgotten'
 import { sourceKey } from '../support/fake-journal/intake'
+import { movedOnce } from './invariants/check-after-loss'
 import type { World } from './world'
 
 const clusterId = 'simulated'
@@ -17,6 +19,7 @@ export const publisher = 'publisher'
  */
 const keptAfterLoss = [
   'all work is done',
+  movedOnce,
   'conservation: the gap is 0',
   'conservation: no count is negative',
   'nothing unforeseen',
@@ -76,6 +79,8 @@ export const createLosses = (world: World): Losses => {
 /** The operator accepts whatever the service has stopped for. */
 export const acceptLosses = ({ journal, lease, outcomes, topic, trace }: World): void => {
   const { store } = journal
+  for (const jobId of giveUpForgotten(store))
+    trace.note('human', () => `goes on without the results of ${jobId}`)
   if (!isStopped(store)) return
   trace.note('human', () => 'accepts the restore')
   const partitions = topic.marks().map(marks => ({ ...marks, clusterId, topic: topicName }))

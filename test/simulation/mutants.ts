@@ -263,6 +263,13 @@ export const mutants: readonly Mutant[] = [
     replace: "(ended.as === 'interrupted' ? [] : $untold)",
   },
   {
+    name: 'forgotten-not-awaited',
+    what: 'Routes go on before the results of forgotten jobs that look like them are read.',
+    inside: 'createForgottenJobs',
+    find: 'awaitEnd($job).pipe($$$rest)',
+    replace: 'of<Read>({ kind: "told", rows: new Map() }).pipe(concatMap(result => keep($job, result)))',
+  },
+  {
     name: 'untold-not-excluded',
     what: "A later request of a device is sent while it is looked up where an earlier one has left it (the model's claim).",
     inside: 'othersOf',

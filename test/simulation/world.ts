@@ -80,6 +80,7 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
   const journal = createFakeJournal({
     batchMaxDevices: plan.batchMaxDevices,
     batchMaxWaitMs: plan.batchMaxWaitMs,
+    maxAttempts: plan.maxAttempts,
     claimLimit: routeId => (routeId % 2 === 0 ? plan.claimLimit : null),
     mostReleased: plan.mostReleased,
     latencyMs: 0,

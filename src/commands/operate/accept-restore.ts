@@ -51,7 +51,7 @@ const partitionText = (partition: Partition): string[] => {
   const from = stored?.next ?? low
   return [
     `${name}: ${committed - from} records that were read before (offsets ${from} to ${committed - 1n}) are read again. Their devices are`,
-    '  sent again, those that have moved too, and their results come a second time under the same ids.',
+    '  sent again unless a job made since has moved them, and their results come a second time under the same ids.',
   ]
 }
 
@@ -111,7 +111,7 @@ const restoredText = ({ published, end, restored }: Found): string[] => {
   return [
     `The database has lost commits: ${restored}`,
     ...outbox,
-    'Jobs made since it was copied are not known here: they hold slots of the account until they have ended.',
+    'Jobs made since it was copied are not known here: their results are read before routes that look like them go on.',
   ]
 }
 

@@ -120,7 +120,7 @@ const cancelSlice = async (
     }
     await client.query(holdMeanwhile, [routeId, holdReason])
     const range = { routeId, fromSeq: log.claimed + 1n, toSeq: toOf(log) }
-    const batchId = await claimRange(client, range, true)
+    const batchId = await claimRange(client, range, { toCancel: true })
     const cancelled = batchId === null ? 0 : await settleAsCancelled(client, batchId)
     return after({
       cancelled: before.cancelled + cancelled,

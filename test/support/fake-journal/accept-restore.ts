@@ -1,5 +1,6 @@
 /** What `device-move accept-restore` does, to the journal in memory. */
 import type { LogPartition } from '../../../src/ports/journal'
+import { noteRestore } from './forgotten'
 import { sourceKey } from './intake'
 import type { Store } from './store'
 
@@ -29,7 +30,7 @@ const acceptRestored = (
   counters.lastOutboxId = higher(end, published, counters.outboxEndSeen)
   lease.epoch = higher(lease.epoch, counters.epochSeen) + 1_000_000n
   counters.stopped = null
-  counters.restores += 1
+  noteRestore(store)
   for (const at of partitions) {
     if (at.committed === null) continue
     const stored = store.consumed.get(sourceKey(at))

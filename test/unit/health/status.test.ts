@@ -1,4 +1,5 @@
-import { type ProcessStatus, readNow, statusOf } from '../../../src/health/status'
+import type { ProcessStatus } from '../../../src/health/readiness'
+import { readNow, statusOf } from '../../../src/health/status'
 import type { RouteStatus } from '../../../src/postgres/status/read-routes'
 import type { DatabaseStatus } from '../../../src/postgres/status/read-status'
 import { noMoves } from '../../support/no-moves'
@@ -26,6 +27,7 @@ const database = (
   openJobs: {},
   nextRetryAt: null,
   unpublished: 0,
+  forgotten: { isUnlisted: false, listError: null, unread: 0, held: [] },
   failures: [],
   lastErrors: [],
   ...more,
