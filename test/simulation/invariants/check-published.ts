@@ -11,7 +11,7 @@ export const checkPublished = (world: World): void => {
     ids.add(id)
   }
 
-  const missing = unfinished(world)
+  const missing = unfinished(world, true)
   if (missing.length > 0)
     violations.broken(
       'all work is done',

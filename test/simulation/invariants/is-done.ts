@@ -6,10 +6,10 @@ import type { World } from '../world'
  * Devices, by product and name, that wait for a human. They are those of held jobs, and all those of routes that look
  * like the route of a held job whose create is unanswered, since their next job could not be told from that one.
  */
-export const heldDevices = ({ journal, violations }: World): ReadonlySet<string> => {
+export const heldDevices = ({ journal, violations }: World, isOver = false): ReadonlySet<string> => {
   const { store } = journal
-  // After commits were lost a forgotten job may look like the one that a batch looks for, which then waits for a human too.
-  const isStuck = ({ status }: StoredJob): boolean => violations.isLimited() && status === 'unknown'
+  // After commits were lost a forgotten job may look like the one that a batch looks for. In the end that waits for a human too.
+  const isStuck = ({ status }: StoredJob): boolean => isOver && violations.isLimited() && status === 'unknown'
   const held = [...store.unfinished].filter(
     job => (job.heldBecause !== null && !job.heldWithRoute) || isStuck(job),
   )
@@ -40,9 +40,9 @@ export const finalsByKey = ({ outcomes }: World): ReadonlyMap<string, number> =>
 }
 
 /** Requests and devices without a final outcome that do not wait for a human. */
-export const unfinished = (world: World): string[] => {
+export const unfinished = (world: World, isOver = false): string[] => {
   const finals = finalsByKey(world)
-  const held = heldDevices(world)
+  const held = heldDevices(world, isOver)
   return [...world.workload.expected].flatMap(([key, { productKey, deviceName }]) =>
     finals.has(key) || held.has(`${productKey}/${deviceName}`) ? [] : [key],
   )
