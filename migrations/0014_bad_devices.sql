@@ -3,7 +3,8 @@
 -- No device fails for another one's sake: searches for bad devices, and holds of routes with a kind.
 set local search_path to device_move_journal;
 
--- What a batch is in a search for bad devices. The check holds for new rows, so that no row has to be read now.
+-- What a batch is in a search for bad devices. No row has to be read now, since all of them have null.
+-- Accepted constraint: the release before does not write the column, and null passes the check
 alter table job add column search text;
 alter table job add constraint job_search_check check (search in ('piece', 'drawn', 'set-aside')) not valid;
 -- It was certainly not sent, is held together with its route, and is released with it.

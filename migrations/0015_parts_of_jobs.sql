@@ -60,7 +60,7 @@ create or replace view device_move.outcomes as
 select c.topic || case when c.life > 1 then '@' || c.life else '' end || '/' || c.partition || '/' || m.source_offset
          || '/' || m.device_name || '/' || m.attempt as outcome_id,
        m.request_id, r.product_key, m.device_name, r.source_instance_id, r.target_instance_ids,
-       m.attempt::integer as attempt, o.outcome, o.final, o.code, o.message, j.provider_job_id as job_id,
+       m.attempt::integer as attempt, o.outcome, o.final, o.code, o.message, coalesce(o.told_by, j.provider_job_id) as job_id,
        m.requested_at, coalesce(p.settled_at, j.settled_at) as settled_at, c.topic as source_topic, c.partition as source_partition, m.source_offset
 from outcome o
 join move m using (route_id, seq)

@@ -82,12 +82,13 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
   const pool = createPool(url, { name, max: poolSize, onError, meet })
   noteCommits(pool, seen)
   const reads = createStatusReads(url, { name, onError, overdueFactor: config.jobOverdueFactor })
-  const { batchMaxDevices, batchMaxWaitMs } = config
+  const { batchMaxDevices, batchMaxWaitMs, retryMaxAttempts: maxAttempts } = config
   const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs, meet, seen })
   return {
     parts: {
       intakeJournal: createIntakeJournal(pool, seen),
-      driveJournal: epoch => createDriveJournal(pool, epoch, { batchMaxDevices, batchMaxWaitMs }),
+      driveJournal: epoch =>
+        createDriveJournal(pool, epoch, { batchMaxDevices, batchMaxWaitMs, maxAttempts }),
       outbox: createOutbox(pool),
       changes$: createChanges(url, { name }),
       lease,

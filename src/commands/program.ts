@@ -149,7 +149,10 @@ export const createProgram = (
 
   program
     .command('resolve')
-    .argument('<job>', 'its number: batch_id in the view device_move.jobs')
+    .argument(
+      '<job>',
+      'its number: batch_id in the view device_move.jobs; of a job made since a backup its JobId',
+    )
     .description(
       'Settles or releases one held, overdue or looked-up job, in one of the ways below; see docs/operations.md.',
     )

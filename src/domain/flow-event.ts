@@ -148,6 +148,11 @@ export type FlowEvent =
   | { readonly kind: 'recovered'; readonly flow: string }
   | { readonly kind: 'database-restored'; readonly why: string }
   | { readonly kind: 'restore-accepted' }
+  /** Jobs at the provider that a restored database does not know. Their results are read before routes go on. */
+  | { readonly kind: 'forgotten-listed'; readonly jobs: number }
+  | { readonly kind: 'forgotten-unlisted'; readonly why: string }
+  | { readonly kind: 'forgotten-read'; readonly providerJobId: string; readonly devices: number }
+  | { readonly kind: 'forgotten-held'; readonly providerJobId: string; readonly why: string }
   | { readonly kind: 'defect'; readonly flow: string; readonly error: unknown }
 
 export type Observe = (event: FlowEvent) => void

@@ -1,5 +1,4 @@
 import type { RouteFields } from './route'
-import type { Search } from './search'
 
 /** A job, its lifecycle, and the transitions that the lifecycle allows. */
 
@@ -28,6 +27,27 @@ export interface BatchMove {
   readonly deviceName: string
   /** 1-based. */
   readonly attempt: number
+}
+
+/** What a batch is in a search. Pieces are tried after the drawn devices, and those set aside come last. */
+export type SearchPart =
+  | 'piece'
+  /** One of the single devices that tell whether devices are the reason at all. */
+  | 'drawn'
+  /** A drawn device that was refused. It is tried again once it is certain that devices are the reason. */
+  | 'set-aside'
+
+/** A search as it stands, and what the batch is in it. */
+export interface Search {
+  readonly part: SearchPart
+  /** Distinct devices of the batch with which the search began. */
+  readonly devices: number
+  /** Pieces that were refused as a whole and halved. */
+  readonly refusals: number
+  /** A create of a piece was answered with a job, so devices are the reason. */
+  readonly hasAccepted: boolean
+  /** Drawn devices that are not tried yet, the batch itself included. */
+  readonly drawnLeft: number
 }
 
 /** A batch bound to a job: a range of one route's log without the positions left out at the claim. */

@@ -1,6 +1,6 @@
-import type { BatchMove } from './job'
+import type { BatchMove, Search } from './job'
 import { type BackoffPolicy, retryDelayMs } from './retry-policy'
-import { decideOnPiece, type Search, type SearchDecision } from './search'
+import { decideOnPiece, type SearchDecision } from './search'
 
 /** What to do with a batch whose create was refused as a whole: send it again, search it, hold it or wait. */
 

@@ -2,28 +2,7 @@
  * The search for the bad devices of a batch that was refused because of some of them. The batch is halved until its
  * pieces are accepted or have one device. With k bad devices among n it takes at most about 2·k·log2(n/k) + 2·k creates.
  */
-import type { BatchMove } from './job'
-
-/** What a batch is in a search. Pieces are tried after the drawn devices, and those set aside come last. */
-export type SearchPart =
-  | 'piece'
-  /** One of the single devices that tell whether devices are the reason at all. */
-  | 'drawn'
-  /** A drawn device that was refused. It is tried again once it is certain that devices are the reason. */
-  | 'set-aside'
-
-/** A search as it stands, and what the batch is in it. */
-export interface Search {
-  readonly part: SearchPart
-  /** Distinct devices of the batch with which the search began. */
-  readonly devices: number
-  /** Pieces that were refused as a whole and halved. */
-  readonly refusals: number
-  /** A create of a piece was answered with a job, so devices are the reason. */
-  readonly hasAccepted: boolean
-  /** Drawn devices that are not tried yet, the batch itself included. */
-  readonly drawnLeft: number
-}
+import type { BatchMove, Search } from './job'
 
 /** The search that begins with the refusal of a batch. */
 export const newSearch = (devices: number): Search => ({

@@ -63,16 +63,24 @@ export interface KeptLink {
   link: { readonly url: string; readonly until: number } | null
 }
 
-/** Each subscription is one try. A link that is still valid is used again, since each link costs a call. */
-export const createAskResults = (
-  calls: Pick<ProviderCalls, 'detail' | 'fetchResults'>,
-  journal: Pick<DriveJournal, 'addCalls'>,
-  job: Job,
-  providerJobId: string,
-  kept: KeptLink,
-): Observable<Results> => {
-  const names = deviceNamesOf(job)
+export interface AskDeps {
+  readonly calls: Pick<ProviderCalls, 'detail' | 'fetchResults'>
+  readonly providerJobId: string
+  /** The devices of the job; null: they are not known, so every row counts. */
+  readonly names: readonly string[] | null
+  readonly kept: KeptLink
+  /** Counts a call that was made, and emits once. Default: it is not counted. */
+  readonly counted?: () => Observable<unknown>
+}
 
+/** Each subscription is one try. A link that is still valid is used again, since each link costs a call. */
+export const createAsk = ({
+  calls,
+  providerJobId,
+  names,
+  kept,
+  counted = () => of(null),
+}: AskDeps): Observable<Results> => {
   const fetch = (url: string): Observable<Results> =>
     calls.fetchResults(url, names).pipe(
       map(fetched => {
@@ -82,7 +90,7 @@ export const createAskResults = (
     )
 
   const askLink = defer(() => calls.detail(providerJobId)).pipe(
-    concatMap(result => journal.addCalls(job.batchId, 1).pipe(map(() => result))),
+    concatMap(result => counted().pipe(map(() => result))),
     concatMap(result => {
       if (!result.ok) return of(ofFailure(result))
       const { url } = result.value
@@ -97,3 +105,19 @@ export const createAskResults = (
     return link !== null && asyncScheduler.now() < link.until ? fetch(link.url) : askLink
   })
 }
+
+/** The same for a job of ours. */
+export const createAskResults = (
+  calls: AskDeps['calls'],
+  journal: Pick<DriveJournal, 'addCalls'>,
+  job: Job,
+  providerJobId: string,
+  kept: KeptLink,
+): Observable<Results> =>
+  createAsk({
+    calls,
+    providerJobId,
+    kept,
+    names: deviceNamesOf(job),
+    counted: () => journal.addCalls(job.batchId, 1),
+  })

@@ -40,7 +40,7 @@ export interface ProviderCalls {
     deviceName: string,
     off$: Observable<unknown>,
   ): Observable<CallResult<Whereabouts>>
-  fetchResults(url: string, sent: readonly string[]): Observable<FetchedResults>
+  fetchResults(url: string, sent: readonly string[] | null): Observable<FetchedResults>
 }
 
 export interface ProviderCallsDeps {

@@ -39,6 +39,7 @@ import type { Job } from '../domain/job'
 import { RestoredDatabaseError } from '../domain/restored-database'
 import { createAccountView } from '../drive/account-view'
 import type { EndedJob } from '../drive/await-end'
+import { createForgottenJobs } from '../drive/forgotten-jobs'
 import { createHoldHopeless } from '../drive/hold-job'
 import { createLookUpLine } from '../drive/look-up-line'
 import { createProviderCalls } from '../drive/provider-calls'
@@ -60,11 +61,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
   }
   let slots: SlotSemaphore | null = null
 
-  const driveWith = (
-    journal: DriveJournal,
-    mayCall: () => boolean,
-    meanJobMs: number | null,
-  ): Observable<never> => {
+  const driveWith = (journal: DriveJournal, mayCall: () => boolean, meanJobMs: number | null) => {
     slots = createSlotSemaphore({ capacity: policies.quotaJobs })
     const calls = createProviderCalls({ api: api(mayCall), limiter, mayCall, observe })
     const view = createAccountView({
@@ -86,9 +83,14 @@ export const createDriver = (deps: DriverDeps): Driver => {
     const onUntold = (): void => untold$.next()
     const settleJob = createSettleJob({ ...shared, policy: attempts, lookUpMaxDevices, onUntold })
     const heldIfHopeless = createHoldHopeless(shared)
+    const forgotten$ = new Subject<void>()
     const contained = createContained(deps)
     const slots$ = slotLoops({
-      journal,
+      journal: {
+        load: batchId => journal.load(batchId),
+        claim: (inHand, mayTakePiece) =>
+          journal.claim(inHand, mayTakePiece).pipe(tap(claim => claim.forgotten && forgotten$.next())),
+      },
       searches: slots.searches,
       changes$: merge(deps.changes$, created$),
       runJob,
@@ -99,7 +101,8 @@ export const createDriver = (deps: DriverDeps): Driver => {
       contained,
     })
     const lookUps$ = createLookUpLine({ ...shared, policy: attempts, wake$: untold$ })
-    return merge(slots$, again$(lookUps$.pipe(contained()), stop$))
+    const readForgotten = createForgottenJobs({ ...shared, ...policies, view, again, contained })
+    return merge(slots$, readForgotten(forgotten$), again$(lookUps$.pipe(contained()), stop$))
   }
 
   return {
@@ -132,7 +135,7 @@ const createContained =
     })
 
 interface SlotLoopsDeps {
-  readonly journal: DriveJournal
+  readonly journal: Pick<DriveJournal, 'claim' | 'load'>
   readonly searches: SlotSemaphore['searches']
   readonly changes$: Observable<unknown>
   /** Emits what comes after the slot; completes without it when the batch may be claimed again at once. */

@@ -22,15 +22,26 @@ const lostRecords: Reasons = ({ lostRecords: lost }) =>
       'have these requests sent again, and raise retention.ms and retention.bytes of the topic',
   )
 
-const heldRoutes: Reasons = ({ routes }) =>
-  routes.flatMap(({ routeId, pending, retrying, heldAt, heldReason }) =>
-    heldAt === null
-      ? []
-      : [`route ${routeId} is held (${plural(pending + retrying, 'move')}): ${heldReason}`],
-  )
+const heldRoutes: Reasons = ({ routes, heldJobs: held }) =>
+  routes.flatMap(({ routeId, pending, retrying, heldAt, heldReason }) => {
+    if (heldAt === null) return []
+    const unsent = held.filter(job => job.withRoute && job.routeId === routeId)
+    const moves = unsent.reduce((sum, job) => sum + job.moves, pending + retrying)
+    return [`route ${routeId} is held (${plural(moves, 'move')}): ${heldReason}`]
+  })
 
 const heldJobs: Reasons = database =>
-  database.heldJobs.map(job => `${batchText(job.batchId, job.routeId, job.moves)} is held: ${job.heldReason}`)
+  database.heldJobs
+    .filter(job => !job.withRoute)
+    .map(job => `${batchText(job.batchId, job.routeId, job.moves)} is held: ${job.heldReason}`)
+
+const searches: Reasons = ({ searches: all }) =>
+  all === null || all.devices === 0
+    ? []
+    : [
+        `${plural(all.devices, 'device')} are searched for those that the provider refuses, in ${all.pieces} pieces and ` +
+          `after ${plural(all.creates, 'create')}: other work goes first`,
+      ]
 
 const troubledJobs: Reasons = database => database.troubledJobs.map(jobTroubleText)
 
@@ -39,6 +50,26 @@ const overdueJobs: Reasons = database => database.overdueJobs.map(overdueJobText
 const lookUps: Reasons = database => (database.lookUps === null ? [] : [lookUpsText(database.lookUps)])
 
 const blockedRoutes: Reasons = ({ routes }) => blockedTexts(routes)
+
+const forgottenJobs: Reasons = ({ forgotten: { isUnlisted, listError, unread, held } }) => [
+  ...(isUnlisted
+    ? [
+        `nothing is sent before the jobs that were made since the backup are listed${
+          listError === null
+            ? ''
+            : `: ${listError}; \`device-move resolve restore --absent\` goes on without them`
+        }`,
+      ]
+    : []),
+  ...(unread > 0
+    ? [`${plural(unread, 'job')} made since the backup are read first; routes that look like them wait`]
+    : []),
+  ...held.map(
+    ({ jobId, devices, why }) =>
+      `job ${jobId} (${plural(devices, 'device')}), made since the backup, cannot be read: ${why}; routes that look like ` +
+      `it wait: \`device-move resolve ${jobId} --again\` asks once more, --absent sends what it does not tell of`,
+  ),
+]
 
 const unnamedRoutes: Reasons = ({ routes, routeCounts }) => {
   const held = routes.filter(({ heldAt }) => heldAt !== null).length
@@ -66,10 +97,12 @@ const all: readonly Reasons[] = [
   lostRecords,
   heldRoutes,
   heldJobs,
+  searches,
   troubledJobs,
   overdueJobs,
   lookUps,
   blockedRoutes,
+  forgottenJobs,
   unnamedRoutes,
   onlyRetries,
 ]

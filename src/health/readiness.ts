@@ -65,3 +65,8 @@ export const readinessOf = (status: ServiceStatus, source: SourceHealth, databas
   if (status.provider !== null) because.push(troubleText(status.provider))
   return { ready, because, source, database, ...status }
 }
+
+/** What only the running process knows. */
+export interface ProcessStatus extends ServiceStatus {
+  readonly source: SourceHealth
+}

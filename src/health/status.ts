@@ -1,14 +1,8 @@
 /** What `status` prints and `/api/status` answers: how the work stands, and why nothing is moving when nothing is. */
-import type { SourceHealth } from '../ports/request-source'
 import type { DatabaseStatus } from '../postgres/status/read-status'
 import { databaseReasons } from './database-reasons'
 import { processReasons } from './process-reasons'
-import type { ServiceStatus } from './readiness'
-
-/** What only the running process knows. */
-export interface ProcessStatus extends ServiceStatus {
-  readonly source: SourceHealth
-}
+import type { ProcessStatus } from './readiness'
 
 /** What was read of the database for people, and how old it is. */
 export interface StatusReading {

@@ -81,7 +81,7 @@ export interface JobApi {
   provisioning(productKey: string, deviceName: string): Observable<CallResult<Whereabouts>>
   /**
    * Downloads a result file. It lies in object storage, so this is no call against the quota. Rows are matched by the
-   * names of the batch, `sent`.
+   * names of the batch, `sent`; null: every row counts, since it is not known what was sent.
    */
-  fetchResults(url: string, sent: readonly string[]): Observable<FetchedResults>
+  fetchResults(url: string, sent: readonly string[] | null): Observable<FetchedResults>
 }

@@ -5,7 +5,9 @@
  * does it again. (A promise could not be repeated, and would not run in virtual time.)
  */
 import type { Observable } from 'rxjs'
+import type { DeviceResult } from '../domain/device-results'
 import type { Fingerprint } from '../domain/fingerprint'
+import type { ForgottenJob } from '../domain/forgotten'
 import type { BatchMove, Job } from '../domain/job'
 import type { LookUp, UntoldJob } from '../domain/look-up'
 import type { Outcome, Verdict } from '../domain/outcome'
@@ -67,14 +69,44 @@ export interface IntakeJournal {
   stop(log: LogPartition, reason: string): Observable<void>
 }
 
-export type Claim =
+export type Claim = (
   | { readonly kind: 'job'; readonly job: Job }
   /** Nothing is ready. Something becomes ready by itself after `wakeInMs`; null: only when something changes. */
   | { readonly kind: 'idle'; readonly wakeInMs: number | null }
+) & {
+  /** Moves wait until the jobs are read that a restored database has forgotten (`ForgottenJournal`). */
+  readonly forgotten?: true
+}
 
 export interface ResultFile {
   readonly body: Uint8Array
   readonly contentType: string | null
+}
+
+/** The provider's jobs are to be gone through for those that the database does not know. */
+export interface UnlistedRestore {
+  readonly restoreId: number
+  /** How long ago an operator accepted the restored database, ms. */
+  readonly acceptedAgoMs: number
+  /** When the newest job was created that `lateJobs` newer ones follow, ms since 1970; null: there is none. */
+  readonly knownAt: number | null
+}
+
+/** The driver's side of the jobs that a restored database has forgotten. */
+export interface ForgottenJournal {
+  /** What is to be done: jobs are to be listed, or open ones to be read that look like a route of ours. */
+  forgotten(): Observable<{
+    readonly unlisted: UnlistedRestore | null
+    readonly jobs: readonly ForgottenJob[]
+  }>
+  /** Stores those of the listed jobs that are not ours as open, all at once. Emits how many these are. */
+  keepListed(restoreId: number, listed: readonly ForgottenJob[]): Observable<number>
+  /** Keeps for people why the jobs could not be listed. */
+  setListError(restoreId: number, why: string): Observable<void>
+  /** open → read. Keeps what its result file says of each device. */
+  keepForgotten(job: ForgottenJob, rows: ReadonlyMap<string, DeviceResult>): Observable<void>
+  /** Keeps what its result file says, and holds the open job for people, because some devices are not told. */
+  holdForgotten(job: ForgottenJob, rows: ReadonlyMap<string, DeviceResult>, why: string): Observable<void>
 }
 
 /**
@@ -82,7 +114,7 @@ export interface ResultFile {
  * `LeaseLostError` when another process holds it. Every method is idempotent, so when the answer to a commit is lost
  * the method is simply called again.
  */
-export interface DriveJournal {
+export interface DriveJournal extends ForgottenJournal {
   /**
    * Gives the next batch to work on:
    *
@@ -101,6 +133,9 @@ export interface DriveJournal {
    * 7. Of a route that was refused, one batch is tried an hour after the latest refusal.
    * 8. A claim that took too long throws `TransientError`. Until its route has rested, others are claimed, and then
    *    fewer moves of it at once.
+   * 7. After a restore was accepted nothing is sent before the provider's jobs are listed, and nothing of a route that
+   *    looks like an open forgotten job. A move of which a forgotten job tells is settled with that, and not sent. A
+   *    batch from before the restore whose route looks like a forgotten job is given back and claimed anew.
    */
   claim(inHand: readonly number[], mayTakePiece?: boolean): Observable<Claim>
   /** One job as it is stored. Throws when there is none. */

@@ -25,6 +25,17 @@ export const routeColumns = `r.product_key as "productKey", r.source_instance_id
   r.target_instance_ids as "targetInstanceIds", r.target_uid as "targetUid", r.target_aliyun_id as "targetAliyunId",
   r.priority`
 
+/**
+ * Whether a row of `forgotten_job` looks like a row of `route` in the provider's List, as a condition. Targets that List
+ * did not show may be the route's.
+ */
+export const looksLikeForgotten = (job: string, route: string): string => `
+  ${job}.product_key = ${route}.product_key and ${job}.source_instance_id = ${route}.source_instance_id
+  and ${job}.strategy = ${route}.strategy
+  and (${job}.target_instance_ids = '{}'
+       or ${job}.target_instance_ids @> ${route}.target_instance_ids
+          and ${job}.target_instance_ids <@ ${route}.target_instance_ids)`
+
 /** Tells every process that moves may be ready to claim or outcomes to publish, once the transaction is committed. */
 export const notifyChange = `pg_notify('device_move', '')`
 

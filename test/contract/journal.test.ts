@@ -1,5 +1,6 @@
 import { fakeUnderTest, postgresUnderTest } from '../support/journal-harness'
 import { journalClaimContract } from './journal-claim.contract'
+import { journalForgottenContract } from './journal-forgotten.contract'
 import { journalIntakeContract } from './journal-intake.contract'
 import { journalOneCreateContract } from './journal-one-create.contract'
 import { journalOutboxContract } from './journal-outbox.contract'
@@ -17,6 +18,7 @@ const contracts = [
   journalStepsContract,
   journalPartsContract,
   journalOutboxContract,
+  journalForgottenContract,
 ]
 
 for (const contract of contracts) {

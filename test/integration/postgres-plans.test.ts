@@ -43,7 +43,7 @@ describe('query plans without statistics', () => {
     admin = new Client(database.url)
     await admin.connect()
     watch = await watchJournal(database.url, admin)
-    drive = createDriveJournal(watch.pool, 1n, { batchMaxDevices: 10_000, batchMaxWaitMs: 0 })
+    drive = createDriveJournal(watch.pool, 1n, { batchMaxDevices: 10_000, batchMaxWaitMs: 0, maxAttempts: 5 })
     await admin.query('set search_path to device_move_journal')
     await admin.query(`insert into consumed (cluster_id, topic, partition) values ('c', 't', 0)`)
   })

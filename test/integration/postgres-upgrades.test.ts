@@ -44,7 +44,11 @@ describe('a migration', () => {
 
   /** One request from intake to its settlement, each step of which must end. */
   const journey = async (number: number): Promise<void> => {
-    const drive = createDriveJournal(database.pool, 1n, { batchMaxDevices: 10, batchMaxWaitMs: 0 })
+    const drive = createDriveJournal(database.pool, 1n, {
+      batchMaxDevices: 10,
+      batchMaxWaitMs: 0,
+      maxAttempts: 5,
+    })
     const request = { requestId: `r${number}`, route: routeTo(`iot-${number}`), devices: [`dev-${number}`] }
     await firstValueFrom(createIntakeJournal(database.pool).append(chunkOf(BigInt(number), [request])))
     const claimed = await firstValueFrom(drive.claim([]))

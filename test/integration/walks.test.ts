@@ -124,6 +124,7 @@ describeKafka('the walks of docs/architecture.md', () => {
         createDriveJournal(pool, epoch, {
           batchMaxDevices: config.batchMaxDevices,
           batchMaxWaitMs: config.batchMaxWaitMs,
+          maxAttempts: config.retryMaxAttempts,
         }),
       outbox: createOutbox(pool),
       changes$: createChanges(database.url),

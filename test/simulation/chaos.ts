@@ -13,7 +13,7 @@ export interface Chaos {
 const stopWithinMs = 8_000
 
 export const startChaos = (world: World): Chaos => {
-  const { clock, plan, draw, faults, journal, topic, trace, violations } = world
+  const { clock, plan, draw, faults, journal, refusedRoutes, topic, trace, violations } = world
   const { between } = draw
   const losses = createLosses(world)
   const running = new Map<number, Replica>()
@@ -102,14 +102,15 @@ export const startChaos = (world: World): Chaos => {
   const cancel = (): void => {
     const [first, ...others] = journal.store.routes.values()
     if (first === undefined) return
-    const { routeId } = draw.oneOf([first, ...others])
+    const { routeId, fields } = draw.oneOf([first, ...others])
     const { cancelled, inFlight } = journal.cancelRoute(routeId)
+    refusedRoutes.letGo(fields)
     trace.note('human', () => `cancels route ${routeId}: ${cancelled} moves, ${inFlight} in flight`)
   }
   const everySecond = (): void => {
     for (const replica of [...running.values()]) if (replica.owner.state === 'alive') trouble(replica)
     if (faults.hit('rebalance')) topic.rebalance()
-    if (faults.hit('route cancelled')) cancel()
+    if (!losses.isOlder() && faults.hit('route cancelled')) cancel()
     losses.mayHappen()
     if (!faults.isCalm()) later(1_000, everySecond)
   }

@@ -45,6 +45,7 @@ export const startHuman = (world: World): Human => {
     const { batchId, providerJobId } = job
     trace.note('human', () => `resolves job ${batchId}, overdue as ${providerJobId}: ${as}`)
     if (providerJobId !== null) ledger.giveUp(providerJobId)
+    refusedRoutes.letGo(job.route.fields)
     journal.resolveRunning(batchId, as)
   }
 

@@ -4,7 +4,9 @@
  */
 import { acceptRestore, isStopped } from '../support/fake-journal/accept-restore'
 import { copyStore } from '../support/fake-journal/copy'
+import { giveUpForgotten } from '../support/fake-journal/forgotten'
 import { sourceKey } from '../support/fake-journal/intake'
+import { movedOnce } from './invariants/check-after-loss'
 import type { World } from './world'
 
 const clusterId = 'simulated'
@@ -15,10 +17,12 @@ export const publisher = 'publisher'
  * What holds although the database has lost commits: every request has its final outcome, and no move is in two places.
  * Devices may be sent again, jobs of before are forgotten, and results come a second time.
  */
-const kept = [
+const keptAfterLoss = [
   'all work is done',
+  movedOnce,
   'conservation: the gap is 0',
   'conservation: no count is negative',
+  'nothing unforeseen',
   'the service goes on',
   'time passes',
 ]
@@ -26,6 +30,8 @@ const kept = [
 export interface Losses {
   /** Something may give way now. Each does so once in a run. */
   mayHappen(): void
+  /** The database has gone back, or is about to: what a person does to it may be lost or unheard. */
+  readonly isOlder: () => boolean
 }
 
 export const createLosses = (world: World): Losses => {
@@ -50,14 +56,14 @@ export const createLosses = (world: World): Losses => {
     trace.note('world', () => 'the database is copied')
     later(draw.between(2_000, 60_000), () => {
       trace.note('world', () => 'the database GOES BACK to its copy')
-      // A process that does not see the change drives jobs on which the database does not have.
-      violations.onlyKeep(world.plan.hidesDatabase ? kept : [...kept, 'nothing unforeseen'])
+      violations.onlyKeep(keptAfterLoss)
       putBack()
       Object.assign(lease, copied)
     })
   }
 
   return {
+    isOlder: () => isOlder,
     mayHappen: () => {
       if (!isAnew && !isOlder && faults.hit('topic made anew')) {
         isAnew = true
@@ -73,6 +79,8 @@ export const createLosses = (world: World): Losses => {
 /** The operator accepts whatever the service has stopped for. */
 export const acceptLosses = ({ journal, lease, outcomes, topic, trace }: World): void => {
   const { store } = journal
+  for (const jobId of giveUpForgotten(store))
+    trace.note('human', () => `goes on without the results of ${jobId}`)
   if (!isStopped(store)) return
   trace.note('human', () => 'accepts the restore')
   const partitions = topic.marks().map(marks => ({ ...marks, clusterId, topic: topicName }))

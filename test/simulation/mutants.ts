@@ -33,20 +33,6 @@ export const mutants: readonly Mutant[] = [
     replace: 'EMPTY',
   },
   {
-    name: 'log-unchecked',
-    what: 'A topic that was made anew and has grown past the old position is read on there.',
-    inside: 'placeOf',
-    find: 'hasChanged($last, $log)',
-    replace: 'false',
-  },
-  {
-    name: 'commits-unseen',
-    what: 'A database that stands before what the group has committed is taken for sound.',
-    inside: 'committedReason',
-    find: '$committed === null || $rest',
-    replace: 'true',
-  },
-  {
     name: 'intent-late',
     what: 'The intent to create is stored after the call instead of before it.',
     inside: 'createRunJob',
@@ -275,6 +261,13 @@ export const mutants: readonly Mutant[] = [
     inside: 'createSettleJob',
     find: '$isBeyond ? $untold.slice(0, $most) : $untold',
     replace: "(ended.as === 'interrupted' ? [] : $untold)",
+  },
+  {
+    name: 'forgotten-not-awaited',
+    what: 'Routes go on before the results of forgotten jobs that look like them are read.',
+    inside: 'createForgottenJobs',
+    find: 'awaitEnd($job).pipe($$$rest)',
+    replace: 'of<Read>({ kind: "told", rows: new Map() }).pipe(concatMap(result => keep($job, result)))',
   },
   {
     name: 'untold-not-excluded',

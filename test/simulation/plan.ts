@@ -44,8 +44,8 @@ export interface Plan {
   readonly claimLimit: number | null
   /** Most waiting moves that one transaction releases. */
   readonly mostReleased: number
-  /** A pooler hides from the processes that the database behind it has changed. */
-  readonly hidesDatabase: boolean
+  /** No connection shows to appends that the database has changed: only what they continue from does. */
+  readonly appendsBlindly: boolean
   readonly rates: Readonly<Partial<Record<FaultKind, number>>>
   /** Nearly every job is interrupted without a file, and nothing else goes wrong: devices are looked up in masses. */
   readonly isStorm: boolean
@@ -88,7 +88,7 @@ const highest: Readonly<Record<FaultKind, number>> = {
   'journal slow': 0.03,
   'journal cut off': 0.01,
   'notification lost': 0.5,
-  'database older': 0.01,
+  'database older': 0.05,
   crash: 0.015,
   'crash at a step': 0.004,
   freeze: 0.01,
@@ -191,7 +191,7 @@ export const planOf = (seed: number): Plan => {
     listLagMs: oneOf([1_000, 4_000, 8_000]),
     pageSize: oneOf([10, 20, 200]),
     journalMs: oneOf([2, 20]),
-    hidesDatabase: draw.chance(0.5),
+    appendsBlindly: draw.chance(0.8),
     claimLimit: oneOf([null, null, 1, 3]),
     mostReleased: oneOf([1, 3, 20_000]),
     rates,

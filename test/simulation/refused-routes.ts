@@ -13,6 +13,8 @@ export interface RefusedRoutes {
   held(routeId: number): void
   /** A create of the route was not refused for the route, or a human has released it. */
   letGo(route: RouteFields): void
+  /** The database has gone back in time, and may have forgotten that routes are held. */
+  forgotten(): void
 }
 
 /** An hour, less what storing a hold and reporting it may take. */
@@ -45,6 +47,7 @@ export const createRefusedRoutes = (deps: {
       for (const [key, route] of journal.store.routes)
         if (route.routeId === routeId && route.heldKind !== 'operator') heldAt.set(key, clock.now())
     },
+    forgotten: () => heldAt.clear(),
     letGo: route => {
       heldAt.delete(routeKey(route))
     },

@@ -80,6 +80,7 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
   const journal = createFakeJournal({
     batchMaxDevices: plan.batchMaxDevices,
     batchMaxWaitMs: plan.batchMaxWaitMs,
+    maxAttempts: plan.maxAttempts,
     claimLimit: routeId => (routeId % 2 === 0 ? plan.claimLimit : null),
     mostReleased: plan.mostReleased,
     latencyMs: 0,
@@ -126,7 +127,7 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
       faults,
       draw,
       journal,
-      isBlind: plan.hidesDatabase,
+      appendsBlindly: plan.appendsBlindly,
       latencyMs,
       atStep,
     })
@@ -178,6 +179,7 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
         if (event.kind === 'defect')
           violations.broken('nothing unforeseen', `${name}, ${event.flow}: ${stackOf(event.error)}`)
         if (event.kind === 'route-held') refusedRoutes.held(event.routeId)
+        if (event.kind === 'database-restored' || event.kind === 'restore-accepted') refusedRoutes.forgotten()
         if (event.kind !== 'call-ended') trace.note(name, () => textOfEvent(event))
         else if (event.operation !== 'list' || event.result !== 'ok')
           trace.note(name, () => textOfEvent(event))

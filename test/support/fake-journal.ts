@@ -5,6 +5,7 @@ import { cancelRoute } from './fake-journal/cancel'
 import type { ClaimOptions } from './fake-journal/claim'
 import { type Conservation, recount } from './fake-journal/conservation'
 import { createFakeDrive } from './fake-journal/drive'
+import { noteRestore } from './fake-journal/forgotten'
 import { createFakeIntake } from './fake-journal/intake'
 import { createFakeOutbox } from './fake-journal/outbox'
 import { resolveJob, resolveRunning } from './fake-journal/resolve'
@@ -22,6 +23,8 @@ export interface FakeJournal {
   holdRoute(routeId: number, why: string): void
   releaseRoute(routeId: number): void
   releaseJob(batchId: number): void
+  /** The jobs that were created since are forgotten from now on. */
+  acceptRestore(): void
   cancelRoute(routeId: number): { readonly cancelled: number; readonly inFlight: number }
   /** What an operator decides about a job that is held or looked up; of the kinds there are, those that tests need. */
   resolveJob(batchId: number, resolution: { readonly kind: 'again' | 'resend' }): void
@@ -76,6 +79,10 @@ export const createFakeJournal = ({
       const job = store.job(batchId)
       job.heldBecause = null
       job.releases += 1
+      store.notify()
+    },
+    acceptRestore: () => {
+      noteRestore(store)
       store.notify()
     },
     resolveJob: (batchId, { kind }) => resolveJob(store, batchId, kind),

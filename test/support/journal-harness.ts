@@ -39,6 +39,8 @@ export interface JournalHarness {
   /** What is kept with a job. Files are texts, the oldest first. */
   evidence(batchId: number): Promise<Evidence>
   releaseJob(batchId: number): Promise<void>
+  /** An operator accepts that the database was restored. */
+  acceptRestore(): Promise<void>
   /** A claim of more moves of the route runs into a time limit from now on; null lifts that. */
   limitClaims(routeId: number, most: number | null): Promise<void>
   /** null: not held. */
@@ -88,6 +90,7 @@ export const fakeUnderTest = (): JournalUnderTest => ({
         return { files: resultFiles.map(textOf), lookUps }
       },
       releaseJob: async batchId => journal.releaseJob(batchId),
+      acceptRestore: async () => journal.acceptRestore(),
       limitClaims: async (routeId, most) => {
         limits.set(routeId, most)
       },
@@ -105,7 +108,7 @@ export const fakeUnderTest = (): JournalUnderTest => ({
 const emptied = `
   drop trigger if exists limit_claims on route_claims;
   truncate move, left_out, job, outcome, requeue, release_due, rejection, outbox, published, result_file, consumed, route_claims,
-    route_intake, route restart identity cascade;
+    route_intake, forgotten_job, forgotten_result, accepted_restore, route restart identity cascade;
   update lease set epoch = 1; update outbox_counter set last_id = 0`
 
 /** The server gives a claim up as it does after `statement_timeout`, but by the size of its range. */
@@ -199,6 +202,9 @@ export const harnessOn = (pool: Pool, options: HarnessOptions): JournalHarness =
       'update job set held_at = null, held_reason = null, releases = releases + 1 where job_id = $1',
       [batchId],
     )
+  },
+  acceptRestore: async () => {
+    await pool.query('insert into accepted_restore (outbox_end, epoch) values (0, 0)')
   },
   heldReason: async batchId => {
     const { rows } = await pool.query<{ held_reason: string | null }>(

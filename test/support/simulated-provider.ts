@@ -129,7 +129,7 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
     if (jobs.fileOf(providerJobId) === null) return { ok: true, value: { url: null } }
     return { ok: true, value: { url: links.make(origin, providerJobId, jobs.now()) } }
   }
-  const fetched = (url: string, names: readonly string[]): FetchedResults => {
+  const fetched = (url: string, names: readonly string[] | null): FetchedResults => {
     fetches += 1
     const fault = options.onFetch?.(fetches) ?? 'ok'
     if (fault === 'unreachable') return { kind: 'unreachable', message: 'connection reset' }
@@ -143,10 +143,10 @@ export const createSimulatedProvider = (options: SimulatedProviderOptions = {}):
       const html = { body: Buffer.from('<html></html>'), contentType: 'text/html' }
       return { kind: 'unreadable', message: 'HTML instead of a result file', file: html }
     }
-    const wanted = new Set(names)
+    const wanted = names === null ? null : new Set(names)
     const rows = new Map(
       found.rows
-        .filter(({ deviceName }) => wanted.has(deviceName))
+        .filter(({ deviceName }) => wanted === null || wanted.has(deviceName))
         .map(({ deviceName, code, message }) => [deviceName, { code, message }]),
     )
     const body = Buffer.from(renderResultFile(format, found.productKey, found.rows))

@@ -45,7 +45,7 @@ export const heldText = ({ heldJobs, routes, dataDir }: HeldInput): string => {
   ]
   return [
     'Moves that are held wait for somebody (docs/operations.md, "A held job"):',
-    ...heldJobs.flatMap(ofJob),
+    ...heldJobs.filter(({ withRoute }) => !withRoute).flatMap(ofJob),
     ...routes.filter(({ heldAt }) => heldAt !== null).flatMap(ofRoute),
     'Then start the same command again.',
   ]

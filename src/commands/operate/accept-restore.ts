@@ -51,7 +51,7 @@ const partitionText = (partition: Partition): string[] => {
   const from = stored?.next ?? low
   return [
     `${name}: ${committed - from} records that were read before (offsets ${from} to ${committed - 1n}) are read again. Their devices are`,
-    '  sent again, those that have moved too, and their results come a second time under the same ids.',
+    '  sent again unless a job made since has moved them, and their results come a second time under the same ids.',
   ]
 }
 
@@ -111,7 +111,7 @@ const restoredText = ({ published, end, restored }: Found): string[] => {
   return [
     `The database has lost commits: ${restored}`,
     ...outbox,
-    'Jobs made since it was copied are not known here: they hold slots of the account until they have ended.',
+    'Jobs made since it was copied are not known here: their results are read before routes that look like them go on.',
   ]
 }
 
@@ -130,8 +130,11 @@ const settle = async (pool: Pool, publisher: string, found: Found, dryRun: boole
   }
   const isRestored = found.restored !== null
   const accepted = { publisher, published, isRestored, partitions, others }
-  const { publishedRows } = await firstValueFrom(acceptRestore(pool, accepted))
-  if (publishedRows > 0) console.log(`${publishedRows} outbox rows that had been published are left out.`)
+  const { publishedAgain } = await firstValueFrom(acceptRestore(pool, accepted))
+  if (publishedAgain > 0)
+    console.log(
+      `${publishedAgain} outbox rows that may have been published are published again, under the same ids.`,
+    )
   console.log('Settled. A running service goes on within 10 s; it need not be restarted.')
 }
 

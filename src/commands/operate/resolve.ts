@@ -4,6 +4,7 @@ import { providerJobIdOf, type Resolution } from '../../domain/resolution'
 import { type Resolved, resolveJob } from '../../postgres/job/resolve-job'
 import { type DatabaseFlags, withDatabase } from '../database'
 import { CommandError, exitCode, usageError } from '../exit-code'
+import { isForgotten, resolveForgottenJob } from './resolve-forgotten'
 
 export interface ResolveFlags extends DatabaseFlags {
   readonly adopt?: string
@@ -68,6 +69,8 @@ const answerText = (batchId: number, resolution: Resolution, { was, devices }: D
 }
 
 export const resolveCommand = async (job: string, flags: ResolveFlags): Promise<number> => {
+  if (isForgotten(job))
+    return withDatabase(flags, pool => resolveForgottenJob(pool, job, resolutionOf(flags)))
   const batchId = /^[1-9]\d{0,14}$/.test(job)
     ? Number(job)
     : usageError(`${JSON.stringify(job)} is no job: give its batch_id, a whole number`)

@@ -1,6 +1,7 @@
 /** The status as text for people: a few lines, the routes, the failures, and why nothing is moving. */
 import { lookUpsPace } from '../../health/job-troubles'
-import type { ProcessStatus, Status } from '../../health/status'
+import type { ProcessStatus } from '../../health/readiness'
+import type { Status } from '../../health/status'
 import type { RouteCounts, RouteStatus } from '../../postgres/status/read-routes'
 import type { DatabaseStatus } from '../../postgres/status/read-status'
 import { grouped, table } from '../table'

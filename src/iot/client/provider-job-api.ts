@@ -189,7 +189,7 @@ export interface JobApiOptions extends ClientOptions {
   readonly slotsFullCodes?: readonly string[]
 }
 
-const readResults = (fetched: FetchedFile, sent: readonly string[]): FetchedResults => {
+const readResults = (fetched: FetchedFile, sent: readonly string[] | null): FetchedResults => {
   if (fetched.kind !== 'file') return fetched
   const parsed = parseResultFile(fetched.file.body, sent)
   const { file } = fetched

@@ -136,14 +136,14 @@ const isResultHeader = (header: readonly string[]): boolean =>
 
 /**
  * Reads what a result file says of the devices sent. A row without a code says nothing. A row of a name that was not sent
- * is left out: the file may have one for the product.
+ * is left out: the file may have one for the product. With `sent` null every name counts.
  */
-export const parseResultFile = (body: Uint8Array, sent: readonly string[]): ParsedResults => {
+export const parseResultFile = (body: Uint8Array, sent: readonly string[] | null): ParsedResults => {
   const read = readRecords(body)
   if ('problem' in read) return { ...read, kind: 'unreadable' }
   if (read.records.length === 0 && (read.header === undefined || isResultHeader(read.header)))
     return { problem: 'the file has no rows', kind: 'empty' }
-  const wanted = new Set(sent)
+  const wanted = sent === null ? null : new Set(sent)
   const rows = new Map<string, DeviceResult>()
   let hasWrongDevices = false
   for (const record of read.records) {
@@ -151,7 +151,7 @@ export const parseResultFile = (body: Uint8Array, sent: readonly string[]): Pars
     const name = firstText(fields, nameFields)
     const code = oneLine(firstText(fields, codeFields) ?? '', longestCode)
     if (name === null || code === '') continue
-    if (!wanted.has(name)) {
+    if (wanted !== null && !wanted.has(name)) {
       hasWrongDevices = true
       continue
     }

@@ -9,12 +9,23 @@ import {
 import type { Queries } from '../session/transaction'
 import { moveColumns, moveColumnsOf, unfinished } from '../shared-sql'
 import { releaseWaiting } from './requeued-moves'
+import { dropTold, findTold, settleTold } from './told-moves'
 
 /** Positions of one route's log. */
 export interface ClaimRange {
   readonly routeId: number
   readonly fromSeq: bigint
   readonly toSeq: bigint
+}
+
+/** What else decides about a range. */
+export interface ClaimTerms {
+  /** No move waits, since none is sent. */
+  readonly toCancel?: boolean
+  /** Jobs that a restored database had forgotten may tell of moves of the range. */
+  readonly mayBeTold?: boolean
+  /** Attempts of a move at most, the first included. Default: 5. */
+  readonly maxAttempts?: number
 }
 
 /**
@@ -178,13 +189,14 @@ const insertJob = async (
 
 /**
  * Claims a range under the claim rules: leaves out repeats and moves that must wait, and binds the rest to a new job.
- * Gives the batch's number, or null when nothing of the range is to be sent. Needs the claim lock. With `toCancel`
- * no move waits, since none is sent.
+ * Gives the batch's number, or null when nothing of the range is to be sent. Needs the claim lock.
+ *
+ * If a forgotten job tells of some of its moves, these are settled, and the others are given back to be claimed again.
  */
 export const claimRange = async (
   client: PoolClient,
   range: ClaimRange,
-  toCancel = false,
+  { toCancel = false, mayBeTold = false, maxAttempts = 5 }: ClaimTerms = {},
 ): Promise<number | null> => {
   const moves = await movesOfRange(client, range)
   const decided = applyClaimRules(moves, await otherMoves(client, range))
@@ -208,5 +220,27 @@ export const claimRange = async (
     [range.routeId, range.toSeq, moves.filter(move => move.attempt > 1).length, duplicates.length],
   )
   const sent = all('send').map(({ move }) => move)
-  return sent.length > 0 ? insertJob(client, range, sent) : null
+  if (sent.length === 0) return null
+  if (!mayBeTold) return insertJob(client, range, sent)
+  const told = await findTold(
+    client,
+    range,
+    sent.map(({ seq }) => seq),
+  )
+  if (told.length === 0) {
+    await dropTold(
+      client,
+      range.routeId,
+      sent.map(({ deviceName }) => deviceName),
+    )
+    return insertJob(client, range, sent)
+  }
+  const isTold = new Set(told.map(({ move }) => move.seq))
+  const [ours, untold] = [
+    sent.filter(move => isTold.has(move.seq)),
+    sent.filter(move => !isTold.has(move.seq)),
+  ]
+  const batchId = await insertJob(client, range, ours)
+  await settleTold(client, batchId, { told, untold: untold.map(({ seq }) => seq), maxAttempts })
+  return null
 }

@@ -8,6 +8,7 @@ import type { Claim } from '../../ports/journal'
 import { loadJob } from '../job/job-row'
 import { noteTry } from '../job/route-hold'
 import { lockClaims } from '../session/transaction'
+import { type AfterRestore, afterRestore, notRestored } from './after-restore'
 import { claimRange } from './claim-range'
 import {
   appendDue,
@@ -63,6 +64,8 @@ export interface ClaimOptions {
   readonly batchMaxDevices: number
   /** How long the oldest move of a route waits for a fuller batch. */
   readonly batchMaxWaitMs: number
+  /** Attempts of a move at most, the first included. Default: 5. */
+  readonly maxAttempts?: number
 }
 
 /** After this many ranges in a row that had nothing to send the transaction ends, so that it stays short. */
@@ -82,8 +85,23 @@ const soonest = (waits: readonly (number | null)[]): number | null => {
   return known.length > 0 ? Math.max(0, Math.ceil(Math.min(...known))) : null
 }
 
+interface Unusual {
+  /** Moves that waited for one that has ended are still to be released. */
+  readonly releasesAreLeft: boolean
+  /** A restored database was accepted, and may have forgotten jobs. */
+  readonly isRestored: boolean
+}
+
+const selectUnusual = `
+  select exists (select from release_due) as "releasesAreLeft",
+         exists (select from accepted_restore where jobs_listed_at is null) or exists (select from forgotten_job)
+           as "isRestored"`
+
+const readUnusual = async (client: PoolClient): Promise<Unusual> =>
+  (await client.query<Unusual>(selectUnusual)).rows[0] ?? { releasesAreLeft: false, isRestored: false }
+
 /** The claims of one driver. `smaller` is what it remembers of those that ran into a time limit. */
-export const createClaims = ({ batchMaxDevices, batchMaxWaitMs }: ClaimOptions) => {
+export const createClaims = ({ batchMaxDevices, batchMaxWaitMs, maxAttempts = 5 }: ClaimOptions) => {
   const smaller: SmallerClaims = new Map()
   const chooseRoute = createRouteChooser()
   const restMs = (key: number): number =>
@@ -137,21 +155,27 @@ export const createClaims = ({ batchMaxDevices, batchMaxWaitMs }: ClaimOptions) 
   const claimRoute = async (
     client: PoolClient,
     { routeId, claimed, pending, isTry }: Candidate,
+    mayBeTold: boolean,
   ): Promise<Job | null> => {
     if (isTry) await noteTry(client, routeId, null)
     const moves = Math.min(pending, mostOf(routeId, batchMaxDevices))
     const range = { routeId, fromSeq: claimed + 1n, toSeq: claimed + BigInt(moves) }
     return taking(routeId, moves, batchMaxDevices, async () => {
-      const batchId = await claimRange(client, range)
+      const batchId = await claimRange(client, range, { mayBeTold, maxAttempts })
       return batchId === null ? null : loadJob(client, batchId)
     })
   }
 
   /** The next batch of the best ready route, or a piece of a search. */
-  const claimFresh = async (client: PoolClient, inHand: readonly number[]): Promise<Claim> => {
+  const claimFresh = async (
+    client: PoolClient,
+    inHand: readonly number[],
+    { waiting, mayBeTold }: AfterRestore,
+  ): Promise<Claim> => {
     for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
       await takingDue(dueMoves, mostAppended, most => appendDue(client, most))
-      const candidates = await candidateRoutes(client, inHand)
+      const routes = await candidateRoutes(client, inHand)
+      const candidates = routes.filter(({ routeId }) => !waiting.has(routeId))
       const { awake, nextInMs } =
         smaller.size === 0
           ? { awake: candidates, nextInMs: null }
@@ -162,8 +186,10 @@ export const createClaims = ({ batchMaxDevices, batchMaxWaitMs }: ClaimOptions) 
         const isOtherReady = routeAmong(awake.filter(isFreeSoon), readiness, 0).kind === 'ready'
         return pieceOrIdle(client, inHand, isOtherReady, soonest([choice.readyInMs, nextInMs]))
       }
-      const job = await claimRoute(client, choice.route)
+      const job = await claimRoute(client, choice.route, mayBeTold)
       if (job !== null) return { kind: 'job', job }
+      // Up to a whole range was settled, which takes as long as a settlement.
+      if (mayBeTold) break
     }
     return { kind: 'idle', wakeInMs: 0 }
   }
@@ -172,11 +198,14 @@ export const createClaims = ({ batchMaxDevices, batchMaxWaitMs }: ClaimOptions) 
   return async (client: PoolClient, inHand: readonly number[], mayTakePiece: boolean): Promise<Claim> => {
     // The lock comes first: a claim whose answer was lost may still be under way, and its batch is to be found here.
     await lockClaims(client)
-    const left = await unfinishedJob(client, inHand)
+    const { releasesAreLeft, isRestored } = await readUnusual(client)
+    const restored = isRestored ? await afterRestore(client, inHand) : notRestored
+    const { isUnlisted, mark } = restored
+    const left = await unfinishedJob(client, inHand, isUnlisted)
+    if (left === null && isUnlisted) return { kind: 'idle', wakeInMs: null, ...mark }
     const first = left ?? (mayTakePiece ? await nextPiece(client, inHand) : null)
-    if (first !== null) return { kind: 'job', job: await loadJob(client, first) }
-    if (await releasesAreLeft(client))
-      await takingDue(releasedMoves, mostReleased, most => releaseLeft(client, most))
-    return claimFresh(client, inHand)
+    if (first !== null) return { kind: 'job', job: await loadJob(client, first), ...mark }
+    if (releasesAreLeft) await takingDue(releasedMoves, mostReleased, most => releaseLeft(client, most))
+    return { ...(await claimFresh(client, inHand, restored)), ...mark }
   }
 }

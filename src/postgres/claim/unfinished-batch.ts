@@ -26,7 +26,7 @@ export const creating = `
 /**
  * The next unfinished batch that is neither held nor in hand ($1), nor an unsent piece of a search, and whose devices are
  * not being looked up. A batch that waits
- * with its refused route counts as held until it is to be tried.
+ * with its refused route counts as held until it is to be tried. With $2 it is none that is yet to be created.
  *
  * Of routes that look alike in the provider's List, one create is under way at a time: of two without an answer, one
  * could be taken for the other's job. So only the first of their batches that are yet to be created is offered, and none
@@ -43,6 +43,7 @@ const selectUnfinished = `
   where ${unfinished('j')} and j.status <> 'looking-up' and j.job_id <> all ($1::bigint[])
     and (j.held_at is null and (j.search is null or j.status <> 'claimed')
          or j.held_with_route and r.held_kind = 'refused' and r.retry_at <= statement_timestamp())
+    and not (j.status = 'claimed' and $2)
     and not (j.status = 'claimed' and exists (
       select from job b join route br on br.route_id = b.route_id
       where ${unfinished('b')}
@@ -66,8 +67,9 @@ interface Unfinished {
 export const unfinishedJob = async (
   client: PoolClient,
   inHand: readonly number[],
+  isNothingSent: boolean,
 ): Promise<number | null> => {
-  const [found] = (await client.query<Unfinished>(selectUnfinished, [inHand])).rows
+  const [found] = (await client.query<Unfinished>(selectUnfinished, [inHand, isNothingSent])).rows
   if (found?.isTry) await noteTry(client, found.routeId, found.batchId)
   return found?.batchId ?? null
 }

@@ -78,7 +78,7 @@ const toOf = ({ claimed, appended }: Log): bigint =>
 
 const inFlightOf = async (from: Queries, routeId: number): Promise<number> => {
   const { rows } = await from.query<{ moves: number }>(
-    `select coalesce(sum(j.moves), 0)::float8 as moves from job j
+    `select coalesce(sum(j.moves - coalesce(j.moved + j.failed + j.retried, 0)), 0)::float8 as moves from job j
      where j.route_id = $1 and j.status <> 'claimed' and ${unfinished('j')}`,
     [routeId],
   )
@@ -120,7 +120,7 @@ const cancelSlice = async (
     }
     await client.query(holdMeanwhile, [routeId, holdReason])
     const range = { routeId, fromSeq: log.claimed + 1n, toSeq: toOf(log) }
-    const batchId = await claimRange(client, range, true)
+    const batchId = await claimRange(client, range, { toCancel: true })
     const cancelled = batchId === null ? 0 : await settleAsCancelled(client, batchId)
     return after({
       cancelled: before.cancelled + cancelled,

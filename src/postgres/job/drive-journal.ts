@@ -7,6 +7,7 @@ import { canTransition, clashReason, type Job, type JobTransition } from '../../
 import type { DriveJournal } from '../../ports/journal'
 import { type ClaimOptions, createClaims } from '../claim/claim'
 import { createGuard } from '../session/transaction'
+import { createForgottenSteps } from './forgotten-jobs'
 import { bindProviderJob, dropFiles, type JobRow, loadJob, lockJob, readMeanJobMs } from './job-row'
 import { holdRefusedRoute, releaseRefusedRoute } from './route-hold'
 import { halveOtherHalf, searchStep, splitJob } from './search-pieces'
@@ -200,6 +201,7 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
         )
         return new Set(rows.map(row => row.id))
       }),
+    ...createForgottenSteps(guarded),
     meanJobMs: () => guarded(readMeanJobMs),
   }
 }

@@ -1,9 +1,8 @@
 /** The row of a job, its moves and what is kept with it: read, locked, bound to a JobId of the provider, dropped. */
 import type { PoolClient } from 'pg'
 import { codeOf } from '../../domain/error-text'
-import type { BatchMove, Job, JobStatus } from '../../domain/job'
+import type { BatchMove, Job, JobStatus, Search, SearchPart } from '../../domain/job'
 import type { RouteFields } from '../../domain/route'
-import type { Search, SearchPart } from '../../domain/search'
 import type { Queries } from '../session/transaction'
 import { routeColumns } from '../shared-sql'
 

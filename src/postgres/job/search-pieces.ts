@@ -1,8 +1,9 @@
 /** Puts other batches in place of one that was refused: its halves, the pieces of a search, or the search as a whole. */
 import type { PoolClient } from 'pg'
+import type { SearchPart } from '../../domain/job'
 import { type BatchMove, deviceNamesOf } from '../../domain/job'
 import { halveBatch } from '../../domain/refusal'
-import { carveBatch, drawNames, type SearchPart, type SearchStep } from '../../domain/search'
+import { carveBatch, drawNames, type SearchStep } from '../../domain/search'
 import { setWaiting } from '../claim/claim-range'
 import { type JobRow, lockClaimedOfFamily, lockJob, movesOfJob } from './job-row'
 

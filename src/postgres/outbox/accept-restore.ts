@@ -23,8 +23,8 @@ export interface Acceptance {
 }
 
 export interface Accepted {
-  /** Rows of the outbox from before that had been published already; they are deleted. */
-  readonly publishedRows: number
+  /** Rows of the outbox that were, as far as can be told, published before; they are published again. */
+  readonly publishedAgain: number
 }
 
 /** Why every flow is stopped; null: none is, as far as the database says. */
@@ -52,6 +52,16 @@ const rememberPublished = `
   insert into published (publisher, position) values ($1, $2)
   on conflict (publisher) do update set position = excluded.position, published_at = now()`
 
+// By their ids, rows up to the published position were published before the loss. If anything was settled between the loss
+// and its discovery, it has such an id too. An outcome that comes twice can be told by its id; one that never comes cannot.
+const publishAgain = `
+  with numbered as (
+    select o.outbox_id, c.last_id + row_number() over (order by o.outbox_id) as new_id
+    from outbox o, outbox_counter c
+  )
+  update outbox o set outbox_id = n.new_id from numbered n where n.outbox_id = o.outbox_id
+  returning n.outbox_id <= $1 as again`
+
 // A partition that the database does not know is read from its beginning, although the group had read it.
 const readAgain = `
   insert into consumed as c (cluster_id, topic, partition, next_offset, committed_before)
@@ -63,19 +73,17 @@ const acceptRestored = async (
   client: PoolClient,
   { publisher, published, partitions }: Acceptance,
 ): Promise<number> => {
-  const { rows } = await client.query<{ end: bigint }>(
-    'select last_id as "end" from outbox_counter for update',
-  )
+  await client.query('select from outbox_counter for update')
   await client.query(noteRestore)
   await client.query(raiseCounter, [published])
   await client.query(raiseEpoch)
   await client.query('delete from database_stop')
   for (const { clusterId, topic, partition, low, committed } of partitions)
     if (committed !== null) await client.query(readAgain, [clusterId, topic, partition, low, committed])
-  if (published <= (rows[0]?.end ?? 0n)) return 0
   await client.query(rememberPublished, [publisher, published])
-  // Ids follow the order of commits, so what a restored database still holds was published before the loss.
-  return (await client.query('delete from outbox where outbox_id <= $1', [published])).rowCount ?? 0
+  const { rows, rowCount } = await client.query<{ again: boolean }>(publishAgain, [published])
+  await client.query('update outbox_counter set last_id = last_id + $1', [rowCount])
+  return rows.filter(({ again }) => again).length
 }
 
 /** The old row keeps its moves and their positions; the new log gets a row of its own. */
@@ -104,7 +112,7 @@ const acceptOther = async (
  */
 export const acceptRestore = (pool: Pool, acceptance: Acceptance): Observable<Accepted> =>
   inTransaction(pool, async client => {
-    const publishedRows = acceptance.isRestored ? await acceptRestored(client, acceptance) : 0
+    const publishedAgain = acceptance.isRestored ? await acceptRestored(client, acceptance) : 0
     for (const other of acceptance.others) await acceptOther(client, other)
-    return { publishedRows }
+    return { publishedAgain }
   })

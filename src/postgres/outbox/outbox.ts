@@ -32,7 +32,7 @@ const logColumn = `case when c.life > 1 then c.topic || '@' || c.life end as log
 export const moveOutcomeColumns = `m.route_id as "routeId", m.seq, c.topic, c.partition, m.source_offset as "offset",
   ${logColumn}, m.request_id as "requestId", m.device_name as "deviceName", m.attempt, m.requested_at as "requestedAt",
   coalesce(m.recorded_at, m.requested_at) as "recordedAt", m.traceparent, o.outcome, o.final, o.code, o.message,
-  j.provider_job_id as "jobId", coalesce(p.settled_at, j.settled_at) as "settledAt"`
+  coalesce(o.told_by, j.provider_job_id) as "jobId", coalesce(p.settled_at, j.settled_at) as "settledAt"`
 
 /** For a select over `rejection x`, `consumed c`. Only this journal writes `code`, from a `RejectionCode`. */
 export const rejectionColumns = `

@@ -2,6 +2,7 @@
 import type { Pool } from 'pg'
 import { inSnapshot, type Queries } from '../session/transaction'
 import { type Conservation, readConservation } from './conservation'
+import { type ForgottenStatus, readForgotten } from './read-forgotten'
 import { type LookUpsStatus, readLookUps } from './read-look-ups'
 import { type LostRecords, readLostRecords } from './read-lost-records'
 import { type OpenJobs, readOpenJobs } from './read-open-jobs'
@@ -29,6 +30,7 @@ export interface DatabaseStatus extends OpenJobs, RoutesStatus {
   readonly nextRetryAt: string | null
   /** Outcomes that are settled and not published yet (without Kafka: all of them). */
   readonly unpublished: number
+  readonly forgotten: ForgottenStatus
   /** Failures of the last 24 hours by code, most frequent first, at most 20. */
   readonly failures: readonly CodeStatus[]
 }
@@ -81,6 +83,7 @@ export const readDatabaseStatus = (pool: Pool, { overdueFactor }: StatusOptions)
     overdueJobs: await readOverdueJobs(from, overdueFactor),
     lostRecords: await readLostRecords(from),
     ...(await readWaiting(from)),
+    forgotten: await readForgotten(from),
     lookUps: await readLookUps(from),
     failures: await readFailures(from),
   }))

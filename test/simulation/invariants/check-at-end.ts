@@ -1,5 +1,6 @@
 /** The promises that are checked when a run is over. */
 import type { World } from '../world'
+import { checkAfterLoss } from './check-after-loss'
 import { checkCalls } from './check-calls'
 import { checkHeld } from './check-held'
 import { checkJobs } from './check-jobs'
@@ -19,6 +20,7 @@ export const checkAtEnd = (world: World): void => {
     checkPublished,
     checkOrder,
     checkVerdicts,
+    checkAfterLoss,
   ])
     check(world)
 }

@@ -1,5 +1,6 @@
 /** What `device-move accept-restore` does, to the journal in memory. */
 import type { LogPartition } from '../../../src/ports/journal'
+import { noteRestore } from './forgotten'
 import { sourceKey } from './intake'
 import type { Store } from './store'
 
@@ -29,7 +30,7 @@ const acceptRestored = (
   counters.lastOutboxId = higher(end, published, counters.outboxEndSeen)
   lease.epoch = higher(lease.epoch, counters.epochSeen) + 1_000_000n
   counters.stopped = null
-  counters.restores += 1
+  noteRestore(store)
   for (const at of partitions) {
     if (at.committed === null) continue
     const stored = store.consumed.get(sourceKey(at))
@@ -46,10 +47,12 @@ const acceptRestored = (
     else if (at.committed > stored.next)
       store.consumed.set(sourceKey(at), { ...stored, committedBefore: at.committed })
   }
-  if (published <= end) return
   store.published.set(publisher, published)
-  const kept = store.outbox.filter(row => row.id > published)
-  store.outbox.splice(0, store.outbox.length, ...kept)
+  const again = store.outbox.map(row => {
+    counters.lastOutboxId += 1n
+    return { ...row, id: counters.lastOutboxId }
+  })
+  store.outbox.splice(0, store.outbox.length, ...again)
 }
 
 const acceptOther = (store: Store, at: KnownPartition): void => {

@@ -23,7 +23,7 @@ export const cancelRoute = (store: Store, route: RouteLog): { cancelled: number;
     store.requeue.delete(requeued)
   }
   while (route.claimed < route.moves.length) {
-    const job = claimRange(store, route, 10_000, true)
+    const job = claimRange(store, route, 10_000, { toCancel: true })
     if (job !== null) cancelled += settleAsCancelled(store, job)
   }
   releaseRefusedRoute(store, route)

@@ -9,17 +9,21 @@ import {
   chooseRoute as routeAmong,
 } from '../../../src/domain/claim-rules'
 import { afterSuccess, afterTimeLimit, type ClaimSize, withoutResting } from '../../../src/domain/claim-size'
-import type { Job } from '../../../src/domain/job'
-import type { Search, SearchPart } from '../../../src/domain/search'
+import type { Job, Search, SearchPart } from '../../../src/domain/job'
 import { TransientError } from '../../../src/ports/errors'
 import type { Claim } from '../../../src/ports/journal'
+
+import { afterRestore, settledAsTold } from './forgotten'
 import { releaseLeft, releaseWaiting } from './release-waiting'
+
 import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
 import { isBeforeAnswer, isDue, nextPiece, noteTry, unfinishedJob } from './unfinished-batch'
 
 export interface ClaimOptions {
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number
+  /** Attempts of a move at most. Default: 5. */
+  readonly maxAttempts?: number
   /** A claim of more moves of this route runs into a time limit; null: none does. */
   readonly claimLimit?: (routeId: number) => number | null
 }
@@ -90,6 +94,7 @@ export const insertJob = (
     foundBy: null,
     notOurs: [],
     releases: 0,
+    claimedAt: asyncScheduler.now(),
     createStartedAt: null,
     createdAt: null,
     finishedAt: null,
@@ -155,7 +160,7 @@ export const claimRange = (
   store: Store,
   route: RouteLog,
   maxDevices: number,
-  toCancel = false,
+  { toCancel = false, maxAttempts = 5 }: { readonly toCancel?: boolean; readonly maxAttempts?: number } = {},
 ): StoredJob | null => {
   const from = route.claimed + 1
   const to = Math.min(route.moves.length, route.claimed + maxDevices)
@@ -176,7 +181,9 @@ export const claimRange = (
   })
   route.claimed = to
   releaseWaiting(store, duplicates)
-  return seqs.length > 0 ? insertJob(store, route, seqs) : null
+  const bind = (bound: readonly number[]): StoredJob => insertJob(store, route, bound)
+  if (seqs.length === 0 || (!toCancel && settledAsTold(store, route, seqs, bind, maxAttempts))) return null
+  return bind(seqs)
 }
 
 interface Candidate extends CandidateRoute {
@@ -236,7 +243,7 @@ export const createClaims = (store: Store, options: ClaimOptions) => {
       smaller.set(route.routeId, size)
       throw new TransientError(`claiming ${moves} moves of route ${route.routeId} took too long`)
     }
-    const job = claimRange(store, route, Math.min(moves, batchMaxDevices))
+    const job = claimRange(store, route, Math.min(moves, batchMaxDevices), options)
     const after = before === undefined ? null : afterSuccess(before, moves, 0, batchMaxDevices)
     if (after === null) smaller.delete(route.routeId)
     else smaller.set(route.routeId, after)
@@ -253,32 +260,47 @@ export const createClaims = (store: Store, options: ClaimOptions) => {
     return { kind: 'idle', wakeInMs: soonest([...readyInMs, left, ...dues, ...tries]) }
   }
 
-  const claimFresh = (inHand: readonly number[]): Claim => {
+  const pieceOrIdle = (
+    inHand: readonly number[],
+    isOtherReady: boolean,
+    readyInMs: readonly (number | null)[],
+  ): Claim => {
+    const piece = isOtherReady ? null : nextPiece(store, inHand)
+    return piece === null ? idle(readyInMs) : { kind: 'job', job: jobAsStored(store, piece) }
+  }
+
+  const claimFresh = (
+    inHand: readonly number[],
+    { isForgotten, mayBeTold }: ReturnType<typeof afterRestore>,
+  ): Claim => {
     for (let round = 0; round < maxEmptyRounds; round += 1) {
       appendDue(store)
       const nowMs = asyncScheduler.now()
-      const { awake, nextInMs } = withoutResting(candidates(store, inHand), smaller, nowMs)
+      const known = candidates(store, inHand).filter(({ route }) => !isForgotten(route))
+      const { awake, nextInMs } = withoutResting(known, smaller, nowMs)
       const readiness = { ...options, nowMs }
       const choice = chooseRoute(awake.filter(isFree), readiness)
       if (choice.kind === 'none') {
         const isOtherReady = routeAmong(awake.filter(isFreeSoon), readiness, 0).kind === 'ready'
-        const piece = isOtherReady ? null : nextPiece(store, inHand)
-        return piece === null
-          ? idle([choice.readyInMs, nextInMs])
-          : { kind: 'job', job: jobAsStored(store, piece) }
+        return pieceOrIdle(inHand, isOtherReady, [choice.readyInMs, nextInMs])
       }
       const { route } = choice.route
       if (route.heldBecause !== null) noteTry(route, null)
       const job = claimRoute(route, choice.route.pending)
       if (job !== null) return { kind: 'job', job: jobAsStored(store, job) }
+      if (mayBeTold) break
     }
     return { kind: 'idle', wakeInMs: 0 }
   }
 
   return (inHand: readonly number[], mayTakePiece: boolean): Claim => {
-    const first = unfinishedJob(store, inHand) ?? (mayTakePiece ? nextPiece(store, inHand) : null)
-    if (first !== null) return { kind: 'job', job: jobAsStored(store, first) }
+    const restored = afterRestore(store, inHand)
+    const { isUnlisted, mark } = restored
+    const left = unfinishedJob(store, inHand, isUnlisted)
+    if (left === null && isUnlisted) return { kind: 'idle', wakeInMs: null, ...mark }
+    const first = left ?? (mayTakePiece ? nextPiece(store, inHand) : null)
+    if (first !== null) return { kind: 'job', job: jobAsStored(store, first), ...mark }
     releaseLeft(store)
-    return claimFresh(inHand)
+    return { ...claimFresh(inHand, restored), ...mark }
   }
 }

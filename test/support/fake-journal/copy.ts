@@ -10,7 +10,7 @@ const refill = <T>(target: { clear(): void }, values: Iterable<T>, add: (value: 
 /** Copies everything. The function that it gives puts the copy in place of what is there by then. */
 export const copyStore = (store: Store): (() => void) => {
   const { routes, places, jobs, unfinished, requeue, consumed, rejections, outbox, published } = store
-  const { counters, lease } = store
+  const { restores, forgottenJobs, forgottenResults, counters, lease } = store
   // One call, so that what several tables hold is still one thing in the copy.
   const copy = structuredClone({
     routes,
@@ -22,6 +22,9 @@ export const copyStore = (store: Store): (() => void) => {
     rejections,
     outbox,
     published,
+    restores,
+    forgottenJobs,
+    forgottenResults,
     counters,
     lease,
   })
@@ -33,6 +36,9 @@ export const copyStore = (store: Store): (() => void) => {
     refill(consumed, copy.consumed, ([key, value]) => consumed.set(key, value))
     refill(rejections, copy.rejections, ([key, value]) => rejections.set(key, value))
     refill(published, copy.published, ([key, value]) => published.set(key, value))
+    refill(forgottenJobs, copy.forgottenJobs, ([key, value]) => forgottenJobs.set(key, value))
+    refill(forgottenResults, copy.forgottenResults, ([key, value]) => forgottenResults.set(key, value))
+    restores.splice(0, restores.length, ...copy.restores)
     jobs.splice(0, jobs.length, ...copy.jobs)
     outbox.splice(0, outbox.length, ...copy.outbox)
     Object.assign(counters, copy.counters)

@@ -3,6 +3,7 @@ import { asyncScheduler, filter } from 'rxjs'
 import { canTransition, clashReason, type JobTransition } from '../../../src/domain/job'
 import type { DriveJournal } from '../../../src/ports/journal'
 import { type ClaimOptions, createClaims, jobAsStored } from './claim'
+import { createFakeForgotten } from './forgotten'
 import { holdRefusedRoute, releaseRefusedRoute } from './route-hold'
 import { halveOtherHalf, searchStep, splitJob } from './search'
 import { nextUntold, settle, settleLookedUp, untoldMoves } from './settle'
@@ -139,6 +140,7 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
           store.jobs.flatMap(({ providerJobId: id }) => (id !== null && asked.has(id) ? [id] : [])),
         )
       }),
+    ...createFakeForgotten(store, guarded),
     meanJobMs: () => guarded(() => meanJobMs(store)),
   }
 }

@@ -9,7 +9,8 @@ const outcomesOf = (store: Store, row: OutboxRow): Outcome[] => {
     const { acceptedOrder: _acceptedOrder, ...move } = store.moveAt(route, seq)
     const outcome = route.outcomes.get(seq)
     if (outcome === undefined) throw new Error(`no outcome at ${seq}`)
-    return outcomeOfMove({ ...move, ...outcome }, route.fields, providerJobId, row.at)
+    const jobId = outcome.toldBy ?? providerJobId
+    return outcomeOfMove({ ...move, ...outcome }, route.fields, jobId, row.at)
   })
 }
 

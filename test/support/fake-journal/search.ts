@@ -1,7 +1,7 @@
 /** Puts other batches in place of one that was refused: its halves, the pieces of a search, or the search as a whole. */
-import type { BatchMove } from '../../../src/domain/job'
+import type { BatchMove, SearchPart } from '../../../src/domain/job'
 import { halveBatch } from '../../../src/domain/refusal'
-import { carveBatch, drawNames, type SearchPart, type SearchStep } from '../../../src/domain/search'
+import { carveBatch, drawNames, type SearchStep } from '../../../src/domain/search'
 import { insertJob, jobAsStored } from './claim'
 import type { Store, StoredJob } from './store'
 

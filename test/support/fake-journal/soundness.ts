@@ -19,13 +19,13 @@ export interface FakeSoundness extends Omit<Soundness, 'met$'> {
   note(): void
 }
 
-/** Of one process. `isBlind`: it cannot see that the journal has changed, and knows only that it is stopped. */
-export const createFakeSoundness = (store: Store, isBlind = false): FakeSoundness => {
+/** Of one process. */
+export const createFakeSoundness = (store: Store): FakeSoundness => {
   let seen: DatabaseMarks | null = null
   const compare = (): string | null => {
     const found = marksOf(store)
     if (seen !== null && found.restore > seen.restore) seen = null
-    return store.counters.stopped ?? (seen === null || isBlind ? null : lostSince(seen, found))
+    return store.counters.stopped ?? (seen === null ? null : lostSince(seen, found))
   }
   const note = (): void => {
     seen = marksOf(store)

@@ -1,14 +1,14 @@
 import { asyncScheduler, defer, map, type Observable, of, Subject, timer } from 'rxjs'
-import type { JobStatus } from '../../../src/domain/job'
+import type { JobStatus, SearchPart } from '../../../src/domain/job'
 import type { LookUp } from '../../../src/domain/look-up'
 import { lookAlikeKey } from '../../../src/domain/reconcile'
 import type { Rejection, SourcePosition } from '../../../src/domain/request'
 import { RestoredDatabaseError } from '../../../src/domain/restored-database'
 import { type HoldKind, type RouteFields, routeKey } from '../../../src/domain/route'
-import type { SearchPart } from '../../../src/domain/search'
 import { LeaseLostError } from '../../../src/ports/errors'
 import type { ResultFile } from '../../../src/ports/journal'
 import type { StoredPosition } from '../../../src/ports/request-source'
+import type { AcceptedRestore, StoredForgotten, StoredResult } from './forgotten'
 
 export interface LoggedMove {
   readonly acceptedOrder: bigint
@@ -26,6 +26,8 @@ export interface StoredOutcome {
   readonly final: boolean
   readonly code: string
   readonly message: string | null
+  /** JobId of the forgotten job that told it. */
+  readonly toldBy?: string
 }
 
 /** A route's log. The move at position n is `moves[n - 1]`. */
@@ -64,6 +66,7 @@ export interface StoredJob {
   foundBy: 'list' | 'operator' | null
   notOurs: readonly string[]
   releases: number
+  readonly claimedAt: number
   createStartedAt: number | null
   createdAt: number | null
   finishedAt: number | null
@@ -120,6 +123,10 @@ const createTables = () => ({
   rejections: new Map<string, Rejection>(),
   outbox: [] as OutboxRow[],
   published: new Map<string, bigint>(),
+  restores: [] as AcceptedRestore[],
+  forgottenJobs: new Map<string, StoredForgotten>(),
+  /** By product and name: what forgotten jobs say of a device. */
+  forgottenResults: new Map<string, StoredResult[]>(),
   counters: {
     acceptances: 0n,
     lastOutboxId: 0n,

@@ -1,6 +1,6 @@
 /** Which batch of the journal in memory is taken up that nobody has in hand: one left unfinished, or a piece of a search. */
 import { asyncScheduler } from 'rxjs'
-import type { SearchPart } from '../../../src/domain/search'
+import type { SearchPart } from '../../../src/domain/job'
 import type { RouteLog, Store, StoredJob } from './store'
 
 /** Pause before one batch of a refused route is tried again. */
@@ -44,7 +44,12 @@ export const noteTry = (route: RouteLog, job: StoredJob | null): void => {
   if (job !== null) Object.assign(job, { heldBecause: null, heldWithRoute: false })
 }
 
-export const unfinishedJob = (store: Store, inHand: readonly number[]): StoredJob | null => {
+/** While nothing is sent it is none that is yet to be created. */
+export const unfinishedJob = (
+  store: Store,
+  inHand: readonly number[],
+  isNothingSent: boolean,
+): StoredJob | null => {
   // Jobs that may be open come first, because they have to be counted before anything is created.
   const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
   const isOffered = ({ heldBecause, heldWithRoute, search, status, route }: StoredJob): boolean => {
@@ -52,6 +57,7 @@ export const unfinishedJob = (store: Store, inHand: readonly number[]): StoredJo
     return heldBecause === null ? search === null || status !== 'claimed' : heldWithRoute && isDue(route)
   }
   for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b))) {
+    if (job.status === 'claimed' && isNothingSent) continue
     if (!isOffered(job) || inHand.includes(job.batchId) || hasToWait(store, job, inHand)) continue
     if (job.heldBecause !== null) noteTry(job.route, job)
     return job

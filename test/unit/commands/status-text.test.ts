@@ -1,5 +1,6 @@
 import { statusText } from '../../../src/commands/operate/status-text'
-import type { ProcessStatus, Status } from '../../../src/health/status'
+import type { ProcessStatus } from '../../../src/health/readiness'
+import type { Status } from '../../../src/health/status'
 
 const perOperation = { create: 1, detail: 0, query: 0, list: 1, provisioning: 0 }
 const flow = (state: 'running' | 'standing-by') => ({ state, problem: null })

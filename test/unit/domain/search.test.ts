@@ -1,7 +1,7 @@
 import fc from 'fast-check'
-import type { BatchMove } from '../../../src/domain/job'
+import type { BatchMove, Search } from '../../../src/domain/job'
 import { halveBatch } from '../../../src/domain/refusal'
-import { carveBatch, decideOnPiece, drawNames, newSearch, type Search } from '../../../src/domain/search'
+import { carveBatch, decideOnPiece, drawNames, newSearch } from '../../../src/domain/search'
 import { seeded } from '../../support/virtual-driver'
 
 const half = () => 0.5

@@ -1,4 +1,5 @@
-import { type ProcessStatus, readNow, statusOf } from '../../../src/health/status'
+import type { ProcessStatus } from '../../../src/health/readiness'
+import { readNow, statusOf } from '../../../src/health/status'
 import type { RouteStatus } from '../../../src/postgres/status/read-routes'
 import type { DatabaseStatus } from '../../../src/postgres/status/read-status'
 import { noMoves } from '../../support/no-moves'
@@ -20,11 +21,13 @@ const database = (
   lostRecords: [],
   heldJobs: [],
   troubledJobs: [],
+  searches: null,
   overdueJobs: [],
   lookUps: null,
   openJobs: {},
   nextRetryAt: null,
   unpublished: 0,
+  forgotten: { isUnlisted: false, listError: null, unread: 0, held: [] },
   failures: [],
   lastErrors: [],
   ...more,
@@ -126,6 +129,7 @@ describe('the status', () => {
           routeId: 3,
           status: 'completed',
           moves: 1,
+          withRoute: false,
           heldAt: at.toISOString(),
           heldReason: 'no result file',
           resolutions: ['again', 'fail'],

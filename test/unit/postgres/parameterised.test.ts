@@ -9,6 +9,7 @@ const folder = join(__dirname, '../../../src/postgres')
  * what does is a parameter ($1, $2, …). The architecture check keeps every other folder from using the driver.
  */
 const constants: Readonly<Record<string, readonly string[]>> = {
+  'claim/after-restore.ts': ["looksLikeForgotten('f', 'r')"],
   'claim/claim-range.ts': ['moveColumns', "moveColumnsOf('m')", "unfinished('j')", 'name', 'value'],
   'claim/claim.ts': ['creating', "lookAlike('b', 'r')"],
   'claim/requeued-moves.ts': ['moveColumns', "moveColumnsOf('q')"],
@@ -21,11 +22,14 @@ const constants: Readonly<Record<string, readonly string[]>> = {
     'a',
     'b',
   ],
+  'claim/told-moves.ts': ["looksLikeForgotten('f', 'r')", 'moveColumns', "moveColumnsOf('m')"],
   'intake/append-moves.ts': ['moveColumns', 'routeColumns', 'movesPerAcceptance', 'indexed'],
   'intake/intake-journal.ts': ['names', 'stored', 'parameters', 'notifyChange'],
   'job/cancel-moves.ts': ['sliceMoves', "unfinished('j')", 'notifyChange'],
   'job/evidence.ts': ['column'],
+  'job/forgotten-jobs.ts': ["looksLikeForgotten('f', 'r')", 'notifyChange'],
   'job/job-row.ts': ['jobColumns', 'routeColumns'],
+  'job/resolve-forgotten.ts': ['notifyChange'],
   'job/resolve-job.ts': ['notifyChange'],
   'job/route-hold.ts': ['returning', 'notifyChange', 'nextTry', "unfinished('j')"],
   'job/untold.ts': ['routeColumns', "unfinished('j')"],
@@ -34,7 +38,8 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'outbox/outbox.ts': ['routeColumns', 'outcomeBytes', 'moveOutcomeColumns', 'rejectionColumns', 'maxRows'],
   'outbox/final-outcomes.ts': ['moveOutcomeColumns', 'rejectionColumns', 'pageSize'],
   'session/analyst-role.ts': ['analystRole'],
-  'shared-sql.ts': ['alias', 'name', 'job', 'columns', 'values'],
+  'shared-sql.ts': ['alias', 'name', 'job', 'route', 'columns', 'values'],
+  'status/read-forgotten.ts': ["looksLikeForgotten('f', 'r')"],
   'status/read-look-ups.ts': ["unfinished('job')"],
   'status/read-open-jobs.ts': ["unfinished('job')"],
   'status/read-overdue-jobs.ts': ["unfinished('job')"],
