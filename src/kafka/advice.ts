@@ -44,6 +44,10 @@ const cures: readonly (readonly [RegExp, string])[] = [
   [/not authorized/i, 'Let this user have the topic, the group and the transactional id, on the broker.'],
   [/has no leader/, 'Bring that broker back.'],
   [
+    /concurrent operation on the same transaction/,
+    'The transaction before it ends by itself, unless a broker that holds a partition of it is away. Bring that broker back.',
+  ],
+  [
     /Closed connection/,
     'Check that a broker runs there, and whether that port of KAFKA_BROKERS wants TLS (KAFKA_SSL).',
   ],

@@ -1,6 +1,7 @@
 /** What the broker says of the partitions of a topic: their ends, the group's commits, and the record that was read last. */
 import { type Admin, ConfigResourceTypes } from 'kafkajs'
 import { fingerprintOf } from '../../domain/fingerprint'
+import { TransientError } from '../../ports/errors'
 import type { StoredPosition } from '../../ports/request-source'
 import { committedOffsets, partitionNumbers, type Watermarks, watermarks, withAdmin } from '../admin'
 import { brief, createKafka, disconnectMs, type KafkaOptions, withinMs } from '../kafka-client'
@@ -43,7 +44,7 @@ export interface LogStatesOptions {
   readonly kafka: KafkaOptions
   readonly topic: string
   readonly groupId: string
-  /** null: all of the topic. */
+  /** null: all of the topic. Then one without a leader fails the whole, for a person decides by it. */
   readonly partitions: readonly number[] | null
   readonly positions: (clusterId: string, partitions: readonly number[]) => Promise<Stored>
 }
@@ -63,6 +64,9 @@ export const readLogStates = (options: LogStatesOptions): Promise<ReadonlyMap<nu
     const numbers = options.partitions ?? (await partitionNumbers(admin, topic))
     const positions = await options.positions(clusterId, numbers)
     const ends = await watermarks(admin, topic)
+    const unknown = numbers.find(partition => !ends.has(partition))
+    if (unknown !== undefined && options.partitions === null)
+      throw new TransientError(`${topic}/${unknown} has no leader: the broker that holds it is away`)
     const records = await readRecords(options, positions, ends)
     const isMissing = [...records.values()].includes(null)
     const compacted = isMissing && (await isCompacted(admin, topic))
