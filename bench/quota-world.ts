@@ -2,6 +2,7 @@
  * The whole service in virtual time, on the journal in memory, with a clock and a provider that the caller may bring.
  * Trials from outside enter here only, and the shape of `runWorld` stays, whatever moves behind it.
  */
+
 import { concat, defer, map, merge, NEVER, of, config as rxjsConfig, timer } from 'rxjs'
 import { type Environment, loadConfig } from '../src/app/config'
 import { createService } from '../src/app/service'
@@ -15,6 +16,7 @@ import type { Lease } from '../src/ports/lease'
 import type { OutcomeSink, SinkSession } from '../src/ports/outcome-sink'
 import type { RequestSource, SourceChunk } from '../src/ports/request-source'
 import { logNormal } from '../src/tools/simulator/random'
+import { alwaysSound } from '../test/support/always-sound'
 import { createFakeJournal } from '../test/support/fake-journal'
 import { createSimulatedProvider, type SimulatedProvider } from '../test/support/simulated-provider'
 import { createVirtualClock, runRxjsOn, type VirtualClock } from '../test/support/virtual-clock'
@@ -101,6 +103,7 @@ const indexOf = (deviceName: string): number => Number(deviceName.slice('move-'.
 /** Each lot is a partition of its own, so none waits for another. The chunk says only that the lot is there. */
 const sourceOf = (lots: readonly Lot[]): RequestSource => ({
   clusterId: () => of('world'),
+  committed: () => of({ clusterId: 'world', topic, offsets: new Map() }),
   health$: of({ state: 'assigned', reason: null }),
   chunks: () =>
     merge(
@@ -111,6 +114,8 @@ const sourceOf = (lots: readonly Lot[]): RequestSource => ({
             return {
               topic,
               partition,
+              life: 1,
+              continuesFrom: null,
               records: [{ position, key: null, value: null, headers: {}, timestampMs: 0 }],
               done: () => undefined,
               fail: reason => {
@@ -138,7 +143,10 @@ const journalChunksOf = function* (
       clusterId: 'world',
       topic,
       partition,
+      life: 1,
+      continuesFrom: null,
       nextOffset: offset + 1n,
+      last: null,
       rejections: [],
       requests: [
         {
@@ -227,6 +235,7 @@ export const runWorld = <P extends JobApi>(options: WorldOptions<P>): WorldResul
     })
     const remembering = (own: DriveJournal): DriveJournal => ({ ...own, meanJobMs: () => of(warmMs) })
     const service = createService({
+      soundness: alwaysSound,
       source: sourceOf(lots),
       toJournal: (_, { partition }) => journalChunksOf(options, partition),
       intakeJournal: journal.intake,

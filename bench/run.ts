@@ -1,10 +1,13 @@
 /**
- * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | status-readers]`: each measurement prints its figures
- * beside their limits, and fails beyond one.
+ * `npm run bench [-- throughput | takeover | fuzz [--cases N] | quota-world | look-up-storm | thin-routes | bad-devices |
+ * status-readers | release]`: each measurement prints its figures beside their limits, and fails beyond one.
  */
 import { parseArgs } from 'node:util'
+import { badDevices } from './bad-devices'
 import { fuzz } from './fuzz'
+import { lookUpStorm } from './look-up-storm'
 import { quotaWorld } from './quota-world-cases'
+import { release } from './release'
 import { statusReaders } from './status-readers'
 import { takeover } from './takeover'
 import { thinRoutes } from './thin-routes'
@@ -19,8 +22,11 @@ const benches = new Map([
   ['takeover', takeover],
   ['fuzz', () => fuzz(Number(options.cases))],
   ['quota-world', quotaWorld],
+  ['look-up-storm', lookUpStorm],
+  ['bad-devices', badDevices],
   ['thin-routes', thinRoutes],
   ['status-readers', statusReaders],
+  ['release', release],
 ])
 
 const main = async (): Promise<number> => {

@@ -8,13 +8,17 @@ const say = (text: string): void => {
   process.stderr.write(redact(`${text}\n`))
 }
 
+/** A reader of messages and log lines that hangs keeps a process that has ended for this long, ms. */
+const readWithinMs = 2_000
+
 /**
  * Ends the process without waiting for timers of calls that have been given up, which would keep it for seconds. It
- * waits only for a reader that is slower than the command, since what does not fit into the pipe yet would be lost.
+ * waits only for a reader that is slower than the command, since what does not fit into the pipe yet would be lost: for
+ * one of its output until a signal, for one of its messages two seconds.
  */
 const exit = async (status: number): Promise<never> => {
   endAtNextSignal()
-  await Promise.all([process.stdout, process.stderr].map(writtenOut))
+  await Promise.all([writtenOut(process.stdout), writtenOut(process.stderr, readWithinMs)])
   // The error of a failed write to standard output is emitted one turn later.
   await new Promise(setImmediate)
   return process.exit(status)

@@ -1,11 +1,13 @@
 /** Every variable of the configuration: its name, default, unit and bounds stand in this one table. */
 import {
   callsPerSecond,
+  certificateFile,
   choice,
   durationMs,
   endpoint,
   flag,
   integer,
+  keyFile,
   list,
   printable,
   text,
@@ -45,6 +47,25 @@ export const variables = {
     'Transactional id of the publisher, and name of the group that keeps its position. Default: <KAFKA_GROUP_ID>.publisher',
   ),
   kafkaSsl: variable('KAFKA_SSL', 'false', flag, 'TLS to the brokers.'),
+  kafkaSslCa: variable(
+    'KAFKA_SSL_CA',
+    null,
+    certificateFile,
+    'PEM file of the authority that has signed the brokers’ certificates. Unset: the authorities that Node knows.',
+  ),
+  kafkaSslCert: variable(
+    'KAFKA_SSL_CERT',
+    null,
+    certificateFile,
+    'PEM file of the certificate that the brokers ask for, with its chain if it has one.',
+  ),
+  kafkaSslKey: variable('KAFKA_SSL_KEY', null, keyFile, 'PEM file of the private key of KAFKA_SSL_CERT.'),
+  kafkaSslCheckHostname: variable(
+    'KAFKA_SSL_CHECK_HOSTNAME',
+    'true',
+    flag,
+    'false accepts another name in a certificate of that authority.',
+  ),
   kafkaSaslMechanism: variable(
     'KAFKA_SASL_MECHANISM',
     null,
@@ -76,7 +97,7 @@ export const variables = {
     'DATABASE_URL',
     null,
     url('postgres:', 'postgresql:'),
-    'PostgreSQL 13 or newer. Required by run.',
+    'PostgreSQL 14 or newer. Required by run.',
   ),
   accessKeyId: variable(
     'ALIBABA_CLOUD_ACCESS_KEY_ID',
@@ -151,9 +172,9 @@ export const variables = {
   ),
   lookupMaxDevices: variable(
     'LOOKUP_MAX_DEVICES',
-    '1000',
+    '0',
     integer(0, 10_000),
-    'At most this many devices of one job are looked up; 0: none.',
+    'At most this many devices of one job are looked up; 0: no bound. Beyond it they are sent again, also if they have moved.',
   ),
   callTimeoutMs: variable('CALL_TIMEOUT_MS', '20000', integer(100, 600_000), 'Deadline of one call, ms.'),
   createSettleMs: variable(
@@ -161,6 +182,12 @@ export const variables = {
     '60000',
     integer(100, 3_600_000),
     'How long after a create without an answer its job may still appear, ms.',
+  ),
+  jobOverdueFactor: variable(
+    'JOB_OVERDUE_FACTOR',
+    '10',
+    integer(1, 1000),
+    'A job that runs so many times the mean, and at least 30 minutes, is called overdue.',
   ),
   batchMaxDevices: variable('BATCH_MAX_DEVICES', '10000', integer(1, 10_000), 'Largest batch, in moves.'),
   batchMaxWaitMs: variable(

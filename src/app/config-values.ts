@@ -1,4 +1,7 @@
 /** The kinds of values that variables have. Each parser throws an error that says what is wrong with the text. */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { messageOf } from '../domain/error-text'
 import { isLoopback } from '../domain/loopback'
 
 export const text =
@@ -63,3 +66,47 @@ export const topic = text(/^[A-Za-z0-9._-]{1,249}$/, 'a topic name (1 to 249 of 
 export const printable = text(/^[\x21-\x7e]{1,256}$/, '1 to 256 printable characters without spaces')
 export const durationMs = integer(1, 86_400_000)
 export const callsPerSecond = integer(1, 1000)
+
+const contentOf = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new Error(`names a file that cannot be read (${messageOf(error)}): correct the path, or its rights`)
+  }
+}
+
+/** The certificates in a PEM file, in their order. */
+export const certificatesIn = (path: string): readonly [X509Certificate, ...X509Certificate[]] => {
+  const blocks = contentOf(path).match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  try {
+    const [first, ...more] = blocks.map(block => new X509Certificate(block))
+    if (first !== undefined) return [first, ...more]
+  } catch (error) {
+    throw new Error(`names a file with a damaged certificate (${messageOf(error)}): give it in PEM`)
+  }
+  throw new Error(`must name a file that holds a certificate in PEM, and ${path} holds none`)
+}
+
+/** Whether the private key in a PEM file is that of the certificate. */
+export const isKeyOf = (path: string, certificate: X509Certificate): boolean =>
+  certificate.checkPrivateKey(createPrivateKey(contentOf(path)))
+
+/** The path of a PEM file with certificates. The file is read again at each connection. */
+export const certificateFile = (path: string): string => {
+  certificatesIn(path)
+  return path
+}
+
+/** The path of a PEM file with a private key, which must not be encrypted. */
+export const keyFile = (path: string): string => {
+  const content = contentOf(path)
+  if (content.includes('ENCRYPTED'))
+    throw new Error('names a file with an encrypted key: decrypt it (openssl pkey), and guard the file')
+  try {
+    createPrivateKey(content)
+  } catch {
+    // The reason might repeat a part of the key.
+    throw new Error(`must name a file that holds a private key in PEM, and ${path} holds none`)
+  }
+  return path
+}

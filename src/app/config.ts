@@ -1,12 +1,16 @@
 /** Makes the validated, frozen configuration from the environment, by the table of `config-table.ts`. */
 import { messageOf } from '../domain/error-text'
 import { type Variable, variables } from './config-table'
+import { certificatesIn, isKeyOf } from './config-values'
 
 type Variables = typeof variables
 type Value<K extends keyof Variables> = Variables[K] extends Variable<infer T> ? T : never
 /** Null for the variables that may be unset. All others have a default. */
 type Optional<K extends keyof Variables> = K extends
   | 'kafkaBrokers'
+  | 'kafkaSslCa'
+  | 'kafkaSslCert'
+  | 'kafkaSslKey'
   | 'kafkaSaslMechanism'
   | 'kafkaSaslUsername'
   | 'kafkaSaslPassword'
@@ -63,9 +67,22 @@ export const secretsOf = (environment: Environment): readonly string[] => [
   ...passwordsOf(environment[variables.databaseUrl.name]?.trim() ?? ''),
 ]
 
+/** Problems of the files for TLS to the brokers, which have been read one by one. */
+const tlsProblems = ({ kafkaSsl, kafkaSslCa, kafkaSslCert, kafkaSslKey }: Config): string[] => {
+  if (!kafkaSsl && (kafkaSslCa ?? kafkaSslCert ?? kafkaSslKey) !== null)
+    return ['KAFKA_SSL_CA, KAFKA_SSL_CERT and KAFKA_SSL_KEY need KAFKA_SSL=true: set it, or unset them']
+  if (kafkaSslCert === null && kafkaSslKey === null) return []
+  if (kafkaSslCert === null || kafkaSslKey === null)
+    return ['KAFKA_SSL_CERT and KAFKA_SSL_KEY go together: set both or none']
+  const [own] = certificatesIn(kafkaSslCert)
+  return isKeyOf(kafkaSslKey, own)
+    ? []
+    : ['KAFKA_SSL_KEY does not fit KAFKA_SSL_CERT: give the key that its first certificate was made with']
+}
+
 /** Problems of variables that do not go together. */
 const crossChecks = (config: Config): string[] => {
-  const problems: string[] = []
+  const problems = tlsProblems(config)
   const sasl = [config.kafkaSaslMechanism, config.kafkaSaslUsername, config.kafkaSaslPassword]
   if (sasl.some(part => part !== null) && sasl.some(part => part === null))
     problems.push(

@@ -11,7 +11,10 @@ import { createLease } from '../postgres/lease/postgres-lease'
 import { createOutbox } from '../postgres/outbox/outbox'
 import { createChanges } from '../postgres/session/changes'
 import { checkSchema, migrate } from '../postgres/session/migrations'
+import { createSeenMarks } from '../postgres/session/seen-marks'
 import { createPool, holderName, sessionNameOf } from '../postgres/session/session'
+import { createSoundness } from '../postgres/session/soundness'
+import { noteCommits } from '../postgres/session/transaction'
 import type { Logger } from '../telemetry/logger'
 import type { Config } from './config'
 import type { ServiceParts } from './service'
@@ -25,7 +28,10 @@ const quotaWindowMs = 1_000
 const retryEveryMs = 2_000
 
 export interface Database {
-  readonly parts: Pick<ServiceParts, 'intakeJournal' | 'driveJournal' | 'outbox' | 'changes$' | 'lease'>
+  readonly parts: Pick<
+    ServiceParts,
+    'intakeJournal' | 'driveJournal' | 'outbox' | 'changes$' | 'lease' | 'soundness'
+  >
   readonly routes: RouteControl
   /** For people, on connections of their own. */
   readonly reads: Omit<StatusReads, 'stop'>
@@ -70,27 +76,28 @@ export const openDatabase = async (config: Config, options: OpenOptions): Promis
   const name = sessionNameOf(holder)
   const onError = (error: Error): void =>
     logger.warn({ reason: error.message }, 'a database connection was lost')
-  const pool = createPool(url, {
-    name,
-    max: poolSize,
-    onError,
-  })
-  const reads = createStatusReads(url, { name, onError })
+  const seen = createSeenMarks()
+  const soundness = createSoundness(url, seen, { name, onError })
+  const { meet } = soundness
+  const pool = createPool(url, { name, max: poolSize, onError, meet })
+  noteCommits(pool, seen)
+  const reads = createStatusReads(url, { name, onError, overdueFactor: config.jobOverdueFactor })
   const { batchMaxDevices, batchMaxWaitMs } = config
-  const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs })
+  const lease = createLease(url, { holder, leaseMs, renewEveryMs, quotaWindowMs, meet, seen })
   return {
     parts: {
-      intakeJournal: createIntakeJournal(pool),
+      intakeJournal: createIntakeJournal(pool, seen),
       driveJournal: epoch => createDriveJournal(pool, epoch, { batchMaxDevices, batchMaxWaitMs }),
       outbox: createOutbox(pool),
       changes$: createChanges(url, { name }),
       lease,
+      soundness,
     },
     routes: createRouteControl(pool),
     reads,
     stop: async () => {
       await lease.stop()
-      await Promise.all([pool.end(), reads.stop()])
+      await Promise.all([pool.end(), soundness.end(), reads.stop()])
     },
   }
 }

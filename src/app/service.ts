@@ -15,8 +15,9 @@ import {
   tap,
 } from 'rxjs'
 import type { FlowName, Observe } from '../domain/flow-event'
-import { RestoredDatabaseError } from '../domain/published-position'
-import { createDriver, type DrivePolicies } from '../flows/drive'
+import { RestoredDatabaseError } from '../domain/restored-database'
+import { createDriver } from '../flows/drive'
+import type { DrivePolicies } from '../flows/drive-options'
 import { type IntakeDeps, intake$ } from '../flows/intake'
 import { publish$ } from '../flows/publish'
 import { createProviderBook, troubleText } from '../health/provider-health'
@@ -28,7 +29,8 @@ import type { Changes, DriveJournal, IntakeJournal, Outbox, OutboxLimits } from 
 import type { Lease, LeaseState } from '../ports/lease'
 import type { OutcomeSink } from '../ports/outcome-sink'
 import type { RequestSource } from '../ports/request-source'
-import { createRestoreWatch, noRestoreWatch } from './restore-watch'
+import type { Soundness } from '../ports/soundness'
+import { createRestoreWatch } from './restore-watch'
 import { againOnce, allStopped, createSupervision, resilient } from './supervision'
 
 export interface ServiceParts {
@@ -38,6 +40,8 @@ export interface ServiceParts {
   readonly driveJournal: (epoch: bigint) => DriveJournal
   readonly outbox: Outbox
   readonly changes$: Changes
+  /** Whether the database still has what this process has seen in it. */
+  readonly soundness: Soundness
   /** The provider, for one epoch of the lease: a call leaves only while `mayCall` says so. */
   readonly api: (mayCall: () => boolean) => JobApi
   readonly lease: Lease
@@ -71,6 +75,8 @@ const most: OutboxLimits = { outcomes: 10_000, bytes: 16_000_000 }
 const windowMs = 1_000
 /** Added to the window, because timers may fire early, ms. */
 const marginMs = 20
+/** Of twenty calls at least one is a look-up, while any waits, however busy the quota is with others. */
+const lookUpsWaitFor = 19
 /** Longest pause between tries of a call to the provider, ms. */
 const providerPauseMs = 30_000
 
@@ -92,41 +98,40 @@ export const createService = (parts: ServiceParts): Service => {
     ...parts.quota,
     priority: ['create', 'detail', 'list', 'query', 'provisioning'],
     yielding: ['provisioning'],
+    passedOverAtMost: lookUpsWaitFor,
     windowMs,
     marginMs,
     deadlineMs: parts.callTimeoutMs,
   })
 
-  const watch =
-    sink === null
-      ? noRestoreWatch
-      : createRestoreWatch({
-          sink,
-          outbox: parts.outbox,
-          publisher: parts.publisher,
-          observe,
-          stop$,
-          again: () => supervised('intake'),
-        })
+  const watch = createRestoreWatch({ ...parts, stop$, again: () => supervised('intake') })
+  const stopsAll = <T>(flow$: Observable<T>): Observable<T> =>
+    flow$.pipe(
+      catchError((error: unknown) => {
+        if (!(error instanceof RestoredDatabaseError)) throw error
+        watch.report(error)
+        return NEVER
+      }),
+    )
 
   /**
-   * A flow starts once the database is the one that was published from. It starts over after an error that its own parts
-   * do not get over.
+   * A flow starts once the database has lost nothing. It starts over after an error that its own parts do not get over.
    */
   const guarded = (flow: FlowName, flow$: Observable<never>): Observable<never> =>
-    watch.whileSound(concat(running(flow), flow$).pipe(supervised(flow)))
+    watch.whileSound(concat(running(flow), stopsAll(flow$)).pipe(supervised(flow)))
 
-  /** After the database was away it may be an older one, so nothing is appended to it before it was looked at. */
+  /** After the database was away it may be an older one, so nothing is done on it before it was looked at. */
   const againOnceSound = againOnce(watch.sound$)
-  const appendAgain =
+  const soundAgain =
+    (flow: FlowName) =>
     <T>(): MonoTypeOperatorFunction<T> =>
     source =>
-      againOnceSound(source).pipe(again('intake')<T>())
+      againOnceSound(source).pipe(again(flow)<T>())
   const takeIn$ = againOnceSound(
     defer(() =>
       intake$({
         source: parts.source,
-        journal: resilient(parts.intakeJournal, appendAgain),
+        journal: resilient(parts.intakeJournal, soundAgain('intake')),
         toJournal: parts.toJournal,
         observe,
       }),
@@ -148,19 +153,13 @@ export const createService = (parts: ServiceParts): Service => {
     if (sink === null) return drain$.pipe(take(1), ignoreElements())
     return publish$({
       sink,
-      outbox: resilient(parts.outbox, again('publish')),
+      outbox: resilient(parts.outbox, soundAgain('publish')),
       changes$,
       publisher: parts.publisher,
       most,
       observe,
       drain$,
-    }).pipe(
-      catchError((error: unknown) => {
-        if (!(error instanceof RestoredDatabaseError)) throw error
-        watch.report(error)
-        return NEVER
-      }),
-    )
+    })
   }
 
   const lease$ = parts.lease
@@ -184,7 +183,7 @@ export const createService = (parts: ServiceParts): Service => {
     // Driving also starts over after `LeaseLostError`. When the lease is really lost, it says so soon and the flow is
     // dropped. When it was only renewed late, driving goes on.
     drive: ({ epoch, mayCall }) =>
-      defer(() => driver.drive(resilient(parts.driveJournal(epoch), again('drive')), mayCall)),
+      defer(() => driver.drive(resilient(parts.driveJournal(epoch), soundAgain('drive')), mayCall)),
     publish,
     lease$,
     guarded: (flow, flow$) =>

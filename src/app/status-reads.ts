@@ -9,7 +9,7 @@ import { type Answer, createRecentRead, type Recent } from '../operators/recent-
 import { TransientError } from '../ports/errors'
 import { createAnswers, createPool } from '../postgres/session/session'
 import { asPortError } from '../postgres/session/transaction'
-import { type DatabaseStatus, readDatabaseStatus } from '../postgres/status/read-status'
+import { type DatabaseStatus, readDatabaseStatus, type StatusOptions } from '../postgres/status/read-status'
 import type { ReadFigures } from '../telemetry/database-metrics'
 
 /** One connection reads the status, and the other shows that the server answers while that takes long. */
@@ -29,7 +29,7 @@ export interface StatusReads {
   readonly stop: () => Promise<void>
 }
 
-export interface StatusReadsOptions {
+export interface StatusReadsOptions extends StatusOptions {
   /** The name of the sessions. */
   readonly name: string
   readonly onError: (error: Error) => void
@@ -73,11 +73,14 @@ const readingOf = async (
   }
 }
 
-export const createStatusReads = (url: string, { name, onError }: StatusReadsOptions): StatusReads => {
+export const createStatusReads = (
+  url: string,
+  { name, onError, ...options }: StatusReadsOptions,
+): StatusReads => {
   const pool = createPool(url, { name, max: poolSize, statementMs, onError })
   const answers = createAnswers(pool)
   const recent$ = createRecentRead(
-    defer(() => readDatabaseStatus(pool)).pipe(
+    defer(() => readDatabaseStatus(pool, options)).pipe(
       catchError((error: unknown) => {
         throw asPortError(error)
       }),
@@ -89,7 +92,15 @@ export const createStatusReads = (url: string, { name, onError }: StatusReadsOpt
     status,
     figures: async () => {
       const { database, ageMs } = await status()
-      return database === null ? null : { ageMs: ageMs ?? 0, moves: database.moves }
+      if (database === null) return null
+      const { moves, overdueJobs, lookUps, lostRecords } = database
+      return {
+        ageMs: ageMs ?? 0,
+        moves,
+        overdueJobs: overdueJobs.length,
+        lookUpMoves: lookUps?.moves ?? 0,
+        lostRecords: lostRecords.reduce((sum, { records }) => sum + records, 0),
+      }
     },
     answers,
     stop: () => pool.end(),

@@ -1,7 +1,7 @@
 /** Makes the options of each adapter and flow from the configuration. Nothing is decided here. */
 import { createEncodeOutcome } from '../domain/outcome-records'
 import { defaultRefusalPolicy } from '../domain/refusal'
-import type { DrivePolicies } from '../flows/drive'
+import type { DrivePolicies } from '../flows/drive-options'
 import { createJobApi } from '../iot/client/provider-job-api'
 import type { KafkaOptions } from '../kafka/kafka-client'
 import type { OutcomeSinkOptions } from '../kafka/publisher/kafka-outcome-sink'
@@ -13,8 +13,6 @@ import type { ServiceParts } from './service'
 
 /** A batch rests this long after an unforeseen error, ms. */
 const restMs = 5_000
-/** At most this many moves of ended jobs wait to be settled: fifty full batches, at about 200 bytes for each move. */
-const maxEndedMoves = 500_000
 
 /** Variables that a command needs to call the provider. */
 export const providerVariables = ['accessKeyId', 'accessKeySecret'] as const
@@ -24,7 +22,14 @@ export const kafkaOptions = (config: Config, logger: Logger): KafkaOptions => {
   return {
     brokers: config.kafkaBrokers ?? [],
     clientId: config.kafkaClientId,
-    ssl: config.kafkaSsl,
+    tls: config.kafkaSsl
+      ? {
+          caFile: config.kafkaSslCa,
+          certFile: config.kafkaSslCert,
+          keyFile: config.kafkaSslKey,
+          checkHostname: config.kafkaSslCheckHostname,
+        }
+      : undefined,
     sasl:
       mechanism !== null && username !== null && password !== null
         ? { mechanism, username, password }
@@ -83,6 +88,6 @@ export const policies = (config: Config): DrivePolicies => ({
   },
   refusals: defaultRefusalPolicy,
   lookUpMaxDevices: config.lookupMaxDevices,
+  overdueFactor: config.jobOverdueFactor,
   restMs,
-  maxEndedMoves,
 })

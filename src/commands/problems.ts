@@ -1,6 +1,7 @@
 /** What is wrong with the database, the broker or an address to listen on, in sentences that say what to do. */
 import { isNativeError } from 'node:util/types'
 import type { Config } from '../app/config'
+import { advised } from '../kafka/advice'
 import { TransientError } from '../ports/errors'
 import { NewerDatabaseError } from '../postgres/session/migrations'
 import { asPortError } from '../postgres/session/transaction'
@@ -14,6 +15,10 @@ const cures: readonly (readonly [RegExp, string])[] = [
   [
     /^(42P01|42703|3F000)$/,
     'Run `device-move migrate`: its schema was not made, or is older than this release.',
+  ],
+  [
+    /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    'Name the server in DATABASE_URL as its certificate does, or give it a certificate for this name.',
   ],
   [
     /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_|ERR_TLS_)/,
@@ -57,23 +62,6 @@ export const databaseProblem = (error: unknown, url: string): CommandError => {
 export const knownDatabaseProblem = (error: unknown, url: string): CommandError | null =>
   isNativeError(error) && adviceFor(error) !== null ? databaseProblem(error, url) : null
 
-/** What to do about an error of Kafka, by the client's name and text of it. */
-const kafkaCures: readonly (readonly [RegExp, string])[] = [
-  [/sasl/i, 'Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.'],
-  [/ssl|tls|certificate/i, 'Check KAFKA_SSL, and the certificate of the broker.'],
-  [/not authorized/i, 'Let this user have the topic, on the broker.'],
-  [
-    /connection|closed|ECONN|ENOTFOUND|EAI_AGAIN|timed? ?out|acknowledgement/i,
-    'Check that a broker runs there and can be reached, and KAFKA_BROKERS.',
-  ],
-]
-
 /** What went wrong with the brokers of `config`, for people: one sentence, and what to do. */
-export const kafkaProblem = (error: unknown, { kafkaBrokers }: Config): CommandError => {
-  const [name, message] = isNativeError(error) ? [error.name, error.message] : ['', String(error)]
-  const [, cure = ''] = kafkaCures.find(([form]) => form.test(`${name} ${message}`)) ?? []
-  const brokers = (kafkaBrokers ?? []).join(',')
-  return new CommandError(
-    `Kafka at ${brokers} cannot be used: ${message.replace(/[.\s]+$/, '')}. ${cure}`.trim(),
-  )
-}
+export const kafkaProblem = (error: unknown, { kafkaBrokers }: Config): CommandError =>
+  new CommandError(`Kafka at ${(kafkaBrokers ?? []).join(',')} cannot be used: ${advised(error)}`)

@@ -51,7 +51,14 @@ export const stopWithin = (running: Running): Promise<'drained' | 'late'> => {
   return Promise.race([running.stop().then(() => 'drained' as const), deadline])
 }
 
-/** Resolves when all that was written to `stream` has left this process, or can no longer leave it. */
-export const writtenOut = async (stream: Writable): Promise<void> => {
-  if (stream.writableLength > 0) await new Promise<void>(resolve => stream.write('', () => resolve()))
+/**
+ * Resolves when all that was written to `stream` has left this process, or can no longer leave it. With `withinMs` it is
+ * waited for that long at most, as a reader may hang.
+ */
+export const writtenOut = async (stream: Writable, withinMs: number | null = null): Promise<void> => {
+  if (stream.writableLength === 0) return
+  await new Promise<void>(resolve => {
+    stream.write('', () => resolve())
+    if (withinMs !== null) setTimeout(resolve, withinMs)
+  })
 }

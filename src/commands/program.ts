@@ -123,6 +123,20 @@ export const createProgram = (
     .action(ending(() => (require('./operate/hold') as typeof import('./operate/hold')).releaseCommand))
 
   program
+    .command('cancel')
+    .description(
+      'Ends what is pending or waiting of a route: its moves fail for good, code cancelled, and are dead-lettered. ' +
+        'Batches that are not sent yet are taken back. Jobs that exist or may exist at the provider go on; what fails ' +
+        'in them and is tried again later is not cancelled, so cancel again then, or hold the route. Interrupted, it is ' +
+        'run again.',
+    )
+    .option('--route <route>', 'its number: route_id in the view device_move.routes')
+    .option('--dry-run', 'only count')
+    .option('--json', 'as JSON: cancelled, inFlight')
+    .option(...dataDirFlag)
+    .action(ending(() => (require('./operate/cancel') as typeof import('./operate/cancel')).cancelCommand))
+
+  program
     .command('replay')
     .argument('<job>', "the provider's JobId (job_id in the view device_move.jobs), or our batch_id")
     .description(
@@ -136,11 +150,17 @@ export const createProgram = (
   program
     .command('resolve')
     .argument('<job>', 'its number: batch_id in the view device_move.jobs')
-    .description('Settles or releases one held job, in one of the four ways below; see docs/operations.md.')
+    .description(
+      'Settles or releases one held, overdue or looked-up job, in one of the ways below; see docs/operations.md.',
+    )
     .option('--adopt <job-id>', 'it exists at the provider under this JobId: go on with it')
     .option('--absent', 'it does not exist at the provider: send its devices again')
     .option('--again', 'try the step it is held at once more')
     .option('--fail', 'its devices fail for good, though they may have moved')
+    .option(
+      '--resend',
+      'its devices are sent again without looking up where they are; one that has moved loses its tags again',
+    )
     .option(...dataDirFlag)
     .action(ending(() => (require('./operate/resolve') as typeof import('./operate/resolve')).resolveCommand))
 

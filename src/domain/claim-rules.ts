@@ -193,12 +193,11 @@ export type RouteChoice<R extends CandidateRoute> =
   /** Time until the first candidate is ready without further moves, ms. null: there are no candidates. */
   | { readonly kind: 'none'; readonly readyInMs: number | null }
 
+const byAge = (a: CandidateRoute, b: CandidateRoute): number =>
+  a.oldestAt - b.oldestAt || a.routeId - b.routeId
 const oldestOf = <R extends CandidateRoute>(routes: readonly R[]): R | null =>
   routes.reduce<R | null>(
-    (oldest, route) =>
-      oldest === null || (route.oldestAt - oldest.oldestAt || route.routeId - oldest.routeId) < 0
-        ? route
-        : oldest,
+    (oldest, route) => (oldest !== null && byAge(oldest, route) <= 0 ? oldest : route),
     null,
   )
 
@@ -246,5 +245,3 @@ export const createRouteChooser = () => {
     return choice
   }
 }
-
-export type RouteChooser = ReturnType<typeof createRouteChooser>

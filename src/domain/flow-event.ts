@@ -48,6 +48,8 @@ export type FlowEvent =
       readonly batchId: number
       readonly code: string
       readonly next: string
+      /** The create was spent on a search for bad devices. */
+      readonly isSearch: boolean
     }
   | { readonly kind: 'create-unanswered'; readonly batchId: number; readonly why: string }
   | { readonly kind: 'create-reconciled'; readonly batchId: number; readonly as: 'adopted' | 'absent' }
@@ -58,6 +60,7 @@ export type FlowEvent =
       readonly batchId: number
       readonly providerJobId: string
       readonly devices: number
+      readonly isSearch: boolean
     }
   /**
    * The provider says that it does not know a job of ours that counts as running. It is reported at the first denial.
@@ -70,6 +73,19 @@ export type FlowEvent =
     }
   /** The provider knows the job again. */
   | { readonly kind: 'job-known-again'; readonly batchId: number; readonly providerJobId: string }
+  /**
+   * The job runs for so long that people are to look whether it goes on. `mostMs` is the age from which it is overdue. It
+   * is reported once, and again after a restart.
+   */
+  | {
+      readonly kind: 'job-overdue'
+      readonly batchId: number
+      readonly providerJobId: string
+      readonly ageMs: number
+      readonly mostMs: number
+    }
+  /** An operator has resolved the job while its end was awaited. */
+  | { readonly kind: 'job-resolved'; readonly batchId: number; readonly providerJobId: string }
   | {
       readonly kind: 'job-ended'
       readonly batchId: number
@@ -78,8 +94,8 @@ export type FlowEvent =
     }
   | { readonly kind: 'result-file-problem'; readonly batchId: number; readonly problem: string }
   /**
-   * Numbers of devices that the job's file does not report on. Of the `untold` ones it is not known where they are:
-   * they were not looked up, or the look-up left it open.
+   * Numbers of devices that the job's file does not report on, of one part of the job. Of the `untold` ones it is not
+   * known where they are: they could not be looked up, or the look-up left it open.
    */
   | {
       readonly kind: 'devices-looked-up'
@@ -88,6 +104,16 @@ export type FlowEvent =
       readonly elsewhere: number
       readonly untold: number
     }
+  /** A part of the job is settled, and `open` moves of it wait to be looked up. */
+  | {
+      readonly kind: 'part-settled'
+      readonly batchId: number
+      readonly moved: number
+      readonly failed: number
+      readonly retried: number
+      readonly open: number
+    }
+  /** All of the job is settled. The numbers are those of its last part. */
   | {
       readonly kind: 'job-settled'
       readonly batchId: number
@@ -96,6 +122,8 @@ export type FlowEvent =
       readonly retried: number
     }
   | { readonly kind: 'job-held'; readonly batchId: number; readonly why: string }
+  /** The provider refused a batch for what its route names. The route is tried again once an hour. */
+  | { readonly kind: 'route-held'; readonly routeId: number; readonly why: string }
   | {
       readonly kind: 'account-refused'
       readonly operation: string

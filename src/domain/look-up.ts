@@ -37,10 +37,14 @@ export interface OpenJob {
   readonly createStartedAt: number
 }
 
-/** Throws if there is no intent to create the job yet, which is a defect of the caller. */
-export const openJobOf = ({ batchId, route, createStartedAt }: Job): OpenJob => {
-  if (createStartedAt === null) throw new Error(`job ${batchId} has no intent to create, so nothing was sent`)
-  return { route, createStartedAt }
+/** A job with devices that are yet to be looked up. */
+export interface UntoldJob extends OpenJob, Pick<Job, 'batchId' | 'releases'> {
+  readonly ended: 'completed' | 'interrupted'
+  /**
+   * No result file could be read, and this says why: the job is held for people once looking up has left devices untold.
+   * null: how the job ended decides about those devices.
+   */
+  readonly holdUntold: string | null
 }
 
 /** What a look-up says of a move. */

@@ -49,7 +49,7 @@ export interface Outcome {
 
 /** `topic/partition/offset/device/attempt`. No device name and no topic holds a `/`, so ids are distinct. */
 export const moveOutcomeId = (at: SourcePosition, deviceName: string, attempt: number): string =>
-  `${at.topic}/${at.partition}/${at.offset}/${deviceName}/${attempt}`
+  `${at.log ?? at.topic}/${at.partition}/${at.offset}/${deviceName}/${attempt}`
 
 /**
  * Where the device is known, the id is that of a move's first attempt. Its name may break the rules and hold a `/`;
@@ -58,7 +58,7 @@ export const moveOutcomeId = (at: SourcePosition, deviceName: string, attempt: n
  */
 export const rejectionOutcomeId = (at: SourcePosition, deviceName: string | null, ordinal: number): string =>
   deviceName === null
-    ? `${at.topic}/${at.partition}/${at.offset}/#${ordinal}`
+    ? `${at.log ?? at.topic}/${at.partition}/${at.offset}/#${ordinal}`
     : moveOutcomeId(at, deviceName, 1)
 
 /** The fields that a move and a rejection both have, under the same names. */

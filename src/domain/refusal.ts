@@ -1,7 +1,8 @@
-import type { BatchMove } from './job'
+import type { BatchMove, Search } from './job'
 import { type BackoffPolicy, retryDelayMs } from './retry-policy'
+import { decideOnPiece, type SearchDecision } from './search'
 
-/** What to do with a batch whose create was refused as a whole: send it again, halve it, fail it, hold it or wait. */
+/** What to do with a batch whose create was refused as a whole: send it again, search it, hold it or wait. */
 
 /**
  * Why a create was refused as a whole. `throttled`, `slots-full` and `not-sent` are harmless. `batch-refused` and
@@ -19,7 +20,7 @@ export type RefusalKind =
 export interface RefusalPolicy {
   /** Refusals with unknown codes after which the batch itself is taken to be the reason. */
   readonly maxRefusals: number
-  /** Refused creates that may be spent on finding the bad devices of one split root. At most as many more succeed. */
+  /** Creates refused with unknown codes that may be spent on halving one split root. At most as many more succeed. */
   readonly splitBudget: number
   /** Pauses after harmless refusals. */
   readonly harmless: BackoffPolicy
@@ -37,9 +38,9 @@ export const defaultRefusalPolicy: RefusalPolicy = {
 /** One refusal of a batch, and what is known of the batch and the account. */
 export interface Refusal {
   readonly kind: RefusalKind
-  /** The code concerns the route (product, instance, target account) and not a device, so halving cannot help. */
+  /** The code concerns the route (product, instance, target account) and not a device. */
   readonly concernsRoute: boolean
-  /** Counted refusals before this one, of this batch and of the batches it was split from. */
+  /** Counted refusals (with unknown codes) before this one, of this batch and of the batches it was split from. */
   readonly refusals: number
   /** Harmless refusals of this batch in a row, from 1, this one included. */
   readonly inARow: number
@@ -48,6 +49,8 @@ export interface Refusal {
    * the halving: no batch has more than 14 ancestors, but 10,000 bad devices would cost 20,000 creates.
    */
   readonly splitRootRefusals: number
+  /** The search for bad devices that the batch is a piece of, or the one that begins with this refusal. */
+  readonly search: Search
   /** Number of distinct devices in the batch. */
   readonly devices: number
   /** Another batch was created since this one was first refused, so the reason is this batch and not the account. */
@@ -59,37 +62,47 @@ export interface Refusal {
 export type RefusalDecision =
   /** Send the same batch again after a pause. With `counted` this refusal counts against the batch. */
   | { readonly kind: 'again'; readonly afterMs: number; readonly counted: boolean }
-  /** Halve the batch, so that one bad device does not fail the others. */
+  /** Halve the batch, in case one of its devices is the reason. */
   | { readonly kind: 'split' }
-  /** Every move of the batch fails finally. */
-  | { readonly kind: 'fail' }
+  | SearchDecision
+  /** The reason is what all moves of the route share: the route is held, and no move spends an attempt. */
+  | { readonly kind: 'hold-route' }
   /** A human has to look: the code is unrecognised and nothing else has helped. */
   | { readonly kind: 'hold' }
   /** Nothing can be created in this account at present. No move spends an attempt. */
   | { readonly kind: 'wait-for-account' }
 
 /**
- * Decides what to do after a refusal. `random` is 0 up to 1.
+ * Decides what to do after a refusal. `random` gives a number from 0 up to 1.
  *
  * An unrecognised code never fails a move, because it may stand for a limit of the account. The batch is sent again
  * while no other batch is created either, and is halved once others are. A batch that cannot be halved is held.
  */
-export const decideOnRefusal = (refusal: Refusal, policy: RefusalPolicy, random: number): RefusalDecision => {
+export const decideOnRefusal = (
+  refusal: Refusal,
+  policy: RefusalPolicy,
+  random: () => number,
+): RefusalDecision => {
   switch (refusal.kind) {
     case 'throttled':
     case 'slots-full':
     case 'not-sent':
-      return { kind: 'again', afterMs: retryDelayMs(refusal.inARow, random, policy.harmless), counted: false }
+      return {
+        kind: 'again',
+        afterMs: retryDelayMs(refusal.inARow, random(), policy.harmless),
+        counted: false,
+      }
     case 'account-refused':
       return { kind: 'wait-for-account' }
     case 'unknown': {
       const refusals = refusal.refusals + 1
       if (refusals < patienceWith(refusal, policy))
-        return { kind: 'again', afterMs: retryDelayMs(refusals, random, policy.unknown), counted: true }
+        return { kind: 'again', afterMs: retryDelayMs(refusals, random(), policy.unknown), counted: true }
       return canHalve(refusal, policy) ? { kind: 'split' } : { kind: 'hold' }
     }
     case 'batch-refused':
-      return canHalve(refusal, policy) ? { kind: 'split' } : { kind: 'fail' }
+      if (refusal.concernsRoute) return { kind: 'hold-route' }
+      return decideOnPiece(refusal.search, refusal.devices, random)
   }
 }
 
@@ -131,15 +144,16 @@ export const halveBatch = (moves: readonly BatchMove[]): HalvedBatch => {
 }
 
 /**
- * Codes that concern what all moves of a route share: product, instances, account or permissions (error codes of the
- * provider's documentation, page 87387). Sending fewer devices cannot help.
+ * Codes that concern what all moves of a route share: product, instances or account (error codes of the provider's
+ * documentation, page 87387). Sending fewer devices cannot help. `iot.common.AuthActionPermissionDeny` is not among
+ * them, since it names a device of another account.
  */
 const routeCodes: readonly RegExp[] = [
   /^iot\.prod\./i,
   /^iot\.system\./i,
   /^iot\.sre\./i,
-  /^iot\.common\.\w*deny$/i,
+  /^iot\.common\.apinotsupportedininstance$/i,
 ]
 
-/** True if a code concerns the whole route. For other codes, halving the batch may find the device that causes it. */
+/** True if a code concerns the whole route. For other codes, a search may find the devices that cause it. */
 export const concernsRoute = (code: string): boolean => routeCodes.some(pattern => pattern.test(code))

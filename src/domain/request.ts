@@ -7,10 +7,19 @@ export interface SourcePosition {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
+  /** The name of the topic in ids (`logName`), where it is not the topic's own. */
+  readonly log?: string | null
 }
 
-/** `topic/partition/offset`. It names a record, and is the request id of a record that gives none. */
-export const positionText = (at: SourcePosition): string => `${at.topic}/${at.partition}/${at.offset}`
+/** The name in ids of a topic that was deleted and made anew, so that its records differ from those of before. */
+export const logName = (topic: string, life: number): string | null => (life > 1 ? `${topic}@${life}` : null)
+
+/**
+ * `topic/partition/offset`, from a topic's second life on `topic@2/partition/offset`. It names a record, and is the request
+ * id of a record that gives none.
+ */
+export const positionText = (at: SourcePosition): string =>
+  `${at.log ?? at.topic}/${at.partition}/${at.offset}`
 
 /** A valid request: one move for each of its device names. */
 export interface MoveRequest {

@@ -2,9 +2,9 @@ import type { BatchMove, Job, JobStatus } from './job'
 import type { Verdict } from './outcome'
 import { refusedVerdicts } from './settlement'
 
-/** What an operator may do with a held job, and how its moves end if it is given up. */
+/** What an operator may do with a job that is held, overdue or looked up, and how its moves end if it is given up. */
 
-/** What an operator has found out about a held job, or wants done with it. */
+/** What an operator has found out about such a job, or wants done with it. */
 export type Resolution =
   /** The job exists at the provider under this JobId. */
   | { readonly kind: 'adopt'; readonly providerJobId: string }
@@ -12,28 +12,34 @@ export type Resolution =
   | { readonly kind: 'absent' }
   /** The step at which the job is held is tried once more. */
   | { readonly kind: 'again' }
-  /** The moves of the job fail for good. */
+  /** The moves of the job without an outcome fail for good. */
   | { readonly kind: 'fail' }
+  /** The moves of the job without an outcome are tried again, without looking up where their devices are. */
+  | { readonly kind: 'resend' }
 
 const fits: Readonly<Record<Resolution['kind'], readonly JobStatus[]>> = {
   // A running job has a JobId, but if the provider denies it, another JobId or none is the right one.
   adopt: ['creating', 'unknown', 'running'],
   absent: ['creating', 'unknown', 'running'],
-  again: ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted'],
-  fail: ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted'],
+  again: ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted', 'looking-up'],
+  fail: ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted', 'looking-up'],
+  resend: ['completed', 'interrupted', 'looking-up'],
 }
 
-const kinds = ['adopt', 'absent', 'again', 'fail'] as const
+const kinds = ['adopt', 'absent', 'again', 'fail', 'resend'] as const
 
 const instead: Partial<Readonly<Record<JobStatus, string>>> = {
   claimed: 'it was certainly not created, so there is nothing to look for',
   completed: 'its create was answered, and its job has ended at the provider, so it exists',
   interrupted: 'its create was answered, and its job has ended at the provider, so it exists',
+  'looking-up': 'it has ended, and a part of it may be settled: see --again, --fail and --resend',
 }
 
 /** The fields of a job that decide whether a resolution fits. */
 export interface HeldJob extends Pick<Job, 'status' | 'foundBy' | 'notOurs'> {
   readonly isHeld: boolean
+  /** It is running for so long that it may never end. */
+  readonly isOverdue: boolean
   /** The JobId that its create was answered with although another job has it. null: there is no such clash. */
   readonly clashesWith: string | null
 }
@@ -42,11 +48,26 @@ export interface HeldJob extends Pick<Job, 'status' | 'foundBy' | 'notOurs'> {
 const isDoubtful = ({ status, foundBy }: HeldJob): boolean =>
   foundBy !== null && (status === 'completed' || status === 'interrupted')
 
+/** Why no resolution of this kind fits a job that is running and not held. */
+const runningMisfit = ({ isOverdue, foundBy }: HeldJob, kind: Resolution['kind']): string | null => {
+  if (!isOverdue) return 'it is running and not held: the service is at work on it, and it is not overdue yet'
+  if (kind === 'resend') return 'it is running: see --absent'
+  if (kind === 'again') return 'its end is awaited already, so there is nothing to try once more'
+  if (kind === 'adopt' && foundBy === null)
+    return 'its create was answered with its JobId, so no other is its own'
+  return null
+}
+
 /** For people: why no resolution of this kind fits the job. null: one may fit. */
 const kindMisfit = (job: HeldJob, kind: Resolution['kind']): string | null => {
   const { status, isHeld, clashesWith } = job
   if (status === 'refused' || status === 'settled') return `it is ${status}: nothing is left to be resolved`
-  if (!isHeld) return `it is ${status} and not held: the service is at work on it`
+  // Nobody has to wait for look-ups.
+  if (status === 'looking-up' && kind === 'resend') return null
+  if (!isHeld)
+    return status === 'running'
+      ? runningMisfit(job, kind)
+      : `it is ${status} and not held: the service is at work on it`
   // List shows that JobId as the other job's, so this job would count as absent and be sent again.
   if (kind === 'again' && clashesWith !== null)
     return (
@@ -66,7 +87,7 @@ export const misfit = (job: HeldJob, resolution: Resolution): string | null => {
   )
 }
 
-/** The kinds of resolution that may fit a job. */
+/** The kinds of resolution that may fit a job: none for one that is neither held nor overdue. */
 export const resolutionsFor = (job: HeldJob): readonly Resolution['kind'][] =>
   kinds.filter(kind => kindMisfit(job, kind) === null)
 

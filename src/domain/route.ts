@@ -34,11 +34,18 @@ export const routeKey = (route: RouteFields): string =>
     route.priority,
   ])
 
-/** The hold of a route by an operator. No further move of a held route is bound to a job; bound batches go on. */
+/**
+ * Who holds a route. `refused`: the provider refused a batch of it with a code that concerns the route. One batch an
+ * hour is tried then, and the hold ends when one is created. An operator's hold ends by `release` only.
+ */
+export type HoldKind = 'operator' | 'refused'
+
+/** The hold of a route. No further move of a held route is bound to a job. */
 export interface RouteHold {
   readonly routeId: number
   /** null: the route is not held. */
   readonly heldAt: Date | null
+  readonly heldKind: HoldKind | null
   readonly heldReason: string | null
 }
 

@@ -4,7 +4,10 @@ import type { Fate } from './look-up'
 import type { Verdict } from './outcome'
 import { type BackoffPolicy, retryDelayMs } from './retry-policy'
 
-/** How each move of a job ends: from the result file, from looking devices up, or by the refusal of its batch. */
+/**
+ * How each move of a job ends: from the result file, from looking devices up, by the refusal of its batch, or by an
+ * operator who sends its devices again.
+ */
 
 /** Limits of the attempts of a move, and the pauses between them. */
 export interface AttemptPolicy extends BackoffPolicy {
@@ -112,15 +115,40 @@ export const refusedVerdicts = (
   message: string | null,
 ): readonly Verdict[] => moves.map(move => failedFor(move, code, message, null))
 
+/** How many of the moves moved, failed for good, and are tried again. */
+export const countsOf = (verdicts: readonly Verdict[]) => {
+  const moved = verdicts.filter(verdict => verdict.outcome === 'moved').length
+  const retried = verdicts.filter(verdict => !verdict.final).length
+  return { moved, retried, failed: verdicts.length - moved - retried }
+}
+
+const SENT_AGAIN =
+  'The job did not report on this device. An operator had it sent again without looking it up.'
+
+/** The verdicts of an operator who has the open devices of an ended job sent again, while attempts last. */
+export const resentVerdicts = (
+  moves: readonly BatchMove[],
+  ended: 'completed' | 'interrupted',
+  maxAttempts: number,
+): readonly Verdict[] =>
+  moves.map(move =>
+    failedFor(
+      move,
+      ended === 'interrupted' ? 'interrupted' : 'unknown',
+      SENT_AGAIN,
+      move.attempt < maxAttempts ? 0 : null,
+    ),
+  )
+
 /**
- * Throws unless the verdicts cover every position of the job exactly once and each has either an end or a delay.
- * Anything else would lose a move or send one twice. Positions are sequence numbers in the route's log.
+ * Throws unless each verdict is for another of the open positions of the job and has either an end or a delay. Anything
+ * else would send a move twice. Returns how many positions stay open. Positions are sequence numbers in the route's log.
  */
 export const checkVerdicts = (
   batchId: number,
   seqs: readonly bigint[],
   verdicts: readonly Verdict[],
-): void => {
+): number => {
   const open = new Set(seqs)
   for (const { seq, outcome, final, retryInMs } of verdicts) {
     if (!open.delete(seq))
@@ -130,5 +158,10 @@ export const checkVerdicts = (
     if (final !== (retryInMs === null))
       throw new Error(`job ${batchId}: position ${seq} has to be final or to have a delay, not both`)
   }
-  if (open.size > 0) throw new Error(`job ${batchId}: ${open.size} of ${seqs.length} moves have no verdict`)
+  return open.size
+}
+
+/** Throws if moves of a job have no verdict although none is to stay open. They would be lost. */
+export const checkAllSettled = (batchId: number, open: number): void => {
+  if (open > 0) throw new Error(`job ${batchId}: ${open} moves have no verdict`)
 }

@@ -13,7 +13,7 @@ import {
   of,
   take,
 } from 'rxjs'
-import { createLearntMean, pollIntervalMs } from '../domain/poll-interval'
+import { createLearntMean, overdueAfterMs, pollIntervalMs } from '../domain/job-length'
 import type { SlotSemaphore } from '../operators/semaphore'
 import { createSharedPoll } from '../operators/shared-poll'
 import type { CallResult, ListedJob, ListPage, ListQuery } from '../ports/job-api'
@@ -46,6 +46,8 @@ export interface AccountView {
   ended(providerJobId: string): void
   /** Follows the job no longer, although it may still be open. */
   untrack(providerJobId: string): void
+  /** The age from which a running job is overdue, ms. It follows how long jobs take. */
+  overdueAfterMs(): number
 }
 
 export interface AccountViewDeps {
@@ -54,6 +56,8 @@ export interface AccountViewDeps {
   readonly capacity: number
   /** Mean time of earlier jobs, ms; null when there are none. */
   readonly meanJobMs: number | null
+  /** A job is overdue after so many times the mean. */
+  readonly overdueFactor: number
   /** Repeats what failed with `TransientError` after a growing pause, since each try costs a call. */
   readonly again: <T>() => MonoTypeOperatorFunction<T>
   /** Called when a look failed for another reason. It is done again after the poll interval. */
@@ -76,6 +80,7 @@ export const createAccountView = ({
   slots,
   capacity,
   meanJobMs,
+  overdueFactor,
   again,
   onError,
 }: AccountViewDeps): AccountView => {
@@ -181,5 +186,6 @@ export const createAccountView = ({
       tracked.delete(providerJobId)
       recountForeign()
     },
+    overdueAfterMs: () => overdueAfterMs(length.meanMs(), overdueFactor),
   }
 }

@@ -58,20 +58,25 @@ const ofFetched = (fetched: FetchedResults): Results => {
   }
 }
 
+/** The link of a job to its results, kept between two tries; null: there is none that is worth another try. */
+export interface KeptLink {
+  link: { readonly url: string; readonly until: number } | null
+}
+
 /** Each subscription is one try. A link that is still valid is used again, since each link costs a call. */
 export const createAskResults = (
   calls: Pick<ProviderCalls, 'detail' | 'fetchResults'>,
   journal: Pick<DriveJournal, 'addCalls'>,
   job: Job,
   providerJobId: string,
+  kept: KeptLink,
 ): Observable<Results> => {
   const names = deviceNamesOf(job)
-  let link: { readonly url: string; readonly until: number } | null = null
 
   const fetch = (url: string): Observable<Results> =>
     calls.fetchResults(url, names).pipe(
       map(fetched => {
-        if (fetched.kind !== 'unreachable') link = null
+        if (fetched.kind !== 'unreachable') kept.link = null
         return ofFetched(fetched)
       }),
     )
@@ -82,10 +87,13 @@ export const createAskResults = (
       if (!result.ok) return of(ofFailure(result))
       const { url } = result.value
       if (url === null) return of(without('none', 'the provider names no result file'))
-      link = { url, until: asyncScheduler.now() + linkValidMs }
+      kept.link = { url, until: asyncScheduler.now() + linkValidMs }
       return fetch(url)
     }),
   )
 
-  return defer(() => (link !== null && asyncScheduler.now() < link.until ? fetch(link.url) : askLink))
+  return defer(() => {
+    const { link } = kept
+    return link !== null && asyncScheduler.now() < link.until ? fetch(link.url) : askLink
+  })
 }

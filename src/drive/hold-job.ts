@@ -19,10 +19,13 @@ export interface HoldJobDeps {
   readonly observe: Observe
 }
 
+/** What a hold needs to know of its job. */
+type Held = Pick<Job, 'batchId' | 'releases'>
+
 /** Stores that a job waits for people, and reports it. Emits the batch id once. */
 export const createHoldJob =
   ({ journal, observe }: HoldJobDeps) =>
-  (job: Job, why: string): Observable<number> =>
+  (job: Held, why: string): Observable<number> =>
     journal.hold(job, why).pipe(
       tap(() => observe({ kind: 'job-held', batchId: job.batchId, why })),
       map(() => job.batchId),
@@ -46,7 +49,7 @@ export const createHoldHopeless = ({ journal, observe }: HoldHopelessDeps) => {
   const hold = createHoldJob({ journal, observe })
   const failures = new Map<number, number>()
 
-  const giveUp = (job: Job, error: unknown): Observable<never> => {
+  const giveUp = (job: Held, error: unknown): Observable<never> => {
     const text = messageOf(error).slice(0, maxText)
     return hold(job, `it could not be settled, ${maxFailures} times in a row: ${text}`).pipe(
       tap(() => failures.delete(job.batchId)),
@@ -54,7 +57,7 @@ export const createHoldHopeless = ({ journal, observe }: HoldHopelessDeps) => {
     )
   }
 
-  const weigh = (job: Job, error: unknown): Observable<never> =>
+  const weigh = (job: Held, error: unknown): Observable<never> =>
     // This query only checks that the database answers. If it fails too, the database is at fault, not the job.
     journal.ownJobs([]).pipe(
       concatMap(() => {
@@ -65,7 +68,7 @@ export const createHoldHopeless = ({ journal, observe }: HoldHopelessDeps) => {
       }),
     )
 
-  return <T>(job: Job): MonoTypeOperatorFunction<T> =>
+  return <T>(job: Held): MonoTypeOperatorFunction<T> =>
     work =>
       defer(() => work).pipe(
         tap({ complete: () => failures.delete(job.batchId) }),

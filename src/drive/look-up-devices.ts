@@ -1,21 +1,14 @@
-/**
- * Looks up, one by one, the devices that a job's result file does not name, before any of them is sent again. A device
- * that has moved must not be sent a second time.
- */
+/** Asks the provider, one by one, where devices are that no result file tells of. */
 import {
   asyncScheduler,
-  concat,
   concatMap,
   defer,
-  EMPTY,
   filter,
   from,
-  ignoreElements,
   map,
   merge,
   mergeMap,
   type Observable,
-  of,
   ReplaySubject,
   repeat,
   take,
@@ -23,9 +16,7 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import type { Observe } from '../domain/flow-event'
-import type { Job } from '../domain/job'
-import { type Fate, fatesOf, type LookUp, openJobOf, type Whereabouts } from '../domain/look-up'
+import type { LookUp, UntoldJob, Whereabouts } from '../domain/look-up'
 import { type BackoffPolicy, retryDelayMs } from '../domain/retry-policy'
 import type { CallFailure, CallResult } from '../ports/job-api'
 import type { DriveJournal } from '../ports/journal'
@@ -40,14 +31,14 @@ const maxUseless = 3
 const maxRefusals = 8
 
 /** Whether it makes sense to look up further devices of a job. Once lost, it stays lost. */
-interface Patience {
+export interface Patience {
   weigh(result: CallResult<unknown>): void
   isLost(): boolean
   /** Emits (and replays) once when it is lost. */
   readonly lost$: Observable<void>
 }
 
-const createPatience = (): Patience => {
+export const createPatience = (): Patience => {
   const lost$ = new ReplaySubject<void>(1)
   let [useless, refusals, isLost] = [0, 0, false]
   return {
@@ -69,34 +60,24 @@ const createPatience = (): Patience => {
 const atOnce = 4
 /** After this many unanswered tries, about 15 minutes, a device is given up, so that its job can be settled. */
 const maxUnanswered = 10
-/** Answers are stored each time that this many have come, so that a crash loses no more of them. */
-const keepEvery = 25
-/** A stored answer, from before a restart or before the job was held, is used for this long, ms. */
-const freshForMs = 3_600_000
 const backoff: BackoffPolicy = { backoffMs: 1_000, backoffMaxMs: 300_000 }
 
 export interface LookUpDevicesDeps {
-  readonly journal: Pick<DriveJournal, 'addCalls' | 'keepLookUps' | 'keptLookUps'>
+  readonly journal: Pick<DriveJournal, 'addCalls'>
   readonly calls: Pick<ProviderCalls, 'provisioning'>
-  readonly observe: Observe
   readonly random: () => number
-  /** At most this many devices of one job are looked up. */
-  readonly maxDevices: number
   /** Emits (and replays) once when no further call may leave. */
   readonly stop$: Observable<unknown>
 }
 
-/**
- * Emits once what is known, by device name. A device that is missing was not looked up: there were too many, or the
- * provider does not answer. Completes without a value when stopped before the end. The answers so far are stored, and
- * the next driver asks for the others only.
- */
-export const createLookUpDevices = (
-  deps: LookUpDevicesDeps,
-): ((job: Job, deviceNames: readonly string[]) => Observable<ReadonlyMap<string, Fate>>) => {
-  const { journal, calls, observe, random, maxDevices, stop$ } = deps
+type Untold = Pick<UntoldJob, 'batchId' | 'route'>
 
-  const lookUp = (job: Job, deviceName: string, patience: Patience): Observable<LookUp> => {
+/**
+ * Emits each answer as it comes. Completes early when stopped and when the patience with the job is lost: calls that
+ * wait for the quota are withdrawn, and those that have left are awaited.
+ */
+export const createLookUpDevices = ({ journal, calls, random, stop$ }: LookUpDevicesDeps) => {
+  const lookUp = ({ batchId, route }: Untold, deviceName: string, patience: Patience): Observable<LookUp> => {
     const off$ = merge(stop$, patience.lost$)
     let [tries, unanswered] = [0, 0]
     const mayAskAgain = (failure: CallFailure): boolean => {
@@ -104,8 +85,8 @@ export const createLookUpDevices = (
       return isPassing(failure) && unanswered < maxUnanswered
     }
     // Completes without a value when withdrawn.
-    return defer(() => calls.provisioning(job.route.productKey, deviceName, off$)).pipe(
-      concatMap(result => journal.addCalls(job.batchId, 1).pipe(map(() => result))),
+    return defer(() => calls.provisioning(route.productKey, deviceName, off$)).pipe(
+      concatMap(result => journal.addCalls(batchId, 1).pipe(map(() => result))),
       tap(result => patience.weigh(result)),
       map((result): LookUp | null => {
         tries += 1
@@ -117,48 +98,9 @@ export const createLookUpDevices = (
     )
   }
 
-  const lookUpAll = (
-    job: Job,
-    deviceNames: readonly string[],
-    kept: readonly LookUp[],
-  ): Observable<ReadonlyMap<string, Fate>> => {
-    const wanted = new Set(deviceNames.slice(0, maxDevices))
-    const answers = kept.filter(known => wanted.has(known.deviceName) && isFresh(known))
-    for (const { deviceName } of answers) wanted.delete(deviceName)
-    const patience = createPatience()
-    const keep = defer(() => journal.keepLookUps(job.batchId, [...answers])).pipe(ignoreElements())
-
-    const noted = (answer: LookUp): Observable<never> => {
-      answers.push(answer)
-      wanted.delete(answer.deviceName)
-      return answers.length % keepEvery === 0 ? keep : EMPTY
-    }
-    const conclusion = defer(() => {
-      if (wanted.size > 0 && !patience.isLost()) return EMPTY
-      const fates = fatesOf(answers, openJobOf(job))
-      observe({ kind: 'devices-looked-up', batchId: job.batchId, ...countsOf(deviceNames, fates) })
-      return of(fates)
-    })
-    return concat(
-      from([...wanted]).pipe(
-        mergeMap(name => lookUp(job, name, patience), atOnce),
-        concatMap(noted),
-      ),
-      keep,
-      conclusion,
-    )
-  }
-
-  return (job, deviceNames) =>
-    defer(() =>
-      maxDevices === 0
-        ? of(new Map<string, Fate>())
-        : journal.keptLookUps(job.batchId).pipe(concatMap(kept => lookUpAll(job, deviceNames, kept))),
-    )
+  return (job: Untold, deviceNames: readonly string[], patience: Patience): Observable<LookUp> =>
+    from(deviceNames).pipe(mergeMap(name => lookUp(job, name, patience), atOnce))
 }
-
-const isFresh = ({ found, answeredAt }: LookUp): boolean =>
-  found !== null && asyncScheduler.now() - answeredAt < freshForMs
 
 const lookUpOf = (deviceName: string, result: CallResult<Whereabouts>): LookUp => ({
   deviceName,
@@ -166,9 +108,3 @@ const lookUpOf = (deviceName: string, result: CallResult<Whereabouts>): LookUp =
   found: result.ok ? result.value : null,
   code: result.ok ? null : result.code,
 })
-
-const countsOf = (deviceNames: readonly string[], fates: ReadonlyMap<string, Fate>) => {
-  const count = (fate: Fate): number => [...fates.values()].filter(each => each === fate).length
-  const [moved, elsewhere] = [count('moved'), count('elsewhere')]
-  return { moved, elsewhere, untold: deviceNames.length - moved - elsewhere }
-}

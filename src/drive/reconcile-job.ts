@@ -109,7 +109,7 @@ const createTellApart =
   (job: Job, candidates: readonly ListedJob[]): Observable<Reconciliation | null> =>
     from(candidates).pipe(
       concatMap(({ providerJobId }) =>
-        createAskResults(calls, journal, job, providerJobId).pipe(
+        createAskResults(calls, journal, job, providerJobId, { link: null }).pipe(
           take(1),
           map(({ answer }): CandidateFile => ({ providerJobId, tells: tells[answer] })),
         ),

@@ -3,6 +3,7 @@ import { concat, concatMap, ignoreElements, type Observable, of, tap } from 'rxj
 import type { Observe } from '../domain/flow-event'
 import { deviceNamesOf, type Job } from '../domain/job'
 import { concernsRoute, decideOnRefusal, type RefusalKind, type RefusalPolicy } from '../domain/refusal'
+import { newSearch } from '../domain/search'
 import { refusedVerdicts } from '../domain/settlement'
 import type { Slot, SlotSemaphore } from '../operators/semaphore'
 import type { CallFailure } from '../ports/job-api'
@@ -27,7 +28,7 @@ export interface RefuseBatchDeps {
 }
 
 export interface RefuseBatch {
-  /** Frees the slot. No device loses an attempt unless the batch is refused for good. */
+  /** Frees the slot. Only a single device that is the reason itself loses an attempt, and fails. */
   refused(job: Job, slot: Slot, failure: CallFailure, kind: RefusalKind): Observable<PutOffJob>
   /** A create of the batch was answered with a job. */
   created(batchId: number): void
@@ -52,7 +53,8 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
     { code, message }: CallFailure,
     kind: RefusalKind,
   ): Observable<PutOffJob> => {
-    const { batchId, moves } = job
+    const { batchId, routeId, moves } = job
+    const devices = deviceNamesOf(job).length
     const before = refusals.get(batchId)
     const inARow = (before?.inARow ?? 0) + 1
     const createdBefore = before?.createdBefore ?? createdSoFar
@@ -64,15 +66,22 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
         refusals: job.refusals,
         splitRootRefusals: job.splitRootRefusals,
         inARow,
-        devices: deviceNamesOf(job).length,
+        search: job.search ?? newSearch(devices),
+        devices,
         othersCreated: createdSoFar > createdBefore,
         // This create's own slot is one of them.
         aloneInAccount: slots.ownOpen() + slots.foreignOpen() <= 1,
       },
       policy,
-      random(),
+      random,
     )
-    observe({ kind: 'create-refused', batchId, code, next: decision.kind })
+    observe({
+      kind: 'create-refused',
+      batchId,
+      code,
+      next: decision.kind,
+      isSearch: job.search !== null,
+    })
     const why = `${code}: ${message}`
     const then = (step: Observable<unknown>): Observable<never> =>
       step.pipe(
@@ -96,6 +105,25 @@ export const createRefuseBatch = (deps: RefuseBatchDeps): RefuseBatch => {
         const reason = `refused again and again: ${why}`
         return then(journal.notCreated(batchId, why, true).pipe(concatMap(() => hold(job, reason))))
       }
+      case 'halve':
+      case 'draw':
+      case 'set-aside':
+        refusals.delete(batchId)
+        return then(journal.search(batchId, decision, why))
+      case 'hold-search': {
+        refusals.delete(batchId)
+        const reason = `single devices of it, drawn at random, were refused like the whole: ${why}`
+        return then(
+          journal
+            .search(batchId, decision, reason)
+            .pipe(tap(held => observe({ kind: 'job-held', batchId: held, why: reason }))),
+        )
+      }
+      case 'hold-route':
+        refusals.delete(batchId)
+        return then(
+          journal.holdRoute(batchId, why).pipe(tap(() => observe({ kind: 'route-held', routeId, why }))),
+        )
       case 'fail':
         refusals.delete(batchId)
         return then(

@@ -82,6 +82,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
           batchId: job.batchId,
           providerJobId,
           devices: deviceNamesOf(job).length,
+          isSearch: job.search !== null,
         })
         return awaitEnd(job, providerJobId)
       }),
@@ -234,6 +235,7 @@ export const createRunJob = (deps: RunJobDeps): ((job: Job) => Observable<SlotRe
       case 'completed':
       case 'interrupted':
         return of({ kind: 'ended', job, as: job.status })
+      case 'looking-up':
       case 'refused':
       case 'settled':
         throw new Error(`job ${job.batchId} is ${job.status}: there is nothing to run`)

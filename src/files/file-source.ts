@@ -78,6 +78,7 @@ type Ending = 'done' | 'fail'
 const offer = (
   topic: string,
   records: readonly SourceRecord[],
+  continuesFrom: bigint | null,
   emit: (chunk: SourceChunk) => void,
 ): Observable<Ending> =>
   new Observable<Ending>(subscriber => {
@@ -85,7 +86,15 @@ const offer = (
       subscriber.next(ending)
       subscriber.complete()
     }
-    emit({ topic, partition: 0, records, done: () => end('done'), fail: () => end('fail') })
+    emit({
+      topic,
+      partition: 0,
+      life: 1,
+      continuesFrom,
+      records,
+      done: () => end('done'),
+      fail: () => end('fail'),
+    })
   })
 
 /**
@@ -97,22 +106,31 @@ export const createFileSource = (options: FileSourceOptions): RequestSource => {
   const topic = fileTopic(options.sha256)
   const health = new BehaviorSubject<SourceHealth>({ state: 'starting', reason: null })
 
-  const offerUntilDone = (records: readonly SourceRecord[], emit: (chunk: SourceChunk) => void) =>
-    offer(topic, records, emit).pipe(
+  const offerUntilDone = (
+    records: readonly SourceRecord[],
+    continuesFrom: bigint | null,
+    emit: (chunk: SourceChunk) => void,
+  ) =>
+    offer(topic, records, continuesFrom, emit).pipe(
       concatMap(ending => (ending === 'done' ? of(ending) : of(ending).pipe(delay(retryMs)))),
       repeat(),
       first(ending => ending === 'done'),
     )
 
   // The next piece of the file is read when the chunk before it is done.
-  const chunksFrom = (line: bigint): Observable<SourceChunk> =>
+  const chunksFrom = (line: bigint | null): Observable<SourceChunk> =>
     new Observable<SourceChunk>(subscriber => {
-      const chunks = readFileChunks(options, line, chunkRecords, timestampMs)
+      const chunks = readFileChunks(options, line ?? 0n, chunkRecords, timestampMs)
+      let continuesFrom = line
+      const offerNext = (records: readonly SourceRecord[]): Observable<Ending> =>
+        offerUntilDone(records, continuesFrom, chunk => subscriber.next(chunk)).pipe(
+          tap(() => {
+            continuesFrom = (records.at(-1)?.position.offset ?? -1n) + 1n
+          }),
+        )
       const reading = defer(() => chunks.next())
         .pipe(
-          concatMap(step =>
-            step.done === true ? of('end') : offerUntilDone(step.value, chunk => subscriber.next(chunk)),
-          ),
+          concatMap(step => (step.done === true ? of('end') : offerNext(step.value))),
           repeat(),
           first(ending => ending === 'end'),
         )
@@ -131,10 +149,11 @@ export const createFileSource = (options: FileSourceOptions): RequestSource => {
 
   return {
     clusterId: () => of(fileClusterId),
-    chunks: positions =>
-      defer(() => positions(topic, [0])).pipe(
+    committed: () => of({ clusterId: fileClusterId, topic, offsets: new Map() }),
+    chunks: book =>
+      defer(() => book.positions(topic, [0])).pipe(
         take(1),
-        map(known => known.get(0) ?? 0n),
+        map(known => known.get(0)?.next ?? null),
         tap(() => health.next({ state: 'assigned', reason: null })),
         concatMap(chunksFrom),
         catchError(failed),

@@ -24,21 +24,23 @@ export const sha256OfFile = async (path: string): Promise<Pick<KnownFile, 'sha25
 /** A copy of a stream. It can be read more than once, until it is removed. */
 interface SpooledFile {
   readonly path: string
-  /** From now on only the caller removes it. Until then a signal that ends the process removes it too. */
-  handOver(): void
+  /** A signal that ends the process before that removes it too. */
   remove(): Promise<void>
 }
 
-const endSignals = ['SIGINT', 'SIGTERM'] as const
+const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Calls `clean` at a signal that ends the process, if no one else listens to that signal. Returns how to call it off. */
+/**
+ * Calls `clean` at a signal that ends the process. That is one that nobody else listens to: a command listens to its first
+ * signal, and lets a later one end it. Returns how to call it off.
+ */
 const beforeEnding = (clean: () => void): (() => void) => {
   const off = (): void => {
     for (const name of endSignals) process.off(name, onSignal)
   }
   const onSignal = (name: NodeJS.Signals): void => {
+    if (process.listeners(name).some(listener => listener !== onSignal)) return
     off()
-    if (process.listenerCount(name) > 0) return
     clean()
     process.kill(process.pid, name)
   }
@@ -49,9 +51,9 @@ const beforeEnding = (clean: () => void): (() => void) => {
 /** Writes a stream to a temporary file that only this user can read. */
 const spoolStream = async (stream: NodeJS.ReadableStream): Promise<SpooledFile> => {
   const directory = await mkdtemp(join(tmpdir(), 'device-move-'))
-  const handOver = beforeEnding(() => rmSync(directory, { recursive: true, force: true }))
+  const callOff = beforeEnding(() => rmSync(directory, { recursive: true, force: true }))
   const remove = async (): Promise<void> => {
-    handOver()
+    callOff()
     await rm(directory, { recursive: true, force: true })
   }
   const path = join(directory, 'input')
@@ -61,7 +63,7 @@ const spoolStream = async (stream: NodeJS.ReadableStream): Promise<SpooledFile> 
     await remove()
     throw error
   }
-  return { path, handOver, remove }
+  return { path, remove }
 }
 
 export interface FleetFile extends KnownFile {
@@ -127,7 +129,6 @@ export const openFleetFile = async (path: string, options: OpenOptions = {}): Pr
     const file = await identify(spooled?.path ?? path, name)
     const { chunkRecords } = options
     const source = createFileSource(chunkRecords === undefined ? file : { ...file, chunkRecords })
-    spooled?.handOver()
     return { ...file, topic: fileTopic(file.sha256), source, close }
   } catch (error) {
     await close()

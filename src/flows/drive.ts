@@ -4,13 +4,14 @@
  *   claim          one at a time: the best ready route's next batch, or an unfinished one that nobody has in hand
  *   slot loops     as many as jobs may be open: create the batch's job, then wait until it has ended at the provider
  *   settlement     downstream, so that the slot is free: fetch the result file, store the outcomes, re-queue failures
+ *   look-ups       one line beside them: the devices that no file tells of are looked up one by one, then settled
  *
  * Limits. Each call to the provider waits for a token of the rate limiter. Each create waits for a slot of the
- * semaphore, which counts other people's jobs too. At most `maxEndedMoves` moves of ended jobs are kept in memory.
+ * semaphore, which counts other people's jobs too. A job whose results cannot be had is not in memory until the next try.
  *
  * Errors. What waiting cures is retried below this flow, in the journal's and the provider's calls. An unforeseen
- * error rests one claim, one batch in its slot, or one settlement for `restMs`; the journal then offers the batch again
- * as unfinished. The loss of the lease ends the flow.
+ * error rests one claim, one batch in its slot, one settlement or the look-ups for `restMs`; the journal then offers the
+ * batch again as unfinished. The loss of the lease ends the flow.
  */
 import {
   catchError,
@@ -18,6 +19,7 @@ import {
   concatMap,
   defer,
   EMPTY,
+  expand,
   finalize,
   ignoreElements,
   type MonoTypeOperatorFunction,
@@ -25,7 +27,6 @@ import {
   merge,
   mergeMap,
   type Observable,
-  of,
   range,
   repeat,
   Subject,
@@ -35,58 +36,19 @@ import {
 } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
 import type { Job } from '../domain/job'
-import type { RefusalPolicy } from '../domain/refusal'
-import type { AttemptPolicy } from '../domain/settlement'
+import { RestoredDatabaseError } from '../domain/restored-database'
 import { createAccountView } from '../drive/account-view'
 import type { EndedJob } from '../drive/await-end'
 import { createHoldHopeless } from '../drive/hold-job'
+import { createLookUpLine } from '../drive/look-up-line'
 import { createProviderCalls } from '../drive/provider-calls'
 import { createRunJob, type SlotResult } from '../drive/run-job'
-import { createSettleJob } from '../drive/settle-job'
-import type { RateLimiter } from '../operators/rate-limit'
+import { createSettleJob, type ResultsLater } from '../drive/settle-job'
 import { createMutex, createSlotSemaphore, type SlotSemaphore } from '../operators/semaphore'
 import { waitUntil } from '../operators/wait-until'
 import { LeaseLostError } from '../ports/errors'
-import type { JobApi, Operation } from '../ports/job-api'
-import type { Changes, Claim, DriveJournal } from '../ports/journal'
-
-export interface DrivePolicies {
-  /** Jobs that may be open at once in the account, other people's included. */
-  readonly quotaJobs: number
-  /** How long after a create without an answer its job may still appear in List, ms. */
-  readonly createSettleMs: number
-  readonly attempts: AttemptPolicy
-  readonly refusals: RefusalPolicy
-  /** At most this many devices of one job are looked up one by one; 0: no look-ups. */
-  readonly lookUpMaxDevices: number
-  /** How long a claim, a batch or a settlement rests after an unforeseen error, ms. */
-  readonly restMs: number
-  /** Nothing is claimed while this many moves of ended jobs wait in memory for their results. */
-  readonly maxEndedMoves: number
-}
-
-export interface DriverDeps {
-  /** The provider, for one epoch of the lease. */
-  readonly api: (mayCall: () => boolean) => JobApi
-  /** Outlives epochs, since the provider still counts the calls of the last one. */
-  readonly limiter: RateLimiter<Operation>
-  readonly changes$: Changes
-  readonly policies: DrivePolicies
-  readonly observe: Observe
-  /** 0 up to 1. */
-  readonly random: () => number
-  /** Emits (and replays) once when no new batch may be claimed. The flow completes when the calls under way have. */
-  readonly stop$: Observable<unknown>
-  /** Repeats a List that failed with `TransientError`, after a pause, without end. */
-  readonly again: <T>() => MonoTypeOperatorFunction<T>
-}
-
-export interface Driver {
-  /** The flow for one epoch of the lease. Emits nothing; errors only with `LeaseLostError`. */
-  drive(journal: DriveJournal, mayCall: () => boolean): Observable<never>
-  /** Jobs open now, ours and other people's; null while this process does not drive and so does not know. */
-  openJobs(): { readonly own: number; readonly foreign: number } | null
-}
+import type { Claim, DriveJournal } from '../ports/journal'
+import type { DrivePolicies, Driver, DriverDeps } from './drive-options'
 
 export const createDriver = (deps: DriverDeps): Driver => {
   const { api, limiter, policies, random, stop$, again } = deps
@@ -110,6 +72,7 @@ export const createDriver = (deps: DriverDeps): Driver => {
       slots,
       capacity: policies.quotaJobs,
       meanJobMs,
+      overdueFactor: policies.overdueFactor,
       again,
       // The lease itself says when it is lost; until then the looks go on.
       onError: error => {
@@ -119,17 +82,24 @@ export const createDriver = (deps: DriverDeps): Driver => {
     const shared = { journal, calls, observe, random, stop$ }
     const { refusals, createSettleMs, attempts, lookUpMaxDevices } = policies
     const runJob = createRunJob({ ...shared, slots, view, policy: refusals, createSettleMs, again })
-    const settleJob = createSettleJob({ ...shared, policy: attempts, lookUpMaxDevices })
+    const untold$ = new Subject<void>()
+    const onUntold = (): void => untold$.next()
+    const settleJob = createSettleJob({ ...shared, policy: attempts, lookUpMaxDevices, onUntold })
     const heldIfHopeless = createHoldHopeless(shared)
-    return slotLoops({
+    const contained = createContained(deps)
+    const slots$ = slotLoops({
       journal,
+      searches: slots.searches,
       changes$: merge(deps.changes$, created$),
       runJob,
       settleJob: ended => settleJob(ended).pipe(heldIfHopeless(ended.job)),
       policies,
       observe,
       stop$,
+      contained,
     })
+    const lookUps$ = createLookUpLine({ ...shared, policy: attempts, wake$: untold$ })
+    return merge(slots$, again$(lookUps$.pipe(contained()), stop$))
   }
 
   return {
@@ -140,52 +110,64 @@ export const createDriver = (deps: DriverDeps): Driver => {
           slots = null
         }),
       ),
-    openJobs: () => (slots === null ? null : { own: slots.ownOpen(), foreign: slots.foreignOpen() }),
+    openJobs: () => slots?.open() ?? null,
   }
 }
 
+/** Begins anew whenever the stream completes, until it is stopped. The timer keeps the stack flat. */
+const again$ = <T>(stream: Observable<T>, stop$: Observable<unknown>): Observable<T> =>
+  stream.pipe(repeat({ delay: () => timer(0).pipe(takeUntil(stop$)) }))
+
+/**
+ * After an unforeseen error: completes after the rest. The loss of the lease or of commits passes
+ * through, since it stops everything.
+ */
+const createContained =
+  ({ observe, policies, stop$ }: Pick<DriverDeps, 'observe' | 'policies' | 'stop$'>) =>
+  <T>(): MonoTypeOperatorFunction<T> =>
+    catchError((error: unknown) => {
+      if (error instanceof LeaseLostError || error instanceof RestoredDatabaseError) throw error
+      observe({ kind: 'defect', flow: 'drive', error })
+      return timer(policies.restMs).pipe(takeUntil(stop$), ignoreElements())
+    })
+
 interface SlotLoopsDeps {
   readonly journal: DriveJournal
+  readonly searches: SlotSemaphore['searches']
   readonly changes$: Observable<unknown>
   /** Emits what comes after the slot; completes without it when the batch may be claimed again at once. */
   readonly runJob: (job: Job) => Observable<SlotResult>
-  readonly settleJob: (ended: EndedJob) => Observable<unknown>
+  /** Completes when nothing is left to be done with the batch for now. */
+  readonly settleJob: (ended: EndedJob) => Observable<ResultsLater>
   readonly policies: DrivePolicies
   readonly observe: Observe
   readonly stop$: Observable<unknown>
+  readonly contained: <T>() => MonoTypeOperatorFunction<T>
 }
 
-/** Nothing is claimed now, since too many ended moves are in memory. The claim tries again when a batch is let go. */
-const untilLetGo: Claim = { kind: 'idle', wakeInMs: null }
+/** What comes after a slot, until the batch is let go. */
+type AfterSlot = SlotResult | ResultsLater
 
 const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
-  const { journal, changes$, runJob, settleJob, policies, observe, stop$ } = deps
+  const { journal, searches, changes$, runJob, settleJob, policies, observe, stop$, contained } = deps
   /**
    * Batches that are in a slot, wait for their next create, or are being settled. The journal offers every other
    * unfinished batch again.
    */
   const inHand = new Set<number>()
-  let endedMoves = 0
   const oneAtATime = createMutex()
   /** A batch was let go: it, or another of its route, may be claimed. */
   const letGo$ = new Subject<void>()
 
-  /** Completes after the rest. The loss of the lease passes through, since it stops everything. */
-  const contained = <T>(): MonoTypeOperatorFunction<T> =>
-    catchError((error: unknown) => {
-      if (error instanceof LeaseLostError) throw error
-      observe({ kind: 'defect', flow: 'drive', error })
-      return timer(policies.restMs).pipe(takeUntil(stop$), ignoreElements())
-    })
-
   const claimNext: Observable<Job> = oneAtATime(
     waitUntil<Claim>(
-      defer(() => (endedMoves < policies.maxEndedMoves ? journal.claim([...inHand]) : of(untilLetGo))),
+      defer(() => journal.claim([...inHand], searches.mayGo())),
       merge(changes$, letGo$),
     ).pipe(
       map(({ job }) => job),
-      tap(({ batchId, routeId, moves }) => {
+      tap(({ batchId, routeId, moves, search }) => {
         inHand.add(batchId)
+        searches.taken(batchId, search !== null)
         observe({ kind: 'batch-claimed', batchId, routeId, moves: moves.length })
       }),
       takeUntil(stop$),
@@ -199,47 +181,55 @@ const slotLoops = (deps: SlotLoopsDeps): Observable<never> => {
       return EMPTY
     })
 
-  const inItsSlot = (job: Job): Observable<SlotResult> => {
+  /** What a batch hands on stays in hand. A batch that completes without that is let go. */
+  const orLetGo = (batchId: number, work: Observable<AfterSlot>): Observable<AfterSlot> => {
     let isHandedOn = false
     return concat(
-      defer(() => runJob(job)).pipe(
+      work.pipe(
         contained(),
         tap(() => {
           isHandedOn = true
         }),
       ),
-      // What is handed on stays in hand until it is settled or no longer put off.
-      defer(() => (isHandedOn ? EMPTY : letGo(job.batchId))),
+      defer(() => (isHandedOn ? EMPTY : letGo(batchId))),
     )
   }
 
-  const slotLoop = claimNext.pipe(
-    contained(),
-    concatMap(inItsSlot),
-    // The timer keeps the stack flat: a repeat without one would nest each round in the one before.
-    repeat({ delay: () => timer(0).pipe(takeUntil(stop$)) }),
+  const slotLoop = again$(
+    claimNext.pipe(
+      contained(),
+      concatMap(job =>
+        orLetGo(job.batchId, defer(() => runJob(job)).pipe(finalize(() => searches.left(job.batchId)))),
+      ),
+    ),
+    stop$,
   )
 
-  const settled = (ended: EndedJob): Observable<never> =>
-    defer(() => {
-      const moves = ended.job.moves.length
-      endedMoves += moves
-      return defer(() => settleJob(ended)).pipe(
-        contained(),
-        finalize(() => {
-          endedMoves -= moves
-        }),
-        ignoreElements(),
-      )
-    })
-
-  const afterSlot = (result: SlotResult): Observable<never> =>
-    result.kind === 'ended'
-      ? concat(settled(result), letGo(result.job.batchId))
-      : concat(timer(result.forMs).pipe(takeUntil(stop$), ignoreElements()), letGo(result.batchId))
+  /** Keeps no job in memory over a pause: a large one takes some megabytes, and many may wait at once. */
+  const afterSlot = (result: AfterSlot): Observable<AfterSlot> => {
+    switch (result.kind) {
+      case 'ended':
+        return orLetGo(
+          result.job.batchId,
+          defer(() => settleJob(result)),
+        )
+      case 'put-off':
+        return concat(timer(result.forMs).pipe(takeUntil(stop$), ignoreElements()), letGo(result.batchId))
+      case 'results-later': {
+        const { batchId, as, forMs } = result
+        const ended = timer(forMs).pipe(
+          takeUntil(stop$),
+          concatMap(() => journal.load(batchId)),
+          map(job => ({ kind: 'ended', job, as }) as const),
+        )
+        return orLetGo(batchId, ended)
+      }
+    }
+  }
 
   return range(0, policies.quotaJobs).pipe(
     mergeMap(() => slotLoop),
-    mergeMap(afterSlot),
+    expand(afterSlot),
+    ignoreElements(),
   )
 }

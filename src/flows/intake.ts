@@ -4,10 +4,12 @@
  * The source offers each partition's records chunk by chunk, and the next chunk of a partition only when the one before
  * is dealt with: that is the back-pressure. A chunk is parsed and appended to the journal together with the partition's
  * new position, in one transaction; then its offset is committed. What was appended before is skipped by its position, so
- * a record that is delivered again appends nothing.
+ * a record that is delivered again appends nothing. A chunk also says which position it continues from, so one that the
+ * journal has lost is noticed.
  *
- * Errors. What waiting cures is retried inside the journal's methods. On any other error the chunk is not committed,
- * and the source offers it again after a pause of its own.
+ * Errors. What waiting cures is retried inside the journal's methods. `RestoredDatabaseError` ends the flow. On any other
+ * error the chunk is not committed, and the source offers it again after a pause of its own; it looks at a partition that
+ * is stopped anew before.
  */
 import {
   catchError,
@@ -21,8 +23,10 @@ import {
   tap,
 } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
+import { RestoredDatabaseError } from '../domain/restored-database'
+import { StoppedPartitionError } from '../ports/errors'
 import type { IntakeJournal, JournalChunk } from '../ports/journal'
-import type { RequestSource, SourceChunk } from '../ports/request-source'
+import type { RequestSource, SourceBook, SourceChunk } from '../ports/request-source'
 
 export interface IntakeDeps {
   readonly source: RequestSource
@@ -43,16 +47,24 @@ export const intake$ = ({ source, journal, toJournal, observe }: IntakeDeps): Ob
       ignoreElements(),
       tap({ complete: () => chunk.done() }),
       catchError((error: unknown) => {
-        observe({ kind: 'defect', flow: 'intake', error })
+        if (error instanceof RestoredDatabaseError) throw error
+        if (!(error instanceof StoppedPartitionError)) observe({ kind: 'defect', flow: 'intake', error })
         chunk.fail(error)
         return EMPTY
       }),
     )
 
-  const chunksOf = (clusterId: string): Observable<SourceChunk> =>
-    source.chunks((topic, partitions) => journal.positions(clusterId, topic, partitions))
+  const bookOf = (clusterId: string): SourceBook => ({
+    positions: (topic, partitions) => journal.positions(clusterId, topic, partitions),
+    skip: (topic, partition, gap) => journal.skip({ clusterId, topic, partition }, gap),
+    stop: (topic, partition, reason) => journal.stop({ clusterId, topic, partition }, reason),
+  })
 
   return source
     .clusterId()
-    .pipe(switchMap(clusterId => chunksOf(clusterId).pipe(mergeMap(chunk => store(clusterId, chunk)))))
+    .pipe(
+      switchMap(clusterId =>
+        source.chunks(bookOf(clusterId)).pipe(mergeMap(chunk => store(clusterId, chunk))),
+      ),
+    )
 }

@@ -27,7 +27,7 @@ import {
 } from 'rxjs'
 import type { Observe } from '../domain/flow-event'
 import type { OutcomeKind } from '../domain/outcome'
-import { largerOf, RestoredDatabaseError, restoredReason } from '../domain/published-position'
+import { largerOf, RestoredDatabaseError, restoredReason } from '../domain/restored-database'
 import { waitUntil } from '../operators/wait-until'
 import { TransientError } from '../ports/errors'
 import type { Changes, Outbox, OutboxChunk, OutboxLimits } from '../ports/journal'

@@ -1,5 +1,5 @@
 /** Why the running process does not move everything that it could, as sentences for people. */
-import type { ProcessStatus } from './status'
+import type { ProcessStatus } from './readiness'
 
 export const processReasons = ({ flows, source, accountRefused, openJobs }: ProcessStatus): string[] => {
   const reasons: string[] = []

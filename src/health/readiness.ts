@@ -23,7 +23,13 @@ export interface ServiceStatus {
   readonly lease: LeaseState['kind']
   readonly holder: string | null
   /** Jobs open in the account as last seen, and how many there may be; null when this process does not drive. */
-  readonly openJobs: { readonly own: number; readonly foreign: number; readonly capacity: number } | null
+  readonly openJobs: {
+    readonly own: number
+    /** Those of `own` that search for bad devices. */
+    readonly searching: number
+    readonly foreign: number
+    readonly capacity: number
+  } | null
   /** The provider's latest refusal of the account; null when the last answer was none. */
   readonly accountRefused: ReturnType<ProviderBook['refusal']>
   /** Why no call has succeeded for a while; null when calls succeed or none was made. */
@@ -58,4 +64,9 @@ export const readinessOf = (status: ServiceStatus, source: SourceHealth, databas
   const ready = because.length === 0
   if (status.provider !== null) because.push(troubleText(status.provider))
   return { ready, because, source, database, ...status }
+}
+
+/** What only the running process knows. */
+export interface ProcessStatus extends ServiceStatus {
+  readonly source: SourceHealth
 }

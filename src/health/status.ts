@@ -1,14 +1,8 @@
 /** What `status` prints and `/api/status` answers: how the work stands, and why nothing is moving when nothing is. */
-import type { SourceHealth } from '../ports/request-source'
 import type { DatabaseStatus } from '../postgres/status/read-status'
 import { databaseReasons } from './database-reasons'
 import { processReasons } from './process-reasons'
-import type { ServiceStatus } from './readiness'
-
-/** What only the running process knows. */
-export interface ProcessStatus extends ServiceStatus {
-  readonly source: SourceHealth
-}
+import type { ProcessStatus } from './readiness'
 
 /** What was read of the database for people, and how old it is. */
 export interface StatusReading {
@@ -52,12 +46,15 @@ export const statusOf = (
   process: ProcessStatus | null,
 ): Status => {
   const open = database === null ? 0 : Object.values(database.openJobs).reduce((sum, count) => sum + count, 0)
-  const [held, troubled] = [database?.heldJobs.length ?? 0, database?.troubledJobs.length ?? 0]
+  const stuck =
+    database === null
+      ? 0
+      : database.heldJobs.length + database.troubledJobs.length + database.overdueJobs.length
   const isDriven =
     (database?.lease.holder ?? null) !== null &&
     process?.flows.drive.state !== 'stopped' &&
     (process?.provider ?? null) === null
-  const moving = open > held + troubled && isDriven
+  const moving = open > stuck && isDriven
   const because = [
     ...(problem === null ? [] : [problem]),
     ...(process === null ? [] : processReasons(process)),

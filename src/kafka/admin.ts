@@ -84,6 +84,35 @@ export interface Watermarks {
   readonly high: bigint
 }
 
+/** Where each partition of the topic begins and ends. */
+export const watermarks = async (admin: Admin, topic: string): Promise<ReadonlyMap<number, Watermarks>> =>
+  new Map(
+    (await admin.fetchTopicOffsets(topic)).map(at => [
+      at.partition,
+      { low: BigInt(at.low), high: BigInt(at.high) },
+    ]),
+  )
+
+/** The numbers of the topic's partitions; none if there is no such topic. */
+export const partitionNumbers = async (admin: Admin, topic: string): Promise<readonly number[]> => {
+  // kafkajs retries for many seconds when it is asked for an unknown topic by name. It lists topics at once.
+  if (!(await admin.listTopics()).includes(topic)) return []
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+  return (topics[0]?.partitions ?? []).map(({ partitionId }) => partitionId).sort((a, b) => a - b)
+}
+
+/** The next offset that the group has committed, of each partition of the topic that has one. */
+export const committedOffsets = async (
+  admin: Admin,
+  topic: string,
+  groupId: string,
+): Promise<ReadonlyMap<number, bigint>> => {
+  // Asks for all topics of the group, because asking for one by name waits until it exists.
+  const group = (await admin.fetchOffsets({ groupId })).find(each => each.topic === topic)
+  const committed = (group?.partitions ?? []).map(at => [at.partition, BigInt(at.offset)] as const)
+  return new Map(committed.filter(([, offset]) => offset >= 0n))
+}
+
 export interface RequestLogPartition extends Watermarks {
   readonly partition: number
   /** The next offset that the group has committed; null if it has committed none. */
@@ -101,17 +130,17 @@ export const readRequestLog = async (admin: Admin, topic: string, groupId: strin
   const { clusterId } = await admin.describeCluster()
   // kafkajs retries for many seconds when it is asked for an unknown topic by name. It lists topics at once.
   if (!(await admin.listTopics()).includes(topic)) return { clusterId, partitions: [] }
-  const ends = await admin.fetchTopicOffsets(topic)
-  const group = (await admin.fetchOffsets({ groupId })).find(each => each.topic === topic)
-  const partitions = ends.map(({ partition, low, high }) => {
-    const committed = BigInt(group?.partitions.find(at => at.partition === partition)?.offset ?? -1)
-    return {
-      partition,
-      low: BigInt(low),
-      high: BigInt(high),
-      committed: committed < 0n ? null : committed,
-    }
-  })
+  const ends = await watermarks(admin, topic)
+  const partitionCount = (await partitionCounts(admin, [topic])).get(topic) ?? 0
+  for (let partition = 0; partition < partitionCount; partition += 1)
+    if (!ends.has(partition))
+      throw new TransientError(`${topic}/${partition} has no leader: the broker that holds it is away`)
+  const committed = await committedOffsets(admin, topic, groupId)
+  const partitions = [...ends].map(([partition, marks]) => ({
+    partition,
+    ...marks,
+    committed: committed.get(partition) ?? null,
+  }))
   return { clusterId, partitions: partitions.sort((a, b) => a.partition - b.partition) }
 }
 

@@ -1,4 +1,6 @@
 /** How this service sets kafkajs up: its options, its log lines, its patches, and its retries. */
+import { readFileSync } from 'node:fs'
+import type { ConnectionOptions } from 'node:tls'
 import {
   Kafka,
   type LogEntry,
@@ -9,9 +11,9 @@ import {
   type RetryOptions,
   type SASLOptions,
 } from 'kafkajs'
-import { messageOf } from '../domain/error-text'
 import type { BackoffPolicy } from '../domain/retry-policy'
 import { TransientError } from '../ports/errors'
+import { advised } from './advice'
 import { checkBatches } from './kafkajs-patches/checked-batches'
 import { registerCodecs } from './kafkajs-patches/codecs'
 import { allowLeaderlessPartitions } from './kafkajs-patches/leaderless-partitions'
@@ -67,9 +69,38 @@ export interface KafkaOptions {
   /** `host:port`, at least one. */
   readonly brokers: readonly string[]
   readonly clientId: string
-  readonly ssl?: boolean | undefined
+  /** Absent: no TLS. */
+  readonly tls?: KafkaTls | undefined
   readonly sasl?: KafkaSasl | undefined
   readonly log: KafkaLog
+}
+
+/** TLS to the brokers, by the paths of PEM files. */
+export interface KafkaTls {
+  /** Certificates of the authority; null: the ones that Node knows. */
+  readonly caFile: string | null
+  /** Our own certificate and its key; null if the brokers ask for none. */
+  readonly certFile: string | null
+  readonly keyFile: string | null
+  /** false: a certificate of the authority may bear another name than the broker's. */
+  readonly checkHostname: boolean
+}
+
+/** kafkajs copies these options for each new connection, so the files are read then, and may be renewed at any time. */
+const tlsOptions = ({ caFile, certFile, keyFile, checkHostname }: KafkaTls): ConnectionOptions => {
+  const read = (path: string | null): Buffer | undefined => (path === null ? undefined : readFileSync(path))
+  return {
+    get ca() {
+      return read(caFile)
+    },
+    get cert() {
+      return read(certFile)
+    },
+    get key() {
+      return read(keyFile)
+    },
+    ...(checkHostname ? {} : { checkServerIdentity: () => undefined }),
+  }
 }
 
 export interface KafkaSasl {
@@ -104,7 +135,7 @@ export const createKafka = (options: KafkaOptions, retry: RetryOptions = patient
     logCreator: logCreatorOf(options.log),
     // kafkajs tries one broker of the list after the other, so each gets its turn.
     retry: { ...retry, retries: Math.max(retry.retries ?? 0, options.brokers.length) },
-    ...(options.ssl === true ? { ssl: true } : {}),
+    ...(options.tls === undefined ? {} : { ssl: tlsOptions(options.tls) }),
     ...(sasl === undefined ? {} : { sasl }),
   })
 }
@@ -133,7 +164,7 @@ export const createProducer = (
 export const transientOf = (error: unknown, doing: string): TransientError =>
   error instanceof TransientError
     ? error
-    : new TransientError(`${doing}: ${messageOf(error)}`, { cause: error })
+    : new TransientError(`${doing}: ${advised(error)}`, { cause: error })
 
 /** A connection that cannot be closed within this time is given up. */
 export const disconnectMs = 5_000

@@ -13,6 +13,11 @@ export interface RateLimiterOptions<Op extends string> {
    * comes back. If there is only one shared token, they may take it.
    */
   readonly yielding?: readonly Op[]
+  /**
+   * While a call of a yielding operation waits, this many calls of others go first. The next token is then for the one
+   * that waits, whatever its priority. Without it the others may go first without end.
+   */
+  readonly passedOverAtMost?: number
   /** Length of the provider's sliding window, ms. */
   readonly windowMs: number
   /** Time added to the window because timers may fire early, ms. */
@@ -76,21 +81,29 @@ export const createRateLimiter = <Op extends string>(options: RateLimiterOptions
   let usedShared = 0
   let onWire = 0
 
-  const hasRoom = (cap: number, inUse: number): boolean => cap === 0 || inUse < cap
-  const sharedCap = byOperation(op => {
-    const leaves = options.yielding?.includes(op) && options.shared > 1 ? 1 : 0
-    return options.shared - leaves
-  })
-  const mayStart = (op: Op): boolean =>
-    pauses[op] === 0 && hasRoom(sharedCap[op], usedShared) && hasRoom(options.perOperation[op], used[op])
+  const { yielding = [], passedOverAtMost = Number.POSITIVE_INFINITY } = options
+  /** Calls of others that were admitted since a call of this yielding operation began to wait. */
+  const passedOver = byOperation(() => 0)
+  const isDue = (op: Op): boolean => yielding.includes(op) && passedOver[op] >= passedOverAtMost
 
-  const pump = createPump(() =>
-    priority.some(op => queues[op].admitFirst(() => (mayStart(op) ? take(op) : null))),
-  )
+  const hasRoom = (cap: number, inUse: number): boolean => cap === 0 || inUse < cap
+  const sharedCap = (op: Op): number =>
+    options.shared - (yielding.includes(op) && options.shared > 1 && !isDue(op) ? 1 : 0)
+  const mayStart = (op: Op): boolean =>
+    pauses[op] === 0 && hasRoom(sharedCap(op), usedShared) && hasRoom(options.perOperation[op], used[op])
+
+  const admit = (op: Op): boolean => queues[op].admitFirst(() => (mayStart(op) ? take(op) : null))
+  const pump = createPump(() => yielding.some(op => isDue(op) && admit(op)) || priority.some(admit))
   const queues: Record<Op, WaitQueue<Token>> = byOperation(() => createWaitQueue<Token>(pump))
+
+  const countPassing = (op: Op): void => {
+    if (yielding.includes(op)) passedOver[op] = 0
+    else for (const each of yielding) if (queues[each].size() > 0) passedOver[each] += 1
+  }
 
   const take = (op: Op): Token => {
     let ended = false
+    countPassing(op)
     used[op] += 1
     usedShared += 1
     onWire += 1

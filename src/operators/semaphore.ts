@@ -60,6 +60,38 @@ export const createPump = (step: () => boolean): (() => void) => {
   }
 }
 
+/** The share of slots and of turns that some work has while other work is ready, to which it gives way. */
+export interface YieldingShare {
+  /** True if it may take the next turn although other work is ready. */
+  mayGo(): boolean
+  /** A turn was taken, by work that yields or by other work. */
+  taken(key: number, yields: boolean): void
+  /** The work has left its slot. */
+  left(key: number): void
+  /** Number of slots that work that yields has. */
+  open(): number
+}
+
+/** One turn of four. */
+const othersBetween = 3
+
+/** Work that yields has at most a quarter of the slots, at least one, and a quarter of the turns. */
+const createYieldingShare = (slots: number): YieldingShare => {
+  const keys = new Set<number>()
+  let others = othersBetween
+  return {
+    mayGo: () => keys.size < Math.max(1, Math.floor(slots / 4)) && others >= othersBetween,
+    taken: (key, yields) => {
+      if (yields) keys.add(key)
+      others = yields ? 0 : others + 1
+    },
+    left: key => {
+      keys.delete(key)
+    },
+    open: () => keys.size,
+  }
+}
+
 /** The right to have one job open at the provider, from its create on. */
 export interface Slot {
   /** Gives the slot back: the job has ended at the provider, or was certainly not created. Idempotent. */
@@ -83,6 +115,9 @@ export interface SlotSemaphore {
   ownOpen(): number
   /** Number of other people's open jobs, as last set. */
   foreignOpen(): number
+  open(): { readonly own: number; readonly foreign: number; readonly searching: number }
+  /** The share of searches for bad devices, which give way to other jobs. `searching` counts their slots. */
+  readonly searches: YieldingShare
   /** Number of subscribers that wait for a slot. */
   waiting(): number
 }
@@ -91,6 +126,7 @@ export interface SlotSemaphore {
 export const createSlotSemaphore = ({ capacity }: { readonly capacity: number }): SlotSemaphore => {
   let own = 0
   let others = 0
+  const searches = createYieldingShare(capacity)
   const pump = createPump(() => queue.admitFirst(() => (own + others < capacity ? take() : null)))
   const queue = createWaitQueue<Slot>(pump)
 
@@ -115,6 +151,8 @@ export const createSlotSemaphore = ({ capacity }: { readonly capacity: number })
       pump()
     },
     capacity,
+    open: () => ({ own, foreign: others, searching: searches.open() }),
+    searches,
     ownOpen: () => own,
     foreignOpen: () => others,
     waiting: () => queue.size(),

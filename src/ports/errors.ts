@@ -1,5 +1,5 @@
 /**
- * The two errors that the ports may throw on purpose. Expected failures are values; any other error that is thrown is
+ * The errors that the ports may throw on purpose, beside `RestoredDatabaseError` of the domain. Expected failures are values; any other error that is thrown is
  * a defect.
  */
 
@@ -18,4 +18,9 @@ export class TransientError extends Error {
 /** Another process drives this account now. Every call and every write has to stop at once. */
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError'
+}
+
+/** The partition holds another log than the one that was read. Nothing of it is taken in before an operator accepts it. */
+export class StoppedPartitionError extends Error {
+  override readonly name = 'StoppedPartitionError'
 }

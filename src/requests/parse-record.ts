@@ -1,4 +1,5 @@
 /** What records become: each one a request, rejections or both, and a chunk of them chunks of the journal. */
+import { fingerprintOf } from '../domain/fingerprint'
 import type { MoveRequest, Rejection, RejectionCode } from '../domain/request'
 import type { RouteFields } from '../domain/route'
 import type { JournalChunk } from '../ports/journal'
@@ -140,17 +141,32 @@ const maxMoves = 20_000
 
 /** Parses a chunk of records into chunks of the journal, lazily and in order. Together they cover all its offsets. */
 export const journalChunks = (parse: ParseRecord) =>
-  function* (clusterId: string, { topic, partition, records }: SourceChunk): Iterable<JournalChunk> {
+  function* (clusterId: string, chunk: SourceChunk): Iterable<JournalChunk> {
+    const { topic, partition, life, records } = chunk
+    let { continuesFrom } = chunk
     let requests: MoveRequest[] = []
     let rejections: Rejection[] = []
     let weight = 0
-    let nextOffset = 0n
+    let lastRecord: SourceRecord | null = null
     const flush = (): JournalChunk => {
-      const chunk = { clusterId, topic, partition, nextOffset, requests, rejections }
+      const last = lastRecord === null ? null : fingerprintOf(lastRecord)
+      const nextOffset = (last?.offset ?? -1n) + 1n
+      const part = {
+        clusterId,
+        topic,
+        partition,
+        life,
+        continuesFrom,
+        nextOffset,
+        last,
+        requests,
+        rejections,
+      }
+      continuesFrom = nextOffset
       requests = []
       rejections = []
       weight = 0
-      return chunk
+      return part
     }
     for (const record of records) {
       const parsed = parse(record)
@@ -162,7 +178,7 @@ export const journalChunks = (parse: ParseRecord) =>
       requests.push(...parsed.requests)
       rejections.push(...parsed.rejections)
       weight += more
-      nextOffset = record.position.offset + 1n
+      lastRecord = record
     }
     // The last chunk may be empty. It moves the position on.
     yield flush()

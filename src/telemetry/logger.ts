@@ -1,10 +1,38 @@
 /** JSON lines on stderr, and which event is logged at which level. */
-import type { Logger } from 'pino'
+import type { Writable } from 'node:stream'
+import type { DestinationStream, Logger } from 'pino'
 import pino from 'pino'
 import type { FlowEvent, Observe } from '../domain/flow-event'
 import type { Redact } from '../domain/redact'
 
 export type { Logger }
+
+/** Lines that their reader has not taken yet are kept up to this much, bytes. Those beyond it are dropped and counted. */
+const mostWaiting = 16_000_000
+
+/**
+ * Where lines go. A reader that hangs would stop a service that writes to it synchronously, and one that has gone would end
+ * it. The work goes on without its log instead.
+ */
+export const createLogStream = (stream: Writable): DestinationStream => {
+  let dropped = 0
+  stream.on('error', () => {
+    dropped += 1
+  })
+  const isFull = (): boolean => stream.destroyed || stream.writableLength > mostWaiting
+  return {
+    write: line => {
+      if (isFull()) {
+        dropped += 1
+        return
+      }
+      const count = dropped
+      dropped = 0
+      if (count > 0) stream.write(`{"level":"warn","dropped":${count},"msg":"log lines were dropped"}\n`)
+      stream.write(line)
+    },
+  }
+}
 
 /**
  * Makes the logger. No code logs a secret on purpose. As a second line of defence, fields with one of the secret names
@@ -25,7 +53,7 @@ export const createLogger = (level: string, redact: Redact): Logger =>
       },
       hooks: { streamWrite: redact },
     },
-    pino.destination({ dest: 2, sync: true }),
+    createLogStream(process.stderr),
   )
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
@@ -48,11 +76,15 @@ const levels: Readonly<Record<FlowEvent['kind'], Level>> = {
   'job-created': 'info',
   'job-denied': 'warn',
   'job-known-again': 'info',
+  'job-overdue': 'error',
+  'job-resolved': 'info',
   'job-ended': 'debug',
   'result-file-problem': 'warn',
   'devices-looked-up': 'info',
+  'part-settled': 'info',
   'job-settled': 'info',
   'job-held': 'error',
+  'route-held': 'error',
   'account-refused': 'error',
   published: 'debug',
   retrying: 'warn',

@@ -12,7 +12,11 @@ export interface Metrics {
 export interface MetricSources {
   readonly database: ReadFigures
   /** Gives null while another process drives. */
-  readonly openJobs: () => { readonly own: number; readonly foreign: number } | null
+  readonly openJobs: () => {
+    readonly own: number
+    readonly searching: number
+    readonly foreign: number
+  } | null
 }
 
 export const createMetrics = (sources: MetricSources): Metrics => {
@@ -26,6 +30,11 @@ export const createMetrics = (sources: MetricSources): Metrics => {
     'operation',
     'result',
   ])
+  const searchCreates = counter(
+    'search_creates_total',
+    'Creates spent on searches for bad devices, by result.',
+    ['result'],
+  )
   const jobs = counter('jobs_total', 'Events of jobs, by kind.', ['event'])
   const lookedUp = counter(
     'looked_up_total',
@@ -52,7 +61,7 @@ export const createMetrics = (sources: MetricSources): Metrics => {
   addDatabaseMetrics(registry, sources.database)
   new Gauge({
     name: 'device_move_open_jobs',
-    help: 'Jobs open in the account as last seen, ours and foreign ones; only the process that drives has them.',
+    help: 'Jobs open in the account as last seen: ours (own), those of ours that search for bad devices (search), and foreign ones; only the process that drives has them.',
     labelNames: ['whose'],
     registers: [registry],
     collect() {
@@ -60,6 +69,7 @@ export const createMetrics = (sources: MetricSources): Metrics => {
       const open = sources.openJobs()
       if (open === null) return
       this.set({ whose: 'own' }, open.own)
+      this.set({ whose: 'search' }, open.searching)
       this.set({ whose: 'foreign' }, open.foreign)
     },
   })
@@ -83,17 +93,26 @@ export const createMetrics = (sources: MetricSources): Metrics => {
         lookedUp.inc({ fate: 'elsewhere' }, event.elsewhere)
         lookedUp.inc({ fate: 'untold' }, event.untold)
         break
+      case 'part-settled':
       case 'job-settled':
         attempts.inc({ result: 'moved' }, event.moved)
         attempts.inc({ result: 'failed' }, event.failed)
         attempts.inc({ result: 'retried' }, event.retried)
-        jobs.inc({ event: 'settled' })
+        if (event.kind === 'job-settled') jobs.inc({ event: 'settled' })
         break
       case 'job-created':
+        if (event.isSearch) searchCreates.inc({ result: 'accepted' })
+        jobs.inc({ event: 'created' })
+        break
+      case 'create-refused':
+        if (event.isSearch) searchCreates.inc({ result: 'refused' })
+        jobs.inc({ event: 'create-refused' })
+        break
       case 'job-denied':
       case 'job-held':
+      case 'job-overdue':
       case 'job-resumed':
-      case 'create-refused':
+      case 'route-held':
       case 'create-unanswered':
         jobs.inc({ event: event.kind.replace('job-', '') })
         break

@@ -1,4 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { constants } from 'node:fs'
 import { mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startCli } from '../support/cli-process'
@@ -9,6 +13,7 @@ import { until } from '../support/until'
 jest.setTimeout(60_000)
 
 const credentials = { ALIBABA_CLOUD_ACCESS_KEY_ID: 'move', ALIBABA_CLOUD_ACCESS_KEY_SECRET: 'move-secret' }
+const dist = join(__dirname, '../../dist')
 const noDatabase = 'postgres://u:p@127.0.0.1:1/x'
 const row = 'meter-0001,a1BwAGVexmp,iot-a,iot-b,1984'
 const csv = `deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid\n${row}\n`
@@ -91,8 +96,10 @@ describe('a command that is interrupted while it reads its list', () => {
   it.each([
     ['SIGINT', ['submit']],
     ['SIGTERM', ['submit']],
+    ['SIGHUP', ['submit']],
     ['SIGINT', ['demo', '--file']],
     ['SIGTERM', ['demo', '--file']],
+    ['SIGHUP', ['demo', '--file']],
   ] as const)('leaves no copy of it behind when it ends by %s: %j', async (signal, command) => {
     const fifo = join(directory, 'fifo')
     await makeFifo(fifo)
@@ -108,6 +115,95 @@ describe('a command that is interrupted while it reads its list', () => {
       expect(await readdir(directory)).toEqual(['fifo'])
     } finally {
       await writer.close()
+    }
+  })
+})
+
+describe('a command that works on the copy of its list', () => {
+  /** Reads its list as the commands do, waits for its first signal as they do, and then does not get through. */
+  const command = `
+    const { openFleetFile } = require(${JSON.stringify(join(dist, 'files/fleet-file.js'))})
+    const { firstSignal } = require(${JSON.stringify(join(dist, 'commands/process-end.js'))})
+    openFleetFile('-').then(() => {
+      firstSignal().then(() => console.log('first signal'))
+      console.log('at work')
+      setInterval(() => undefined, 1000)
+    })`
+
+  it.each([
+    ['SIGINT', 'the second'],
+    ['SIGTERM', 'the second'],
+    ['SIGHUP', 'the first'],
+  ] as const)('leaves no copy behind when it ends by %s, %s one', async (signal, which) => {
+    const directory = await mkdtemp(join(tmpdir(), 'device-move-endings-'))
+    const child = spawn(process.execPath, ['-e', command], {
+      env: { PATH: process.env.PATH, TMPDIR: directory },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    const ended = once(child, 'exit')
+    try {
+      child.stdin.end(csv)
+      let out = ''
+      child.stdout.on('data', (piece: Buffer) => {
+        out += piece.toString()
+      })
+      await until(async () => out.includes('at work'))
+      expect(await readdir(directory)).toHaveLength(1)
+      // Signals within a second of the first one are its echo.
+      await until(async () => {
+        child.kill(signal)
+        return child.signalCode !== null
+      })
+      expect(await ended).toEqual([null, signal])
+      expect(out.includes('first signal')).toBe(which === 'the second')
+      expect(await readdir(directory)).toEqual([])
+    } finally {
+      child.kill('SIGKILL')
+      await rm(directory, { recursive: true })
+    }
+  })
+})
+
+describe('run, whose log nobody reads', () => {
+  it('ends at SIGTERM all the same, though the pipe is full', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'device-move-endings-'))
+    const fifo = join(directory, 'log')
+    await makeFifo(fifo)
+    // Open for reading too, so that opening it does not wait, and never read.
+    const full = await open(fifo, constants.O_RDWR | constants.O_NONBLOCK)
+    const fill = async (): Promise<void> => {
+      for (;;) await full.write('x'.repeat(4_096))
+    }
+    await expect(fill()).rejects.toMatchObject({ code: 'EAGAIN' })
+    const log = await open(fifo, 'w')
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
+    taken.close()
+    const child = spawn(process.execPath, [join(dist, 'cli.js'), 'run'], {
+      env: {
+        PATH: process.env.PATH,
+        ...credentials,
+        KAFKA_BROKERS: '127.0.0.1:1',
+        DATABASE_URL: noDatabase,
+        HTTP_PORT: `${port}`,
+      },
+      stdio: ['ignore', 'ignore', log.fd],
+    })
+    try {
+      const ended = once(child, 'exit')
+      await until(() =>
+        fetch(`http://127.0.0.1:${port}/healthz`).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      )
+      child.kill('SIGTERM')
+      expect(await ended).toEqual([0, null])
+    } finally {
+      child.kill('SIGKILL')
+      await Promise.all([full.close(), log.close()])
+      await rm(directory, { recursive: true })
     }
   })
 })

@@ -148,7 +148,7 @@ describe('devices that no result file tells of', () => {
     expect([none.status, none.problem]).toEqual([1, expect.stringContaining('There is no job NoSuchJob')])
     const [job] = await jobs("status = 'completed'")
     await client.query('delete from device_move_journal.result_file where job_id = $1', [job?.batch_id])
-    await client.query('delete from device_move_journal.look_up where job_id = $1', [job?.batch_id])
+    await client.query('delete from device_move_journal.looked_up where job_id = $1', [job?.batch_id])
     const empty = await replay(job?.job_id ?? '')
     expect([empty.status, empty.problem]).toEqual([1, expect.stringContaining('no result file')])
     expect((await replay()).status).toBe(2)

@@ -15,7 +15,7 @@ describe('device-move resolve', () => {
   })
   afterAll(() => database.drop())
 
-  const oneOf = 'Say what is to be done with the job: one of --adopt, --absent, --again and --fail.'
+  const oneOf = 'Say what is to be done with the job: one of --adopt, --absent, --again, --fail and --resend.'
   it.each([
     [['x', '--again'], 2, '"x" is no job: give its batch_id, a whole number'],
     [['1'], 2, oneOf],

@@ -1,6 +1,6 @@
 import { Client } from 'pg'
 import { type CliProcess, startCli, urlOf } from '../support/cli-process'
-import { copyDatabase, createTestDatabase, type TestDatabase } from '../support/database'
+import { copyDatabase, createTestDatabase, replaceDatabase, type TestDatabase } from '../support/database'
 import { createDeployment, type Deployment, names, quickJobs } from '../support/deployment'
 import { createTopics, deleteTopics, describeKafka, withTestAdmin } from '../support/kafka'
 import { readTopic } from '../support/read-topic'
@@ -111,23 +111,133 @@ describeKafka('a database restored from a backup', () => {
     expect(again).toContain('Nothing to settle')
   })
 
-  it('is told from a topic made anew, of which accept-restore lets the partitions be read from the start', async () => {
-    const { requests } = deployment.topics
+  it('is noticed by a running service although nothing was published from it since, and stays noticed', async () => {
+    // Nothing is claimed, so what is taken in after the copy leaves its trace in the positions only.
+    const idle = { ...deployment.environment, DATABASE_URL: live.url, BATCH_MAX_WAIT_MS: '3600000' }
     const before = run(live)
-    // There are enough of them that the new log stays below the old positions, even if a record is produced twice.
-    await deployment.submit(names('before', 400))
-    await published(live, 400)
+    await deployment.submit(names('before', 60))
+    await published(live, 60)
     before.kill('SIGTERM')
     await before.ended
+    const backup = await copyDatabase(live)
+    databases.push(backup)
+    const running = startCli(['run'], idle)
+    services.push(running)
+    await deployment.submit(names('lost', 40))
+    await until(async () => (await conservation(live.url)).pending === '40')
+    await replaceDatabase(live, backup)
+    await deployment.submit(names('later', 20))
+    const noticed = await running.line(line => line.includes('"database-restored"'))
+    expect(noticed).toContain('accept-restore')
+    await until(async () => (await readiness(running)).status === 503)
+    expect(await conservation(live.url)).toMatchObject({ accepted: '60', moved: '60', gap: '0' })
+    running.kill('SIGTERM')
+    expect(await running.ended).toBe(0)
+
+    const again = run(live)
+    await again.line(line => line.includes('"database-restored"'))
+    expect(await conservation(live.url)).toMatchObject({ accepted: '60' })
+    const calls = await deployment.audit()
+    const [status, said] = await command(live, 'accept-restore')
+    expect([status, said]).toEqual([0, expect.stringMatching(/40 records|are read again/)])
+    expect(await deployment.audit()).toEqual(calls)
+    await published(live, 120)
+    expect(await conservation(live.url)).toMatchObject({ accepted: '120', moved: '120', gap: '0' })
+    expect((await results()).sort()).toEqual(
+      [...names('before', 60), ...names('later', 20), ...names('lost', 40)].sort(),
+    )
+  })
+})
+
+describeKafka('a requests topic that was made anew', () => {
+  let deployment: Deployment
+
+  beforeEach(async () => {
+    deployment = await createDeployment(quickJobs)
+  })
+  afterEach(() => deployment.stop())
+
+  const makeAnew = async (): Promise<void> => {
+    const { requests } = deployment.topics
     await deleteTopics([requests])
     await until(async () => !(await withTestAdmin(admin => admin.listTopics())).includes(requests))
     await createTopics([requests], 4)
-    await deployment.submit(names('anew', 4))
-    const service = run(live)
-    await service.line(line => line.includes('the journal stands at offset'))
-    const [status, said] = await command(live, 'accept-restore')
-    expect([status, said]).toEqual([0, expect.stringContaining('lies above its end')])
-    await published(live, 404)
-    expect((await results()).filter(name => name.startsWith('anew')).sort()).toEqual(names('anew', 4))
+  }
+  const stopped = async (service: CliProcess): Promise<void> => {
+    service.kill('SIGTERM')
+    await service.ended
+  }
+  /** The first requests are done, and the service is stopped. */
+  const doneBefore = async (count: number): Promise<void> => {
+    const service = deployment.run()
+    await deployment.submit(names('before', count))
+    await deployment.settled(count)
+    await deployment.published()
+    await stopped(service)
+  }
+  const accept = async (): Promise<string> => {
+    const command = startCli(['accept-restore'], deployment.environment)
+    expect(await command.ended).toBe(0)
+    return command.stdout.join('\n')
+  }
+  const outcomes = async (prefix: string) =>
+    (await readTopic(deployment.topics.results))
+      .map(
+        ({ value }) =>
+          JSON.parse(String(value)) as {
+            readonly id: string
+            readonly requestId: string
+            readonly deviceName: string
+            readonly source: { readonly topic: string }
+          },
+      )
+      .filter(({ deviceName }) => deviceName.startsWith(prefix))
+  const isStopped = (line: string): boolean => line.includes('is not read') && line.includes('accept-restore')
+
+  it('stays stopped over growth and restarts, and is read whole under ids of its own once that is accepted', async () => {
+    const { requests } = deployment.topics
+    await doneBefore(400)
+    await makeAnew()
+    await deployment.submit(names('anew', 100))
+    const first = deployment.run()
+    await first.line(isStopped)
+    // The partitions grow past the positions of before.
+    await deployment.submit(names('more', 500), { requestId: undefined })
+    await stopped(first)
+    const second = deployment.run()
+    await second.line(isStopped)
+    expect(await deployment.conservation()).toMatchObject({ accepted: 400 })
+    expect(await accept()).toContain('holds another log')
+    expect(await deployment.settled(1_000)).toMatchObject({ accepted: 1_000, moved: 1_000, gap: 0 })
+    await deployment.published()
+    const [anew, more] = [await outcomes('anew'), await outcomes('more')]
+    expect([anew.length, more.length]).toEqual([100, 500])
+    for (const { id, source } of [...anew, ...more]) {
+      expect(id.startsWith(`${requests}@2/`)).toBe(true)
+      expect(source.topic).toBe(requests)
+    }
+    expect(more.every(({ requestId }) => requestId.startsWith(`${requests}@2/`))).toBe(true)
+    const client = new Client({ connectionString: deployment.databaseUrl })
+    await client.connect()
+    const { rows } = await client.query<{ id: string }>(
+      'select outcome_id as id from device_move.outcomes order by 1',
+    )
+    await client.end()
+    const published = (await readTopic(deployment.topics.results)).map(
+      ({ value }) => (JSON.parse(String(value)) as { id: string }).id,
+    )
+    expect(rows.map(({ id }) => id).sort()).toEqual(published.sort())
+    expect(await accept()).toContain('Nothing to settle')
+  })
+
+  it('is recognised by its records when it has grown past the positions of before', async () => {
+    await doneBefore(40)
+    await makeAnew()
+    await deployment.submit(names('anew', 400))
+    const service = deployment.run()
+    await service.line(isStopped)
+    expect(await deployment.conservation()).toMatchObject({ accepted: 40 })
+    await accept()
+    expect(await deployment.settled(440)).toMatchObject({ accepted: 440, moved: 440, gap: 0 })
   })
 })

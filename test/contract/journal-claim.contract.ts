@@ -1,7 +1,9 @@
 import { firstValueFrom } from 'rxjs'
+import { TransientError } from '../../src/ports/errors'
 import type { JournalUnderTest } from '../support/journal-harness'
 import { all, createJourney, names, retried } from '../support/journal-journey'
 import { routeTo } from '../support/journal-requests'
+import { until } from '../support/until'
 
 /** What every implementation of the journal promises of claims. */
 export const journalClaimContract = (name: string, journal: JournalUnderTest): void => {
@@ -26,6 +28,35 @@ export const journalClaimContract = (name: string, journal: JournalUnderTest): v
       expect(idle.wakeInMs).toBeLessThanOrEqual(600_000)
       await append({ requestId: 'r2', devices: ['dev2', 'dev3'] })
       expect(names(await claimJob())).toEqual(['dev1', 'dev2'])
+    })
+
+    it('leaves a route alone for a while whose claim took too long, claims others, and then takes less of it', async () => {
+      const devices = ['dev1', 'dev2', 'dev3', 'dev4', 'dev5']
+      await append({ requestId: 'r1', route: routeTo('iot-1'), devices })
+      const probe = await claimJob()
+      await finish(probe)
+      await append({ requestId: 'r2', route: probe.route, devices })
+      await append({ requestId: 'r3', route: routeTo('iot-2'), devices: ['other'] })
+      await journey.at.limitClaims(probe.routeId, 4)
+      await expect(claim()).rejects.toThrow(TransientError)
+      const other = await claimJob()
+      expect(names(other)).toEqual(['other'])
+      const idle = await claim([other.batchId])
+      if (idle.kind !== 'idle' || idle.wakeInMs === null) throw new Error('should be idle for a while')
+      expect(idle.wakeInMs).toBeGreaterThan(0)
+      const ranges: string[][] = []
+      const inHand = [other.batchId]
+      await until(async () => {
+        const claimed = await claim(inHand)
+        if (claimed.kind === 'job') {
+          ranges.push(names(claimed.job))
+          await finish(claimed.job)
+        }
+        return ranges.flat().length === devices.length
+      }, 20)
+      expect(ranges.flat()).toEqual(devices)
+      expect(ranges[0]).toEqual(['dev1', 'dev2'])
+      await finish(other)
     })
 
     it('gives a job back until it is in hand, as it stands', async () => {

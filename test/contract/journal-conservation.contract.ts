@@ -36,6 +36,7 @@ const operation = fc.oneof(
         'lose' as const,
         'split' as const,
         'hold' as const,
+        'part' as const,
       ),
       /** The place among the jobs in hand. */
       which: fc.nat(),
@@ -87,14 +88,36 @@ const createPlayer = (at: JournalHarness) => {
     inHand.set(claimed.job.batchId, claimed.job)
     return claimed.job
   }
-  const settle = async (job: Job, seed: number): Promise<void> => {
+  const run = async (job: Job): Promise<void> => {
     if (job.status !== 'running') {
       if (job.status === 'claimed') await firstValueFrom(drive.creating(job.batchId))
       await firstValueFrom(drive.created(job.batchId, `P${job.batchId}`))
     }
-    await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
-    await firstValueFrom(drive.settle(job.batchId, verdictsOf(job, seed), 'completed'))
+    await firstValueFrom(drive.markEnded(job, 'completed'))
+  }
+  const settle = async (job: Job, seed: number): Promise<void> => {
+    if (job.status === 'looking-up')
+      await firstValueFrom(drive.settleLookedUp(job.batchId, [], verdictsOf(job, seed)))
+    else {
+      await run(job)
+      await firstValueFrom(drive.settle(job.batchId, verdictsOf(job, seed), 'completed'))
+    }
     inHand.delete(job.batchId)
+  }
+  /** Settles every third move, or none, and leaves the others to be looked up. */
+  const settlePart = async (job: Job, seed: number): Promise<void> => {
+    const some = verdictsOf(job, seed).filter((_, index) => index % 3 === seed % 3)
+    const settled = new Set(some.map(({ seq }) => seq))
+    const moves = job.moves.filter(({ seq }) => !settled.has(seq))
+    if (job.status === 'looking-up')
+      expect(await firstValueFrom(drive.settleLookedUp(job.batchId, [], some))).toBe(moves.length)
+    else {
+      await run(job)
+      await firstValueFrom(drive.settle(job.batchId, some, 'completed', { holdUntold: null }))
+    }
+    // A move that is told may be in another job at once.
+    if (moves.length === 0) inHand.delete(job.batchId)
+    else inHand.set(job.batchId, { ...job, moves, status: 'looking-up' })
   }
   const advance = async (job: Job, kind: 'create' | 'lose' | 'split' | 'hold'): Promise<void> => {
     if (kind === 'hold') {
@@ -110,6 +133,7 @@ const createPlayer = (at: JournalHarness) => {
     } else if (
       kind === 'split' &&
       job.status !== 'running' &&
+      job.status !== 'looking-up' &&
       new Set(job.moves.map(move => move.deviceName)).size > 1
     ) {
       await firstValueFrom(drive.split(job.batchId, 'refused'))
@@ -133,6 +157,7 @@ const createPlayer = (at: JournalHarness) => {
       if (operation.kind === 'claim') await claim()
       else if (job === undefined) return
       else if (operation.kind === 'settle') await settle(job, operation.verdicts)
+      else if (operation.kind === 'part') await settlePart(job, operation.verdicts)
       else await advance(job, operation.kind)
     },
     /** Carries everything to its end, and returns what was taken in. */

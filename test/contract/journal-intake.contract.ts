@@ -1,4 +1,7 @@
 import { firstValueFrom } from 'rxjs'
+import { RestoredDatabaseError } from '../../src/domain/restored-database'
+import { StoppedPartitionError } from '../../src/ports/errors'
+import type { JournalChunk } from '../../src/ports/journal'
 import type { JournalUnderTest } from '../support/journal-harness'
 import { all, createJourney, names } from '../support/journal-journey'
 import { chunkOf, recordedAt, requestedAt, routeTo } from '../support/journal-requests'
@@ -31,8 +34,70 @@ export const journalIntakeContract = (name: string, journal: JournalUnderTest): 
         journey.at.intake.append(chunkOf(7n, [{ requestId: 'r1', devices: ['dev1'] }], [], 3)),
       )
       const positions = await firstValueFrom(journey.at.intake.positions('cluster', 'requests', [2, 3]))
-      expect([...positions]).toEqual([[3, 8n]])
+      expect([...positions]).toMatchObject([
+        [3, { next: 8n, life: 1, last: null, stopped: null, committedBefore: null }],
+      ])
       expect((await firstValueFrom(journey.at.intake.positions('other', 'requests', [3]))).size).toBe(0)
+    })
+
+    const log = { clusterId: 'cluster', topic: 'requests', partition: 0 }
+    const stored = async () =>
+      (await firstValueFrom(journey.at.intake.positions('cluster', 'requests', [0]))).get(0)
+    const chunk = (offset: bigint, device: string) =>
+      chunkOf(offset, [{ requestId: `r-${device}`, devices: [device] }])
+    const appended = (more: JournalChunk) => firstValueFrom(journey.at.intake.append(more))
+
+    it('keeps the fingerprint of the last record', async () => {
+      const last = { offset: 4n, timestampMs: 1_700_000_000_000, digest: '0123456789abcdef' }
+      await appended({ ...chunk(4n, 'dev1'), last })
+      expect(await stored()).toMatchObject({ next: 5n, last })
+    })
+
+    it('takes a chunk that continues from the stored position, or from before it, over gaps in the log', async () => {
+      await appended(chunk(4n, 'dev1'))
+      expect(await appended({ ...chunk(9n, 'dev2'), continuesFrom: 5n })).toMatchObject({ moves: 1 })
+      expect(await appended({ ...chunk(9n, 'dev2'), continuesFrom: 5n })).toMatchObject({ moves: 0 })
+      expect(await stored()).toMatchObject({ next: 10n })
+    })
+
+    it('refuses a chunk that continues from a position it has lost, and stores nothing of it', async () => {
+      const from = { ...chunk(9n, 'dev2'), continuesFrom: 9n }
+      await expect(appended(from)).rejects.toBeInstanceOf(RestoredDatabaseError)
+      expect(await stored()).toBeUndefined()
+      await appended(chunk(4n, 'dev1'))
+      await expect(appended(from)).rejects.toBeInstanceOf(RestoredDatabaseError)
+      expect(await stored()).toMatchObject({ next: 5n })
+      expect(await journey.at.conservation()).toMatchObject({ accepted: 1 })
+    })
+
+    it('skips a gap once, however often it is told of it', async () => {
+      await appended(chunk(4n, 'dev1'))
+      const gap = { from: 5n, to: 8n }
+      await firstValueFrom(journey.at.intake.skip(log, gap), { defaultValue: null })
+      await firstValueFrom(journey.at.intake.skip(log, gap), { defaultValue: null })
+      expect(await stored()).toMatchObject({ next: 8n })
+      expect(await journey.at.lostRecords()).toBe(3)
+      expect(await appended({ ...chunk(8n, 'dev2'), continuesFrom: 8n })).toMatchObject({ moves: 1 })
+      await expect(
+        firstValueFrom(journey.at.intake.skip(log, { from: 20n, to: 30n })),
+      ).rejects.toBeInstanceOf(RestoredDatabaseError)
+    })
+
+    it('takes nothing from a partition that is stopped, which keeps its first reason', async () => {
+      await appended(chunk(4n, 'dev1'))
+      await firstValueFrom(journey.at.intake.stop(log, 'another log'), { defaultValue: null })
+      await firstValueFrom(journey.at.intake.stop(log, 'once more'), { defaultValue: null })
+      expect(await stored()).toMatchObject({ next: 5n, stopped: 'another log' })
+      await expect(appended({ ...chunk(5n, 'dev2'), continuesFrom: 5n })).rejects.toBeInstanceOf(
+        StoppedPartitionError,
+      )
+    })
+
+    it('takes nothing that was read in another life of the topic', async () => {
+      await appended(chunk(4n, 'dev1'))
+      await expect(appended({ ...chunk(5n, 'dev2'), life: 2, continuesFrom: 5n })).rejects.toBeInstanceOf(
+        StoppedPartitionError,
+      )
     })
 
     it('counts the repeat of a rejection, and publishes it once', async () => {

@@ -160,7 +160,7 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       const job = await adoptedWithMorePending()
       const later = await claimJob([job.batchId])
       expect(names(later)).toEqual(['dev3'])
-      await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+      await firstValueFrom(drive.markEnded(job, 'completed'))
       await firstValueFrom(drive.unadopted(job.batchId))
       const inHand = [later.batchId]
       // The later one is created, and its create has no answer.
@@ -178,7 +178,7 @@ export const journalOneCreateContract = (name: string, journal: JournalUnderTest
       const { drive } = journey
       const job = await adoptedWithMorePending()
       const later = await claimJob([job.batchId])
-      await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+      await firstValueFrom(drive.markEnded(job, 'completed'))
       await firstValueFrom(drive.unadopted(job.batchId))
       // It is released before it was created, and now waits its turn.
       expect(await claimJob()).toMatchObject({ batchId: job.batchId, status: 'unknown' })

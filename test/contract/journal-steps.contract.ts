@@ -1,6 +1,5 @@
 import { firstValueFrom } from 'rxjs'
 import type { Job } from '../../src/domain/job'
-import type { LookUp } from '../../src/domain/look-up'
 import { LeaseLostError } from '../../src/ports/errors'
 import type { JournalUnderTest } from '../support/journal-harness'
 import { all, createJourney, retried, verdicts } from '../support/journal-journey'
@@ -32,7 +31,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       await firstValueFrom(journey.drive.creating(batchId))
       for (const _time of [1, 2])
         expect(await firstValueFrom(journey.drive.created(batchId, 'P'))).toBe('stored')
-      for (const _time of [1, 2]) await firstValueFrom(journey.drive.markEnded(batchId, 'interrupted'))
+      for (const _time of [1, 2]) await firstValueFrom(journey.drive.markEnded(first, 'interrupted'))
       const job = await claimJob()
       expect(job).toMatchObject({ status: 'interrupted', moves })
       for (const _time of [1, 2])
@@ -43,7 +42,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
 
     it('throw when they do not fit, with the names of job and step', async () => {
       const job = await claimed('dev1')
-      await expect(firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))).rejects.toThrow(
+      await expect(firstValueFrom(journey.drive.markEnded(job, 'completed'))).rejects.toThrow(
         `job ${job.batchId} is claimed: markEnded does not fit`,
       )
       await expect(
@@ -74,7 +73,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
         expect(await at.lastError(job.batchId)).toBe(why)
       }
       await firstValueFrom(drive.setLastError(job.batchId, null))
-      await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+      await firstValueFrom(drive.markEnded(job, 'completed'))
       await firstValueFrom(drive.setLastError(job.batchId, 'no file'))
       expect(await at.lastError(job.batchId)).toBe('no file')
       await firstValueFrom(drive.settle(job.batchId, verdicts(job), 'completed'))
@@ -102,7 +101,6 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
     it("let go of an adopted job that was another's, and of what was kept of it", async () => {
       const { batchId, moves } = await claimed('dev1')
       const { drive } = journey
-      const lookUp: LookUp = { deviceName: 'dev1', answeredAt: 1, found: null, code: 'iot.x' }
       await firstValueFrom(drive.creating(batchId))
       await firstValueFrom(drive.unanswered(batchId, 'timeout'))
       for (const stranger of ['S1', 'S2']) {
@@ -113,8 +111,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
           providerJobId: stranger,
           foundBy: 'list',
         })
-        await firstValueFrom(drive.markEnded(batchId, 'completed'))
-        await firstValueFrom(drive.keepLookUps(batchId, [lookUp]))
+        await firstValueFrom(drive.markEnded({ batchId, releases: 0 }, 'completed'))
         await firstValueFrom(drive.keepResultFile(batchId, { body: Buffer.from('{}'), contentType: null }))
         for (const _time of [1, 2]) await firstValueFrom(drive.unadopted(batchId))
         expect(await journey.at.evidence(batchId)).toEqual({ files: [], lookUps: [] })
@@ -178,7 +175,7 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
     it('settle a job only when every move has one outcome', async () => {
       const job = await claimed('dev1', 'dev2')
       await start(job)
-      await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
+      await firstValueFrom(journey.drive.markEnded(job, 'completed'))
       const [one, two] = verdicts(job)
       if (one === undefined || two === undefined) throw new Error('two moves')
       for (const wrong of [[one], [one, one], [one, two, two], [one, { ...two, seq: 99n }]])
@@ -212,37 +209,6 @@ export const journalStepsContract = (name: string, journal: JournalUnderTest): v
       // After a crash behind the second one, both are read again in the same order.
       for (const text of ['first', 'first', 'second', 'first', 'second', 'third']) await keep(text)
       expect((await journey.at.evidence(batchId)).files).toEqual(['first', 'second', 'third'])
-    })
-
-    it('keep what was answered about single devices, the latest time', async () => {
-      const { batchId } = await claimed('dev1')
-      const lookUp = (deviceName: string, answeredAt: number): LookUp => ({
-        deviceName,
-        answeredAt,
-        found: { instanceId: 'iot-b', cameFrom: null, sentAt: 1_676_297_683_000, changedAt: null },
-        code: null,
-      })
-      expect(await firstValueFrom(journey.drive.keptLookUps(batchId))).toEqual([])
-      await firstValueFrom(journey.drive.keepLookUps(batchId, [lookUp('dev1', 1)]))
-      const later = [lookUp('dev1', 2), { ...lookUp('dev2', 3), found: null, code: 'iot.x' }]
-      await firstValueFrom(journey.drive.keepLookUps(batchId, later))
-      expect((await journey.at.evidence(batchId)).lookUps).toEqual(later)
-      expect(await firstValueFrom(journey.drive.keptLookUps(batchId))).toEqual(later)
-    })
-
-    it('drop look-ups from before a create, because they tell nothing of what it does', async () => {
-      const { batchId } = await claimed('dev1')
-      const { drive } = journey
-      const lookUp: LookUp = { deviceName: 'dev1', answeredAt: 1, found: null, code: 'iot.x' }
-      await firstValueFrom(drive.creating(batchId))
-      await firstValueFrom(drive.unanswered(batchId, 'timeout'))
-      await firstValueFrom(drive.keepLookUps(batchId, [lookUp]))
-      await firstValueFrom(drive.notCreated(batchId, 'absent', false))
-      await firstValueFrom(drive.creating(batchId))
-      expect(await firstValueFrom(drive.keptLookUps(batchId))).toEqual([])
-      await firstValueFrom(drive.keepLookUps(batchId, [lookUp]))
-      await firstValueFrom(drive.creating(batchId))
-      expect(await firstValueFrom(drive.keptLookUps(batchId))).toEqual([lookUp])
     })
 
     it('wake when the next attempt is due', async () => {

@@ -1,5 +1,6 @@
 import { firstValueFrom, of, tap } from 'rxjs'
 import type { RequestSource, SourceChunk } from '../../src/ports/request-source'
+import { bookAt, storedAt } from '../support/source-book'
 import { healthOf, readSource, type SourceReader, textsOf } from '../support/source-reader'
 
 export interface ContractRecord {
@@ -28,8 +29,8 @@ export const requestSourceContract = (name: string, open: () => Promise<RequestS
   describe(`${name} as the source of requests`, () => {
     let harness: RequestSourceHarness
     let readers: SourceReader[]
-    const read = (positions?: ReadonlyMap<number, bigint> | Error): SourceReader => {
-      const reader = readSource(harness.source, positions)
+    const read = (positions?: Parameters<typeof bookAt>[0]): SourceReader => {
+      const reader = readSource(harness.source, bookAt(positions))
       readers.push(reader)
       return reader
     }
@@ -139,7 +140,8 @@ export const requestSourceContract = (name: string, open: () => Promise<RequestS
       const first = read()
       await first.readTo(4)
       first.stop()
-      const second = read(new Map([[0, 1n]]))
+      // An operator has accepted that the journal stands before what the group has committed.
+      const second = read(new Map([[0, storedAt(1n, { committedBefore: 4n })]]))
       await second.readTo(3)
       expect(textsOf(second.records)).toEqual(['r1', 'r2', 'r3'])
     })
@@ -170,10 +172,13 @@ export const requestSourceContract = (name: string, open: () => Promise<RequestS
     it('does nothing before it is subscribed, and asks for the partitions it owns', async () => {
       await harness.produce(0, texts(0, 1))
       const asked: (readonly number[])[] = []
-      const chunks$ = harness.source.chunks((topic, partitions) => {
-        expect(topic).toBe(harness.topic)
-        asked.push([...partitions].sort())
-        return of(new Map())
+      const chunks$ = harness.source.chunks({
+        ...bookAt(),
+        positions: (topic, partitions) => {
+          expect(topic).toBe(harness.topic)
+          asked.push([...partitions].sort())
+          return of(new Map())
+        },
       })
       expect(asked).toEqual([])
       const first = await firstValueFrom(chunks$.pipe(tap(chunk => chunk.done())))

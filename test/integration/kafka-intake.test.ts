@@ -1,9 +1,9 @@
-import { of } from 'rxjs'
 import { withAdmin } from '../../src/kafka/admin'
 import { createRequestSource, type KafkaRequestSource } from '../../src/kafka/consumer/kafka-request-source'
 import type { SourceChunk } from '../../src/ports/request-source'
 import { createTopics, deleteTopics, describeKafka, produceRecords, uniqueTopic } from '../support/kafka'
 import { type LogLine, testKafkaOptions, testSource } from '../support/kafka-source'
+import { bookAt } from '../support/source-book'
 import { healthOf, readSource } from '../support/source-reader'
 import { until } from '../support/until'
 
@@ -52,7 +52,7 @@ describeKafka('the intake of requests from Kafka', () => {
     return source
   }
   const read = (source: KafkaRequestSource, positions?: ReadonlyMap<number, bigint>) => {
-    const reader = readSource(source, positions)
+    const reader = readSource(source, bookAt(positions))
     ends.push(() => reader.stop())
     return reader
   }
@@ -167,7 +167,7 @@ describeKafka('the intake of requests from Kafka', () => {
   it('waits for a broker that cannot be reached, and can be stopped meanwhile', async () => {
     const kafka = { ...testKafkaOptions(), brokers: ['127.0.0.1:1'] }
     const source = createRequestSource({ kafka, groupId: 'nobody', topic, random: () => 0 })
-    const subscription = source.chunks(() => of(new Map())).subscribe()
+    const subscription = source.chunks(bookAt()).subscribe()
     const health = await healthOf(source, ({ reason }) => reason !== null)
     expect(health).toMatchObject({ state: 'starting', reason: expect.stringContaining('ECONNREFUSED') })
     subscription.unsubscribe()

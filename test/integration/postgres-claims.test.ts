@@ -18,7 +18,7 @@ describe('claims and settlements at the same time,', () => {
     await append({ requestId: 'r1', route: routeTo('iot-1'), devices: ['dev1'] })
     const job = await claimJob()
     await start(job)
-    await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(journey.drive.markEnded(job, 'completed'))
     return job
   }
 

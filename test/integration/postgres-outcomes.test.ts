@@ -22,7 +22,7 @@ describe('the report of a run', () => {
     await firstValueFrom(journey.at.intake.append(chunkOf(2n, [], [{ code: 'empty_value' }])))
     const first = await claimJob()
     await start(first)
-    await firstValueFrom(journey.drive.markEnded(first.batchId, 'completed'))
+    await firstValueFrom(journey.drive.markEnded(first, 'completed'))
     const mixed = verdicts(first).map((verdict, index) =>
       index === 0 ? verdict : { ...verdict, ...retried },
     )

@@ -62,7 +62,7 @@ describe('query plans without statistics', () => {
     return job
   }
   const settle = async (job: Job, all: readonly Verdict[]): Promise<void> => {
-    await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(drive.markEnded(job, 'completed'))
     await firstValueFrom(drive.settle(job.batchId, all, 'completed'))
   }
   const mixed = (job: Job): Verdict[] =>
@@ -148,5 +148,47 @@ describe('query plans without statistics', () => {
     expect(more).toEqual([])
     expect(search?.indexes).toEqual(expect.arrayContaining(['move_device', 'requeue_device']))
     expect(search?.busiestStep).toBeLessThanOrEqual(5_000)
+  })
+
+  it('read a part of a job by its range, and the next devices to look up within their job', async () => {
+    await admin.query(fill(1, 1, 100_000, `'dev-' || s`))
+    const job = await claimAndRun([])
+    await firstValueFrom(drive.markEnded(job, 'interrupted'))
+    // Every other device is told by the file.
+    const told = verdicts(job).filter((_, index) => index % 2 === 0)
+    await firstValueFrom(drive.settle(job.batchId, told, 'interrupted', { holdUntold: null }))
+    expectModest('settle what the file tells')
+    const outbox = createOutbox(watch.pool)
+    const most = { outcomes: 1, bytes: 100_000_000 }
+    expect((await firstValueFrom(outbox.next(0n, most)))?.outcomes).toHaveLength(5_000)
+    watch.statements()
+
+    const busiest = (): number => Math.max(...watch.statements().map(({ busiestStep }) => busiestStep))
+    expect(await firstValueFrom(drive.nextUntold())).toMatchObject({ batchId: job.batchId })
+    expect(busiest()).toBeLessThanOrEqual(10)
+    for (const part of [2n, 3n]) {
+      const moves = await firstValueFrom(drive.untoldMoves(job.batchId, 100))
+      expect(moves).toHaveLength(100)
+      const lookUps = moves.map(({ deviceName }) => ({
+        deviceName,
+        answeredAt: 1,
+        found: null,
+        code: 'iot.x',
+      }))
+      const seqs = new Set(moves.map(({ seq }) => seq))
+      await firstValueFrom(
+        drive.settleLookedUp(
+          job.batchId,
+          lookUps,
+          verdicts(job).filter(({ seq }) => seqs.has(seq)),
+        ),
+      )
+      // Within the job, however long its route is.
+      expect(busiest()).toBeLessThanOrEqual(10_000)
+      const chunk = await firstValueFrom(outbox.next(part - 1n, most))
+      expect(chunk).toMatchObject({ lastId: part, outcomes: { length: 100 } })
+      // The part's own range, in which every other move was told before.
+      expect(busiest()).toBeLessThanOrEqual(400)
+    }
   })
 })

@@ -52,7 +52,7 @@ describe('a migration', () => {
     const { job } = claimed
     await firstValueFrom(drive.creating(job.batchId))
     await firstValueFrom(drive.created(job.batchId, `P${number}`))
-    await firstValueFrom(drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(drive.markEnded(job, 'completed'))
     await firstValueFrom(drive.settle(job.batchId, verdicts(job), 'completed'), { defaultValue: undefined })
   }
   const settledJobs = async (): Promise<number> =>

@@ -19,7 +19,7 @@ describe('the views', () => {
 
   const settleEach = async (job: Job, more: readonly Partial<Verdict>[]): Promise<void> => {
     const each = verdicts(job).map((verdict, index) => ({ ...verdict, ...more[index] }))
-    await firstValueFrom(journey.drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(journey.drive.markEnded(job, 'completed'))
     await firstValueFrom(journey.drive.settle(job.batchId, each, 'completed'))
   }
 

@@ -1,5 +1,5 @@
 import { firstValueFrom, lastValueFrom, retry, timer } from 'rxjs'
-import { RestoredDatabaseError } from '../../src/domain/published-position'
+import { RestoredDatabaseError } from '../../src/domain/restored-database'
 import { withAdmin } from '../../src/kafka/admin'
 import { createOutcomeSink, type KafkaOutcomeSink } from '../../src/kafka/publisher/kafka-outcome-sink'
 import { createOutbox } from '../../src/postgres/outbox/outbox'

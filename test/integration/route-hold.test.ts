@@ -50,6 +50,7 @@ describe('holding and releasing a route', () => {
       expect(held).toEqual({
         routeId: job.routeId,
         heldAt: expect.any(Date),
+        heldKind: 'operator',
         heldReason: 'target is full',
         wasHeld: false,
       })
@@ -71,7 +72,7 @@ describe('holding and releasing a route', () => {
       expect(await firstValueFrom(routes().hold(1, 'two'))).toEqual(second)
       // Without a new reason the old one stays.
       expect(await firstValueFrom(routes().hold(1, null))).toEqual(second)
-      const free = { routeId: 1, heldAt: null, heldReason: null }
+      const free = { routeId: 1, heldAt: null, heldKind: null, heldReason: null }
       expect(await firstValueFrom(routes().release(1))).toEqual({ ...free, wasHeld: true })
       expect(await firstValueFrom(routes().release(1))).toEqual({ ...free, wasHeld: false })
       expect(await firstValueFrom(routes().hold(1, null))).toMatchObject({
@@ -167,12 +168,18 @@ describe('holding and releasing a route', () => {
       const url = await start()
       expect(await post(`${url}/api/routes/1/hold`, json('target is full'))).toEqual({
         status: 200,
-        body: { routeId: 1, heldAt: expect.any(String), heldReason: 'target is full', wasHeld: false },
+        body: {
+          routeId: 1,
+          heldAt: expect.any(String),
+          heldKind: 'operator',
+          heldReason: 'target is full',
+          wasHeld: false,
+        },
       })
       expect(await route()).toMatchObject({ held_reason: 'target is full' })
       expect(await post(`${url}/api/routes/1/release`)).toEqual({
         status: 200,
-        body: { routeId: 1, heldAt: null, heldReason: null, wasHeld: true },
+        body: { routeId: 1, heldAt: null, heldKind: null, heldReason: null, wasHeld: true },
       })
       expect(await post(`${url}/api/routes/1/release`)).toMatchObject({ body: { wasHeld: false } })
       // The last request changed nothing.

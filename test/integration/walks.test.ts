@@ -2,6 +2,7 @@
  * The three walks of docs/architecture.md are what really runs: a record to its committed offset, a batch from its claim
  * to its settlement, an outcome to its topic. Each is walked once before, so that opening connections does not count.
  */
+
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { filter, firstValueFrom, lastValueFrom, NEVER, of, ReplaySubject, tap } from 'rxjs'
@@ -21,6 +22,7 @@ import { createChanges } from '../../src/postgres/session/changes'
 import { createRecordParser, journalChunks } from '../../src/requests/parse-record'
 import { createLogger } from '../../src/telemetry/logger'
 import { createSimulator } from '../../src/tools/simulator/simulator'
+import { alwaysSound } from '../support/always-sound'
 import { createFilesRun } from '../support/files-run'
 import { createJournalDatabase, type JournalDatabase } from '../support/journal-database'
 import { chunkOf } from '../support/journal-requests'
@@ -104,6 +106,7 @@ describeKafka('the walks of docs/architecture.md', () => {
   /** A source without records. */
   const silent: RequestSource = {
     clusterId: () => of('cluster'),
+    committed: () => of({ clusterId: 'cluster', topic: 'requests', offsets: new Map() }),
     chunks: () => NEVER,
     health$: of({ state: 'assigned', reason: null }),
   }
@@ -113,6 +116,7 @@ describeKafka('the walks of docs/architecture.md', () => {
     const events$ = new ReplaySubject<FlowEvent>()
     const { pool } = database
     const service = createService({
+      soundness: alwaysSound,
       source: silent,
       toJournal: journalChunks(createRecordParser(defaultTarget(config))),
       intakeJournal: createIntakeJournal(pool),

@@ -8,6 +8,7 @@ import type { Draw } from './draw'
 import type { Faults } from './faults'
 import type { Ledger, LedgerJob } from './ledger'
 import type { Plan } from './plan'
+import type { RefusedRoutes } from './refused-routes'
 import type { Trace } from './trace'
 import { accountUid } from './workload'
 
@@ -19,6 +20,7 @@ export interface AccountDeps {
   readonly ledger: Ledger
   readonly trace: Trace
   readonly badDevices: ReadonlySet<string>
+  readonly refusedRoutes: RefusedRoutes
   readonly onJobStart: (job: SimulatedJob) => void
   /** Whether the journal knows the job by its JobId. */
   readonly isKnown: (providerJobId: string) => boolean
@@ -31,6 +33,9 @@ const refusal = (kind: CallFailure['kind'], code: string): CallFailure => ({
   message: `made to fail: ${code}`,
 })
 
+/** Longer than any run, ms. */
+const neverMs = 20 * 86_400_000
+
 const retryable = ['iot.system.SystemException', 'iot.made.up'] as const
 
 export const createAccount = (deps: AccountDeps): SimulatedProvider => {
@@ -39,6 +44,16 @@ export const createAccount = (deps: AccountDeps): SimulatedProvider => {
   /** The job that is carried out at this moment. */
   let ending: LedgerJob | null = null
   let hasFile = true
+  /** Among jobs that look alike an unanswered create waits six hours for all of them to end, longer than a run takes. */
+  let hasEndless = plan.rates['look-alike in the list'] !== undefined
+
+  /** One job of a run at most never ends, because each takes a slot for ever. */
+  const jobMs = (): number => {
+    const usualMs = draw.between(...plan.jobMs)
+    if (hasEndless || !faults.hit('job never ends')) return usualMs
+    hasEndless = true
+    return neverMs
+  }
 
   const onCreate = (): CallFault | null => {
     if (faults.hit('code unknown')) return { kind: 'unknown', code: 'iot.made.Up' }
@@ -62,7 +77,10 @@ export const createAccount = (deps: AccountDeps): SimulatedProvider => {
 
   const onJobEnd = (job: SimulatedJob): JobEnd => {
     const isBroken = !job.foreign && faults.hit('job interrupted')
-    const hasNoFile = !job.foreign && !isBroken && faults.hit('job interrupted, no file')
+    const hasNoFile =
+      !job.foreign &&
+      !isBroken &&
+      (faults.hit('job interrupted, no file') || faults.hit('storm of interruptions'))
     ending = ledger.ended(job.providerJobId, isBroken || hasNoFile)
     hasFile = !hasNoFile
     const end = isBroken ? 'interrupted' : hasNoFile ? 'interrupted-without-file' : 'completed'
@@ -106,14 +124,17 @@ export const createAccount = (deps: AccountDeps): SimulatedProvider => {
     latencyMs: () =>
       faults.hit('call slow') ? draw.between(300, plan.slowWireMs) : draw.between(5, plan.wireMs),
     callTimeoutMs: plan.callTimeoutMs,
-    jobMs: () => draw.between(...plan.jobMs),
+    jobMs,
     initialisingMs: draw.between(0, 500),
     maxOpenJobs: plan.providerJobs,
     ...(faults.hit('slots full, code unknown') ? { full: refusal('unknown', 'iot.made.Full') } : {}),
-    refuse: (route, names) =>
-      names.some(name => deps.badDevices.has(`${route.productKey}/${name}`))
-        ? refusal('batch-refused', 'iot.device.NotExistedDevice')
-        : null,
+    refuse: (route, names) => {
+      if (deps.refusedRoutes.isRefused(route)) return refusal('batch-refused', 'iot.system.InstanceNotFound')
+      deps.refusedRoutes.letGo(route)
+      return names.some(name => deps.badDevices.has(`${route.productKey}/${name}`))
+        ? refusal('batch-refused', 'iot.common.AuthActionPermissionDeny')
+        : null
+    },
     listLagMs: () => (faults.hit('list late') ? draw.between(0, plan.listLagMs) : 0),
     pageSize: plan.pageSize,
     clockSkewMs: plan.clockSkewMs,

@@ -1,5 +1,6 @@
 /** Lets processes crash, freeze, stop and come back, cuts them off from the journal, and deals partitions out anew. */
 import type { Owner } from './clock'
+import { createLosses } from './losses'
 import type { Replica } from './replica'
 import type { World } from './world'
 
@@ -12,8 +13,9 @@ export interface Chaos {
 const stopWithinMs = 8_000
 
 export const startChaos = (world: World): Chaos => {
-  const { clock, plan, draw, faults, topic, trace, violations } = world
+  const { clock, plan, draw, faults, journal, refusedRoutes, topic, trace, violations } = world
   const { between } = draw
+  const losses = createLosses(world)
   const running = new Map<number, Replica>()
   const stopping = new Set<Owner>()
   const lives = new Map<number, number>()
@@ -97,9 +99,19 @@ export const startChaos = (world: World): Chaos => {
     else if (faults.hit('stop')) stop(replica)
     else if (faults.hit('journal cut off')) cutOff(replica)
   }
+  const cancel = (): void => {
+    const [first, ...others] = journal.store.routes.values()
+    if (first === undefined) return
+    const { routeId, fields } = draw.oneOf([first, ...others])
+    const { cancelled, inFlight } = journal.cancelRoute(routeId)
+    refusedRoutes.letGo(fields)
+    trace.note('human', () => `cancels route ${routeId}: ${cancelled} moves, ${inFlight} in flight`)
+  }
   const everySecond = (): void => {
     for (const replica of [...running.values()]) if (replica.owner.state === 'alive') trouble(replica)
     if (faults.hit('rebalance')) topic.rebalance()
+    if (!losses.isOlder() && faults.hit('route cancelled')) cancel()
+    losses.mayHappen()
     if (!faults.isCalm()) later(1_000, everySecond)
   }
 

@@ -10,6 +10,8 @@ export const faultKinds = [
   'code unknown',
   'account refused',
   'batch refused',
+  'many bad devices',
+  'route refused',
   'slots full, code unknown',
   // its jobs
   'list late',
@@ -18,6 +20,8 @@ export const faultKinds = [
   'job interrupted',
   'job interrupted, no file',
   'job forgotten',
+  'storm of interruptions',
+  'job never ends',
   'device failed, worth a retry',
   'device failed for good',
   'row missing',
@@ -35,6 +39,7 @@ export const faultKinds = [
   'journal slow',
   'journal cut off',
   'notification lost',
+  'database older',
   // processes
   'crash',
   'crash at a step',
@@ -46,6 +51,9 @@ export const faultKinds = [
   'request repeated',
   'bad record',
   'rebalance',
+  // operators
+  'route cancelled',
+  'topic made anew',
   // the sink
   'publish aborted',
   'publish answer lost',

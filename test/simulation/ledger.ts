@@ -12,6 +12,8 @@ export interface LedgerJob {
   /** By device name: the code in the job's result file. */
   readonly rows: Map<string, string>
   readonly moved: Set<string>
+  /** When an operator gave up waiting for it: it never ends, and moves nothing. null: nobody did. */
+  givenUpAt: number | null
 }
 
 /** Somebody else's job. */
@@ -26,6 +28,12 @@ export interface Ledger {
   readonly jobs: ReadonlyMap<string, LedgerJob>
   started(job: Pick<LedgerJob, 'providerJobId' | 'productKey' | 'target' | 'deviceNames'>): LedgerJob
   ended(providerJobId: string, interrupted: boolean): LedgerJob | null
+  /** A create of these devices leaves for the provider now. It may run much later. */
+  createLeaves(deviceNames: readonly string[]): void
+  /** When the latest create of these devices left. */
+  leftAt(deviceNames: readonly string[]): number
+  /** The job, which never ends, is ours no longer. */
+  giveUp(providerJobId: string): void
   /** How many jobs of ours are open now. */
   open(): number
   readonly strangers: Stranger[]
@@ -33,6 +41,7 @@ export interface Ledger {
 
 export const createLedger = (clock: Clock): Ledger => {
   const jobs = new Map<string, LedgerJob>()
+  const lefts = new Map<string, number>()
   let open = 0
   return {
     jobs,
@@ -44,6 +53,7 @@ export const createLedger = (clock: Clock): Ledger => {
         interrupted: false,
         rows: new Map(),
         moved: new Set(),
+        givenUpAt: null,
       }
       jobs.set(job.providerJobId, entry)
       open += 1
@@ -57,6 +67,16 @@ export const createLedger = (clock: Clock): Ledger => {
       open -= 1
       return entry
     },
+    giveUp: providerJobId => {
+      const entry = jobs.get(providerJobId)
+      if (entry === undefined || entry.givenUpAt !== null) return
+      entry.givenUpAt = clock.now()
+      open -= 1
+    },
+    createLeaves: deviceNames => {
+      lefts.set(deviceNames.join(' '), clock.now())
+    },
+    leftAt: deviceNames => lefts.get(deviceNames.join(' ')) ?? clock.now(),
     open: () => open,
     strangers: [],
   }

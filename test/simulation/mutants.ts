@@ -1,6 +1,6 @@
 /**
  * Defects that the simulation has to find: plausible mistakes in our own code, each planted while that is loaded. Each
- * is a piece of syntax and what it becomes (`find-place.ts`). Three stand for the journal's SQL, which does not run
+ * is a piece of syntax and what it becomes (`find-place.ts`). Some stand for the journal's SQL, which does not run
  * here: they change the journal in memory.
  */
 import type { Edit } from './find-place'
@@ -17,6 +17,20 @@ export const mutants: readonly Mutant[] = [
     inside: 'intake$',
     find: 'from($parts).pipe($append, $$$between, tap({ complete: $done }), $$$rest)',
     replace: 'from($parts).pipe(tap($done), $append, $$$between, tap({ complete: $done }), $$$rest)',
+  },
+  {
+    name: 'append-without-check',
+    what: "Records are appended whatever position they continue from (the model's append).",
+    inside: 'createFakeIntake',
+    find: '$chunk.continuesFrom !== null && $isBehind',
+    replace: 'false',
+  },
+  {
+    name: 'stop-not-stored',
+    what: 'That a partition holds another log is not stored, so no operator can accept it.',
+    inside: 'intake$',
+    find: '$journal.stop($log, $reason)',
+    replace: 'EMPTY',
   },
   {
     name: 'intent-late',
@@ -127,14 +141,20 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'settles-running',
     what: 'A job counts as ended while it is running.',
-    find: "$status === 'held' || $status >= 2",
-    replace: "$status === 'held' || $status >= 1",
+    find: "$status === 'let-go' || $status >= 2",
+    replace: "$status === 'let-go' || $status >= 1",
+  },
+  {
+    name: 'resolved-unheeded',
+    what: 'The driver goes on waiting for the end of a job that an operator has resolved.',
+    find: '$journal.isResolved($job)',
+    replace: 'of(false)',
   },
   {
     name: 'settles-twice',
     what: 'Settling is not idempotent: done again after a lost answer it is done twice.',
-    find: "{ $$$before, settle: { from: [$$$from], after: ['settled'] }, $$$after }",
-    replace: "{ $$$before, settle: { from: [$$$from, 'settled'], after: [] }, $$$after }",
+    find: "{ $$$before, settle: { from: [$$$from], after: [$left, 'settled'] }, $$$after }",
+    replace: "{ $$$before, settle: { from: [$$$from, 'settled'], after: [$left] }, $$$after }",
   },
   {
     name: 'endless-attempts',
@@ -171,6 +191,40 @@ export const mutants: readonly Mutant[] = [
     replace: '$moves.slice($cut + 1)',
   },
   {
+    name: 'fail-when-budget-spent',
+    what: 'A search ends after some refusals, and all devices fail that are left.',
+    inside: 'decideOnPiece',
+    find: "$devices > 1 ? { kind: 'halve' } : { kind: 'fail' }",
+    replace: "$devices > 1 && search.refusals < 4 ? { kind: 'halve' } : { kind: 'fail' }",
+  },
+  {
+    name: 'hold-not-stored',
+    what: 'The hold of a refused route is reported and not stored.',
+    inside: 'createRefuseBatch',
+    find: '$journal.holdRoute($batchId, $why)',
+    replace: '$journal.notCreated($batchId, $why, false)',
+  },
+  {
+    name: 'cancelled-sent',
+    what: 'A batch that was cancelled while a driver had it in hand is sent (the model).',
+    find: "$job.status === 'settled' && $job.providerJobId === null",
+    replace: 'false',
+  },
+  {
+    name: 'claims-as-large',
+    what: 'A claim that took too long is tried again as large as before.',
+    inside: 'afterTimeLimit',
+    find: 'Math.max(1, $half)',
+    replace: 'moves',
+  },
+  {
+    name: 'rest-never-released',
+    what: "Of moves that are released in slices the rest is forgotten (the model's settlement).",
+    inside: 'releaseWaiting',
+    find: '$store.releaseDue.add($waitsFor)',
+    replace: 'void 0',
+  },
+  {
     name: 'position-early',
     what: 'The publishing position is remembered before the transaction, not after it.',
     find: '$session.publish($chunk).pipe($$$before, concatMap(() => $remembered), $$$after)',
@@ -186,12 +240,37 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'outbox-sequence',
     what: "Outbox ids come from a sequence, so they become visible out of order (the model's settlement).",
-    find: '$store.outbox.push({ id: $id, count: $count, job })',
+    find: '$store.outbox.push({ id: $id, count: $count, job, seqs, at: $at })',
     replace: `void (row =>
     asyncScheduler.schedule(() => {
       $store.outbox.push(row)
       $store.outbox.sort((a, b) => Number(a.id - b.id))
-    }, row.id % 3n === 0n ? 3_000 : 1))({ id: $id, count: $count, job })`,
+    }, row.id % 3n === 0n ? 3_000 : 1))({ id: $id, count: $count, job, seqs, at: $at })`,
+  },
+  {
+    name: 'look-ups-hold-slots',
+    what: 'Nothing is claimed while devices of ended jobs are looked up.',
+    inside: 'claimNext',
+    find: '$journal.claim($inHand, $piece)',
+    replace:
+      '$journal.nextUntold().pipe(mergeMap(job => (job === null ? $journal.claim($inHand, $piece) : timer(1_000).pipe(ignoreElements()))))',
+  },
+  {
+    name: 'untold-resent',
+    what: 'Devices that the file of an interrupted job does not tell of are sent again without looking them up.',
+    inside: 'createSettleJob',
+    find: '$isBeyond ? $untold.slice(0, $most) : $untold',
+    replace: "(ended.as === 'interrupted' ? [] : $untold)",
+  },
+  {
+    name: 'untold-not-excluded',
+    what: "A later request of a device is sent while it is looked up where an earlier one has left it (the model's claim).",
+    inside: 'othersOf',
+    find: 'stateOf($place.route, $place.seq)',
+    replace: `([...store.unfinished].some(job =>
+      job.status === 'looking-up' && job.route === $place.route && job.seqs.includes($place.seq))
+      ? null
+      : stateOf($place.route, $place.seq))`,
   },
 ]
 

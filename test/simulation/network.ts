@@ -39,17 +39,22 @@ export const createNetwork = (clock: Clock): Network => ({
           done?.()
           answer(() => subscriber.error(error))
         }
+        let hasAnswer = false
+        const answerWith = (tell: () => void): void => {
+          if (hasAnswer) return
+          hasAnswer = true
+          done?.()
+          answer(() => {
+            if (answerLost !== undefined) subscriber.error(answerLost)
+            else {
+              tell()
+              subscriber.complete()
+            }
+          })
+        }
         work().subscribe({
-          next: value => {
-            done?.()
-            answer(() => {
-              if (answerLost !== undefined) subscriber.error(answerLost)
-              else {
-                subscriber.next(value)
-                subscriber.complete()
-              }
-            })
-          },
+          next: value => answerWith(() => subscriber.next(value)),
+          complete: () => answerWith(() => undefined),
           error: fail,
         })
       })

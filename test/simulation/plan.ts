@@ -40,7 +40,15 @@ export interface Plan {
   readonly pageSize: number
   /** The longest time one way to the journal, ms. */
   readonly journalMs: number
+  /** A claim of more moves takes too long, of every other route; null: none does. */
+  readonly claimLimit: number | null
+  /** Most waiting moves that one transaction releases. */
+  readonly mostReleased: number
+  /** No connection shows to appends that the database has changed: only what they continue from does. */
+  readonly appendsBlindly: boolean
   readonly rates: Readonly<Partial<Record<FaultKind, number>>>
+  /** Nearly every job is interrupted without a file, and nothing else goes wrong: devices are looked up in masses. */
+  readonly isStorm: boolean
 }
 
 /** The highest rate of each kind: per call, device, job, transaction or second, whichever fits the kind. */
@@ -54,6 +62,8 @@ const highest: Readonly<Record<FaultKind, number>> = {
   'code unknown': 0.04,
   'account refused': 0.004,
   'batch refused': 0.06,
+  'many bad devices': 0.4,
+  'route refused': 0.05,
   'slots full, code unknown': 0.5,
   'list late': 0.6,
   'stranger in the list': 0.03,
@@ -61,6 +71,8 @@ const highest: Readonly<Record<FaultKind, number>> = {
   'job interrupted': 0.25,
   'job interrupted, no file': 0.12,
   'job forgotten': 0.04,
+  'storm of interruptions': 0.9,
+  'job never ends': 0.1,
   'device failed, worth a retry': 0.15,
   'device failed for good': 0.06,
   'row missing': 0.04,
@@ -76,6 +88,7 @@ const highest: Readonly<Record<FaultKind, number>> = {
   'journal slow': 0.03,
   'journal cut off': 0.01,
   'notification lost': 0.5,
+  'database older': 0.05,
   crash: 0.015,
   'crash at a step': 0.004,
   freeze: 0.01,
@@ -85,6 +98,8 @@ const highest: Readonly<Record<FaultKind, number>> = {
   'request repeated': 0.25,
   'bad record': 0.1,
   rebalance: 0.02,
+  'route cancelled': 0.004,
+  'topic made anew': 0.01,
   'publish aborted': 0.2,
   'publish answer lost': 0.2,
   'sink refused': 0.2,
@@ -109,6 +124,8 @@ const together: readonly [readonly FaultKind[], ...(readonly FaultKind[])[]] = [
   ['crash at a step', 'freeze at a step', 'commit answer lost'],
   ['freeze', 'journal cut off', 'call slow'],
   ['freeze', 'freeze at a step', 'throttled', 'batch refused'],
+  ['many bad devices', 'crash at a step', 'commit answer lost', 'route refused'],
+  ['many bad devices', 'route cancelled', 'answer lost', 'request repeated'],
   ['publish aborted', 'publish answer lost', 'crash'],
 ]
 
@@ -117,11 +134,27 @@ const drawRates = (draw: Draw): Plan['rates'] => {
   const share = draw.chance(0.1) ? 0 : draw.oneOf([0.2, 0.4, 0.6])
   const rates: Partial<Record<FaultKind, number>> = {}
   for (const kind of faultKinds)
-    if (draw.chance(share)) rates[kind] = highest[kind] * (0.1 + 0.9 * draw.random())
+    if (kind !== 'storm of interruptions' && draw.chance(share))
+      rates[kind] = highest[kind] * (0.1 + 0.9 * draw.random())
   // Some faults do the most harm together.
   if (share > 0 && draw.chance(0.3)) for (const kind of draw.oneOf(together)) rates[kind] = highest[kind]
   return rates
 }
+
+/** The plan with many devices in small jobs, of which nearly every one is interrupted until it is calm. */
+const stormOf = (plan: Plan): Plan => ({
+  ...plan,
+  routes: 5,
+  devicesPerRoute: 40,
+  requestsForMs: 120_000,
+  calmAtMs: 400_000,
+  batchMaxDevices: 20,
+  jobMs: [3_000, 6_000],
+  maxAttempts: 5,
+  lookUpMaxDevices: 0,
+  rates: { 'storm of interruptions': highest['storm of interruptions'] },
+  isStorm: true,
+})
 
 export const planOf = (seed: number): Plan => {
   const draw = createDraw(seeded(seed * 2_654_435_761))
@@ -133,7 +166,7 @@ export const planOf = (seed: number): Plan => {
   // At a take-over, the lease's margin and the quota's window together allow calls of the old holder two seconds on the
   // way. Without a take-over, the tokens wait for each answer however late it comes.
   const mayTakeOver = takeOvers.some(kind => rates[kind] !== undefined)
-  return {
+  const plan: Plan = {
     seed,
     replicas: oneOf([1, 2, 2, 3]),
     partitions: between(1, 4),
@@ -141,7 +174,7 @@ export const planOf = (seed: number): Plan => {
     devicesPerRoute: between(4, 14),
     requestsForMs: oneOf([1_000, 30_000, 120_000]),
     calmAtMs: oneOf([120_000, 240_000, 400_000]),
-    doneWithinMs: 3_600_000,
+    doneWithinMs: 7_200_000,
     batchMaxDevices: oneOf([2, 5, 5, 10, 20]),
     batchMaxWaitMs: oneOf([1_000, 5_000]),
     quotaJobs,
@@ -150,7 +183,7 @@ export const planOf = (seed: number): Plan => {
     maxAttempts: between(2, 5),
     createSettleMs,
     callTimeoutMs: oneOf([5_000, 20_000]),
-    lookUpMaxDevices: oneOf([1, 1_000]),
+    lookUpMaxDevices: oneOf([1, 0]),
     jobMs: [shortest, shortest * oneOf([2, 6])],
     clockSkewMs: between(-20_000, 20_000),
     wireMs: oneOf([40, 150, 400]),
@@ -158,6 +191,11 @@ export const planOf = (seed: number): Plan => {
     listLagMs: oneOf([1_000, 4_000, 8_000]),
     pageSize: oneOf([10, 20, 200]),
     journalMs: oneOf([2, 20]),
+    appendsBlindly: draw.chance(0.8),
+    claimLimit: oneOf([null, null, 1, 3]),
+    mostReleased: oneOf([1, 3, 20_000]),
     rates,
+    isStorm: false,
   }
+  return draw.chance(0.1) ? stormOf(plan) : plan
 }

@@ -48,6 +48,7 @@ export const startReplica = (deps: ReplicaDeps): Replica => {
       driveJournal: epoch => link.reach(deps.driveJournal(epoch)),
       outbox: link.reach(journal.outbox),
       changes$: link.changes$,
+      soundness: link.soundness,
       api: () => deps.api,
       lease: deps.lease,
       sink: deps.sink,
@@ -58,8 +59,8 @@ export const startReplica = (deps: ReplicaDeps): Replica => {
         attempts: { maxAttempts: plan.maxAttempts, backoffMs: 2_000, backoffMaxMs: 60_000 },
         refusals: defaultRefusalPolicy,
         restMs: 5_000,
-        maxEndedMoves: 500_000,
         lookUpMaxDevices: plan.lookUpMaxDevices,
+        overdueFactor: 10,
       },
       quota: {
         shared: plan.qps,

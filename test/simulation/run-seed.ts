@@ -5,6 +5,7 @@ import type { FaultKind } from './faults'
 import { startHuman } from './human'
 import { checkAtEnd } from './invariants/check-at-end'
 import { checkConservation } from './invariants/check-conservation'
+import { createCheckWaiting } from './invariants/check-waiting'
 import { isDone } from './invariants/is-done'
 import { startStrangers } from './strangers'
 import type { Violation } from './violations'
@@ -40,6 +41,7 @@ export const runSeed = (seed: number, keepTrace = false): SeedReport => {
   const chaos = startChaos(world)
   startStrangers(world)
   const human = startHuman(world)
+  const checkWaiting = createCheckWaiting(world)
   clock.after(clock.world, plan.calmAtMs, () => {
     trace.note('world', () => 'nothing goes wrong from now on')
     chaos.calm()
@@ -50,6 +52,7 @@ export const runSeed = (seed: number, keepTrace = false): SeedReport => {
   let isOver = false
   const look = (): void => {
     checkConservation(world)
+    checkWaiting()
     if (endAt === deadline && faults.isCalm() && human.isThrough() && isDone(world))
       endAt = clock.now() + afterwardsMs
     if (clock.now() >= endAt) isOver = true

@@ -93,7 +93,9 @@ export const createWorkload = (plan: Plan, draw: Draw, faults: Faults): Workload
   const routes = drawRoutes(plan, draw)
   for (const [at, route] of routes.entries()) {
     const names = Array.from({ length: plan.devicesPerRoute }, (_, index) => `dev-${at}-${index}`)
-    for (const name of names) if (faults.hit('batch refused')) badDevices.add(`${route.productKey}/${name}`)
+    for (const name of names)
+      if (faults.hit('batch refused') || faults.hit('many bad devices'))
+        badDevices.add(`${route.productKey}/${name}`)
     while (names.length > 0) {
       const group = names.splice(0, chance(0.6) ? 1 : between(2, 6))
       request(route, group)

@@ -18,6 +18,7 @@ import { createProviderLink } from './ports/provider-link'
 import { createRequestTopic, type RequestTopic } from './ports/request-topic'
 import { createSimulatedLease, type LeaseRow } from './ports/simulated-lease'
 import { createSinkLink } from './ports/sink-link'
+import { createRefusedRoutes, type RefusedRoutes } from './refused-routes'
 import { type Replica, startReplica } from './replica'
 import { createTrace, type Trace } from './trace'
 import { createViolations, type Violations } from './violations'
@@ -38,6 +39,7 @@ export interface World {
   readonly topic: RequestTopic
   readonly lease: LeaseRow
   readonly workload: Workload
+  readonly refusedRoutes: RefusedRoutes
   /** `atStep` is called where the process may end or freeze, `onEnd` when it has ended by itself. */
   start(
     name: string,
@@ -78,6 +80,8 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
   const journal = createFakeJournal({
     batchMaxDevices: plan.batchMaxDevices,
     batchMaxWaitMs: plan.batchMaxWaitMs,
+    claimLimit: routeId => (routeId % 2 === 0 ? plan.claimLimit : null),
+    mostReleased: plan.mostReleased,
     latencyMs: 0,
   })
   const ledger = createLedger(clock)
@@ -85,6 +89,13 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
   const lease: LeaseRow = { epoch: 0n, holder: null, expiresAt: Number.NEGATIVE_INFINITY }
   const workload = createWorkload(plan, createDraw(stream(4)), faults)
   const watched = watchCreates({ plan, journal, clock, ledger, violations })
+  const refusedRoutes = createRefusedRoutes({
+    clock,
+    draw: createDraw(stream(6)),
+    faults,
+    journal,
+    violations,
+  })
   const provider = createAccount({
     plan,
     clock,
@@ -93,6 +104,7 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
     ledger,
     trace,
     badDevices: workload.badDevices,
+    refusedRoutes,
     onJobStart: watched,
     isKnown: id => journal.store.jobs.some(job => job.providerJobId === id),
   })
@@ -109,7 +121,15 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
 
   const start: World['start'] = (name, { atStep, onEnd }) => {
     const owner: Owner = { name, state: 'alive', parked: [] }
-    const link = createJournalLink(owner, { network, faults, draw, journal, latencyMs, atStep })
+    const link = createJournalLink(owner, {
+      network,
+      faults,
+      draw,
+      journal,
+      appendsBlindly: plan.appendsBlindly,
+      latencyMs,
+      atStep,
+    })
     const api = createProviderLink(owner, {
       clock,
       faults,
@@ -157,6 +177,8 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
       observe: event => {
         if (event.kind === 'defect')
           violations.broken('nothing unforeseen', `${name}, ${event.flow}: ${stackOf(event.error)}`)
+        if (event.kind === 'route-held') refusedRoutes.held(event.routeId)
+        if (event.kind === 'database-restored' || event.kind === 'restore-accepted') refusedRoutes.forgotten()
         if (event.kind !== 'call-ended') trace.note(name, () => textOfEvent(event))
         else if (event.operation !== 'list' || event.result !== 'ok')
           trace.note(name, () => textOfEvent(event))
@@ -181,6 +203,7 @@ export const createWorld = (seed: number, keepTrace: boolean): World => {
     topic,
     lease,
     workload,
+    refusedRoutes,
     start,
   }
 }

@@ -15,6 +15,9 @@ const serverUrl = (): string => {
   return url
 }
 
+/** TEST_POSTGRES_BIN: the directory with `initdb` and `postgres` of the release to test on; unset: the embedded one. */
+export const testBinaries = (): string | undefined => process.env.TEST_POSTGRES_BIN || undefined
+
 const onServer = async (sql: string): Promise<void> => {
   await query(serverUrl(), sql)
 }
@@ -33,6 +36,24 @@ export const createTestDatabase = (): Promise<TestDatabase> => createDatabase('t
 /** A copy of a database as it is now, its backup. No session may be connected to it. */
 export const copyDatabase = ({ url }: Pick<TestDatabase, 'url'>): Promise<TestDatabase> =>
   createDatabase(new URL(url).pathname.slice(1))
+
+/**
+ * Puts a copy in the place of a database, as a restore or a fail-over does: sessions are ended, and whoever connects again
+ * meets the copy. From then on `database` is the copy, and `copy` the database of before.
+ */
+export const replaceDatabase = async (
+  database: Pick<TestDatabase, 'url'>,
+  copy: Pick<TestDatabase, 'url'>,
+): Promise<void> => {
+  const [name, other] = [database, copy].map(({ url }) => new URL(url).pathname.slice(1))
+  await onServer(`alter database ${name} with allow_connections false`)
+  await query(serverUrl(), 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [
+    name,
+  ])
+  await onServer(`alter database ${name} rename to ${name}_before`)
+  await onServer(`alter database ${other} rename to ${name}`)
+  await onServer(`alter database ${name}_before rename to ${other}`)
+}
 
 /** A database with this release's schema and nothing in it. */
 const migrated = async (): Promise<TestDatabase> => {

@@ -21,6 +21,8 @@ export interface FakeOutcomeSink {
   refuseNext(error: Error): void
   /** The next `position` fails with the error. */
   refusePositionNext(error: Error): void
+  /** While it is away, everything that is asked of it fails. */
+  setAway(isAway: boolean): void
   /** Forgets the position, as a broker forgets that of a group which was not used for a week. */
   forgetPosition(): void
 }
@@ -35,6 +37,7 @@ export const createFakeOutcomeSink = (
   let sessions = 0
   let breakage: 'aborted' | 'answer-lost' | null = null
   let refusal: Error | null = null
+  let away: Error | null = null
   let positionRefusal: Error | null = null
 
   const sessionOf = (number: number): SinkSession & { end(): void } => {
@@ -77,14 +80,14 @@ export const createFakeOutcomeSink = (
     sink: {
       position: () =>
         defer(() => {
-          const error = positionRefusal
+          const error = away ?? positionRefusal
           positionRefusal = null
           if (error !== null) throw error
           return of(committed)
         }),
       open: () =>
         new Observable(subscriber => {
-          const error = refusal
+          const error = away ?? refusal
           refusal = null
           if (error !== null) {
             subscriber.error(error)
@@ -107,6 +110,9 @@ export const createFakeOutcomeSink = (
     },
     refusePositionNext: error => {
       positionRefusal = error
+    },
+    setAway: isAway => {
+      away = isAway ? new TransientError('the broker is away') : null
     },
     forgetPosition: () => {
       committed = null

@@ -1,5 +1,21 @@
-import { BehaviorSubject, defer, Observable, of, retry, type Subscription, timer } from 'rxjs'
+import {
+  BehaviorSubject,
+  concatMap,
+  defer,
+  from,
+  mergeMap,
+  Observable,
+  of,
+  retry,
+  type Subscription,
+  tap,
+  timer,
+} from 'rxjs'
+import { logName } from '../../src/domain/request'
+import { RestoredDatabaseError } from '../../src/domain/restored-database'
+import { StoppedPartitionError } from '../../src/ports/errors'
 import type { RequestSource, SourceHealth, SourceRecord } from '../../src/ports/request-source'
+import { endOf, type Placed, placeInMemory } from './place-in-memory'
 
 export interface FakeRecord {
   readonly key?: Uint8Array | null
@@ -16,6 +32,8 @@ export interface FakeRequestSource {
   deleteBefore(partition: number, offset: bigint): void
   /** The offset after the last record that was `done`; null before the first. */
   committed(partition: number): bigint | null
+  /** Deletes the topic and makes it anew. */
+  makeAnew(): void
   /** Sets what `health$` says from now on. */
   setHealth(health: SourceHealth): void
 }
@@ -28,6 +46,8 @@ interface Partition {
 
 const offerAgainMs = 100
 const askAgainMs = 1_000
+/** Partitions that are not read are looked at again after this time, ms. */
+const recheckMs = 10_000
 
 /** Requests in memory, with one log for each partition. Every reader owns all partitions. */
 export const createFakeRequestSource = (
@@ -54,21 +74,32 @@ export const createFakeRequestSource = (
     if (partition === undefined) throw new Error(`no partition ${number}`)
     return partition
   }
-  const endOf = ({ records }: Partition): bigint => BigInt(records.length)
 
-  const chunks: RequestSource['chunks'] = positions =>
+  const committed: RequestSource['committed'] = () =>
+    defer(() => {
+      const known = partitions.flatMap(({ committed: next }, number) =>
+        next === null ? [] : [[number, next] as const],
+      )
+      return of({ clusterId, topic, offsets: new Map(known) })
+    })
+
+  const chunks: RequestSource['chunks'] = book =>
     new Observable(subscriber => {
-      /** By partition: the next offset to offer. A partition that is not read has none. */
-      const nextOffsets = new Map<number, bigint>()
+      /** By partition: where it is read on. A partition that is not read has none. */
+      const reading = new Map<number, Extract<Placed, { kind: 'read' }>>()
+      const held = new Map<number, string>()
       const outstanding = new Set<number>()
       const waits: Subscription[] = []
 
       const offer = (number: number): void => {
         const partition = partitionOf(number)
-        const from = nextOffsets.get(number)
+        const from = reading.get(number)
         if (from === undefined || outstanding.has(number) || subscriber.closed) return
-        const first = Math.max(Number(from), Number(partition.low))
-        const records = partition.records.slice(first, first + chunkRecords)
+        const first = Math.max(Number(from.offset), Number(partition.low))
+        const log = logName(topic, from.life)
+        const records = partition.records
+          .slice(first, first + chunkRecords)
+          .map(record => (log === null ? record : { ...record, position: { ...record.position, log } }))
         const last = records[records.length - 1]
         if (last === undefined) return
         outstanding.add(number)
@@ -79,49 +110,69 @@ export const createFakeRequestSource = (
           outstanding.delete(number)
           then()
         }
+        const next = last.position.offset + 1n
         subscriber.next({
           topic,
           partition: number,
+          life: from.life,
+          continuesFrom: from.continuesFrom,
           records,
           done: () =>
             end(() => {
-              nextOffsets.set(number, last.position.offset + 1n)
-              partition.committed = last.position.offset + 1n
+              reading.set(number, { ...from, offset: next, continuesFrom: next })
+              partition.committed = next
               offer(number)
             }),
-          fail: () =>
+          fail: reason =>
             end(() => {
-              waits.push(timer(offerAgainMs).subscribe(() => offer(number)))
+              if (reason instanceof StoppedPartitionError) ask([number])
+              else waits.push(timer(offerAgainMs).subscribe(() => offer(number)))
             }),
         })
       }
 
-      const place = (known: ReadonlyMap<number, bigint>): void => {
-        const beyond: string[] = []
-        for (const [number, partition] of partitions.entries()) {
-          const position = known.get(number)
-          if (position !== undefined && position > endOf(partition)) {
-            beyond.push(
-              `${topic}/${number} is not read: the journal stands at offset ${position}, but the partition ends at ${endOf(partition)}`,
-            )
-            continue
-          }
-          nextOffsets.set(number, position ?? partition.committed ?? 0n)
-        }
-        health.next(
-          beyond.length > 0
-            ? { state: 'failed', reason: beyond.join('; ') }
-            : { state: 'assigned', reason: null },
+      const report = (): void => {
+        const reason = [...held.values()].join('; ')
+        health.next(reason === '' ? { state: 'assigned', reason: null } : { state: 'failed', reason })
+      }
+
+      const ask = (some: readonly number[]): void => {
+        for (const number of some) reading.delete(number)
+        const placing = defer(() => book.positions(topic, some)).pipe(
+          mergeMap(known =>
+            from(some).pipe(
+              concatMap(number =>
+                placeInMemory(topic, number, partitionOf(number), known.get(number), book).pipe(
+                  tap(placed => {
+                    held.delete(number)
+                    if (placed.kind === 'read') reading.set(number, placed)
+                    else held.set(number, placed.reason)
+                  }),
+                ),
+              ),
+            ),
+          ),
+          retry({
+            delay: error => {
+              if (error instanceof RestoredDatabaseError) throw error
+              return timer(askAgainMs)
+            },
+          }),
         )
-        for (const number of numbers) offer(number)
+        waits.push(
+          placing.subscribe({
+            error: error => subscriber.error(error),
+            complete: () => {
+              report()
+              for (const number of some) offer(number)
+              if (held.size > 0) waits.push(timer(recheckMs).subscribe(() => ask([...held.keys()])))
+            },
+          }),
+        )
       }
 
       readers.add(offer)
-      waits.push(
-        defer(() => positions(topic, numbers))
-          .pipe(retry({ delay: () => timer(askAgainMs) }))
-          .subscribe(place),
-      )
+      ask(numbers)
       return () => {
         readers.delete(offer)
         for (const wait of waits) wait.unsubscribe()
@@ -130,7 +181,7 @@ export const createFakeRequestSource = (
     })
 
   return {
-    source: { clusterId: () => of(clusterId), chunks, health$: health.asObservable() },
+    source: { clusterId: () => of(clusterId), committed, chunks, health$: health.asObservable() },
     produce: (number, { key = null, value, headers = {}, timestampMs = 0 }) => {
       const partition = partitionOf(number)
       const offset = endOf(partition)
@@ -146,6 +197,13 @@ export const createFakeRequestSource = (
     },
     deleteBefore: (number, offset) => {
       partitionOf(number).low = offset
+    },
+    makeAnew: () => {
+      for (const partition of partitions) {
+        partition.records.length = 0
+        partition.low = 0n
+        partition.committed = null
+      }
     },
     committed: number => partitionOf(number).committed,
     setHealth: next => health.next(next),

@@ -39,7 +39,7 @@ export interface Journey {
   open(options: HarnessOptions): Promise<void>
   /** Appends requests as the next records of one partition. */
   append(...requests: readonly RequestSpec[]): Promise<AppendReceipt>
-  claim(inHand?: readonly number[]): Promise<Claim>
+  claim(inHand?: readonly number[], mayTakePiece?: boolean): Promise<Claim>
   /** Throws when there is nothing to claim. */
   claimJob(inHand?: readonly number[]): Promise<Job>
   /** From claimed to running. */
@@ -61,13 +61,14 @@ export const createJourney = (journal: JournalUnderTest): Journey => {
     if (current === null) throw new Error('the journal is not open')
     return current
   }
-  const claim = (inHand: readonly number[] = []): Promise<Claim> => firstValueFrom(now().drive.claim(inHand))
+  const claim = (inHand: readonly number[] = [], mayTakePiece = false): Promise<Claim> =>
+    firstValueFrom(now().drive.claim(inHand, mayTakePiece))
   const start = async ({ batchId }: Job): Promise<void> => {
     await firstValueFrom(now().drive.creating(batchId))
     await firstValueFrom(now().drive.created(batchId, `P${batchId}`))
   }
   const end = async (job: Job, more: Partial<Verdict> = {}): Promise<void> => {
-    await firstValueFrom(now().drive.markEnded(job.batchId, 'completed'))
+    await firstValueFrom(now().drive.markEnded(job, 'completed'))
     await firstValueFrom(now().drive.settle(job.batchId, verdicts(job, more), 'completed'))
   }
   return {

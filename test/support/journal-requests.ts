@@ -37,7 +37,11 @@ export const chunkOf = (
     clusterId: 'cluster',
     topic,
     partition,
+    life: 1,
+    // What lies below the stored position is left out, so such a chunk may be appended anywhere.
+    continuesFrom: null,
     nextOffset: offset + BigInt(requests.length + rejected.length),
+    last: null,
     requests: requests.map(
       ({ requestId, route, devices }, index): MoveRequest => ({
         position: at(index),

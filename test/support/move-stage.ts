@@ -17,12 +17,12 @@ export const csvOf = (devices: readonly string[]): string =>
   ].join('\n')
 
 /** The same columns and their `requestId`, numbered from 0. */
-export const requestsCsv = (requests: number): string =>
+export const requestsCsv = (requests: number, idPrefix = ''): string =>
   [
     'requestId,deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid',
     ...Array.from(
       { length: requests },
-      (_, n) => `r${n},meter-${n},a1BwAGVexmp,iot-a,iot-b,1984000000000001`,
+      (_, n) => `${idPrefix}r${n},${idPrefix}meter-${n},a1BwAGVexmp,iot-a,iot-b,1984000000000001`,
     ),
   ].join('\n')
 

@@ -11,6 +11,8 @@ export interface RestartableKafka {
   readonly brokers: readonly string[]
   /** Links to the broker. It tells a client that came by a link to go on using that link. */
   readonly links: readonly TcpProxy[]
+  /** Whether its process is there. */
+  isRunning(): boolean
   /** SIGKILL, or SIGTERM for an orderly end. */
   halt(how: 'kill' | 'stop'): Promise<void>
   /** On the same data and ports, after `halt`. */
@@ -52,7 +54,7 @@ const withLinks = (
  * wrong apart from each other.
  * @throws EmbeddedServerError when Java, Maven or the network is missing
  */
-export const startRestartableKafka = async (links: number): Promise<RestartableKafka> => {
+export const startRestartableKafka = async (links: number, dataHome?: string): Promise<RestartableKafka> => {
   const tools = await javaTools()
   return withFreePorts(2 + links, async ([port = 0, controllerPort = 0, ...innerPorts]) => {
     const home = await mkdtemp(join(tmpdir(), 'device-move-kafka-'))
@@ -69,7 +71,7 @@ export const startRestartableKafka = async (links: number): Promise<RestartableK
         address: '127.0.0.1',
         port,
         controllerPort,
-        dataDir: join(home, 'data'),
+        dataDir: join(dataHome ?? home, 'data'),
       })
       const ends = proxies.map((proxy, at) => ({ innerPort: innerPorts[at] ?? 0, port: proxy.port }))
       await prepareBroker(tools, home, withLinks(settings, ends))
@@ -77,6 +79,14 @@ export const startRestartableKafka = async (links: number): Promise<RestartableK
       return {
         brokers: [`127.0.0.1:${port}`],
         links: proxies,
+        isRunning: () => {
+          try {
+            return process.kill(server.pid, 0)
+          } catch {
+            // There is no such process any more.
+            return false
+          }
+        },
         halt: async how => {
           if (how === 'kill') process.kill(server.pid, 'SIGKILL')
           await server.stop()

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { startEmbeddedPostgres } from '../../src/tools/embedded/postgres'
+import { testBinaries } from './database'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy'
 
 export interface RestartablePostgres {
@@ -28,10 +29,16 @@ const makeQuick = async (url: string): Promise<void> => {
   await client.end()
 }
 
-/** A server that can be ended and started again on its data, with links to it that can go wrong apart from each other. */
-export const startRestartablePostgres = async (links: number): Promise<RestartablePostgres> => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'device-move-postgres-'))
-  let server = await startEmbeddedPostgres({ dataDir })
+/**
+ * A server that can be ended and started again on its data, with links to it that can go wrong apart from each other. Its
+ * data are kept in a directory below `home`.
+ */
+export const startRestartablePostgres = async (
+  links: number,
+  home?: string,
+): Promise<RestartablePostgres> => {
+  const dataDir = await mkdtemp(join(home ?? tmpdir(), 'device-move-postgres-'))
+  let server = await startEmbeddedPostgres({ dataDir, binaries: testBinaries() })
   await makeQuick(server.url)
   // A new start takes another port, so every client comes by a proxy. The first proxy is never disturbed.
   const port = () => Number(new URL(server.url).port)
@@ -52,7 +59,7 @@ export const startRestartablePostgres = async (links: number): Promise<Restartab
       await server.stop()
     },
     start: async () => {
-      server = await startEmbeddedPostgres({ dataDir })
+      server = await startEmbeddedPostgres({ dataDir, binaries: testBinaries() })
       for (const proxy of [plain, ...others]) proxy.target(port())
     },
     stop: async () => {

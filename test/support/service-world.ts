@@ -2,6 +2,7 @@ import { createService } from '../../src/app/service'
 import type { FlowEvent } from '../../src/domain/flow-event'
 import { defaultRefusalPolicy } from '../../src/domain/refusal'
 import { createRecordParser, journalChunks } from '../../src/requests/parse-record'
+import { alwaysSound } from './always-sound'
 import { createFakeJournal } from './fake-journal'
 import { createFakeLease, createFakeLeaseTable } from './fake-lease'
 import { createFakeOutcomeSink } from './fake-outcome-sink'
@@ -25,6 +26,7 @@ export const createWorld = (
   const replica = (holder: string) => {
     const lease = createFakeLease(table, holder)
     const service = createService({
+      soundness: alwaysSound,
       source: requests.source,
       toJournal: journalChunks(createRecordParser({ defaultTargetUid: null, defaultTargetAliyunId: null })),
       intakeJournal: journal.intake,
@@ -43,10 +45,10 @@ export const createWorld = (
         quotaJobs: 10,
         createSettleMs: 10_000,
         attempts: { maxAttempts: 4, backoffMs: 2_000, backoffMaxMs: 60_000 },
-        lookUpMaxDevices: 1_000,
+        lookUpMaxDevices: 0,
+        overdueFactor: 10,
         refusals: defaultRefusalPolicy,
         restMs: 5_000,
-        maxEndedMoves: 500_000,
       },
       quota: { shared: 2, perOperation: { create: 2, detail: 5, query: 10, list: 5, provisioning: 50 } },
       callTimeoutMs: 20_000,

@@ -1,5 +1,12 @@
-import { filter, firstValueFrom, of, type Subscription, take, throwError } from 'rxjs'
-import type { RequestSource, SourceChunk, SourceHealth, SourceRecord } from '../../src/ports/request-source'
+import { filter, firstValueFrom, type Subscription, take } from 'rxjs'
+import type {
+  RequestSource,
+  SourceBook,
+  SourceChunk,
+  SourceHealth,
+  SourceRecord,
+} from '../../src/ports/request-source'
+import { bookAt } from './source-book'
 
 export interface SourceReader {
   /** The next chunk, in the order of arrival. Its records count as read once it was `done` or `readTo`. */
@@ -11,26 +18,21 @@ export interface SourceReader {
   stop(): void
 }
 
-/** Subscribes to a source from the given positions of a journal. */
-export const readSource = (
-  source: RequestSource,
-  positions: ReadonlyMap<number, bigint> | Error = new Map(),
-): SourceReader => {
+/** Subscribes to a source for a journal with this book. */
+export const readSource = (source: RequestSource, book: SourceBook = bookAt()): SourceReader => {
   const arrived: SourceChunk[] = []
   const waiting: { resolve(chunk: SourceChunk): void; reject(error: unknown): void }[] = []
   const records: SourceRecord[] = []
-  const subscription: Subscription = source
-    .chunks(() => (positions instanceof Error ? throwError(() => positions) : of(positions)))
-    .subscribe({
-      next: chunk => {
-        const waiter = waiting.shift()
-        if (waiter === undefined) arrived.push(chunk)
-        else waiter.resolve(chunk)
-      },
-      error: (error: unknown) => {
-        for (const waiter of waiting.splice(0)) waiter.reject(error)
-      },
-    })
+  const subscription: Subscription = source.chunks(book).subscribe({
+    next: chunk => {
+      const waiter = waiting.shift()
+      if (waiter === undefined) arrived.push(chunk)
+      else waiter.resolve(chunk)
+    },
+    error: (error: unknown) => {
+      for (const waiter of waiting.splice(0)) waiter.reject(error)
+    },
+  })
   const next = (): Promise<SourceChunk> => {
     const chunk = arrived.shift()
     if (chunk !== undefined) return Promise.resolve(chunk)

@@ -1,6 +1,6 @@
 import { startKafka } from '../../src/tools/embedded/kafka'
 import { startEmbeddedPostgres } from '../../src/tools/embedded/postgres'
-import { createTemplate } from './database'
+import { createTemplate, testBinaries } from './database'
 import { keepSharedServers } from './shared-servers'
 
 const splitBrokers = (text: string | undefined): string[] =>
@@ -11,7 +11,7 @@ const splitBrokers = (text: string | undefined): string[] =>
 
 const startDatabase = async () => {
   const url = process.env.TEST_POSTGRES_URL
-  return url ? { url, stop: async () => undefined } : startEmbeddedPostgres()
+  return url ? { url, stop: async () => undefined } : startEmbeddedPostgres({ binaries: testBinaries() })
 }
 
 const noticeWithoutKafka = (reason: string): string => {

@@ -4,7 +4,8 @@ import { TestScheduler } from 'rxjs/testing'
 import type { FlowEvent } from '../../src/domain/flow-event'
 import { defaultRefusalPolicy } from '../../src/domain/refusal'
 import type { RouteFields } from '../../src/domain/route'
-import { createDriver, type Driver } from '../../src/flows/drive'
+import { createDriver } from '../../src/flows/drive'
+import type { Driver } from '../../src/flows/drive-options'
 import { createRateLimiter } from '../../src/operators/rate-limit'
 import { retryWithBackoff } from '../../src/operators/retry-with-backoff'
 import { TransientError } from '../../src/ports/errors'
@@ -74,7 +75,10 @@ export const appendDevices = (
     clusterId: 'c',
     topic: 'requests',
     partition: 0,
+    life: 1,
+    continuesFrom: null,
     nextOffset: nextOffset + 1n,
+    last: null,
     requests,
     rejections: [],
   }
@@ -90,7 +94,7 @@ export interface VirtualDriverOptions {
   readonly journalLatencyMs?: number
   readonly quotaJobs?: number
   readonly lookUpMaxDevices?: number
-  readonly maxEndedMoves?: number
+  readonly overdueFactor?: number
   /** Wraps the journal that the driver sees. */
   readonly journal?: (journal: DriveJournal) => DriveJournal
 }
@@ -138,6 +142,7 @@ export const createVirtualDriver = (provider: JobApi, options: VirtualDriverOpti
       perOperation,
       priority: ['create', 'detail', 'list', 'query', 'provisioning'],
       yielding: ['provisioning'],
+      passedOverAtMost: 19,
       windowMs: 1_000,
       marginMs: 20,
       deadlineMs: 20_000,
@@ -148,9 +153,9 @@ export const createVirtualDriver = (provider: JobApi, options: VirtualDriverOpti
       createSettleMs,
       attempts: { maxAttempts, backoffMs: 30_000, backoffMaxMs: 3_600_000 },
       refusals: defaultRefusalPolicy,
-      lookUpMaxDevices: options.lookUpMaxDevices ?? 1_000,
+      lookUpMaxDevices: options.lookUpMaxDevices ?? 0,
+      overdueFactor: options.overdueFactor ?? 10,
       restMs: 5_000,
-      maxEndedMoves: options.maxEndedMoves ?? 500_000,
     },
     observe: event => events.push(event),
     random,

@@ -81,10 +81,15 @@ const after = (cost: RunCost, event: FlowEvent): RunCost => {
       return { ...cost, calls: cost.calls + 1 }
     case 'job-resumed':
       return { ...cost, isResumed: true }
+    case 'part-settled':
     case 'job-settled': {
       const { moved, failed, retried } = event
       const devicesSettled = cost.devicesSettled + moved + failed + retried
-      return { ...cost, jobsSettled: cost.jobsSettled + 1, devicesSettled }
+      return {
+        ...cost,
+        jobsSettled: cost.jobsSettled + (event.kind === 'job-settled' ? 1 : 0),
+        devicesSettled,
+      }
     }
     default:
       return cost

@@ -5,7 +5,7 @@ import type { Pool } from '../../postgres/session/session'
 import { inSnapshot } from '../../postgres/session/transaction'
 import { readConservation } from '../../postgres/status/conservation'
 import { type HeldJobStatus, readOpenJobs } from '../../postgres/status/read-open-jobs'
-import { type RouteStatus, readRoutes } from '../../postgres/status/read-status'
+import { type RouteStatus, readRoutes } from '../../postgres/status/read-routes'
 import { type RunSummary, readRunSummary } from '../../postgres/status/run-summary'
 import { table } from '../table'
 import type { RunCost } from './progress'
@@ -23,6 +23,7 @@ const answers: Readonly<Record<Resolution['kind'], readonly [flag: string, meani
   absent: ['--absent', 'the provider has no such job: its devices are sent again'],
   again: ['--again', 'the cause is gone: the step it is held at is tried once more'],
   fail: ['--fail', 'its devices fail for good'],
+  resend: ['--resend', 'its devices are sent again, also those that may have moved'],
 }
 
 /** The text as one word of a shell command. */
@@ -44,7 +45,7 @@ export const heldText = ({ heldJobs, routes, dataDir }: HeldInput): string => {
   ]
   return [
     'Moves that are held wait for somebody (docs/operations.md, "A held job"):',
-    ...heldJobs.flatMap(ofJob),
+    ...heldJobs.filter(({ withRoute }) => !withRoute).flatMap(ofJob),
     ...routes.filter(({ heldAt }) => heldAt !== null).flatMap(ofRoute),
     'Then start the same command again.',
   ]
@@ -121,7 +122,7 @@ export const reportRun = async (deps: ReportDeps): Promise<number> => {
     const { gap, held } = await readConservation(queries)
     if (summary.unfinished === 0 || held === 0) return { summary, gap, held: null }
     const { heldJobs } = await readOpenJobs(queries)
-    return { summary, gap, held: { heldJobs, routes: await readRoutes(queries) } }
+    return { summary, gap, held: { heldJobs, routes: (await readRoutes(queries)).routes } }
   })
   say(`${summaryText({ summary, gap, cost, seconds })}\n`)
   if (held !== null) say(heldText({ ...held, dataDir }))

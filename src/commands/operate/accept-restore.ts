@@ -1,119 +1,152 @@
-/** `device-move accept-restore`: settles what a restored database, or a topic made anew, leaves open. */
+/** `device-move accept-restore`: accepts a database that has lost commits, and topics that were made anew. */
 import { firstValueFrom } from 'rxjs'
+import type { Config } from '../../app/config'
 import { kafkaOptions } from '../../app/wiring'
-import { largerOf } from '../../domain/published-position'
-import {
-  publishedPosition,
-  type RequestLog,
-  type RequestLogPartition,
-  readRequestLog,
-  withAdmin,
-} from '../../kafka/admin'
+import { committedReason, largerOf, restoredReason } from '../../domain/restored-database'
+import { publishedPosition, withAdmin } from '../../kafka/admin'
+import { readLogStates } from '../../kafka/consumer/log-state'
+import { type PartitionState, placeOf } from '../../kafka/consumer/place'
 import { createIntakeJournal } from '../../postgres/intake/intake-journal'
+import { acceptRestore, type KnownPartition, stopReason } from '../../postgres/outbox/accept-restore'
 import { createOutbox } from '../../postgres/outbox/outbox'
-import { acceptRestore } from '../../postgres/outbox/restored-positions'
 import { createPool, type Pool } from '../../postgres/session/session'
 import { configured, quietLogger } from '../configured'
-import { exitCode } from '../exit-code'
+import { CommandError, exitCode } from '../exit-code'
 import { databaseProblem, kafkaProblem } from '../problems'
 
 export interface AcceptRestoreFlags {
   readonly dryRun?: boolean
 }
 
-interface Partition extends RequestLogPartition {
-  /** Next offset as the database has it; null: the database does not know the partition. */
-  readonly position: bigint | null
+interface Partition extends KnownPartition, PartitionState {
+  /** Why it is not read as it is; null: it is. */
+  readonly other: string | null
+  /** Why the database has lost some of it; null: it has not. */
+  readonly lost: string | null
 }
 
-const isBeyondEnd = ({ position, high }: Partition): boolean => position !== null && position > high
+const partitionOf = (
+  at: Pick<KnownPartition, 'clusterId' | 'topic' | 'partition'>,
+  { stored, log }: PartitionState,
+): Partition => {
+  const name = `${at.topic}/${at.partition}`
+  const place = placeOf(name, stored, log)
+  const other = place.kind === 'another-log' || place.kind === 'stopped' ? place.reason : null
+  const lost = other === null ? committedReason(name, log.committed, stored) : null
+  return { ...at, low: log.low, committed: log.committed, stored, log, other, lost }
+}
 
-/** How many records the group had read that this database does not know. */
-const readAgain = ({ position, committed, high }: Partition): bigint =>
-  position === null || committed === null || committed <= position || position > high
-    ? 0n
-    : committed - position
-
-const partitionText = (topic: string, partition: Partition): string[] => {
+const partitionText = (partition: Partition): string[] => {
+  const { topic, low, committed, stored, other, lost } = partition
   const name = `${topic}/${partition.partition}`
-  const again = readAgain(partition)
-  if (isBeyondEnd(partition))
+  if (other !== null) {
+    const life = (stored?.life ?? 1) + 1
     return [
-      `${name}: its position ${partition.position} lies above its end ${partition.high}, so it is another log now: it is read`,
-      `  from offset ${partition.low} on. Outcome ids, and request ids that were not given, are made of positions: they may`,
-      '  meet those of the old log, and a request id that was there before counts as a repeat.',
+      `${name} holds another log: it is read from its beginning, offset ${low}. The ids of its outcomes, and the request ids`,
+      `  that were not given, begin with ${topic}@${life}/${partition.partition}. A request id that was there before counts as a repeat.`,
+      `  It is stopped because ${other}`,
     ]
-  if (again > 0n)
-    return [
-      `${name}: ${again} records that were read before (offsets ${partition.position} to ${(partition.committed ?? 0n) - 1n}) are read again. Their devices are`,
-      '  sent again, those that have moved too, and their results come a second time under the same ids.',
-    ]
-  return []
+  }
+  if (lost === null || committed === null) return []
+  const from = stored?.next ?? low
+  return [
+    `${name}: ${committed - from} records that were read before (offsets ${from} to ${committed - 1n}) are read again. Their devices are`,
+    '  sent again, those that have moved too, and their results come a second time under the same ids.',
+  ]
 }
 
-const outboxText = (position: bigint, end: bigint): string[] =>
-  position <= end
-    ? []
-    : [
-        `Results are published up to ${position}, the outbox ends at ${end}: it goes on after ${position}, so that what is settled`,
-        `  from now on is published. What rows ${end + 1n} to ${position} said cannot be derived again from this database; the`,
-        '  results topic has it.',
-        'Jobs made since the backup are not known here: they hold slots of the account until they have ended.',
-      ]
-
-const readPartitions = async (pool: Pool, topic: string, log: RequestLog): Promise<Partition[]> => {
-  const numbers = log.partitions.map(({ partition }) => partition)
-  const positions = await firstValueFrom(createIntakeJournal(pool).positions(log.clusterId, topic, numbers))
-  return log.partitions.map(at => ({ ...at, position: positions.get(at.partition) ?? null }))
-}
-
-/** What Kafka remembers. */
+/** What Kafka and the database say. */
 interface Found {
-  readonly publisher: string
-  readonly topic: string
-  /** The outbox is published up to this row; null: Kafka does not remember how far. */
-  readonly sink: bigint | null
-  readonly log: RequestLog
+  /** The outbox is published up to this row. */
+  readonly published: bigint
+  /** The last row of the outbox. */
+  readonly end: bigint
+  /** Why the database counts as one that has lost commits; null: it does not. */
+  readonly restored: string | null
+  readonly partitions: readonly Partition[]
 }
 
-const settle = async (pool: Pool, { publisher, topic, sink, log }: Found, dryRun: boolean): Promise<void> => {
-  const { published, end } = await firstValueFrom(createOutbox(pool).position(publisher))
-  const position = largerOf(sink, published)
-  const partitions = await readPartitions(pool, topic, log)
-  const beyond = partitions.filter(isBeyondEnd)
-  if (position <= end && beyond.length === 0) {
-    console.log(`Nothing to settle: published up to ${position}, the outbox ends at ${end}.`)
+const readAll = async (config: Config, pool: Pool): Promise<Found> => {
+  const { kafkaTransactionalId: publisher, kafkaRequestsTopic: topic, kafkaGroupId: groupId } = config
+  const kafka = kafkaOptions(config, quietLogger(config))
+  const journal = createIntakeJournal(pool)
+  let clusterId = ''
+  const positions = async (cluster: string, numbers: readonly number[]) => {
+    clusterId = cluster
+    return firstValueFrom(journal.positions(cluster, topic, numbers)).catch((error: unknown) => {
+      throw databaseProblem(error, config.databaseUrl ?? '')
+    })
+  }
+  const asked = async () => ({
+    sink: await withAdmin(kafka, admin =>
+      publishedPosition(admin, { groupId: publisher, topic: config.kafkaResultsTopic }),
+    ),
+    states: await readLogStates({ kafka, topic, groupId, partitions: null, positions }),
+  })
+  const { sink, states } = await asked().catch((error: unknown) => {
+    // The database is asked in between.
+    throw error instanceof CommandError ? error : kafkaProblem(error, config)
+  })
+  const stopped = await firstValueFrom(stopReason(pool))
+  const outbox = await firstValueFrom(createOutbox(pool).position(publisher))
+  const published = largerOf(sink, outbox.published)
+  const partitions = [...states].map(([partition, state]) =>
+    partitionOf({ clusterId, topic, partition }, state),
+  )
+  const lost = partitions.find(({ lost }) => lost !== null)?.lost ?? null
+  const restored = stopped ?? restoredReason(published, outbox.end) ?? lost
+  return { published, end: outbox.end, restored, partitions }
+}
+
+const restoredText = ({ published, end, restored }: Found): string[] => {
+  if (restored === null) return []
+  const outbox =
+    published <= end
+      ? []
+      : [
+          `Results are published up to ${published}, the outbox ends at ${end}: it goes on after ${published}, so that what is settled`,
+          `  from now on is published. What rows ${end + 1n} to ${published} said cannot be derived again from this database; the`,
+          '  results topic has it.',
+        ]
+  return [
+    `The database has lost commits: ${restored}`,
+    ...outbox,
+    'Jobs made since it was copied are not known here: they hold slots of the account until they have ended.',
+  ]
+}
+
+const settle = async (pool: Pool, publisher: string, found: Found, dryRun: boolean): Promise<void> => {
+  const { published, end, partitions } = found
+  const others = partitions.filter(({ other }) => other !== null)
+  if (found.restored === null && others.length === 0) {
+    console.log(`Nothing to settle: published up to ${published}, the outbox ends at ${end}.`)
     return
   }
-  for (const line of outboxText(position, end)) console.log(line)
-  for (const line of partitions.flatMap(partition => partitionText(topic, partition))) console.log(line)
+  for (const line of restoredText(found)) console.log(line)
+  for (const line of partitions.flatMap(partitionText)) console.log(line)
   if (dryRun) {
     console.log('Nothing was changed (--dry-run).')
     return
   }
-  const places = beyond.map(({ partition, low }) => ({ clusterId: log.clusterId, topic, partition, low }))
-  const { publishedRows } = await firstValueFrom(acceptRestore(pool, publisher, position, places))
-  if (publishedRows > 0) console.log(`${publishedRows} outbox rows that had been published are left out.`)
+  const isRestored = found.restored !== null
+  const accepted = { publisher, published, isRestored, partitions, others }
+  const { publishedAgain } = await firstValueFrom(acceptRestore(pool, accepted))
+  if (publishedAgain > 0)
+    console.log(
+      `${publishedAgain} outbox rows that may have been published are published again, under the same ids.`,
+    )
   console.log('Settled. A running service goes on within 10 s; it need not be restarted.')
 }
 
 export const acceptRestoreCommand = async ({ dryRun = false }: AcceptRestoreFlags): Promise<number> => {
   const config = configured(['kafkaBrokers', 'databaseUrl'])
-  const { kafkaTransactionalId: publisher, kafkaRequestsTopic: topic } = config
-  const read = withAdmin(kafkaOptions(config, quietLogger(config)), async admin => ({
-    sink: await publishedPosition(admin, { groupId: publisher, topic: config.kafkaResultsTopic }),
-    log: await readRequestLog(admin, topic, config.kafkaGroupId),
-  }))
-  const found = await read.catch((error: unknown) => {
-    throw kafkaProblem(error, config)
-  })
   const url = config.databaseUrl ?? ''
   const pool = createPool(url, { max: 2, onError: () => undefined })
   try {
-    await settle(pool, { publisher, topic, ...found }, dryRun)
+    await settle(pool, config.kafkaTransactionalId, await readAll(config, pool), dryRun)
     return exitCode.done
   } catch (error) {
-    throw databaseProblem(error, url)
+    throw error instanceof CommandError ? error : databaseProblem(error, url)
   } finally {
     await pool.end()
   }

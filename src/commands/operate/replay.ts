@@ -3,7 +3,7 @@ import { policies } from '../../app/wiring'
 import { type Comparison, compareOutcomes, type Ending } from '../../domain/compare-outcomes'
 import { classifyDeviceCode, type DeviceResult, mergeRows } from '../../domain/device-results'
 import { deviceNamesOf } from '../../domain/job'
-import { fatesOf, openJobOf } from '../../domain/look-up'
+import { fatesOf } from '../../domain/look-up'
 import { type AttemptPolicy, deriveVerdicts } from '../../domain/settlement'
 import { parseResultFile } from '../../iot/results/parse-result-file'
 import { type JobEvidence, readJobEvidence } from '../../postgres/job/evidence'
@@ -84,6 +84,7 @@ const replay = (evidence: JobEvidence, policy: AttemptPolicy): Replay | null => 
   const { job, files, lookUps } = evidence
   const ended = endOf(evidence)
   if (ended === null || (files.length === 0 && lookUps.length === 0)) return null
+  const { createStartedAt } = job
   const names = deviceNamesOf(job)
   const unreadable: string[] = []
   let rows: ReadonlyMap<string, DeviceResult> = new Map()
@@ -95,7 +96,7 @@ const replay = (evidence: JobEvidence, policy: AttemptPolicy): Replay | null => 
   const { verdicts } = deriveVerdicts({
     moves: job.moves,
     rows,
-    fates: fatesOf(lookUps, openJobOf(job)),
+    fates: createStartedAt === null ? new Map() : fatesOf(lookUps, { route: job.route, createStartedAt }),
     ended,
     policy,
     classify: classifyDeviceCode,
@@ -107,8 +108,8 @@ const replay = (evidence: JobEvidence, policy: AttemptPolicy): Replay | null => 
     batchId: job.batchId,
     jobId: job.providerJobId,
     ended,
-    settled: evidence.endedAs !== null,
-    held: evidence.endedAs === null ? evidence.heldReason : null,
+    settled: job.status === 'settled',
+    held: job.status === 'settled' ? null : evidence.heldReason,
     moves: job.moves.length,
     files: files.length,
     unreadable,

@@ -1,4 +1,4 @@
-/** `device-move resolve`: settles or releases one held job, beside a running service or without one. */
+/** `device-move resolve`: settles or releases one held or overdue job, beside a running service or without one. */
 import { firstValueFrom } from 'rxjs'
 import { providerJobIdOf, type Resolution } from '../../domain/resolution'
 import { type Resolved, resolveJob } from '../../postgres/job/resolve-job'
@@ -10,9 +10,10 @@ export interface ResolveFlags extends DatabaseFlags {
   readonly absent?: boolean
   readonly again?: boolean
   readonly fail?: boolean
+  readonly resend?: boolean
 }
 
-const resolutionOf = ({ adopt, absent, again, fail }: ResolveFlags): Resolution => {
+const resolutionOf = ({ adopt, absent, again, fail, resend }: ResolveFlags): Resolution => {
   const given: Resolution[] = []
   if (adopt !== undefined)
     given.push({
@@ -22,17 +23,30 @@ const resolutionOf = ({ adopt, absent, again, fail }: ResolveFlags): Resolution 
   if (absent === true) given.push({ kind: 'absent' })
   if (again === true) given.push({ kind: 'again' })
   if (fail === true) given.push({ kind: 'fail' })
+  if (resend === true) given.push({ kind: 'resend' })
   const [only, ...more] = given
   return only === undefined || more.length > 0
-    ? usageError('Say what is to be done with the job: one of --adopt, --absent, --again and --fail.')
+    ? usageError(
+        'Say what is to be done with the job: one of --adopt, --absent, --again, --fail and --resend.',
+      )
     : only
 }
 
-const resolvedText = (
-  batchId: number,
-  resolution: Resolution,
-  { was, devices }: Extract<Resolved, { kind: 'resolved' }>,
-): string => {
+type Done = Extract<Resolved, { kind: 'resolved' }>
+
+const resolvedText = (batchId: number, resolution: Resolution, done: Done): string =>
+  [answerText(batchId, resolution, done), ...runsOnText(resolution, done)].join(' ')
+
+/** What becomes of a job that was overdue, and that the provider may still show as running. */
+const runsOnText = ({ kind }: Resolution, { runsAs }: Done): string[] =>
+  runsAs === null || kind === 'adopt'
+    ? []
+    : [
+        `JobId ${runsAs} no longer counts as ours: it takes a slot for as long as List shows it as open, ` +
+          'and devices that it still moves are moved unnoticed.',
+      ]
+
+const answerText = (batchId: number, resolution: Resolution, { was, devices }: Done): string => {
   switch (resolution.kind) {
     case 'adopt':
       return `Job ${batchId} goes on as ${resolution.providerJobId} of the provider: its end is awaited (${devices} devices).`
@@ -45,6 +59,11 @@ const resolvedText = (
         ? `The ${devices} devices of job ${batchId} have failed for good, code not-moved: they were not sent.`
         : `The ${devices} devices of job ${batchId} have failed for good, code unknown: they may have moved. ` +
             'Later requests for them are sent now.'
+    case 'resend':
+      return (
+        `The ${devices} devices of job ${batchId} without an outcome are sent again, without looking up where they are. ` +
+        'A device that has moved already is moved once more, and loses its tags and groups.'
+      )
   }
 }
 
@@ -53,8 +72,9 @@ export const resolveCommand = async (job: string, flags: ResolveFlags): Promise<
     ? Number(job)
     : usageError(`${JSON.stringify(job)} is no job: give its batch_id, a whole number`)
   const resolution = resolutionOf(flags)
-  return withDatabase(flags, async pool => {
-    const resolved = await firstValueFrom(resolveJob(pool, batchId, resolution))
+  return withDatabase(flags, async (pool, { jobOverdueFactor, retryMaxAttempts }) => {
+    const limits = { overdueFactor: jobOverdueFactor, maxAttempts: retryMaxAttempts }
+    const resolved = await firstValueFrom(resolveJob(pool, batchId, resolution, limits))
     if (resolved.kind === 'refused') throw new CommandError(resolved.why)
     console.log(resolvedText(batchId, resolution, resolved))
     return exitCode.done

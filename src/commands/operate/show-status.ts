@@ -54,11 +54,12 @@ export const statusCommand = ({ json = false, watch = false, ...flags }: StatusF
       console.log(json ? JSON.stringify(status, null, watch ? 0 : 2) : statusText(status))
     }
     if (watch) firstSignal().then(() => stop.abort())
-    await show(() => readDatabaseStatus(pool))
+    const read = () => readDatabaseStatus(pool, { overdueFactor: config.jobOverdueFactor })
+    await show(read)
     while (watch && !stop.signal.aborted) {
       await pause(watchEveryMs, undefined, { signal: stop.signal }).catch(() => undefined)
       // The database has answered before, so a watch goes on while it is away.
-      if (!stop.signal.aborted) await show(() => ifReachable(readDatabaseStatus(pool)))
+      if (!stop.signal.aborted) await show(() => ifReachable(read()))
     }
     return exitCode.done
   })

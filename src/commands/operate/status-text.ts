@@ -1,6 +1,9 @@
 /** The status as text for people: a few lines, the routes, the failures, and why nothing is moving. */
-import type { ProcessStatus, Status } from '../../health/status'
-import type { DatabaseStatus, RouteStatus } from '../../postgres/status/read-status'
+import { lookUpsPace } from '../../health/job-troubles'
+import type { ProcessStatus } from '../../health/readiness'
+import type { Status } from '../../health/status'
+import type { RouteCounts, RouteStatus } from '../../postgres/status/read-routes'
+import type { DatabaseStatus } from '../../postgres/status/read-status'
 import { grouped, table } from '../table'
 
 const stateNames = [
@@ -36,21 +39,40 @@ const routeTable = (routes: readonly RouteStatus[]): string[] =>
     ]),
   ])
 
+/** Routes with work to do that the table does not show. */
+const moreRoutes = (routes: readonly RouteStatus[], { withWork }: RouteCounts): string[] => {
+  const shown = routes.filter(
+    ({ pending, inFlight, retrying, inHeldJobs }) => pending + inFlight + retrying + inHeldJobs > 0,
+  ).length
+  return withWork > shown ? [`and ${grouped(withWork - shown)} more routes with work to do`] : []
+}
+
 const failureTable = (failures: DatabaseStatus['failures']): string[] =>
   table([
     ['failures in 24 h', 'outcomes', 'final'],
     ...failures.map(({ code, outcomes, final }) => [code, outcomes, final]),
   ])
 
-const ofDatabase = ({ moves, lease, routes, openJobs, failures, unpublished }: DatabaseStatus): string[] => {
+const ofDatabase = (database: DatabaseStatus): string[] => {
+  const { moves, lease, routes, openJobs, failures, unpublished, lookUps, lostRecords } = database
   const states = stateNames.map(state => `${grouped(moves[state])} ${state.replace('_', ' ')}`)
   const open = Object.entries(openJobs).map(([status, count]) => `${count} ${status}`)
   return [
     `lease        ${lease.holder ?? 'nobody holds it'}`,
     `moves        ${states.join(', ')}; gap ${moves.gap}`,
     `jobs         ${open.length === 0 ? 'none open' : open.join(', ')}`,
+    ...(lookUps === null
+      ? []
+      : [
+          `look-ups     ${grouped(lookUps.moves)} moves of ${lookUps.jobs} jobs wait; ${lookUpsPace(lookUps)}`,
+        ]),
     `unpublished  ${grouped(unpublished)} outcomes`,
-    ...(routes.length === 0 ? [] : ['', ...routeTable(routes)]),
+    ...(lostRecords.length === 0
+      ? []
+      : [
+          `lost         ${lostRecords.map(({ topic, partition, records }) => `${grouped(records)} records of ${topic}/${partition}`).join(', ')}`,
+        ]),
+    ...(routes.length === 0 ? [] : ['', ...routeTable(routes), ...moreRoutes(routes, database.routeCounts)]),
     ...(failures.length === 0 ? [] : ['', ...failureTable(failures)]),
   ]
 }

@@ -33,23 +33,21 @@ export const sendRecords = async ({
   const producer = createRequestProducer({ kafka, topic })
   try {
     await lastValueFrom(
-      fleet.source
-        .chunks(() => of(new Map()))
-        .pipe(
-          catchError(unreadable),
-          concatMap(chunk =>
-            defer(async () => {
-              const outgoing = chunk.records.flatMap(record => {
-                const [key, value] = [keyOf(record), record.value]
-                return key === null || value === null ? [] : [{ key: Buffer.from(key), value, headers: {} }]
-              })
-              await producer.send(outgoing)
-              onSent(outgoing.length, chunk.records.at(-1)?.position.offset ?? 0n)
-              chunk.done()
-            }).pipe(concatMap(() => EMPTY)),
-          ),
-          toArray(),
+      fleet.source.chunks({ positions: () => of(new Map()), skip: () => EMPTY, stop: () => EMPTY }).pipe(
+        catchError(unreadable),
+        concatMap(chunk =>
+          defer(async () => {
+            const outgoing = chunk.records.flatMap(record => {
+              const [key, value] = [keyOf(record), record.value]
+              return key === null || value === null ? [] : [{ key: Buffer.from(key), value, headers: {} }]
+            })
+            await producer.send(outgoing)
+            onSent(outgoing.length, chunk.records.at(-1)?.position.offset ?? 0n)
+            chunk.done()
+          }).pipe(concatMap(() => EMPTY)),
         ),
+        toArray(),
+      ),
     )
   } finally {
     await producer.stop()

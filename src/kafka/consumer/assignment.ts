@@ -3,10 +3,12 @@
  * as it must not be read.
  */
 import {
+  catchError,
+  concat,
   concatMap,
   defer,
   EMPTY,
-  map,
+  from,
   type Observable,
   retry,
   Subject,
@@ -16,28 +18,11 @@ import {
   timer,
 } from 'rxjs'
 import { messageOf } from '../../domain/error-text'
+import { RestoredDatabaseError } from '../../domain/restored-database'
 import { retryDelayMs } from '../../domain/retry-policy'
-import type { SourceHealth } from '../../ports/request-source'
-import type { Watermarks } from '../admin'
+import type { SourceBook, SourceHealth } from '../../ports/request-source'
 import { type KafkaLog, reconnectPolicy } from '../kafka-client'
-
-/** Where reading a partition goes on. */
-type Place =
-  /** The journal has no position: read from the offset the group has committed, else from the beginning. */
-  | { readonly kind: 'as-committed' }
-  | { readonly kind: 'at'; readonly offset: bigint }
-  /** Records that the journal has not taken in were deleted. Read from the first one left, and log an error. */
-  | { readonly kind: 'after-gap'; readonly offset: bigint; readonly missing: bigint }
-  /** The journal is further than the partition's end, so this is another log. Reading it would skip records. */
-  | { readonly kind: 'beyond-end' }
-
-/** `position` is the next offset that the journal expects. */
-export const placeOf = (position: bigint | undefined, { low, high }: Watermarks): Place => {
-  if (position === undefined) return { kind: 'as-committed' }
-  if (position > high) return { kind: 'beyond-end' }
-  if (position < low) return { kind: 'after-gap', offset: low, missing: low - position }
-  return { kind: 'at', offset: position }
-}
+import { isOtherLog, type PartitionState, type Place, placeOf } from './place'
 
 /** The part of a kafkajs consumer that is used here. */
 export interface Placeable {
@@ -46,11 +31,21 @@ export interface Placeable {
   seek(to: { topic: string; partition: number; offset: string }): void
 }
 
+/** How far a partition is read, as a chunk says it. */
+export interface Reading {
+  readonly life: number
+  readonly continuesFrom: bigint | null
+}
+
 export interface AssignmentDeps {
   readonly consumer: Placeable
   readonly topic: string
-  readonly positions: (partitions: readonly number[]) => Observable<ReadonlyMap<number, bigint>>
-  readonly watermarks: () => Observable<ReadonlyMap<number, Watermarks>>
+  readonly states: (partitions: readonly number[]) => Observable<ReadonlyMap<number, PartitionState>>
+  readonly book: Pick<SourceBook, 'skip' | 'stop'>
+  /** Where each partition that is read goes on. It is kept here, and moved on by whoever reads. */
+  readonly reading: Map<number, Reading>
+  /** The journal has lost what was read. */
+  readonly lost: (error: RestoredDatabaseError) => void
   readonly health: (health: SourceHealth) => void
   readonly log: KafkaLog
   readonly random: () => number
@@ -59,8 +54,8 @@ export interface AssignmentDeps {
 export interface Assignment {
   /** Call it synchronously when kafkajs has joined: nothing may be fetched before the journal has answered. */
   assigned(partitions: readonly number[]): void
-  /** kafkajs is about to jump in the partition: pause it and ask the journal again. */
-  outOfRange(partition: number): void
+  /** The partition cannot be read on as it was, or kafkajs is about to jump in it: pause it and ask the journal again. */
+  placeAgain(partition: number): void
   /** Reports a paused partition. It stays paused until its first record lies behind `offset`. */
   unreadable(partition: number, offset: bigint, reason: string): void
   /** Reports those of its partitions that have no leader now. kafkajs reads them on by itself once they have one. */
@@ -72,8 +67,10 @@ const recheckEveryMs = 10_000
 
 interface Hold {
   readonly reason: string
-  /** Offset of the unreadable batch; null if the position lies beyond the end. */
+  /** Offset of the unreadable batch; null if the partition holds another log. */
   readonly unreadableAt: bigint | null
+  /** It seems to hold another log than that of this life of the topic; null: there is no doubt. */
+  readonly doubted: number | null
 }
 
 export const createAssignment = (deps: AssignmentDeps): Assignment => {
@@ -86,6 +83,7 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
   const look$ = new Subject<void>()
 
   const pause = (some: readonly number[]): void => {
+    for (const partition of some) deps.reading.delete(partition)
     if (some.length > 0) consumer.pause([{ topic, partitions: [...some] }])
   }
 
@@ -105,67 +103,90 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
     held.set(partition, why)
   }
 
-  const readOn = (partition: number, from: bigint | null): void => {
+  const readOn = (partition: number, from: bigint, reading: Reading): void => {
     held.delete(partition)
-    if (from !== null) consumer.seek({ topic, partition, offset: from.toString() })
+    deps.reading.set(partition, reading)
+    consumer.seek({ topic, partition, offset: from.toString() })
     consumer.resume([{ topic, partitions: [partition] }])
   }
 
-  const place = (partition: number, position: bigint | undefined, marks: Watermarks): void => {
+  const stayAt = (partition: number, reason: string, doubted: number | null): Observable<never> => {
+    hold(partition, { reason, unreadableAt: null, doubted })
+    return EMPTY
+  }
+
+  const act = (partition: number, state: PartitionState): Observable<unknown> => {
     const unreadableAt = held.get(partition)?.unreadableAt ?? null
-    if (unreadableAt !== null && marks.low <= unreadableAt && (position ?? 0n) <= unreadableAt) return
-    const to = placeOf(position, marks)
-    switch (to.kind) {
-      case 'as-committed':
-        readOn(partition, null)
-        break
+    if (unreadableAt !== null && state.log.low <= unreadableAt && (state.stored?.next ?? 0n) <= unreadableAt)
+      return EMPTY
+    const place = placeOf(`${topic}/${partition}`, state.stored, state.log)
+    if (isOtherLog(place, state, held.get(partition)?.doubted ?? null)) {
+      const reason = place.kind === 'another-log' ? place.reason : (held.get(partition)?.reason ?? '')
+      return concat(stayAt(partition, reason, null), deps.book.stop(topic, partition, reason))
+    }
+    switch (place.kind) {
       case 'at':
-        readOn(partition, to.offset)
-        break
+        readOn(partition, place.offset, place)
+        return EMPTY
       case 'after-gap':
-        log('error', `${to.missing} records were deleted from ${topic}/${partition} before they were read`, {
-          topic,
-          partition,
-          offset: to.offset.toString(),
-        })
-        readOn(partition, to.offset)
-        break
-      case 'beyond-end':
-        hold(partition, {
-          reason:
-            `${topic}/${partition} is not read: the journal stands at offset ${position}, ` +
-            `but the partition ends at ${marks.high} (topic made anew, or another database restored)`,
-          unreadableAt: null,
-        })
+        return skip(partition, place)
+      case 'another-log':
+        return stayAt(partition, place.reason, state.stored?.life ?? null)
+      case 'stopped':
+        return stayAt(partition, place.reason, null)
+      case 'lost':
+        throw new RestoredDatabaseError(place.reason)
     }
   }
 
-  // The journal is asked before the broker. Everything it has taken in then lies below the end that the broker reports. In
-  // the other order a member that is losing the partition could store more in between, and the end would seem too low.
-  const look = (): Observable<unknown> =>
-    defer(() => deps.positions([...unplaced])).pipe(
-      take(1),
-      concatMap(positions =>
-        deps.watermarks().pipe(
-          take(1),
-          map(watermarks => ({ positions, watermarks })),
-        ),
-      ),
-      tap(({ positions, watermarks }) => {
-        for (const partition of [...unplaced]) {
-          const marks = watermarks.get(partition)
-          if (marks !== undefined) place(partition, positions.get(partition), marks)
-          else if (!held.has(partition)) hold(partition, { reason: noLeader(partition), unreadableAt: null })
-          unplaced.delete(partition)
-        }
-        report()
+  const skip = (
+    partition: number,
+    { gap, life }: Extract<Place, { kind: 'after-gap' }>,
+  ): Observable<unknown> =>
+    deps.book.skip(topic, partition, gap).pipe(
+      tap(() => {
+        const missing = gap.to - gap.from
+        log('error', `${missing} records were deleted from ${topic}/${partition} before they were read`, {
+          topic,
+          partition,
+          offset: gap.to.toString(),
+        })
+        readOn(partition, gap.to, { life, continuesFrom: gap.to })
       }),
+    )
+
+  const placeAll = (partitions: readonly number[], states: ReadonlyMap<number, PartitionState>) =>
+    from(partitions).pipe(
+      concatMap(partition => {
+        const state = states.get(partition)
+        if (state === undefined && !held.has(partition))
+          hold(partition, { reason: noLeader(partition), unreadableAt: null, doubted: null })
+        const acting = state === undefined ? EMPTY : act(partition, state)
+        return acting.pipe(tap({ complete: () => unplaced.delete(partition) }))
+      }),
+    )
+
+  const look = (): Observable<unknown> =>
+    defer(() => {
+      const partitions = [...unplaced]
+      return deps.states(partitions).pipe(
+        take(1),
+        concatMap(states => placeAll(partitions, states)),
+        tap({ complete: report }),
+      )
+    }).pipe(
       retry({
         delay: (error: unknown, failures) => {
+          if (error instanceof RestoredDatabaseError) throw error
           const why = messageOf(error)
           deps.health({ state: 'starting', reason: `where to read ${topic} on is not known: ${why}` })
           return timer(retryDelayMs(failures, deps.random(), reconnectPolicy))
         },
+      }),
+      catchError((error: unknown) => {
+        if (!(error instanceof RestoredDatabaseError)) throw error
+        deps.lost(error)
+        return EMPTY
       }),
     )
 
@@ -181,6 +202,7 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
   return {
     assigned: now => {
       partitions = [...now]
+      deps.reading.clear()
       held.clear()
       unplaced.clear()
       for (const partition of now) unplaced.add(partition)
@@ -188,7 +210,7 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
       if (now.length === 0) report()
       look$.next()
     },
-    outOfRange: partition => {
+    placeAgain: partition => {
       if (!partitions.includes(partition)) return
       pause([partition])
       unplaced.add(partition)
@@ -200,6 +222,7 @@ export const createAssignment = (deps: AssignmentDeps): Assignment => {
           `${topic}/${partition} is not read on: the record batch at offset ${offset} cannot be read ` +
           `(${reason}); delete the records up to it, or have it produced again`,
         unreadableAt: offset,
+        doubted: null,
       })
       report()
     },

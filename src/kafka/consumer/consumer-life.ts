@@ -1,7 +1,7 @@
 /** The life of one kafkajs consumer: from its join, through its signs of life, to the end that is reported. */
 import type { Consumer } from 'kafkajs'
-import { defer, map, Observable, from as wrap } from 'rxjs'
-import type { SourceChunk, SourceHealth } from '../../ports/request-source'
+import { defer, firstValueFrom, Observable } from 'rxjs'
+import type { SourceBook, SourceChunk, SourceHealth } from '../../ports/request-source'
 import { ensureTopics, partitionCounts, withAdmin } from '../admin'
 import {
   createKafka,
@@ -12,8 +12,9 @@ import {
   withinMs,
 } from '../kafka-client'
 import { leaderlessIn } from '../kafkajs-patches/leaderless-partitions'
-import { createAssignment } from './assignment'
+import { createAssignment, type Reading } from './assignment'
 import { createEachBatch, createOfferedChunks } from './each-batch'
+import { readLogStates } from './log-state'
 
 /** Silence is reported after 10 s. A healthy broker answers a fetch within 0.1 s. */
 const silentAfterMs = 10_000
@@ -97,10 +98,7 @@ export interface ConsumerLifeDeps {
   readonly groupId: string
   readonly topic: string
   readonly createTopics: boolean
-  readonly positions: (
-    topic: string,
-    partitions: readonly number[],
-  ) => Observable<ReadonlyMap<number, bigint>>
+  readonly book: SourceBook
   readonly health: (health: SourceHealth) => void
   readonly random: () => number
   /** Settles when the earlier consumers have left the group. */
@@ -138,18 +136,19 @@ const consumerOf = (kafka: KafkaOptions, groupId: string): Consumer =>
  */
 export const consumerLife = (deps: ConsumerLifeDeps): Observable<SourceChunk> =>
   new Observable(subscriber => {
-    const { topic } = deps
+    const { topic, groupId, book } = deps
+    const reading = new Map<number, Reading>()
     const offered = createOfferedChunks(chunk => subscriber.next(chunk))
     const log: KafkaLog = (level, text, fields) => {
       deps.kafka.log(level, text, fields)
       // kafkajs logs this before it resets the partition to its beginning. The topic may have been made anew.
       if (isOffsetOutOfRange(text.replace(/^kafka: /, '')) && typeof fields.partition === 'number') {
-        assignment.outOfRange(fields.partition)
+        assignment.placeAgain(fields.partition)
       }
       const leaderless = leaderlessIn(text, fields, topic)
       if (leaderless !== null && !subscriber.closed) assignment.leaderless(leaderless)
     }
-    const consumer = consumerOf({ ...deps.kafka, log }, deps.groupId)
+    const consumer = consumerOf({ ...deps.kafka, log }, groupId)
     let placed: SourceHealth = { state: 'starting', reason: null }
     const watch = watchLife(consumer, {
       silent: reason => deps.health(reason === null ? placed : { state: 'failed', reason }),
@@ -164,16 +163,26 @@ export const consumerLife = (deps: ConsumerLifeDeps): Observable<SourceChunk> =>
         placed = next
         deps.health(next)
       },
-      positions: partitions => deps.positions(topic, partitions),
-      watermarks: () =>
-        defer(() => wrap(withAdmin(deps.kafka, admin => admin.fetchTopicOffsets(topic)))).pipe(
-          map(all => new Map(all.map(at => [at.partition, { low: BigInt(at.low), high: BigInt(at.high) }]))),
+      book,
+      reading,
+      lost: error => subscriber.error(error),
+      states: partitions =>
+        defer(() =>
+          readLogStates({
+            kafka: deps.kafka,
+            topic,
+            groupId,
+            partitions,
+            positions: (_, numbers) => firstValueFrom(book.positions(topic, numbers)),
+          }),
         ),
     })
     const eachBatch = createEachBatch({
       offered,
       log: deps.kafka.log,
       random: deps.random,
+      reading,
+      placeAgain: partition => assignment.placeAgain(partition),
       heartbeatEveryMs: heartbeatIntervalMs / 2,
       alive: watch.alive,
       unreadable: (partition, offset, reason) => assignment.unreadable(partition, offset, reason),

@@ -1,10 +1,13 @@
 /** One fetched batch: it is handed on in chunks, and its offsets are committed as far as the chunks are durable. */
 import type { EachBatchPayload, IHeaders, KafkaMessage } from 'kafkajs'
 import { messageOf } from '../../domain/error-text'
+import { logName } from '../../domain/request'
 import { type BackoffPolicy, retryDelayMs } from '../../domain/retry-policy'
+import { StoppedPartitionError } from '../../ports/errors'
 import type { SourceChunk, SourceRecord } from '../../ports/request-source'
 import type { KafkaLog } from '../kafka-client'
 import { untilUnreadable } from '../kafkajs-patches/checked-batches'
+import type { Reading } from './assignment'
 
 /** How the subscriber ended a chunk. `withdrawn`: the source stopped first. */
 type ChunkEnd =
@@ -12,10 +15,12 @@ type ChunkEnd =
   | { readonly kind: 'withdrawn' }
   | { readonly kind: 'failed'; readonly reason: unknown }
 
+type Offer = Omit<SourceChunk, 'done' | 'fail'>
+
 /** The chunks that the subscriber has been given and has not ended yet. */
 export interface OfferedChunks {
   /** Hands over one chunk and resolves when it has ended. Never rejects. */
-  offer(topic: string, partition: number, records: readonly SourceRecord[]): Promise<ChunkEnd>
+  offer(chunk: Offer): Promise<ChunkEnd>
   /** Resolves after `ms`, or as soon as everything is withdrawn. */
   pause(ms: number): Promise<void>
   /** Ends every outstanding chunk as not durable. Nothing is offered afterwards. */
@@ -41,12 +46,10 @@ export const createOfferedChunks = (emit: (chunk: SourceChunk) => void): Offered
     })
 
   return {
-    offer: (topic, partition, records) =>
+    offer: chunk =>
       endable<ChunkEnd>({ kind: 'withdrawn' }, end =>
         emit({
-          topic,
-          partition,
-          records,
+          ...chunk,
           done: () => end({ kind: 'done' }),
           fail: reason => end({ kind: 'failed', reason }),
         }),
@@ -79,13 +82,23 @@ const headersOf = (headers: IHeaders | undefined): Record<string, Uint8Array> =>
 }
 
 /** A record as the port shows it: bytes as they are, and null for the value of a tombstone. */
-export const sourceRecordOf = (topic: string, partition: number, record: KafkaMessage): SourceRecord => ({
-  position: { topic, partition, offset: BigInt(record.offset) },
+export const sourceRecordOf = (
+  at: Pick<SourceRecord['position'], 'topic' | 'partition' | 'log'>,
+  record: KafkaMessage,
+): SourceRecord => ({
+  position: { ...at, offset: BigInt(record.offset) },
   key: record.key,
   value: record.value,
   headers: headersOf(record.headers),
   timestampMs: Number(record.timestamp),
 })
+
+const chunkOf = (at: Omit<Offer, 'records'>, messages: readonly KafkaMessage[]): Offer => {
+  const { topic, partition, life } = at
+  const log = logName(topic, life)
+  const from = log === null ? { topic, partition } : { topic, partition, log }
+  return { ...at, records: messages.map(message => sourceRecordOf(from, message)) }
+}
 
 const maxRecords = 500
 const maxBytes = 4 * 1024 * 1024
@@ -111,6 +124,10 @@ export const chunkEnd = (records: readonly KafkaMessage[], from: number): number
 export interface EachBatchDeps {
   readonly offered: OfferedChunks
   readonly log: KafkaLog
+  /** Where each partition goes on. Nothing is read of one that is not in it. */
+  readonly reading: Map<number, Reading>
+  /** Called when the journal says that the partition cannot be read on like this. */
+  readonly placeAgain: (partition: number) => void
   /** Gives 0 up to 1: jitter of the pauses after a chunk that failed. */
   readonly random: () => number
   /** Time between two heartbeats while a chunk is outstanding. kafkajs sends none while its handler runs. */
@@ -130,23 +147,21 @@ const offerPolicy: BackoffPolicy = { backoffMs: 100, backoffMaxMs: 5_000 }
  * offered any more, because the source stops or the partition may have gone to another member.
  */
 const offerUntilDurable = async (
-  { offered, log, random }: EachBatchDeps,
-  records: readonly SourceRecord[],
+  { offered, log, random, placeAgain }: EachBatchDeps,
+  chunk: Offer,
   mayGoOn: () => boolean,
 ): Promise<boolean> => {
-  const first = records[0]?.position
-  if (first === undefined) return true
-  const { topic, partition, offset } = first
   for (let attempt = 1; ; attempt += 1) {
-    const end = await offered.offer(topic, partition, records)
+    const end = await offered.offer(chunk)
     if (end.kind === 'done') return true
     if (end.kind === 'withdrawn') return false
-    log('warn', 'a chunk was not stored and is offered again', {
-      topic,
-      partition,
-      offset: offset.toString(),
-      error: messageOf(end.reason),
-    })
+    if (end.reason instanceof StoppedPartitionError) {
+      placeAgain(chunk.partition)
+      return false
+    }
+    const { topic, partition } = chunk
+    const [offset, error] = [`${chunk.continuesFrom ?? 0n}`, messageOf(end.reason)]
+    log('warn', 'a chunk was not stored and is offered again', { topic, partition, offset, error })
     await offered.pause(retryDelayMs(attempt, random(), offerPolicy))
     if (!mayGoOn()) return false
   }
@@ -200,13 +215,16 @@ export const createEachBatch = (deps: EachBatchDeps): ((payload: EachBatchPayloa
       let at = 0
       while (at < readable.length) {
         if (!mayGoOn()) return false
+        const reading = deps.reading.get(partition)
+        if (reading === undefined) return false
         const end = chunkEnd(readable, at)
-        const chunk = readable.slice(at, end).map(record => sourceRecordOf(topic, partition, record))
+        const chunk = chunkOf({ topic, partition, ...reading }, readable.slice(at, end))
         if (!(await offerUntilDurable(deps, chunk, mayGoOn))) return false
         at = end
-        const last = chunk[chunk.length - 1]?.position.offset ?? 0n
+        const last = chunk.records.at(-1)?.position.offset ?? 0n
         payload.resolveOffset(last.toString())
         nextOffset = last + 1n
+        deps.reading.set(partition, { life: reading.life, continuesFrom: nextOffset })
         if (!throttled()) await commit()
       }
       return true

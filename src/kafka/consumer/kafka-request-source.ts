@@ -1,5 +1,6 @@
 import {
   BehaviorSubject,
+  catchError,
   defer,
   map,
   type Observable,
@@ -9,11 +10,12 @@ import {
   timer,
   from as wrap,
 } from 'rxjs'
-import { messageOf } from '../../domain/error-text'
+import { RestoredDatabaseError } from '../../domain/restored-database'
 import { retryDelayMs } from '../../domain/retry-policy'
 import type { RequestSource, SourceHealth } from '../../ports/request-source'
-import { withAdmin } from '../admin'
-import { type KafkaOptions, reconnectPolicy } from '../kafka-client'
+import { committedOffsets, withAdmin } from '../admin'
+import { advised } from '../advice'
+import { type KafkaOptions, reconnectPolicy, transientOf } from '../kafka-client'
 import { consumerLife } from './consumer-life'
 
 export interface RequestSourceOptions {
@@ -60,14 +62,14 @@ export const createRequestSource = (options: RequestSourceOptions): KafkaRequest
       map(cluster => cluster.clusterId),
       retry({
         delay: (error: unknown, failures) => {
-          report({ state: 'starting', reason: messageOf(error) })
+          report({ state: 'starting', reason: advised(error) })
           return timer(retryDelayMs(failures, random(), reconnectPolicy))
         },
       }),
       takeUntil(stop$),
     )
 
-  const chunks: RequestSource['chunks'] = positions =>
+  const chunks: RequestSource['chunks'] = book =>
     defer(() => {
       let failures = 0
       let wasAssigned = false
@@ -78,7 +80,7 @@ export const createRequestSource = (options: RequestSourceOptions): KafkaRequest
           kafka,
           topic,
           random,
-          positions,
+          book,
           groupId: options.groupId,
           createTopics: options.createTopics === true,
           before: left,
@@ -93,16 +95,31 @@ export const createRequestSource = (options: RequestSourceOptions): KafkaRequest
       }).pipe(
         retry({
           delay: error => {
+            if (error instanceof RestoredDatabaseError) throw error
             failures = Date.now() - startedAt > wellAfterMs ? 1 : failures + 1
-            report({ state: wasAssigned ? 'failed' : 'starting', reason: `${topic}: ${messageOf(error)}` })
+            report({ state: wasAssigned ? 'failed' : 'starting', reason: `${topic}: ${advised(error)}` })
             return timer(retryDelayMs(failures, random(), reconnectPolicy))
           },
         }),
       )
     }).pipe(takeUntil(stop$))
 
+  const committed: RequestSource['committed'] = () =>
+    defer(() =>
+      withAdmin(kafka, async admin => {
+        const cluster = await admin.describeCluster()
+        const offsets = await committedOffsets(admin, topic, options.groupId)
+        return { clusterId: cluster.clusterId, topic, offsets }
+      }),
+    ).pipe(
+      catchError((error: unknown) => {
+        throw transientOf(error, 'cannot ask Kafka how far requests are read')
+      }),
+    )
+
   return {
     clusterId,
+    committed,
     chunks,
     health$: health.asObservable(),
     stop: async () => {

@@ -5,6 +5,7 @@
  * answers so would make this file unnecessary.
  */
 import { createRequire } from 'node:module'
+import { messageOf } from '../../domain/error-text'
 
 interface PartitionMetadata {
   partitionErrorCode: number
@@ -37,7 +38,6 @@ interface TopicOffsets {
 
 interface Cluster {
   findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[]
-  findLeaderForPartitions(topic: string, partitions: readonly (number | string)[]): Record<string, number[]>
   fetchTopicsOffset(topics: readonly TopicOffsets[]): Promise<TopicOffsets[]>
 }
 
@@ -96,27 +96,15 @@ const watchLeaders = (prototype: BrokerPool): void => {
   }
 }
 
-/** What is written to a partition without a leader is sent again later; of the others the offsets are asked for. */
-const askLeadersOnly = (prototype: Cluster, leaderNotAvailable: () => Error): void => {
-  const { findLeaderForPartitions, fetchTopicsOffset } = prototype
-  const leaderless = (cluster: Cluster, topic: string): Set<number> =>
-    new Set(
-      cluster
-        .findTopicPartitionMetadata(topic)
-        .filter(({ leader }) => leader < 0)
-        .map(({ partitionId }) => partitionId),
-    )
-  prototype.findLeaderForPartitions = function (this: Cluster, topic, partitions) {
-    const without = leaderless(this, topic)
-    const first = partitions.find(partition => without.has(Number(partition)))
-    if (first === undefined) return findLeaderForPartitions.call(this, topic, partitions)
-    const error = leaderNotAvailable()
-    error.message = `${topic}/${first} has no leader: the broker that holds it is away`
-    throw error
-  }
+/** Asks the leaders that there are for the offsets of their partitions. kafkajs looks for a broker with the number -1. */
+const askLeadersOnly = (prototype: Cluster): void => {
+  const { fetchTopicsOffset } = prototype
   prototype.fetchTopicsOffset = async function (this: Cluster, topics) {
     const led = topics.map(each => {
-      const without = leaderless(this, each.topic)
+      const metadata = this.findTopicPartitionMetadata(each.topic)
+      const without = new Set(
+        metadata.filter(({ leader }) => leader < 0).map(({ partitionId }) => partitionId),
+      )
       return { ...each, partitions: each.partitions.filter(({ partition }) => !without.has(partition)) }
     })
     const found = await fetchTopicsOffset.call(
@@ -127,6 +115,9 @@ const askLeadersOnly = (prototype: Cluster, leaderNotAvailable: () => Error): vo
     return topics.map(({ topic }) => found.find(each => each.topic === topic) ?? { topic, partitions: [] })
   }
 }
+
+/** Whether what was sent to a partition got nowhere because it has no leader. kafkajs repeats that for a while first. */
+export const isLeaderless = (error: unknown): boolean => /^Broker -1 not found/.test(messageOf(error))
 
 let isPatched = false
 
@@ -139,10 +130,5 @@ export const allowLeaderlessPartitions = (): void => {
   for (const protocol of [0, 1, 2, 3, 4, 5, 6])
     tolerate(load(`kafkajs/src/protocol/requests/metadata/v${protocol}/response`) as MetadataResponse)
   watchLeaders((load('kafkajs/src/cluster/brokerPool') as { prototype: BrokerPool }).prototype)
-  const { createErrorFromCode } = load('kafkajs/src/protocol/error') as {
-    createErrorFromCode: (code: number) => Error
-  }
-  askLeadersOnly((load('kafkajs/src/cluster') as { prototype: Cluster }).prototype, () =>
-    createErrorFromCode(5),
-  )
+  askLeadersOnly((load('kafkajs/src/cluster') as { prototype: Cluster }).prototype)
 }

@@ -1,5 +1,6 @@
 /** Records sorted by partition into batches that the broker takes, and how such a batch is sent. */
 import type { Message, Producer, Transaction } from 'kafkajs'
+import { isLeaderless } from '../kafkajs-patches/leaderless-partitions'
 
 const seed = 0x9747b28c
 const mix = 0x5bd1e995
@@ -136,6 +137,10 @@ export const sendBatch = async <R extends OutgoingRecord>(
     await send(records)
   } catch (error) {
     const [first] = records
+    if (isLeaderless(error))
+      throw new Error(`${topic}/${partition} has no leader: the broker that holds it is away`, {
+        cause: error,
+      })
     if (!isTooLarge(error) || first === undefined) throw error
     if (records.length === 1) {
       await send([stubOf(first)])

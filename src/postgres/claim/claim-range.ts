@@ -6,7 +6,9 @@ import {
   type ClaimedMove,
   type OtherMove,
 } from '../../domain/claim-rules'
+import type { Queries } from '../session/transaction'
 import { moveColumns, moveColumnsOf, unfinished } from '../shared-sql'
+import { releaseWaiting } from './requeued-moves'
 
 /** Positions of one route's log. */
 export interface ClaimRange {
@@ -83,11 +85,20 @@ const planner = (value: 'on' | 'off'): string =>
 const forceIndexes = planner('off')
 const plannersChoice = planner('on')
 
-const otherMoves = async (client: PoolClient, range: ClaimRange): Promise<OtherMove[]> => {
+const otherMoves = async (client: Queries, range: ClaimRange): Promise<OtherMove[]> => {
   await client.query(forceIndexes)
   const { rows } = await client.query<OtherMove>(otherMovesQuery, [range.routeId, range.fromSeq, range.toSeq])
   await client.query(plannersChoice)
   return rows
+}
+
+const unwaiting = (decision: ClaimDecision): ClaimDecision =>
+  decision.kind === 'wait' ? { kind: 'send' } : decision
+
+/** How many moves of a range are no repeats. */
+export const countUnrepeated = async (client: Queries, range: ClaimRange): Promise<number> => {
+  const decisions = applyClaimRules(await movesOfRange(client, range), await otherMoves(client, range))
+  return decisions.filter(({ kind }) => kind !== 'duplicate').length
 }
 
 interface RangeMove extends ClaimedMove {
@@ -99,7 +110,7 @@ interface Decided<K extends ClaimDecision['kind']> {
   readonly decision: Extract<ClaimDecision, { readonly kind: K }>
 }
 
-const movesOfRange = async (client: PoolClient, range: ClaimRange): Promise<RangeMove[]> => {
+const movesOfRange = async (client: Queries, range: ClaimRange): Promise<RangeMove[]> => {
   const { rows } = await client.query<RangeMove>(
     `select seq, accepted as "acceptedOrder", device_name as "deviceName", request_id as "requestId", attempt
      from move where route_id = $1 and seq between $2 and $3 order by seq`,
@@ -133,15 +144,6 @@ export const setWaiting = async (
   if (seqs.length > 0) await client.query(insertWaiting, [routeId, seqs, waitsFor, seqs[0], seqs.at(-1)])
 }
 
-/** Makes the moves due now that waited for one of these acceptances. Needs the claim lock. */
-const releaseWaitingFor = async (client: PoolClient, accepted: readonly bigint[]): Promise<void> => {
-  if (accepted.length === 0) return
-  await client.query(
-    'update requeue set due_at = now(), waits_for = null where waits_for = any($1::bigint[])',
-    [accepted],
-  )
-}
-
 const leaveOutDuplicates = async (
   client: PoolClient,
   routeId: number,
@@ -152,7 +154,7 @@ const leaveOutDuplicates = async (
     `insert into left_out (route_id, seq, reason) select $1, seq, 'duplicate' from unnest($2::bigint[]) as t (seq)`,
     [routeId, moves.map(move => move.seq)],
   )
-  await releaseWaitingFor(
+  await releaseWaiting(
     client,
     moves.map(move => move.acceptedOrder),
   )
@@ -176,11 +178,17 @@ const insertJob = async (
 
 /**
  * Claims a range under the claim rules: leaves out repeats and moves that must wait, and binds the rest to a new job.
- * Gives the batch's number, or null when nothing of the range is to be sent. Needs the claim lock.
+ * Gives the batch's number, or null when nothing of the range is to be sent. Needs the claim lock. With `toCancel`
+ * no move waits, since none is sent.
  */
-export const claimRange = async (client: PoolClient, range: ClaimRange): Promise<number | null> => {
+export const claimRange = async (
+  client: PoolClient,
+  range: ClaimRange,
+  toCancel = false,
+): Promise<number | null> => {
   const moves = await movesOfRange(client, range)
-  const decisions = applyClaimRules(moves, await otherMoves(client, range))
+  const decided = applyClaimRules(moves, await otherMoves(client, range))
+  const decisions = toCancel ? decided.map(unwaiting) : decided
   const all = <K extends ClaimDecision['kind']>(kind: K): Decided<K>[] =>
     moves.flatMap((move, index) => {
       const decision = decisions[index]

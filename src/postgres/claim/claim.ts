@@ -1,34 +1,45 @@
 /** Claims the next batch: an unfinished one that nobody has in hand, or the next range of the best ready route. */
 import type { PoolClient } from 'pg'
-import type { CandidateRoute, RouteChooser } from '../../domain/claim-rules'
+import { asyncScheduler } from 'rxjs'
+import { type CandidateRoute, createRouteChooser, chooseRoute as routeAmong } from '../../domain/claim-rules'
+import { restsForMs, withoutResting } from '../../domain/claim-size'
+import type { Job } from '../../domain/job'
 import type { Claim } from '../../ports/journal'
 import { loadJob } from '../job/job-row'
+import { noteTry } from '../job/route-hold'
 import { lockClaims } from '../session/transaction'
-import { moveColumns, moveColumnsOf, unfinished } from '../shared-sql'
 import { claimRange } from './claim-range'
-
-/** `lookAlikeKey` of the domain as a condition on two rows of `route`, named by their aliases. */
-const lookAlike = (a: string, b: string): string => `
-  ${a}.product_key = ${b}.product_key and ${a}.source_instance_id = ${b}.source_instance_id
-  and ${a}.strategy = ${b}.strategy
-  and ${a}.target_instance_ids @> ${b}.target_instance_ids and ${a}.target_instance_ids <@ ${b}.target_instance_ids`
+import {
+  appendDue,
+  mostAppended,
+  mostReleased,
+  nextDueInMs,
+  releaseLeft,
+  releasesAreLeft,
+} from './requeued-moves'
+import { dueMoves, failedStep, releasedMoves, type SmallerClaims, succeededStep } from './smaller-claims'
+import { creating, lookAlike, nextPiece, unfinishedJob } from './unfinished-batch'
 
 interface Candidate extends CandidateRoute {
   readonly claimed: bigint
   readonly nowMs: number
+  /** It is held as refused, and is to be tried now. */
+  readonly isTry: boolean
+  /** A look-alike is being created: for a moment, or for an unknown time. null: none is. */
+  readonly waitsBriefly: boolean | null
 }
+
+const isFree = ({ waitsBriefly }: Candidate): boolean => waitsBriefly === null
+const isFreeSoon = ({ waitsBriefly }: Candidate): boolean => waitsBriefly !== false
 
 // The lateral limits keep the planner from joining the whole log: it makes two look-ups a route, however many there are.
 const selectCandidates = `
-  with creating as materialized (
-    select b.* from job j join route b using (route_id)
-    where ${unfinished('j')}
-      and (j.status in ('creating', 'unknown') or j.status = 'claimed' and j.held_at is null)
-  )
+  with ${creating}
   select r.route_id as "routeId", r.priority, k.claimed, least(i.appended - k.claimed, 2147483647)::integer as pending,
          (extract(epoch from oldest.appended_at) * 1000)::float8 as "oldestAt",
          (extract(epoch from newest.appended_at) * 1000)::float8 as "newestAt",
-         (extract(epoch from statement_timestamp()) * 1000)::float8 as "nowMs"
+         (extract(epoch from statement_timestamp()) * 1000)::float8 as "nowMs", r.held_at is not null as "isTry",
+         (select bool_and(b.is_brief) from creating b where ${lookAlike('b', 'r')}) as "waitsBriefly"
   from route r
   join route_intake i using (route_id)
   join route_claims k using (route_id)
@@ -38,12 +49,14 @@ const selectCandidates = `
   cross join lateral (
     select m.appended_at from move m where m.route_id = r.route_id and m.seq = i.appended limit 1
   ) newest
-  where i.appended > k.claimed and r.held_at is null
-    and not exists (select from creating b where ${lookAlike('b', 'r')})`
+  where i.appended > k.claimed
+    and (r.held_at is null or r.held_kind = 'refused' and r.retry_at <= statement_timestamp())`
 
-/** Routes with moves to claim that are not held. Neither they nor a look-alike have a create that is yet to be answered. */
-const candidateRoutes = async (client: PoolClient): Promise<readonly Candidate[]> =>
-  (await client.query<Candidate>(selectCandidates)).rows
+/** Routes with moves to claim that are not held, or are to be tried. Some wait for the create of a look-alike. */
+const candidateRoutes = async (
+  client: PoolClient,
+  inHand: readonly number[],
+): Promise<readonly Candidate[]> => (await client.query<Candidate>(selectCandidates, [inHand])).rows
 
 export interface ClaimOptions {
   /** Most moves of a batch. */
@@ -55,108 +68,115 @@ export interface ClaimOptions {
 /** After this many ranges in a row that had nothing to send the transaction ends, so that it stays short. */
 const maxEmptyRanges = 32
 
-/**
- * The next unfinished batch that is neither held nor in hand ($1).
- *
- * Of routes that look alike in the provider's List, one create is under way at a time: of two without an answer, one
- * could be taken for the other's job. So only the first of their batches that are yet to be created is offered, and none
- * while one of them is in hand. A held batch that was certainly not created stops no other.
- *
- * Jobs that may be open at the provider come first: a new driver has to count them before it creates anything.
- *
- * A batch whose adopted job was another's may become unknown again while a later create is without an answer. The later
- * one is looked for first, so that the earlier one never takes its job.
- */
-const selectUnfinished = `
-  select j.job_id::float8 as "batchId" from job j join route r using (route_id)
-  where ${unfinished('j')} and j.held_at is null and j.job_id <> all ($1::bigint[])
-    and not (j.status = 'claimed' and exists (
-      select from job b join route br on br.route_id = b.route_id
-      where ${unfinished('b')}
-        and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.held_at is null
-             and (b.job_id < j.job_id or b.job_id = any ($1::bigint[])))
-        and ${lookAlike('br', 'r')}))
-    and not (j.status = 'unknown' and exists (
-      select from job b join route br on br.route_id = b.route_id
-      where ${unfinished('b')} and b.job_id > j.job_id
-        and (b.status in ('creating', 'unknown') or b.status = 'claimed' and b.job_id = any ($1::bigint[]))
-        and ${lookAlike('br', 'r')}))
-  order by j.status = 'claimed', j.job_id limit 1`
-
-const unfinishedJob = async (client: PoolClient, inHand: readonly number[]): Promise<number | null> => {
-  const { rows } = await client.query<{ batchId: number }>(selectUnfinished, [inHand])
-  return rows[0]?.batchId ?? null
-}
-
-/** Most moves that are appended again in one transaction. */
-const maxMoves = 20_000
-
-// `again` counts further attempts only: a move that had to wait may still be in its first.
-const advanceLogs = `
-  update route_intake i set appended = i.appended + d.moves, appended_again = i.appended_again + d.again
-  from (select route_id, count(*) as moves, count(*) filter (where attempt > 1) as again
-        from requeue where requeue_id = any($1::bigint[]) group by route_id) d
-  where i.route_id = d.route_id`
-
-// The routes' rows are locked, so `appended` stands still until `advanceLogs`.
-const appendAgain = `
-  insert into move (route_id, seq, attempt, appended_at, ${moveColumns})
-  select q.route_id, i.appended + row_number() over (partition by q.route_id order by q.due_at, q.requeue_id), q.attempt,
-         statement_timestamp(), ${moveColumnsOf('q')}
-  from requeue q join route_intake i using (route_id)
-  where q.requeue_id = any($1::bigint[])`
-
-/** Appends what is due to the logs of its routes, at most 20,000 moves. Needs the claim lock. */
-const appendDue = async (client: PoolClient): Promise<void> => {
-  const { rows } = await client.query<{ requeue_id: bigint; route_id: number }>(
-    `select requeue_id, route_id from requeue where due_at <= statement_timestamp()
-     order by due_at, requeue_id limit ${maxMoves}`,
-  )
-  if (rows.length === 0) return
-  const due = [rows.map(row => row.requeue_id)]
-  await client.query(
-    'select from route_intake where route_id = any($1::integer[]) order by route_id for update',
-    [[...new Set(rows.map(row => row.route_id))]],
-  )
-  await client.query(appendAgain, due)
-  await client.query(advanceLogs, due)
-  await client.query('delete from requeue where requeue_id = any($1::bigint[])', due)
-}
-
-const nextDueInMs = async (client: PoolClient): Promise<number | null> => {
+/** Time until a refused route is to be tried next, ms; null: none will be. */
+const nextTryInMs = async (client: PoolClient): Promise<number | null> => {
   const { rows } = await client.query<{ ms: number | null }>(
-    `select (extract(epoch from min(due_at) - statement_timestamp()) * 1000)::float8 as ms
-     from requeue where due_at is not null`,
+    `select (extract(epoch from min(retry_at) - statement_timestamp()) * 1000)::float8 as ms
+     from route where retry_at > statement_timestamp()`,
   )
   return rows[0]?.ms ?? null
 }
 
-const idle = async (client: PoolClient, readyInMs: number | null): Promise<Claim> => {
-  const waits = [readyInMs, await nextDueInMs(client)].filter(wait => wait !== null)
-  return { kind: 'idle', wakeInMs: waits.length > 0 ? Math.max(0, Math.ceil(Math.min(...waits))) : null }
+const soonest = (waits: readonly (number | null)[]): number | null => {
+  const known = waits.filter(wait => wait !== null)
+  return known.length > 0 ? Math.max(0, Math.ceil(Math.min(...known))) : null
 }
 
-/** The claim of one transaction: an unfinished batch, or the next batch of the best ready route, or neither. */
-export const claim = async (
-  client: PoolClient,
-  inHand: readonly number[],
-  { batchMaxDevices, batchMaxWaitMs }: ClaimOptions,
-  chooseRoute: RouteChooser,
-): Promise<Claim> => {
-  // The lock comes first: a claim whose answer was lost may still be under way, and its batch is to be found here.
-  await lockClaims(client)
-  const left = await unfinishedJob(client, inHand)
-  if (left !== null) return { kind: 'job', job: await loadJob(client, left) }
-  for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
-    await appendDue(client)
-    const candidates = await candidateRoutes(client)
-    const nowMs = candidates[0]?.nowMs ?? 0
-    const choice = chooseRoute(candidates, { batchMaxDevices, batchMaxWaitMs, nowMs })
-    if (choice.kind === 'none') return idle(client, choice.readyInMs)
-    const { routeId, claimed, pending } = choice.route
-    const toSeq = claimed + BigInt(Math.min(pending, batchMaxDevices))
-    const batchId = await claimRange(client, { routeId, fromSeq: claimed + 1n, toSeq })
-    if (batchId !== null) return { kind: 'job', job: await loadJob(client, batchId) }
+/** The claims of one driver. `smaller` is what it remembers of those that ran into a time limit. */
+export const createClaims = ({ batchMaxDevices, batchMaxWaitMs }: ClaimOptions) => {
+  const smaller: SmallerClaims = new Map()
+  const chooseRoute = createRouteChooser()
+  const restMs = (key: number): number =>
+    smaller.size === 0 ? 0 : restsForMs(smaller, key, asyncScheduler.now())
+  const mostOf = (key: number, usual: number): number => Math.min(smaller.get(key)?.most ?? usual, usual)
+
+  /** Takes `moves` of a route or of a part of the re-queue, and learns from the time limits that this runs into. */
+  const taking = async <T>(key: number, moves: number, usual: number, take: () => Promise<T>): Promise<T> => {
+    const step = { key, moves, usual, since: asyncScheduler.now() }
+    try {
+      const taken = await take()
+      if (smaller.has(key)) succeededStep(smaller, step)
+      return taken
+    } catch (error) {
+      throw failedStep(smaller, step, error)
+    }
   }
-  return { kind: 'idle', wakeInMs: 0 }
+
+  /** A part of the re-queue is worked on, unless it rests. */
+  const takingDue = async (
+    key: number,
+    usual: number,
+    take: (most: number) => Promise<void>,
+  ): Promise<void> => {
+    const most = mostOf(key, usual)
+    if (restMs(key) === 0) await taking(key, most, usual, () => take(most))
+  }
+
+  const idle = async (client: PoolClient, readyInMs: number | null): Promise<Claim> => {
+    const dueInMs = await nextDueInMs(client)
+    const wakeInMs = soonest([
+      readyInMs,
+      await nextTryInMs(client),
+      dueInMs === null ? null : Math.max(dueInMs, restMs(dueMoves)),
+      (await releasesAreLeft(client)) ? restMs(releasedMoves) : null,
+    ])
+    return { kind: 'idle', wakeInMs }
+  }
+
+  /** Nothing is claimed of a route. A piece of a search goes, if no route will be ready in a moment. */
+  const pieceOrIdle = async (
+    client: PoolClient,
+    inHand: readonly number[],
+    isOtherReady: boolean,
+    readyInMs: number | null,
+  ): Promise<Claim> => {
+    const piece = isOtherReady ? null : await nextPiece(client, inHand)
+    return piece === null ? idle(client, readyInMs) : { kind: 'job', job: await loadJob(client, piece) }
+  }
+
+  const claimRoute = async (
+    client: PoolClient,
+    { routeId, claimed, pending, isTry }: Candidate,
+  ): Promise<Job | null> => {
+    if (isTry) await noteTry(client, routeId, null)
+    const moves = Math.min(pending, mostOf(routeId, batchMaxDevices))
+    const range = { routeId, fromSeq: claimed + 1n, toSeq: claimed + BigInt(moves) }
+    return taking(routeId, moves, batchMaxDevices, async () => {
+      const batchId = await claimRange(client, range)
+      return batchId === null ? null : loadJob(client, batchId)
+    })
+  }
+
+  /** The next batch of the best ready route, or a piece of a search. */
+  const claimFresh = async (client: PoolClient, inHand: readonly number[]): Promise<Claim> => {
+    for (let ranges = 0; ranges < maxEmptyRanges; ranges += 1) {
+      await takingDue(dueMoves, mostAppended, most => appendDue(client, most))
+      const candidates = await candidateRoutes(client, inHand)
+      const { awake, nextInMs } =
+        smaller.size === 0
+          ? { awake: candidates, nextInMs: null }
+          : withoutResting(candidates, smaller, asyncScheduler.now())
+      const readiness = { batchMaxDevices, batchMaxWaitMs, nowMs: candidates[0]?.nowMs ?? 0 }
+      const choice = chooseRoute(awake.filter(isFree), readiness)
+      if (choice.kind === 'none') {
+        const isOtherReady = routeAmong(awake.filter(isFreeSoon), readiness, 0).kind === 'ready'
+        return pieceOrIdle(client, inHand, isOtherReady, soonest([choice.readyInMs, nextInMs]))
+      }
+      const job = await claimRoute(client, choice.route)
+      if (job !== null) return { kind: 'job', job }
+    }
+    return { kind: 'idle', wakeInMs: 0 }
+  }
+
+  /** The claim of one transaction: an unfinished batch, or the next batch of the best ready route, or neither. */
+  return async (client: PoolClient, inHand: readonly number[], mayTakePiece: boolean): Promise<Claim> => {
+    // The lock comes first: a claim whose answer was lost may still be under way, and its batch is to be found here.
+    await lockClaims(client)
+    const left = await unfinishedJob(client, inHand)
+    const first = left ?? (mayTakePiece ? await nextPiece(client, inHand) : null)
+    if (first !== null) return { kind: 'job', job: await loadJob(client, first) }
+    if (await releasesAreLeft(client))
+      await takingDue(releasedMoves, mostReleased, most => releaseLeft(client, most))
+    return claimFresh(client, inHand)
+  }
 }

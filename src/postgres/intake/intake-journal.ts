@@ -2,10 +2,14 @@
 import type { Pool, PoolClient } from 'pg'
 import { map } from 'rxjs'
 import { firstRejections, type Rejection } from '../../domain/request'
+import { lostText, RestoredDatabaseError } from '../../domain/restored-database'
+import { StoppedPartitionError } from '../../ports/errors'
 import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../ports/journal'
+import type { SeenMarks } from '../session/seen-marks'
 import { inTransaction } from '../session/transaction'
 import { appendToOutbox, notifyChange } from '../shared-sql'
 import { type Appended, appendMoves, type KnownRoutes } from './append-moves'
+import { createPositions } from './positions'
 
 /** Most bytes of dead letters in one statement. A bytea travels as text of twice its size. */
 const maxBytesPerStatement = 16_000_000
@@ -101,32 +105,69 @@ const insertRejections = async (
 interface Consumed {
   readonly source_id: number
   readonly next_offset: bigint
+  readonly life: number
+  readonly stopped_reason: string | null
+  /** Why all flows are stopped. */
+  readonly all_stopped: string | null
 }
 
-/** The partition's row, made if it is new. It is locked, so chunks of one partition follow each other. */
+/**
+ * The partition's row, made if it is new. It is locked, so chunks of one partition follow each other. Throws when the chunk
+ * must not be appended to what is stored.
+ */
 const lockConsumed = async (client: PoolClient, chunk: JournalChunk): Promise<Consumed> => {
   const source = [chunk.clusterId, chunk.topic, chunk.partition]
   const lock = async (): Promise<Consumed | undefined> => {
     const { rows } = await client.query<Consumed>(
-      `select source_id, next_offset from consumed
-       where cluster_id = $1 and topic = $2 and partition = $3 for update`,
+      `select source_id, next_offset, life, stopped_reason,
+              (select s.reason from database_stop s) as all_stopped
+       from consumed
+       where cluster_id = $1 and topic = $2 and partition = $3 for update of consumed`,
       source,
     )
     return rows[0]
   }
   const known = await lock()
-  if (known !== undefined) return known
+  if (known !== undefined) return checked(chunk, known)
+  if (chunk.continuesFrom !== null) throw lost(chunk, chunk.continuesFrom, null)
   await client.query(
     'insert into consumed (cluster_id, topic, partition) values ($1, $2, $3) on conflict do nothing',
     source,
   )
   const made = await lock()
   if (made === undefined) throw new Error(`no row for ${source.join('/')}`)
-  return made
+  return checked(chunk, made)
+}
+
+const lost = (
+  { topic, partition }: Pick<JournalChunk, 'topic' | 'partition'>,
+  from: bigint,
+  stored: bigint | null,
+): RestoredDatabaseError =>
+  new RestoredDatabaseError(
+    lostText(
+      `${topic}/${partition} was stored up to offset ${from}, but the journal stands at ${stored ?? 'none'}`,
+    ),
+  )
+
+const checked = (chunk: JournalChunk, stored: Consumed): Consumed => {
+  const { topic, partition, life, continuesFrom } = chunk
+  if (stored.all_stopped !== null) throw new RestoredDatabaseError(stored.all_stopped)
+  if (stored.stopped_reason !== null) throw new StoppedPartitionError(stored.stopped_reason)
+  if (stored.life !== life)
+    throw new StoppedPartitionError(
+      `${topic}/${partition} is read in its life ${life}, and is in its life ${stored.life}`,
+    )
+  if (continuesFrom !== null && stored.next_offset < continuesFrom)
+    throw lost(chunk, continuesFrom, stored.next_offset)
+  return stored
 }
 
 const advance = `
-  update consumed set next_offset = $2, repeated_rejections = repeated_rejections + $3 where source_id = $1
+  update consumed
+  set next_offset = $2, repeated_rejections = repeated_rejections + $3, last_offset = $4, last_timestamp = $5,
+      last_digest = $6, committed_before = case when committed_before > $2 then committed_before end
+  where source_id = $1
   returning ${notifyChange}`
 
 /** Both offsets are included. */
@@ -139,39 +180,35 @@ const append = async (client: PoolClient, chunk: JournalChunk, known: KnownRoute
   const requests = chunk.requests.filter(isNew)
   const rejections = chunk.rejections.filter(isNew)
   const nothing: Appended = { moves: 0, repeats: 0, added: new Map() }
-  if (chunk.nextOffset <= from) return { receipt: { moves: 0, rejections: 0 }, added: nothing.added }
+  if (chunk.nextOffset <= from)
+    return { receipt: { moves: 0, rejections: 0 }, added: nothing.added, sourceId, next: from }
   const inserted =
     rejections.length === 0
       ? 0
       : await insertRejections(client, sourceId, firstRejections(requests, rejections))
   const { moves, repeats, added } =
     requests.length > 0 ? await appendMoves(client, sourceId, requests, known) : nothing
-  await client.query(advance, [sourceId, chunk.nextOffset, rejections.length - inserted + repeats])
-  if (inserted > 0) await client.query(publishRejections, [sourceId, from, chunk.nextOffset - 1n, inserted])
+  const { last, nextOffset } = chunk
+  const lastRecord = [last?.offset ?? null, last?.timestampMs ?? null, last?.digest ?? null]
+  await client.query(advance, [sourceId, nextOffset, rejections.length - inserted + repeats, ...lastRecord])
+  if (inserted > 0) await client.query(publishRejections, [sourceId, from, nextOffset - 1n, inserted])
   const receipt: AppendReceipt = { moves, rejections: inserted }
-  return { receipt, added }
+  return { receipt, added, sourceId, next: nextOffset }
 }
 
-/** Intake's side of the journal. Needs no lease: every replica appends. */
-export const createIntakeJournal = (pool: Pool): IntakeJournal => {
+/** Intake's side of the journal. Needs no lease: every replica appends. `seen` learns how far partitions are stored. */
+export const createIntakeJournal = (pool: Pool, seen?: SeenMarks): IntakeJournal => {
   const known: KnownRoutes = new Map()
   return {
     append: chunk =>
       inTransaction(pool, client => append(client, chunk, known)).pipe(
-        // Only routes of a committed transaction may be remembered.
-        map(({ receipt, added }) => {
+        // Only what is committed may be remembered.
+        map(({ receipt, added, sourceId, next }) => {
           for (const [key, id] of added) known.set(key, id)
+          seen?.positions.set(`${sourceId}`, next)
           return receipt
         }),
       ),
-    positions: (clusterId, topic, partitions) =>
-      inTransaction(pool, async client => {
-        const { rows } = await client.query<{ partition: number; next_offset: bigint }>(
-          `select partition, next_offset from consumed
-           where cluster_id = $1 and topic = $2 and partition = any($3::integer[])`,
-          [clusterId, topic, partitions],
-        )
-        return new Map(rows.map(row => [row.partition, row.next_offset]))
-      }),
+    ...createPositions(pool),
   }
 }

@@ -2,69 +2,16 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Pool, PoolClient } from 'pg'
-import { concatMap, defer, type Observable } from 'rxjs'
-import { createRouteChooser } from '../../domain/claim-rules'
-import { type BatchMove, canTransition, clashReason, type Job, type JobTransition } from '../../domain/job'
-import { halveBatch } from '../../domain/refusal'
+import { concatMap, defer, filter, type Observable } from 'rxjs'
+import { canTransition, clashReason, type Job, type JobTransition } from '../../domain/job'
 import type { DriveJournal } from '../../ports/journal'
-import { type ClaimOptions, claim } from '../claim/claim'
-import { setWaiting } from '../claim/claim-range'
+import { type ClaimOptions, createClaims } from '../claim/claim'
 import { createGuard } from '../session/transaction'
-import { lookUpsOf } from './evidence'
-import {
-  bindProviderJob,
-  dropEvidence,
-  dropLookUps,
-  type JobRow,
-  loadJob,
-  lockJob,
-  movesOfJob,
-} from './job-row'
+import { bindProviderJob, dropFiles, type JobRow, loadJob, lockJob, readMeanJobMs } from './job-row'
+import { holdRefusedRoute, releaseRefusedRoute } from './route-hold'
+import { halveOtherHalf, searchStep, splitJob } from './search-pieces'
 import { settleJob } from './store-settlement'
-
-const insertHalf = async (
-  client: PoolClient,
-  job: JobRow,
-  range: readonly [bigint, bigint],
-  moves: readonly BatchMove[],
-): Promise<void> => {
-  const devices = new Set(moves.map(move => move.deviceName)).size
-  await client.query(
-    `insert into job (route_id, from_seq, to_seq, moves, devices, refusals, inherited_refusals, split_from, family)
-     values ($1, $2, $3, $4, $5, $6, $6, $7, $8)`,
-    [
-      job.routeId,
-      ...range,
-      moves.length,
-      devices,
-      job.refusals + 1,
-      job.batchId,
-      job.splitRoot ?? job.batchId,
-    ],
-  )
-}
-
-/** Puts two claimed jobs over the two parts of a job's range in place of it. */
-const splitJob = async (client: PoolClient, job: JobRow, why: string): Promise<void> => {
-  const { first, second, behind } = halveBatch(await movesOfJob(client, job))
-  const cut = second[0]?.seq ?? job.toSeq
-  const { rows } = await client.query<{ seq: bigint; acceptedOrder: bigint }>(
-    'select seq, accepted as "acceptedOrder" from move where route_id = $1 and seq = any($2::bigint[])',
-    [job.routeId, [...behind.values()]],
-  )
-  const acceptedAt = new Map(rows.map(row => [row.seq, row.acceptedOrder]))
-  await setWaiting(client, {
-    routeId: job.routeId,
-    seqs: [...behind.keys()],
-    waitsFor: [...behind.values()].map(seq => acceptedAt.get(seq) ?? 0n),
-  })
-  await insertHalf(client, job, [job.fromSeq, cut - 1n], first)
-  await insertHalf(client, job, [cut, job.toSeq], second)
-  await client.query(
-    `update job set status = 'refused', ended_as = 'refused', refusals = refusals + 1, last_error = $2 where job_id = $1`,
-    [job.batchId, why],
-  )
-}
+import { nextUntold, settleLookedUp, untoldMoves } from './untold'
 
 /** A large file takes a while, and a transaction would count as idle meanwhile, so this comes before the transaction. */
 const compress: (body: Uint8Array) => Promise<Buffer> = promisify(gzip)
@@ -83,7 +30,7 @@ const insertFile = `
  */
 export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOptions): DriveJournal => {
   const guarded = createGuard(pool, epoch)
-  const chooseRoute = createRouteChooser()
+  const claim = createClaims(options)
 
   const step = (
     batchId: number,
@@ -106,7 +53,11 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
         if (job.providerJobId !== providerJobId) throw new Error(`job ${batchId} is ${job.providerJobId}`)
         return 'stored'
       }
-      if (await bindProviderJob(client, batchId, providerJobId, foundBy)) return 'stored'
+      if (await bindProviderJob(client, batchId, providerJobId, foundBy)) {
+        if (job.isRouteRefused) await releaseRefusedRoute(client, job.routeId)
+        if (foundBy === null && job.part === 'piece') await halveOtherHalf(client, job)
+        return 'stored'
+      }
       await client.query(
         `update job set status = 'unknown', clashes_with = $3, held_at = coalesce(held_at, now()),
                         held_reason = coalesce(held_reason, $2) where job_id = $1`,
@@ -116,12 +67,14 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
     })
 
   return {
-    claim: inHand => guarded(client => claim(client, inHand, options, chooseRoute)),
+    claim: (inHand, mayTakePiece = false) => guarded(client => claim(client, inHand, mayTakePiece)),
+    load: batchId => guarded(client => loadJob(client, batchId)),
     creating: batchId =>
       guarded(async client => {
-        const { status } = await lockJob(client, batchId)
+        const { status, providerJobId } = await lockJob(client, batchId)
+        // An operator has cancelled it.
+        if (status === 'settled' && providerJobId === null) return null
         if (canTransition(batchId, status, 'creating')) {
-          await dropLookUps(client, batchId)
           await client.query(
             `update job set status = 'creating', create_started_at = clock_timestamp(), clashes_with = null
              where job_id = $1`,
@@ -129,7 +82,7 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
           )
         }
         return loadJob(client, batchId)
-      }),
+      }).pipe(filter(job => job !== null)),
     created: (batchId, providerJobId) => bind(batchId, providerJobId, null),
     adopted: (batchId, providerJobId) => bind(batchId, providerJobId, 'list'),
     unanswered: (batchId, why) =>
@@ -144,13 +97,28 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
           [batchId, why, refused ? 1 : 0],
         ),
       ),
-    markEnded: (batchId, as) =>
-      step(batchId, 'markEnded', client =>
-        client.query('update job set status = $2, finished_at = now() where job_id = $1', [batchId, as]),
-      ),
+    markEnded: ({ batchId, releases }, as) =>
+      guarded(async client => {
+        const job = await lockJob(client, batchId)
+        if (job.releases !== releases) return false
+        if (canTransition(batchId, job.status, 'markEnded'))
+          await client.query('update job set status = $2, finished_at = now() where job_id = $1', [
+            batchId,
+            as,
+          ])
+        return true
+      }),
+    isResolved: ({ batchId, releases }) =>
+      guarded(async client => {
+        const { rows } = await client.query<{ releases: number }>(
+          'select releases from job where job_id = $1',
+          [batchId],
+        )
+        return rows[0]?.releases !== releases
+      }),
     unadopted: batchId =>
       step(batchId, 'unadopted', async client => {
-        await dropEvidence(client, batchId)
+        await dropFiles(client, batchId)
         await client.query(
           `update job set status = 'unknown', not_ours = array_append(not_ours, provider_job_id), provider_job_id = null,
                           found_by = null, created_at = null, finished_at = null,
@@ -160,10 +128,39 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
         )
       }),
     split: (batchId, why) => step(batchId, 'split', (client, job) => splitJob(client, job, why)),
-    settle: (batchId, verdicts, as) =>
-      step(batchId, as === 'refused' ? 'refuse' : 'settle', (client, job) =>
-        settleJob(client, job, verdicts, as),
-      ),
+    search: (batchId, searching, why) =>
+      guarded(async client => {
+        const job = await lockJob(client, batchId)
+        const step = searching.kind === 'set-aside' ? 'notCreated' : 'split'
+        if (!canTransition(batchId, job.status, step)) return batchId
+        if (job.isRouteRefused) await releaseRefusedRoute(client, job.routeId)
+        return searchStep(client, job, searching, why)
+      }),
+    holdRoute: (batchId, why) =>
+      step(batchId, 'notCreated', (client, job) => holdRefusedRoute(client, job, why)),
+    settle: (batchId, verdicts, as, leave) =>
+      step(batchId, as === 'refused' ? 'refuse' : 'settle', async (client, job) => {
+        if (as === 'refused' && job.isRouteRefused) await releaseRefusedRoute(client, job.routeId)
+        const open = await settleJob(client, job, verdicts, { as, mayLeave: leave !== undefined })
+        if (open > 0)
+          await client.query('update job set hold_untold = $2 where job_id = $1', [
+            batchId,
+            leave?.holdUntold,
+          ])
+      }),
+    nextUntold: () => guarded(nextUntold),
+    untoldMoves: (batchId, devices) =>
+      guarded(async client => {
+        const job = await lockJob(client, batchId)
+        return job.status === 'looking-up' ? untoldMoves(client, job, devices) : []
+      }),
+    settleLookedUp: (batchId, lookUps, verdicts) =>
+      guarded(async client => {
+        const job = await lockJob(client, batchId)
+        return canTransition(batchId, job.status, 'settleLookedUp')
+          ? settleLookedUp(client, job, lookUps, verdicts)
+          : 0
+      }),
     hold: ({ batchId, releases }, why) =>
       guarded(async client => {
         const job = await lockJob(client, batchId)
@@ -183,15 +180,6 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
           }),
         ),
       ),
-    keepLookUps: (batchId, lookUps) =>
-      guarded(async client => {
-        await client.query(
-          `insert into look_up (job_id, answers) values ($1, $2)
-           on conflict (job_id) do update set received_at = now(), answers = excluded.answers`,
-          [batchId, JSON.stringify(lookUps)],
-        )
-      }),
-    keptLookUps: batchId => guarded(client => lookUpsOf(client, batchId)),
     setLastError: (batchId, why) =>
       guarded(async client => {
         await client.query(
@@ -212,13 +200,6 @@ export const createDriveJournal = (pool: Pool, epoch: bigint, options: ClaimOpti
         )
         return new Set(rows.map(row => row.id))
       }),
-    meanJobMs: () =>
-      guarded(async client => {
-        const { rows } = await client.query<{ ms: number | null }>(
-          `select (avg(extract(epoch from finished_at - created_at)) * 1000)::float8 as ms
-           from (select finished_at, created_at from job where finished_at is not null order by job_id desc limit 50) n`,
-        )
-        return rows[0]?.ms ?? null
-      }),
+    meanJobMs: () => guarded(readMeanJobMs),
   }
 }

@@ -7,6 +7,7 @@ import type { Verdict } from '../../domain/outcome'
 import type { Pool } from '../session/session'
 import { inSnapshot, type Queries } from '../session/transaction'
 import { loadJob } from './job-row'
+import { lookUpsOf } from './untold'
 
 const decompress = promisify(gunzip)
 
@@ -15,7 +16,7 @@ export type StoredOutcome = Pick<Verdict, 'seq' | 'outcome' | 'final' | 'code'>
 /** A job with its outcomes and all that they were derived from. */
 export interface JobEvidence {
   readonly job: Job
-  /** How it ended; null: it is not settled. */
+  /** How it ended; null: nothing of it is settled. */
   readonly endedAs: 'completed' | 'interrupted' | 'refused' | null
   /** Why it is held; null: it is not. */
   readonly heldReason: string | null
@@ -27,7 +28,6 @@ export interface JobEvidence {
 
 interface JobKey {
   readonly batchId: number
-  readonly status: string
   readonly endedAs: JobEvidence['endedAs']
   readonly heldReason: string | null
 }
@@ -36,7 +36,7 @@ interface JobKey {
 const findJob = async (from: Queries, id: string): Promise<JobKey | null> => {
   const by = async (column: 'provider_job_id' | 'job_id', value: string): Promise<JobKey | null> => {
     const { rows } = await from.query<JobKey>(
-      `select job_id::float8 as "batchId", status, ended_as as "endedAs", held_reason as "heldReason" from job where ${column} = $1`,
+      `select job_id::float8 as "batchId", ended_as as "endedAs", held_reason as "heldReason" from job where ${column} = $1`,
       [value],
     )
     return rows[0] ?? null
@@ -55,21 +55,12 @@ const filesOf = async (from: Queries, batchId: number): Promise<Uint8Array[]> =>
   )
 }
 
-export const lookUpsOf = async (from: Queries, batchId: number): Promise<readonly LookUp[]> => {
-  // Only the driver's journal writes the column, so it holds look-ups.
-  const { rows } = await from.query<{ answers: readonly LookUp[] }>(
-    'select answers from look_up where job_id = $1',
-    [batchId],
-  )
-  return rows[0]?.answers ?? []
-}
-
 /** All of one moment; null when there is no such job. */
 export const readJobEvidence = (pool: Pool, id: string): Promise<JobEvidence | null> =>
   inSnapshot(pool, async from => {
     const key = await findJob(from, id)
     if (key === null) return null
-    const { batchId, endedAs, status, heldReason } = key
+    const { batchId, endedAs, heldReason } = key
     const outcomes = await from.query<StoredOutcome>(
       `select o.seq, o.outcome, o.final, o.code
        from job j join outcome o on o.route_id = j.route_id and o.seq between j.from_seq and j.to_seq
@@ -78,7 +69,7 @@ export const readJobEvidence = (pool: Pool, id: string): Promise<JobEvidence | n
     )
     return {
       job: await loadJob(from, batchId),
-      endedAs: status === 'settled' ? endedAs : null,
+      endedAs,
       heldReason,
       files: await filesOf(from, batchId),
       lookUps: await lookUpsOf(from, batchId),

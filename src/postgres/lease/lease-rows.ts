@@ -1,6 +1,6 @@
 /** The statements on the row of the lease, and the connection they go over. */
 import { Client } from 'pg'
-import { sessionConfig, sessionNameOf } from '../session/session'
+import { type Meet, sessionConfig, sessionNameOf, startSession } from '../session/session'
 
 export type Acquired =
   | { readonly kind: 'acquired'; readonly epoch: bigint }
@@ -50,18 +50,27 @@ export const tryAcquire = async (client: Client, holder: string, leaseMs: number
     : { kind: 'acquired', epoch }
 }
 
-/** Puts off the end of the lease. It touches no key, so it waits for no transaction. False: another process holds it. */
-export const renew = async (client: Client, epoch: bigint, leaseMs: number): Promise<boolean> => {
-  const { rowCount } = await client.query(`update lease set expires_at = ${newExpiry} where epoch = $1`, [
-    epoch,
-    leaseMs,
-  ])
+/**
+ * Puts off the end of the lease. It touches no key, so it waits for no transaction. False: another process holds it, which
+ * may have the same epoch where the database has lost the one of this process.
+ */
+export const renew = async (
+  client: Client,
+  { epoch, holder, leaseMs }: { readonly epoch: bigint; readonly holder: string; readonly leaseMs: number },
+): Promise<boolean> => {
+  const { rowCount } = await client.query(
+    `update lease set expires_at = ${newExpiry} where epoch = $1 and holder = $3`,
+    [epoch, leaseMs, holder],
+  )
   return rowCount === 1
 }
 
 /** Lets the next holder take the lease at once and leave the sessions of this one alone. */
-export const release = async (client: Client, epoch: bigint): Promise<void> => {
-  await client.query(`update lease set expires_at = '-infinity', holder = null where epoch = $1`, [epoch])
+export const release = async (client: Client, epoch: bigint, holder: string): Promise<void> => {
+  await client.query(
+    `update lease set expires_at = '-infinity', holder = null where epoch = $1 and holder = $2`,
+    [epoch, holder],
+  )
 }
 
 /**
@@ -69,7 +78,12 @@ export const release = async (client: Client, epoch: bigint): Promise<void> => {
  * gives it up. The server gives a statement up at 80% of that time: otherwise a statement that was given up could still
  * get its lock, and take the lease for a process that does not know.
  */
-export const connect = async (url: string, holder: string, timeoutMs: number): Promise<Client> => {
+export const connect = async (
+  url: string,
+  holder: string,
+  timeoutMs: number,
+  meet?: Meet,
+): Promise<Client> => {
   const client = new Client({
     ...sessionConfig(url, {
       name: sessionNameOf(holder),
@@ -80,8 +94,15 @@ export const connect = async (url: string, holder: string, timeoutMs: number): P
   })
   // The next query fails, and its caller deals with the loss.
   client.on('error', () => undefined)
-  await client.connect()
-  return client
+  try {
+    await client.connect()
+    await startSession(client)
+    await meet?.(client)
+    return client
+  } catch (error) {
+    disconnect(client)
+    throw error
+  }
 }
 
 /** Closes the connection in any state, and does not wait for a server that may never answer. */

@@ -2,8 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { Observable } from 'rxjs'
+import { RestoredDatabaseError } from '../../domain/restored-database'
 import { TransientError } from '../../ports/errors'
 import type { Lease, LeaseState } from '../../ports/lease'
+import type { Meet } from '../session/session'
 import { asPortError } from '../session/transaction'
 import { connect, disconnect, release, renew, tryAcquire } from './lease-rows'
 
@@ -16,6 +18,10 @@ export interface LeaseOptions {
   readonly renewEveryMs?: number
   /** How long a new holder waits before its first call. Default 1 s. */
   readonly quotaWindowMs?: number
+  /** Looks at each new connection. While it throws, the lease is not taken. */
+  readonly meet?: Meet
+  /** Learns the epoch of this holder. */
+  readonly seen?: { epoch: bigint }
 }
 
 const defaults = { leaseMs: 10_000, renewEveryMs: 3_000, quotaWindowMs: 1_000 }
@@ -59,6 +65,7 @@ const pauseMs = async (ms: number, signal: AbortSignal): Promise<void> => {
 
 interface Tenure {
   readonly connect: () => Promise<Client>
+  readonly holder: string
   readonly epoch: bigint
   readonly leaseMs: number
   readonly renewEveryMs: number
@@ -88,7 +95,7 @@ const keepLease = async (tenure: Tenure, first: Client, sentAt: Instant): Promis
     const startedAt = instant()
     try {
       client ??= await tenure.connect()
-      isMine = await renew(client, epoch, leaseMs)
+      isMine = await renew(client, tenure)
       renewedAt = startedAt
       return renewEveryMs
     } catch {
@@ -113,7 +120,7 @@ const keepLease = async (tenure: Tenure, first: Client, sentAt: Instant): Promis
   // A lease is given back only if it was still held when the stop came.
   const isToRelease = isMine && tenure.idle()
   isMine = false
-  if (isToRelease && client !== null) await release(client, epoch).catch(() => undefined)
+  if (isToRelease && client !== null) await release(client, epoch, tenure.holder).catch(() => undefined)
   disconnect(client)
 }
 
@@ -124,9 +131,9 @@ export const createLease = (url: string, given: LeaseOptions): StoppableLease =>
 
   /** Tries once, and keeps the lease until it is lost if it got it. Gives how long to wait until the next try, ms. */
   const tryOnce = async (emit: (state: LeaseState) => void, signal: AbortSignal, idle: () => boolean) => {
-    const { holder, leaseMs, renewEveryMs } = options
+    const { holder, leaseMs, renewEveryMs, meet, seen } = options
     const sentAt = instant()
-    const client = await connect(url, holder, renewEveryMs)
+    const client = await connect(url, holder, renewEveryMs, meet)
     const acquired = await tryAcquire(client, holder, leaseMs).catch((error: unknown) => {
       disconnect(client)
       throw error
@@ -138,7 +145,8 @@ export const createLease = (url: string, given: LeaseOptions): StoppableLease =>
       return Math.min(renewEveryMs, acquired.expiresInMs + lateMs)
     }
     const { epoch } = acquired
-    const again = () => connect(url, holder, renewEveryMs)
+    if (seen !== undefined && epoch > seen.epoch) seen.epoch = epoch
+    const again = () => connect(url, holder, renewEveryMs, meet)
     await keepLease({ ...options, connect: again, epoch, emit, signal, idle }, client, sentAt)
     if (!signal.aborted) emit({ kind: 'standing-by', holder: null })
     return renewEveryMs
@@ -150,7 +158,9 @@ export const createLease = (url: string, given: LeaseOptions): StoppableLease =>
       try {
         nextInMs = await tryOnce(emit, signal, idle)
       } catch (error) {
-        if (!(asPortError(error) instanceof TransientError)) throw error
+        // A database that has lost commits may be accepted, or give way to the right one.
+        const mayPass = error instanceof RestoredDatabaseError || asPortError(error) instanceof TransientError
+        if (!mayPass) throw error
         emit({ kind: 'standing-by', holder: null })
       }
       await pauseMs(nextInMs, signal)

@@ -20,6 +20,7 @@ const selectMoves = `
   from outcome o
   join move m using (route_id, seq)
   join job j using (job_id)
+  left join job_part p on p.job_id = o.job_id and p.part = o.part
   join consumed c using (source_id)
   where (o.route_id, o.seq) > ($1, $2) and o.final and c.topic = $3
   order by o.route_id, o.seq limit ${pageSize}`

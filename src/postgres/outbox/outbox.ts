@@ -10,6 +10,7 @@ import { routeColumns } from '../shared-sql'
 
 /** Columns that both kinds of rows have. */
 interface EndedRow extends SourcePosition {
+  readonly log: string | null
   readonly settledAt: Date
 }
 
@@ -24,22 +25,30 @@ export interface RejectionRow extends EndedRow, Omit<Rejection, 'position'> {
   readonly sourceId: number
 }
 
-/** For a select over `move m`, `outcome o`, `job j`, `consumed c`. */
+/** The name of the topic in ids, where it is not the topic's own (`logName`). */
+const logColumn = `case when c.life > 1 then c.topic || '@' || c.life end as log`
+
+/** For a select over `move m`, `outcome o`, `job j`, `job_part p`, `consumed c`. */
 export const moveOutcomeColumns = `m.route_id as "routeId", m.seq, c.topic, c.partition, m.source_offset as "offset",
-  m.request_id as "requestId", m.device_name as "deviceName", m.attempt, m.requested_at as "requestedAt",
+  ${logColumn}, m.request_id as "requestId", m.device_name as "deviceName", m.attempt, m.requested_at as "requestedAt",
   coalesce(m.recorded_at, m.requested_at) as "recordedAt", m.traceparent, o.outcome, o.final, o.code, o.message,
-  j.provider_job_id as "jobId", j.settled_at as "settledAt"`
+  j.provider_job_id as "jobId", coalesce(p.settled_at, j.settled_at) as "settledAt"`
 
 /** For a select over `rejection x`, `consumed c`. Only this journal writes `code`, from a `RejectionCode`. */
 export const rejectionColumns = `
   coalesce(x.outcome_id, c.topic || '/' || c.partition || '/' || x.source_offset || '/#' || x.ordinal) as id,
-  x.source_id as "sourceId", c.topic, c.partition, x.source_offset as "offset", x.ordinal, x.request_id as "requestId",
+  x.source_id as "sourceId", c.topic, c.partition, x.source_offset as "offset", ${logColumn}, x.ordinal, x.request_id as "requestId",
   x.product_key as "productKey", x.device_name as "deviceName", x.source_instance_id as "sourceInstanceId",
   x.target_instance_ids as "targetInstanceIds", x.strategy, x.code, x.message, x.requested_at as "requestedAt",
   coalesce(x.recorded_at, x.requested_at) as "recordedAt", x.traceparent, x.dead_letter as "deadLetter",
   x.original_size as "originalSize", x.content_type as "contentType", x.rejected_at as "settledAt"`
 
-const positionOf = ({ topic, partition, offset }: EndedRow): SourcePosition => ({ topic, partition, offset })
+const positionOf = ({ topic, partition, offset, log }: EndedRow): SourcePosition => ({
+  topic,
+  partition,
+  offset,
+  ...(log === null ? {} : { log }),
+})
 
 export const outcomeOfMoveRow = (row: MoveOutcomeRow, route: RouteFields): Outcome =>
   outcomeOfMove({ ...row, source: positionOf(row) }, route, row.jobId, row.settledAt)
@@ -73,6 +82,8 @@ interface OutboxRow {
   readonly routeId: number | null
   readonly fromSeq: bigint | null
   readonly toSeq: bigint | null
+  /** The part of the job; null: all of it. */
+  readonly part: number | null
 }
 
 /** Most rows of the outbox that are looked at for one chunk. */
@@ -88,10 +99,11 @@ const selectRows = `
     from (select * from outbox where outbox_id > $1 order by outbox_id limit ${maxRows}) o
   )
   select o.outbox_id as id, o.outcomes, o.source_id as "sourceId", o.from_offset as "fromOffset",
-         o.to_offset as "toOffset", j.route_id as "routeId", j.from_seq as "fromSeq", j.to_seq as "toSeq",
+         o.to_offset as "toOffset", j.route_id as "routeId", coalesce(p.from_seq, j.from_seq) as "fromSeq", coalesce(p.to_seq, j.to_seq) as "toSeq", o.part,
          (o.outcomes * ${outcomeBytes} + coalesce(size.bytes, 0))::float8 as bytes
   from next o
   left join job j using (job_id)
+  left join job_part p on p.job_id = o.job_id and p.part = o.part
   left join lateral (
     select sum(octet_length(x.dead_letter) + octet_length(x.message)) as bytes
     from rejection x
@@ -106,8 +118,9 @@ const selectMoves = `
   from outcome o
   join move m on m.route_id = $1 and m.seq between $2 and $3 and m.seq = o.seq
   join job j on j.job_id = o.job_id
+  left join job_part p on p.job_id = o.job_id and p.part = o.part
   join consumed c on c.source_id = m.source_id
-  where o.route_id = $1 and o.seq between $2 and $3
+  where o.route_id = $1 and o.seq between $2 and $3 and o.part is not distinct from $4::integer
   order by o.seq`
 
 const selectRejections = `
@@ -136,7 +149,7 @@ const createRowReader = (pool: Pool): ((row: OutboxRow) => Promise<Outcome[]>) =
       return (await pool.query<RejectionRow>(selectRejections, range)).rows.map(outcomeOfRejectionRow)
     }
     const route = await routeOf(row.routeId)
-    const range = [row.routeId, row.fromSeq, row.toSeq]
+    const range = [row.routeId, row.fromSeq, row.toSeq, row.part]
     return (await pool.query<MoveOutcomeRow>(selectMoves, range)).rows.map(found =>
       outcomeOfMoveRow(found, route),
     )

@@ -1,5 +1,5 @@
 /** How this process connects to PostgreSQL: its settings, its name, its pool, and whether the server answers. */
-import { type ClientConfig, Pool, type PoolClient, TypeOverrides, types } from 'pg'
+import { type ClientBase, type ClientConfig, Pool, type PoolClient, TypeOverrides, types } from 'pg'
 
 /** The name of a connection in pg_stat_activity. Those of a replica bear its name too (`holderName`). */
 const applicationName = 'device-move'
@@ -70,11 +70,29 @@ export interface PoolOptions extends SessionOptions {
   readonly max: number
   /** Called when a connection breaks, in use or not. The pool goes on without it. */
   readonly onError: (error: Error) => void
+  /** Looks at each new connection before it is used. One that it throws for is closed, and so is the request for it. */
+  readonly meet?: Meet
+}
+
+export type Meet = (client: ClientBase) => Promise<void>
+
+// Without it a commit that was answered could be lost when the server crashes or a standby takes over.
+const waitForCommits = `
+  select set_config('synchronous_commit', 'on', false)
+  where current_setting('synchronous_commit') in ('off', 'local', 'remote_write')`
+
+/** A commit is answered when it is durable, whatever the database or the role has set. More than that stays. */
+export const startSession = async (client: ClientBase): Promise<void> => {
+  await client.query(waitForCommits)
 }
 
 /** A pool whose connections look into the journal's schema. */
-export const createPool = (url: string, { max, onError, ...session }: PoolOptions): Pool => {
-  const pool = new Pool({ ...sessionConfig(url, session), max })
+export const createPool = (url: string, { max, onError, meet, ...session }: PoolOptions): Pool => {
+  const onConnect = async (client: ClientBase): Promise<void> => {
+    await startSession(client)
+    await meet?.(client)
+  }
+  const pool = new Pool({ ...sessionConfig(url, session), max, onConnect })
   pool.on('error', onError)
   // The pool does not listen to a connection in use. Without a listener its loss would end the process.
   pool.on('connect', (client: PoolClient) => client.on('error', onError))

@@ -1,9 +1,11 @@
 /** Transactions on a pool, and which errors of PostgreSQL waiting cures. */
 import { isNativeError } from 'node:util/types'
-import type { Pool, PoolClient } from 'pg'
+import type { Pool, PoolClient, QueryResult } from 'pg'
 import { defer, type Observable } from 'rxjs'
 import { codeOf } from '../../domain/error-text'
+import { RestoredDatabaseError } from '../../domain/restored-database'
 import { LeaseLostError, TransientError } from '../../ports/errors'
+import type { SeenMarks } from './seen-marks'
 
 /**
  * SQLSTATEs that waiting cures: 08 connection, 53 resources, 57P server stopping or starting, 57014 cancelled by a
@@ -21,6 +23,8 @@ const transientSystemCodes = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
   'ENETUNREACH',
+  // An expired certificate is renewed at the server.
+  'CERT_HAS_EXPIRED',
 ])
 
 /** Errors of the driver itself carry no code. */
@@ -42,6 +46,37 @@ export const asPortError = (error: unknown): unknown => {
 /** What answers queries: a pool, or one connection in a transaction. */
 export type Queries = Pick<PoolClient, 'query'>
 
+/** What a transaction shows of the database when it is committed. It only grows. */
+type CommitMarks = Pick<SeenMarks, 'nextTransaction' | 'outboxEnd' | 'lastBatch'>
+
+const noted = new WeakMap<Pool, CommitMarks>()
+
+/** Has what every transaction over `pool` shows at its commit noted in `marks`, so that its loss is noticed. */
+export const noteCommits = (pool: Pool, marks: CommitMarks): void => {
+  noted.set(pool, marks)
+}
+
+// The number is null where nothing was written. One message: it takes no longer than the commit alone.
+const commitText = `
+  select coalesce(pg_current_xact_id_if_assigned()::text::bigint + 1, 0) as "nextTransaction",
+         (select last_id from outbox_counter) as "outboxEnd",
+         coalesce((select max(job_id) from job), 0)::float8 as "lastBatch";
+  commit`
+
+const commit = async (pool: Pool, client: PoolClient): Promise<void> => {
+  const marks = noted.get(pool)
+  if (marks === undefined) {
+    await client.query('commit')
+    return
+  }
+  // Two statements have two results.
+  const results: unknown = await client.query(commitText)
+  const shown = (results as readonly [QueryResult<CommitMarks>])[0].rows[0] ?? marks
+  if (shown.nextTransaction > marks.nextTransaction) marks.nextTransaction = shown.nextTransaction
+  if (shown.outboxEnd > marks.outboxEnd) marks.outboxEnd = shown.outboxEnd
+  if (shown.lastBatch > marks.lastBatch) marks.lastBatch = shown.lastBatch
+}
+
 /** Runs `work` between `begin` and commit. After an error, `undo` says whether the connection can be used again. */
 const onConnection = async <T>(
   pool: Pool,
@@ -54,7 +89,7 @@ const onConnection = async <T>(
   try {
     await client.query(begin)
     const result = await work(client)
-    await client.query('commit')
+    await commit(pool, client)
     return result
   } catch (error) {
     isGood = await undo(client)
@@ -97,17 +132,23 @@ export const inTransaction = <T>(pool: Pool, work: (client: PoolClient) => Promi
 /** Runs work of the driver in a transaction that only the holder of the lease can commit. */
 export type Guarded = <T>(work: (client: PoolClient) => Promise<T>) => Observable<T>
 
+const shareLease = `
+  select (select s.reason from database_stop s) as stopped from lease where epoch = $1 for key share of lease`
+
 /**
  * Every transaction first shares the lease's key. A take-over changes that key, so it waits for the transactions under
- * way, and none begins after it. Throws `LeaseLostError` when the lease has another epoch.
+ * way, and none begins after it. Throws `LeaseLostError` when the lease has another epoch, and `RestoredDatabaseError` when
+ * a process has stopped all flows.
  */
 export const createGuard =
   (pool: Pool, epoch: bigint): Guarded =>
   work =>
     inTransaction(pool, async client => {
-      const { rowCount } = await client.query('select from lease where epoch = $1 for key share', [epoch])
-      if (rowCount !== 1)
+      const { rows } = await client.query<{ stopped: string | null }>(shareLease, [epoch])
+      const [lease] = rows
+      if (lease === undefined)
         throw new LeaseLostError(`epoch ${epoch} is over: another process drives this account`)
+      if (lease.stopped !== null) throw new RestoredDatabaseError(lease.stopped)
       return work(client)
     })
 

@@ -10,9 +10,12 @@ export interface HeldJobStatus {
   readonly jobId: string | null
   readonly routeId: number
   readonly status: JobStatus
+  /** Those without an outcome. */
   readonly moves: number
   readonly heldAt: string
   readonly heldReason: string
+  /** It waits unsent with its held route, and is released with it. */
+  readonly withRoute: boolean
   /** What `device-move resolve` accepts for it. */
   readonly resolutions: readonly Resolution['kind'][]
 }
@@ -33,12 +36,25 @@ export interface TroubledJobStatus {
   readonly lastError: string
 }
 
+/** What searches for bad devices have left to do, and what they have cost so far. */
+export interface Searches {
+  /** Devices of pieces that are still to be created. */
+  readonly devices: number
+  readonly pieces: number
+  /** Jobs of pieces that are open, or are being created. */
+  readonly openJobs: number
+  /** Creates spent on the searches that are not over. */
+  readonly creates: number
+}
+
 /** The batches that are neither settled nor split. */
 export interface OpenJobs {
   /** How many, by status. */
   readonly openJobs: Readonly<Record<string, number>>
   readonly heldJobs: readonly HeldJobStatus[]
   readonly troubledJobs: readonly TroubledJobStatus[]
+  /** null: nothing is searched. */
+  readonly searches: Searches | null
   /** Their last errors, newest batch first, at most 5. */
   readonly lastErrors: readonly string[]
 }
@@ -56,12 +72,16 @@ interface OpenJobRow {
   readonly heldAt: Date | null
   readonly heldReason: string | null
   readonly lastError: string | null
+  readonly withRoute: boolean
+  readonly devices: number
+  /** Root of the search that it is a piece of; null: of none. */
+  readonly searchRoot: bigint | null
 }
 
 const heldJobOf = ({ heldAt, heldReason, ...row }: OpenJobRow): HeldJobStatus[] => {
   if (heldAt === null) return []
-  const { batchId, jobId, routeId, status, moves } = row
-  const resolutions = resolutionsFor({ ...row, isHeld: true })
+  const { batchId, jobId, routeId, status, moves, withRoute } = row
+  const resolutions = resolutionsFor({ ...row, isHeld: true, isOverdue: false })
   return [
     {
       batchId,
@@ -71,6 +91,7 @@ const heldJobOf = ({ heldAt, heldReason, ...row }: OpenJobRow): HeldJobStatus[] 
       moves,
       heldAt: heldAt.toISOString(),
       heldReason: heldReason ?? '',
+      withRoute,
       resolutions,
     },
   ]
@@ -91,11 +112,38 @@ const troubledJobOf = (row: OpenJobRow): TroubledJobStatus[] => {
   return [{ kind, batchId, jobId, routeId, moves, refusals, lastError }]
 }
 
+// A batch without calls was halved unsent, or is yet to be sent. The root itself was sent once.
+const readCreates = async (from: Queries, roots: readonly bigint[]): Promise<number> => {
+  const { rows } = await from.query<{ creates: number }>(
+    `select count(*)::float8 as creates from job
+     where calls > 0 and (family = any($1::bigint[]) or job_id = any($1::bigint[]))`,
+    [roots],
+  )
+  return rows[0]?.creates ?? 0
+}
+
+const readSearches = async (from: Queries, rows: readonly OpenJobRow[]): Promise<Searches | null> => {
+  const pieces = rows.filter(({ searchRoot }) => searchRoot !== null)
+  if (pieces.length === 0) return null
+  const waiting = pieces.filter(({ status }) => status === 'claimed')
+  const roots = [...new Set(pieces.flatMap(({ searchRoot }) => (searchRoot === null ? [] : [searchRoot])))]
+  return {
+    devices: waiting.reduce((sum, { devices }) => sum + devices, 0),
+    pieces: waiting.length,
+    openJobs: pieces.filter(({ status }) => isOpen.has(status)).length,
+    creates: await readCreates(from, roots),
+  }
+}
+
+const isOpen: ReadonlySet<JobStatus> = new Set(['creating', 'unknown', 'running'])
+
 /** Reads every batch that is neither settled nor split, newest first. */
 export const readOpenJobs = async (from: Queries): Promise<OpenJobs> => {
   const { rows } = await from.query<OpenJobRow>(
-    `select job_id::float8 as "batchId", provider_job_id as "jobId", route_id as "routeId", status, moves,
+    `select job_id::float8 as "batchId", provider_job_id as "jobId", route_id as "routeId", status,
+            moves - coalesce(moved + failed + retried, 0) as moves,
             refusals - inherited_refusals as refusals, held_at as "heldAt", held_reason as "heldReason",
+            held_with_route as "withRoute", devices, case when search is not null then family end as "searchRoot",
             last_error as "lastError", found_by as "foundBy", not_ours as "notOurs", clashes_with as "clashesWith"
      from job where ${unfinished('job')} order by job_id desc`,
   )
@@ -105,6 +153,7 @@ export const readOpenJobs = async (from: Queries): Promise<OpenJobs> => {
     openJobs,
     heldJobs: rows.flatMap(heldJobOf),
     troubledJobs: rows.flatMap(troubledJobOf),
+    searches: await readSearches(from, rows),
     lastErrors: rows.flatMap(({ lastError }) => (lastError === null ? [] : [lastError])).slice(0, 5),
   }
 }

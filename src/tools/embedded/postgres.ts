@@ -1,5 +1,5 @@
 /** A real PostgreSQL that this process starts, for tests, `demo` and `move`. */
-import { mkdtemp, readFile, realpath, rm, stat } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, realpath, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { messageOf } from '../../domain/error-text'
@@ -44,6 +44,8 @@ const readyWithinMs = 120_000
 export interface EmbeddedPostgresOptions {
   /** Kept and used again. Left out: a temporary server, whose data is removed with it. */
   readonly dataDir?: string
+  /** Directory with `initdb` and `postgres` of another release. Left out: the ones that come with the package. */
+  readonly binaries?: string | undefined
   /** Gets the server's log, a line at a time. */
   readonly log?: (line: string) => void
 }
@@ -150,7 +152,9 @@ export const startEmbeddedPostgres = async (
   try {
     const dir = join(home, 'postgres')
     const identity = await serverIdentity(dir)
-    const binaries = await postgresBinaries(identity)
+    const binaries = options.binaries ?? (await postgresBinaries(identity))
+    // Releases before 16 leave the directory they were started in, and have to find back. The data stay closed to others.
+    if (options.binaries !== undefined) await chmod(home, 0o711)
     return await serve(dir, { home, binaries, identity, durable }, options)
   } catch (error) {
     if (!durable) await rm(home, { recursive: true, force: true })

@@ -16,6 +16,8 @@ const justified: readonly (readonly [RegExp, readonly FaultKind[]])[] = [
     ],
   ],
   [/List does not show job/, ['job forgotten']],
+  [/InstanceNotFound/, ['route refused']],
+  [/drawn at random/, ['many bad devices', 'batch refused']],
   [/refused again and again/, ['code unknown', 'slots full, code unknown']],
 ]
 

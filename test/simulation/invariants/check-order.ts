@@ -32,7 +32,7 @@ const requestsOf = (published: readonly Outcome[], acceptedOf: ReadonlyMap<strin
 }
 
 /**
- * The attempts of a request and device come in order. The requests of one device come in the order in which they were
+ * The attempts of a request and device come in order. What is cancelled ends at once, whatever came before it. The requests of one device come in the order in which they were
  * accepted, each once the one before is final. Requests that one job carries out together may end together.
  */
 export const checkOrder = ({ journal, outcomes, violations }: World): void => {
@@ -49,6 +49,7 @@ export const checkOrder = ({ journal, outcomes, violations }: World): void => {
       violations.broken('attempts come in order', `${outcome.id} after attempt ${request.attempt}`)
     request.attempt = outcome.attempt
     request.isFinal = outcome.final
+    if (outcome.code === 'cancelled') return
     for (const other of others)
       if (other.acceptedOrder < request.acceptedOrder && !other.isFinal && !other.jobs.has(outcome.jobId))
         violations.broken(

@@ -14,6 +14,8 @@ export const checkUnadopted = (world: World): void => {
   )
   const afterStrangers = unadopted.some(({ total }) => total !== undefined)
   for (const { batch, id, total } of unadopted) {
+    // An operator has sent its devices again. The job was its own.
+    if (ledger.jobs.get(id)?.givenUpAt != null) continue
     const took = `job ${batch.batchId} took ${id} for its own`
     if (total === undefined && !afterStrangers) violations.broken('a job is adopted by its own batch', took)
     if (total !== undefined && total !== new Set(batchNames(world, batch)).size)

@@ -18,6 +18,10 @@ const isAtTarget = (outcome: Outcome, { ledger }: World): boolean => {
 const wrongWith = (outcome: Outcome, job: LedgerJob, world: World): string | null => {
   const { maxAttempts } = world.plan
   const row = job.rows.get(outcome.deviceName ?? '')
+  if (job.givenUpAt !== null)
+    return outcome.final && outcome.code === 'unknown' && outcome.settledAt.getTime() >= job.givenUpAt
+      ? null
+      : 'settled before its job, which never ends, was given up'
   if (job.endedAt === null || outcome.settledAt.getTime() < job.endedAt)
     return 'settled before the job had ended'
   if (outcome.outcome === 'moved')
@@ -36,6 +40,8 @@ const wrongWithoutJob = (outcome: Outcome, isStrangers: boolean, world: World): 
   if (outcome.jobId !== null && !isStrangers) return `there is no job ${outcome.jobId}`
   if (outcome.outcome === 'moved') return isAtTarget(outcome, world) ? null : 'moved by nobody'
   if (isStrangers || !outcome.final || lookedUp.has(outcome.code)) return null
+  if (outcome.code === 'cancelled')
+    return world.faults.counts.has('route cancelled') ? null : 'cancelled by nobody'
   const isBad = world.workload.badDevices.has(`${outcome.productKey}/${outcome.deviceName}`)
   return isBad ? null : `failed unsent: ${outcome.code} ${outcome.message}`
 }

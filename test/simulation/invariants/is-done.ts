@@ -1,4 +1,4 @@
-import type { LoggedMove, RouteLog } from '../../support/fake-journal/store'
+import type { LoggedMove, RouteLog, StoredJob } from '../../support/fake-journal/store'
 import { expectedKey } from '../workload'
 import type { World } from '../world'
 
@@ -6,9 +6,13 @@ import type { World } from '../world'
  * Devices, by product and name, that wait for a human. They are those of held jobs, and all those of routes that look
  * like the route of a held job whose create is unanswered, since their next job could not be told from that one.
  */
-export const heldDevices = ({ journal }: World): ReadonlySet<string> => {
+export const heldDevices = ({ journal, violations }: World): ReadonlySet<string> => {
   const { store } = journal
-  const held = [...store.unfinished].filter(job => job.heldBecause !== null)
+  // After commits were lost a forgotten job may look like the one that a batch looks for, which then waits for a human too.
+  const isStuck = ({ status }: StoredJob): boolean => violations.isLimited() && status === 'unknown'
+  const held = [...store.unfinished].filter(
+    job => (job.heldBecause !== null && !job.heldWithRoute) || isStuck(job),
+  )
   const blocked = new Set(
     held
       .filter(({ status }) => status === 'creating' || status === 'unknown')

@@ -12,7 +12,7 @@ export interface Ownership {
   readonly mistaken: readonly StoredJob[]
   /** Batches that ended without a JobId, because their create had no answer and several jobs could have been theirs. */
   readonly undecided: readonly StoredJob[]
-  /** Jobs of ours that belong to no batch. */
+  /** Jobs of ours that belong to no batch, without those that never end and were given up. */
   readonly orphans: readonly LedgerJob[]
 }
 
@@ -52,5 +52,11 @@ export const ownershipOf = (world: World): Ownership => {
     ran.set(batch, own)
     orphans.delete(own)
   }
-  return { ran, strangers, mistaken, undecided, orphans: [...orphans] }
+  return {
+    ran,
+    strangers,
+    mistaken,
+    undecided,
+    orphans: [...orphans].filter(({ givenUpAt }) => givenUpAt === null),
+  }
 }

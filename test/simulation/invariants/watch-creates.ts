@@ -17,8 +17,9 @@ export interface WatchCreatesDeps {
 /**
  * Returns a check that is called right before each job starts.
  *
- * - No job of ours starts while `QUOTA_JOBS` are known to be open. All of ours are known. A stranger's job is known
- *   once it has been open so long that a look at the account must have shown it on the first page of List.
+ * - No job of ours starts while `QUOTA_JOBS` are known to be open. All of ours are known. A stranger's job is known if it
+ *   had been open so long when the create left that a look at the account must have shown it on the first page of List.
+ *   The create may be carried out long after it left. A job of ours that was given up since it never ends is known too.
  * - No device is in two jobs at once.
  * - Of routes that look alike in List, one batch at a time has an unanswered create. Batches whose job turned out to be
  *   a stranger's do not count.
@@ -34,7 +35,8 @@ export const watchCreates = ({ plan, journal, clock, ledger, violations }: Watch
       violations.broken('QUOTA_JOBS kept', `${job.providerJobId} starts while ${open} jobs of ours are open`)
     const devices = new Set(job.deviceNames)
     for (const other of ledger.jobs.values()) {
-      if (other.endedAt !== null || other.productKey !== job.route.productKey) continue
+      if (other.endedAt !== null || other.givenUpAt !== null || other.productKey !== job.route.productKey)
+        continue
       const both = other.deviceNames.find(name => devices.has(name))
       if (both !== undefined)
         violations.broken(
@@ -54,13 +56,17 @@ export const watchCreates = ({ plan, journal, clock, ledger, violations }: Watch
         'one create at a time of routes that look alike',
         `jobs ${unanswered.map(({ batchId }) => batchId).join(', ')} when ${job.providerJobId} starts`,
       )
+    const leftAt = ledger.leftAt(job.deviceNames)
     const newerThan = (since: number): number =>
-      [...ledger.jobs.values()].filter(each => each.startedAt >= since).length +
-      ledger.strangers.filter(each => each.since > since).length
-    const known = ledger.strangers.filter(
+      [...ledger.jobs.values()].filter(each => each.startedAt >= since && each.startedAt <= leftAt).length +
+      ledger.strangers.filter(each => each.since > since && each.since <= leftAt).length
+    const endless = [...ledger.jobs.values()].flatMap(({ givenUpAt, startedAt }) =>
+      givenUpAt === null ? [] : [{ since: startedAt, until: Number.POSITIVE_INFINITY }],
+    )
+    const known = [...ledger.strangers, ...endless].filter(
       each =>
         each.until > clock.now() &&
-        clock.now() - each.since > knownAfterMs &&
+        leftAt - each.since > knownAfterMs &&
         newerThan(each.since) < plan.pageSize,
     ).length
     if (open + known >= plan.quotaJobs && known > 0)

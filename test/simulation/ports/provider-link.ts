@@ -66,7 +66,11 @@ export const createProviderLink = (owner: Owner, deps: ProviderLinkDeps): JobApi
       : result
 
   return {
-    create: (route, names) => send('create', () => provider.create(route, names)),
+    create: (route, names) =>
+      send('create', () => {
+        ledger.createLeaves(names)
+        return provider.create(route, names)
+      }),
     list: query => send('list', () => provider.list(query)),
     query: id => send('query', () => provider.query(id)),
     detail: id => send('detail', () => provider.detail(id)).pipe(map(result => late(id, result))),

@@ -2,11 +2,12 @@
  * The topic of requests in virtual time, with its consumer group. Members learn of a rebalance one after the other, so
  * for a while two of them may read the same partition. A member that is silent for too long is put out of the group.
  */
-import { BehaviorSubject, of } from 'rxjs'
+import { BehaviorSubject, defer, of } from 'rxjs'
 import type { RequestSource, SourceHealth, SourceRecord } from '../../../src/ports/request-source'
+import { endOf } from '../../support/place-in-memory'
 import type { Clock, Owner } from '../clock'
 import type { Draw } from '../draw'
-import { createReader, endOf, type Member, type Partition } from './topic-reader'
+import { createReader, type Member, type Partition } from './topic-reader'
 
 export interface RequestTopicOptions {
   readonly clock: Pick<Clock, 'after' | 'as' | 'world'>
@@ -27,6 +28,10 @@ export interface RequestTopic {
   produce(partition: number, record: NewRecord): void
   /** Retention: deletes what lies before `offset`. */
   deleteBefore(partition: number, offset: bigint): void
+  /** Deletes the topic and makes it anew. Gives the records it had from these offsets on, by partition. */
+  makeAnew(from: (partition: number) => bigint): readonly (readonly NewRecord[])[]
+  /** Where each partition begins, and what the group has committed of it. */
+  marks(): readonly { readonly partition: number; readonly low: bigint; readonly committed: bigint | null }[]
   /** Deals the partitions out anew. */
   rebalance(): void
   /** The process was killed or frozen. It is put out of the group unless it is woken in time. */
@@ -84,6 +89,13 @@ export const createRequestTopic = (options: RequestTopicOptions): RequestTopic =
       const health = new BehaviorSubject<SourceHealth>({ state: 'starting', reason: null })
       return {
         clusterId: () => of('simulated'),
+        committed: () =>
+          defer(() => {
+            const offsets = partitions.flatMap(({ committed }, number) =>
+              committed === null ? [] : [[number, committed] as const],
+            )
+            return of({ clusterId: 'simulated', topic, offsets: new Map(offsets) })
+          }),
         chunks: createReader({ ...readerDeps, owner, health }),
         health$: health.asObservable(),
       }
@@ -96,6 +108,17 @@ export const createRequestTopic = (options: RequestTopicOptions): RequestTopic =
     deleteBefore: (number, offset) => {
       partitionOf(number).low = offset
     },
+    makeAnew: from => {
+      const unread = partitions.map(({ records }, partition) => records.slice(Number(from(partition))))
+      for (const partition of partitions) {
+        partition.records.length = 0
+        partition.low = 0n
+        partition.committed = null
+      }
+      rebalance()
+      return unread
+    },
+    marks: () => partitions.map(({ low, committed }, partition) => ({ partition, low, committed })),
     rebalance,
     silent: owner => {
       const since = Symbol()

@@ -1,11 +1,27 @@
 /** One member of the topic's group. It reads the partitions dealt to it, from the positions that the journal gives. */
-import { type BehaviorSubject, defer, Observable, retry, timer } from 'rxjs'
+import {
+  type BehaviorSubject,
+  concatMap,
+  defer,
+  from,
+  map,
+  mergeMap,
+  Observable,
+  retry,
+  tap,
+  timer,
+} from 'rxjs'
+import { logName } from '../../../src/domain/request'
+import { RestoredDatabaseError } from '../../../src/domain/restored-database'
+import { StoppedPartitionError } from '../../../src/ports/errors'
 import type {
   RequestSource,
+  SourceBook,
   SourceChunk,
   SourceHealth,
   SourceRecord,
 } from '../../../src/ports/request-source'
+import { endOf, type Placed, placeInMemory } from '../../support/place-in-memory'
 import type { Clock, Owner } from '../clock'
 
 export interface Partition {
@@ -34,21 +50,20 @@ export interface ReaderDeps {
   readonly health: BehaviorSubject<SourceHealth>
 }
 
-type Positions = Parameters<RequestSource['chunks']>[0]
-
 const offerAgainMs = 100
 const askAgainMs = 1_000
-
-export const endOf = ({ records }: Partition): bigint => BigInt(records.length)
+/** Partitions that are not read are looked at again after this time, ms. */
+const recheckMs = 10_000
 
 export const createReader =
   (deps: ReaderDeps): RequestSource['chunks'] =>
-  positions =>
+  book =>
     new Observable<SourceChunk>(subscriber => {
       const { clock, latencyMs, join, leave, health } = deps
       const atTheBroker = (act: () => void): void => clock.after(clock.world, latencyMs(), act)
-      const member = createMember(deps, positions, {
+      const member = createMember(deps, book, {
         next: chunk => subscriber.next(chunk),
+        error: error => subscriber.error(error),
         isClosed: () => subscriber.closed,
       })
       atTheBroker(() => {
@@ -62,13 +77,15 @@ export const createReader =
 
 interface Reading {
   readonly next: (chunk: SourceChunk) => void
+  readonly error: (error: unknown) => void
   readonly isClosed: () => boolean
 }
 
-const createMember = (deps: ReaderDeps, positions: Positions, reading: Reading): Member => {
+const createMember = (deps: ReaderDeps, book: SourceBook, reading: Reading): Member => {
   const { clock, owner, topic, chunkRecords, latencyMs, partitionOf, health } = deps
-  /** By partition: the next offset to offer. A partition that is not read has none. */
-  const nextOffsets = new Map<number, bigint>()
+  /** By partition: where it is read on. A partition that is not read has none. */
+  const places = new Map<number, Extract<Placed, { kind: 'read' }>>()
+  const held = new Map<number, string>()
   const outstanding = new Set<number>()
   /** The number of the latest deal that it knows; -1: none yet. */
   let known = -1
@@ -79,22 +96,31 @@ const createMember = (deps: ReaderDeps, positions: Positions, reading: Reading):
     outstanding.add(number)
     clock.after(clock.world, latencyMs(), () => {
       const partition = partitionOf(number)
-      const first = Math.max(Number(nextOffsets.get(number) ?? 0n), Number(partition.low))
-      const records = partition.records.slice(first, first + chunkRecords)
+      const place = places.get(number)
+      const first = Math.max(Number(place?.offset ?? 0n), Number(partition.low))
+      const log = logName(topic, place?.life ?? 1)
+      const records = partition.records
+        .slice(first, first + chunkRecords)
+        .map(record => (log === null ? record : { ...record, position: { ...record.position, log } }))
       clock.as(owner, () => {
         if (isOver(dealt)) return
-        if (records.length > 0) emit(number, records)
+        if (records.length > 0 && place !== undefined && places.get(number) === place)
+          emit(number, place, records)
         else outstanding.delete(number)
       })
     })
   }
   const offer = (number: number): void => {
-    const from = nextOffsets.get(number)
-    if (from === undefined || outstanding.has(number) || reading.isClosed()) return
-    if (endOf(partitionOf(number)) > from) fetch(number)
+    const place = places.get(number)
+    if (place === undefined || outstanding.has(number) || reading.isClosed()) return
+    if (endOf(partitionOf(number)) > place.offset) fetch(number)
   }
 
-  const emit = (number: number, records: readonly SourceRecord[]): void => {
+  const emit = (
+    number: number,
+    place: Extract<Placed, { kind: 'read' }>,
+    records: readonly SourceRecord[],
+  ): void => {
     const dealt = known
     const next = (records.at(-1)?.position.offset ?? 0n) + 1n
     let isEnded = false
@@ -113,33 +139,76 @@ const createMember = (deps: ReaderDeps, positions: Positions, reading: Reading):
     reading.next({
       topic,
       partition: number,
+      life: place.life,
+      continuesFrom: place.continuesFrom,
       records,
       done: () =>
         end(() => {
-          nextOffsets.set(number, next)
+          places.set(number, { ...place, offset: next, continuesFrom: next })
           commit()
           offer(number)
         }),
-      fail: () => end(() => timer(offerAgainMs).subscribe(() => offer(number))),
+      fail: reason =>
+        end(() => {
+          if (reason instanceof StoppedPartitionError) ask([number])
+          else timer(offerAgainMs).subscribe(() => offer(number))
+        }),
     })
   }
 
-  const place = (assigned: readonly number[], stored: ReadonlyMap<number, bigint>): void => {
-    const beyond: string[] = []
-    for (const number of assigned) {
-      const partition = partitionOf(number)
-      const position = stored.get(number)
-      const end = endOf(partition)
-      if (position === undefined || position <= end)
-        nextOffsets.set(number, position ?? partition.committed ?? 0n)
-      else
-        beyond.push(
-          `${topic}/${number} is not read: the journal stands at offset ${position}, but the partition ends at ${end}`,
-        )
-    }
+  const report = (assigned: readonly number[]): void => {
+    const reason = [...held.values()].join('; ')
     const state = assigned.length > 0 ? 'assigned' : 'standing-by'
-    health.next(beyond.length > 0 ? { state: 'failed', reason: beyond.join('; ') } : { state, reason: null })
-    for (const number of assigned) offer(number)
+    health.next(reason === '' ? { state, reason: null } : { state: 'failed', reason })
+  }
+
+  /** Asks the journal where partitions are read on, and does so. */
+  const ask = (some: readonly number[]): void => {
+    const dealt = known
+    for (const number of some) places.delete(number)
+    const placing = defer(() => {
+      // Read before the journal is asked, as the Kafka source does.
+      const committed = new Map(some.map(number => [number, partitionOf(number).committed]))
+      return book.positions(topic, some).pipe(map(stored => ({ stored, committed })))
+    }).pipe(
+      mergeMap(({ stored, committed }) =>
+        from(some).pipe(
+          concatMap(number =>
+            defer(() => {
+              const log = { ...partitionOf(number), committed: committed.get(number) ?? null }
+              return placeInMemory(topic, number, log, stored.get(number), book)
+            }).pipe(
+              tap(placed => {
+                if (isOver(dealt)) return
+                held.delete(number)
+                if (placed.kind === 'read') places.set(number, placed)
+                else held.set(number, placed.reason)
+              }),
+            ),
+          ),
+        ),
+      ),
+      retry({
+        delay: error => {
+          if (error instanceof RestoredDatabaseError) throw error
+          return timer(askAgainMs)
+        },
+      }),
+    )
+    placing.subscribe({
+      error: error => {
+        if (!isOver(dealt)) reading.error(error)
+      },
+      complete: () => {
+        if (isOver(dealt)) return
+        report(some)
+        for (const number of some) offer(number)
+        if (held.size > 0)
+          timer(recheckMs).subscribe(() => {
+            if (!isOver(dealt)) ask([...held.keys()])
+          })
+      },
+    })
   }
 
   return {
@@ -147,13 +216,10 @@ const createMember = (deps: ReaderDeps, positions: Positions, reading: Reading):
     assign: (assigned, dealt) => {
       if (dealt < known) return
       known = dealt
-      nextOffsets.clear()
+      places.clear()
+      held.clear()
       outstanding.clear()
-      defer(() => positions(topic, assigned))
-        .pipe(retry({ delay: () => timer(askAgainMs) }))
-        .subscribe(stored => {
-          if (!isOver(dealt)) place(assigned, stored)
-        })
+      ask(assigned)
     },
     wake: offer,
   }

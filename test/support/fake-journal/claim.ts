@@ -3,17 +3,24 @@ import { asyncScheduler } from 'rxjs'
 import {
   applyClaimRules,
   type CandidateRoute,
+  createRouteChooser,
   type OtherMove,
   type OtherState,
-  type RouteChooser,
+  chooseRoute as routeAmong,
 } from '../../../src/domain/claim-rules'
-import type { Job } from '../../../src/domain/job'
+import { afterSuccess, afterTimeLimit, type ClaimSize, withoutResting } from '../../../src/domain/claim-size'
+import type { Job, Search, SearchPart } from '../../../src/domain/job'
+import { TransientError } from '../../../src/ports/errors'
 import type { Claim } from '../../../src/ports/journal'
+import { releaseLeft, releaseWaiting } from './release-waiting'
 import type { LoggedMove, Requeued, RouteLog, Store, StoredJob } from './store'
+import { isBeforeAnswer, isDue, nextPiece, noteTry, unfinishedJob } from './unfinished-batch'
 
 export interface ClaimOptions {
   readonly batchMaxDevices: number
   readonly batchMaxWaitMs: number
+  /** A claim of more moves of this route runs into a time limit; null: none does. */
+  readonly claimLimit?: (routeId: number) => number | null
 }
 
 /** A claim gives up after this many ranges that had nothing to send. */
@@ -25,6 +32,18 @@ const refusalsOfSplitRoot = (store: Store, splitRoot: number): number =>
   store.jobs
     .filter(job => job.splitRoot === splitRoot)
     .reduce((sum, { refusals, inheritedRefusals }) => sum + refusals - inheritedRefusals, 0)
+
+const searchAsStored = (store: Store, splitRoot: number): Omit<Search, 'part'> => {
+  const family = store.jobs.filter(job => job.splitRoot === splitRoot)
+  const isUnsent = ({ status }: StoredJob): boolean => ['claimed', 'creating', 'unknown'].includes(status)
+  const root = store.job(splitRoot)
+  return {
+    devices: new Set(root.seqs.map(seq => store.moveAt(root.route, seq).deviceName)).size,
+    refusals: family.filter(job => job.status === 'refused').length,
+    hasAccepted: family.some(job => job.providerJobId !== null && job.foundBy === null),
+    drawnLeft: family.filter(job => job.search === 'drawn' && isUnsent(job)).length,
+  }
+}
 
 export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   batchId: job.batchId,
@@ -39,6 +58,7 @@ export const jobAsStored = (store: Store, job: StoredJob): Job => ({
   lastError: job.lastError,
   refusals: job.refusals,
   splitRootRefusals: job.splitRoot === job.batchId ? job.refusals : refusalsOfSplitRoot(store, job.splitRoot),
+  search: job.search === null ? null : { part: job.search, ...searchAsStored(store, job.splitRoot) },
   moves: job.seqs.map(seq => {
     const { deviceName, attempt } = store.moveAt(job.route, seq)
     return { seq: BigInt(seq), deviceName, attempt }
@@ -51,6 +71,7 @@ export const insertJob = (
   route: RouteLog,
   seqs: readonly number[],
   parent: StoredJob | null = null,
+  search: SearchPart | null = null,
 ): StoredJob => {
   const batchId = store.jobs.length + 1
   const job: StoredJob = {
@@ -60,6 +81,8 @@ export const insertJob = (
     refusals: parent?.refusals ?? 0,
     inheritedRefusals: parent?.refusals ?? 0,
     splitRoot: parent?.splitRoot ?? batchId,
+    splitFrom: parent?.batchId ?? null,
+    search,
     status: 'claimed',
     endedAs: null,
     providerJobId: null,
@@ -70,8 +93,10 @@ export const insertJob = (
     createdAt: null,
     finishedAt: null,
     settledAt: null,
+    holdUntold: null,
     calls: 0,
     heldBecause: null,
+    heldWithRoute: false,
     lastError: null,
     resultFiles: [],
     lookUps: [],
@@ -79,15 +104,6 @@ export const insertJob = (
   store.jobs.push(job)
   store.unfinished.add(job)
   return job
-}
-
-/** Makes the moves due now that waited for one of `accepted`. */
-export const releaseWaiting = (store: Store, accepted: ReadonlySet<bigint>): void => {
-  for (const requeued of store.requeue) {
-    if (requeued.waitsFor === null || !accepted.has(requeued.waitsFor)) continue
-    requeued.waitsFor = null
-    requeued.dueAt = asyncScheduler.now()
-  }
 }
 
 const appendDue = (store: Store): void => {
@@ -130,8 +146,16 @@ const othersOf = (store: Store, route: RouteLog, range: readonly LoggedMove[], t
   return others
 }
 
-/** Binds the next range of a route to a job under the claim rules; null if nothing of the range is to be sent. */
-const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJob | null => {
+/**
+ * Binds the next range of a route to a job under the claim rules; null if nothing of the range is to be sent. With
+ * `toCancel` no move waits.
+ */
+export const claimRange = (
+  store: Store,
+  route: RouteLog,
+  maxDevices: number,
+  toCancel = false,
+): StoredJob | null => {
   const from = route.claimed + 1
   const to = Math.min(route.moves.length, route.claimed + maxDevices)
   const range = route.moves.slice(from - 1, to)
@@ -144,7 +168,7 @@ const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJo
     if (decision?.kind === 'duplicate') {
       route.leftOut.set(seq, 'duplicate')
       duplicates.add(move.acceptedOrder)
-    } else if (decision?.kind === 'wait') {
+    } else if (decision?.kind === 'wait' && !toCancel) {
       route.leftOut.set(seq, 'waiting')
       store.requeue.add({ ...move, route, dueAt: null, waitsFor: decision.waitsFor })
     } else seqs.push(seq)
@@ -154,34 +178,27 @@ const claimRange = (store: Store, route: RouteLog, maxDevices: number): StoredJo
   return seqs.length > 0 ? insertJob(store, route, seqs) : null
 }
 
-/** Whether its create has no answer yet. A held job that was certainly not created keeps nobody waiting. */
-const isBeforeAnswer = ({ status, heldBecause }: StoredJob): boolean =>
-  (status === 'claimed' && heldBecause === null) || status === 'creating' || status === 'unknown'
-
-/**
- * There is one create at a time of routes that look alike. Of their batches only the first is offered, and none while
- * another is in hand. Of two creates without an answer the later is reconciled first.
- */
-const hasToWait = (store: Store, job: StoredJob, inHand: readonly number[]): boolean => {
-  const isUnderWay = ({ status, batchId }: StoredJob): boolean =>
-    status !== 'claimed' || inHand.includes(batchId)
-  const stops = (other: StoredJob): boolean =>
-    job.status === 'claimed'
-      ? isUnderWay(other) || other.batchId < job.batchId
-      : job.status === 'unknown' && other.batchId > job.batchId && isUnderWay(other)
-  return [...store.unfinished].some(
-    other => other.route.lookAlike === job.route.lookAlike && isBeforeAnswer(other) && stops(other),
-  )
+interface Candidate extends CandidateRoute {
+  readonly route: RouteLog
+  /** The creates of look-alikes that are under way: for a moment each, or for an unknown time. null: none are. */
+  readonly waitsBriefly: boolean | null
 }
 
-const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog })[] => {
-  const unanswered = new Set<string>()
-  for (const job of store.unfinished) if (isBeforeAnswer(job)) unanswered.add(job.route.lookAlike)
+const isFree = ({ waitsBriefly }: Candidate): boolean => waitsBriefly === null
+const isFreeSoon = ({ waitsBriefly }: Candidate): boolean => waitsBriefly !== false
+
+const candidates = (store: Store, inHand: readonly number[]): Candidate[] => {
+  const unanswered = new Map<string, boolean>()
+  for (const job of store.unfinished) {
+    if (!isBeforeAnswer(job, inHand)) continue
+    const { lookAlike } = job.route
+    const isBrief =
+      job.heldBecause === null &&
+      (job.status === 'creating' || (job.status === 'claimed' && job.refusals === job.inheritedRefusals))
+    unanswered.set(lookAlike, isBrief && (unanswered.get(lookAlike) ?? true))
+  }
   return [...store.routes.values()]
-    .filter(
-      route =>
-        route.moves.length > route.claimed && route.heldBecause === null && !unanswered.has(route.lookAlike),
-    )
+    .filter(route => route.moves.length > route.claimed && (route.heldBecause === null || isDue(route)))
     .map(route => ({
       route,
       routeId: route.routeId,
@@ -189,41 +206,78 @@ const candidates = (store: Store): (CandidateRoute & { readonly route: RouteLog 
       pending: route.moves.length - route.claimed,
       oldestAt: route.appendedAt[route.claimed] ?? 0,
       newestAt: route.appendedAt.at(-1) ?? 0,
+      waitsBriefly: unanswered.get(route.lookAlike) ?? null,
     }))
 }
 
-export const claim = (
-  store: Store,
-  inHand: readonly number[],
-  options: ClaimOptions,
-  chooseRoute: RouteChooser,
-): Claim => {
-  // Jobs that may be open come first, because they have to be counted before anything is created.
-  const isYetToBeCreated = (job: StoredJob): number => (job.status === 'claimed' ? 1 : 0)
-  for (const job of [...store.unfinished].sort((a, b) => isYetToBeCreated(a) - isYetToBeCreated(b)))
-    if (job.heldBecause === null && !inHand.includes(job.batchId) && !hasToWait(store, job, inHand))
-      return { kind: 'job', job: jobAsStored(store, job) }
-  for (let round = 0; round < maxEmptyRounds; round += 1) {
-    appendDue(store)
-    const choice = chooseRoute(candidates(store), { ...options, nowMs: asyncScheduler.now() })
-    if (choice.kind === 'none') {
-      const waits = [...store.requeue].flatMap(({ dueAt }) =>
-        dueAt === null ? [] : [dueAt - asyncScheduler.now()],
+const soonest = (waits: readonly (number | null)[]): number | null => {
+  const known = waits.filter(wait => wait !== null)
+  return known.length > 0
+    ? Math.max(
+        0,
+        known.reduce((a, b) => Math.min(a, b)),
       )
-      if (choice.readyInMs !== null) waits.push(choice.readyInMs)
-      return {
-        kind: 'idle',
-        wakeInMs:
-          waits.length > 0
-            ? Math.max(
-                0,
-                waits.reduce((a, b) => Math.min(a, b)),
-              )
-            : null,
-      }
+    : null
+}
+
+/** The claims of one driver. */
+export const createClaims = (store: Store, options: ClaimOptions) => {
+  const { batchMaxDevices } = options
+  const smaller = new Map<number, ClaimSize>()
+  const chooseRoute = createRouteChooser()
+
+  /** The next range of a route, unless it runs into a time limit. */
+  const claimRoute = (route: RouteLog, pending: number): StoredJob | null => {
+    const before = smaller.get(route.routeId)
+    const moves = Math.min(pending, before?.most ?? batchMaxDevices)
+    if (moves > (options.claimLimit?.(route.routeId) ?? moves)) {
+      const size = afterTimeLimit(moves, 0, asyncScheduler.now())
+      smaller.set(route.routeId, size)
+      throw new TransientError(`claiming ${moves} moves of route ${route.routeId} took too long`)
     }
-    const job = claimRange(store, choice.route.route, options.batchMaxDevices)
-    if (job !== null) return { kind: 'job', job: jobAsStored(store, job) }
+    const job = claimRange(store, route, Math.min(moves, batchMaxDevices))
+    const after = before === undefined ? null : afterSuccess(before, moves, 0, batchMaxDevices)
+    if (after === null) smaller.delete(route.routeId)
+    else smaller.set(route.routeId, after)
+    return job
   }
-  return { kind: 'idle', wakeInMs: 0 }
+
+  const idle = (readyInMs: readonly (number | null)[]): Claim => {
+    const now = asyncScheduler.now()
+    const dues = [...store.requeue].map(({ dueAt }) => (dueAt === null ? null : dueAt - now))
+    const tries = [...store.routes.values()].map(({ retryAt }) =>
+      retryAt === null || retryAt <= now ? null : retryAt - now,
+    )
+    const left = store.releaseDue.size > 0 ? 0 : null
+    return { kind: 'idle', wakeInMs: soonest([...readyInMs, left, ...dues, ...tries]) }
+  }
+
+  const claimFresh = (inHand: readonly number[]): Claim => {
+    for (let round = 0; round < maxEmptyRounds; round += 1) {
+      appendDue(store)
+      const nowMs = asyncScheduler.now()
+      const { awake, nextInMs } = withoutResting(candidates(store, inHand), smaller, nowMs)
+      const readiness = { ...options, nowMs }
+      const choice = chooseRoute(awake.filter(isFree), readiness)
+      if (choice.kind === 'none') {
+        const isOtherReady = routeAmong(awake.filter(isFreeSoon), readiness, 0).kind === 'ready'
+        const piece = isOtherReady ? null : nextPiece(store, inHand)
+        return piece === null
+          ? idle([choice.readyInMs, nextInMs])
+          : { kind: 'job', job: jobAsStored(store, piece) }
+      }
+      const { route } = choice.route
+      if (route.heldBecause !== null) noteTry(route, null)
+      const job = claimRoute(route, choice.route.pending)
+      if (job !== null) return { kind: 'job', job: jobAsStored(store, job) }
+    }
+    return { kind: 'idle', wakeInMs: 0 }
+  }
+
+  return (inHand: readonly number[], mayTakePiece: boolean): Claim => {
+    const first = unfinishedJob(store, inHand) ?? (mayTakePiece ? nextPiece(store, inHand) : null)
+    if (first !== null) return { kind: 'job', job: jobAsStored(store, first) }
+    releaseLeft(store)
+    return claimFresh(inHand)
+  }
 }

@@ -1,62 +1,12 @@
 /** The driver's side of the journal in memory. */
-import { asyncScheduler } from 'rxjs'
-import { createRouteChooser } from '../../../src/domain/claim-rules'
+import { asyncScheduler, filter } from 'rxjs'
 import { canTransition, clashReason, type JobTransition } from '../../../src/domain/job'
-import type { Verdict } from '../../../src/domain/outcome'
-import { halveBatch } from '../../../src/domain/refusal'
-import { checkVerdicts } from '../../../src/domain/settlement'
 import type { DriveJournal } from '../../../src/ports/journal'
-import { type ClaimOptions, claim, insertJob, jobAsStored, releaseWaiting } from './claim'
+import { type ClaimOptions, createClaims, jobAsStored } from './claim'
+import { holdRefusedRoute, releaseRefusedRoute } from './route-hold'
+import { halveOtherHalf, searchStep, splitJob } from './search'
+import { nextUntold, settle, settleLookedUp, untoldMoves } from './settle'
 import type { Store, StoredJob } from './store'
-
-const split = (store: Store, job: StoredJob): void => {
-  job.refusals += 1
-  const { first, second, behind } = halveBatch(jobAsStored(store, job).moves)
-  for (const [seq, before] of behind) {
-    const move = store.moveAt(job.route, Number(seq))
-    const waitsFor = store.moveAt(job.route, Number(before)).acceptedOrder
-    job.route.leftOut.set(Number(seq), 'waiting')
-    store.requeue.add({ ...move, route: job.route, dueAt: null, waitsFor })
-  }
-  for (const half of [first, second])
-    insertJob(
-      store,
-      job.route,
-      half.map(move => Number(move.seq)),
-      job,
-    )
-  store.unfinished.delete(job)
-}
-
-const settle = (
-  store: Store,
-  job: StoredJob,
-  verdicts: readonly Verdict[],
-  as: StoredJob['endedAs'],
-): void => {
-  checkVerdicts(job.batchId, job.seqs.map(BigInt), verdicts)
-  const now = asyncScheduler.now()
-  for (const { seq, outcome, final, code, message, retryInMs } of verdicts) {
-    job.route.outcomes.set(Number(seq), { outcome, final, code, message })
-    const move = store.moveAt(job.route, Number(seq))
-    if (retryInMs !== null)
-      store.requeue.add({
-        ...move,
-        attempt: move.attempt + 1,
-        route: job.route,
-        dueAt: now + retryInMs,
-        waitsFor: null,
-      })
-  }
-  if (job.status === 'completed' || job.status === 'interrupted') job.lastError = null
-  Object.assign(job, { status: 'settled', endedAs: as, settledAt: now })
-  if (as === 'refused') job.refusals += 1
-  store.unfinished.delete(job)
-  releaseWaiting(store, new Set(job.seqs.map(seq => store.moveAt(job.route, seq).acceptedOrder)))
-  store.counters.lastOutboxId += 1n
-  store.outbox.push({ id: store.counters.lastOutboxId, count: job.seqs.length, job })
-  store.notify()
-}
 
 const meanJobMs = (store: Store): number | null => {
   const times = store.jobs
@@ -69,7 +19,7 @@ const meanJobMs = (store: Store): number | null => {
 
 /** The journal of one epoch. Every method throws `LeaseLostError` once the store has a newer epoch. */
 export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptions): DriveJournal => {
-  const chooseRoute = createRouteChooser()
+  const claim = createClaims(store, options)
   const guarded = <T>(work: () => T) =>
     store.transaction(() => {
       store.checkEpoch(epoch)
@@ -95,18 +45,22 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
       }
       const createdAt = asyncScheduler.now()
       Object.assign(job, { status: 'running', providerJobId, foundBy, createdAt, lastError: null })
+      releaseRefusedRoute(store, job.route)
+      if (foundBy === null) halveOtherHalf(store, job)
       return 'stored'
     })
 
   return {
-    claim: inHand => guarded(() => claim(store, inHand, options, chooseRoute)),
+    claim: (inHand, mayTakePiece = false) => guarded(() => claim(inHand, mayTakePiece)),
+    load: batchId => guarded(() => jobAsStored(store, store.job(batchId))),
     creating: batchId =>
       guarded(() => {
         const job = store.job(batchId)
+        if (job.status === 'settled' && job.providerJobId === null) return null
         if (canTransition(batchId, job.status, 'creating'))
-          Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now(), lookUps: [] })
+          Object.assign(job, { status: 'creating', createStartedAt: asyncScheduler.now() })
         return jobAsStored(store, job)
-      }),
+      }).pipe(filter(job => job !== null)),
     created: (batchId, providerJobId) => bind(batchId, providerJobId, null),
     adopted: (batchId, providerJobId) => bind(batchId, providerJobId, 'list'),
     unanswered: (batchId, why) =>
@@ -116,30 +70,37 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
         Object.assign(job, { status: 'claimed', lastError: why, createStartedAt: null })
         if (refused) job.refusals += 1
       }),
-    markEnded: (batchId, as) =>
-      step(batchId, 'markEnded', job => Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })),
+    markEnded: ({ batchId, releases }, as) =>
+      guarded(() => {
+        const job = store.job(batchId)
+        if (job.releases !== releases) return false
+        if (canTransition(batchId, job.status, 'markEnded'))
+          Object.assign(job, { status: as, finishedAt: asyncScheduler.now() })
+        return true
+      }),
+    isResolved: ({ batchId, releases }) => guarded(() => store.job(batchId).releases !== releases),
     unadopted: batchId =>
       step(batchId, 'unadopted', job => {
         job.notOurs = [...job.notOurs, job.providerJobId ?? '']
         job.resultFiles.length = 0
-        Object.assign(job, { status: 'unknown', providerJobId: null, foundBy: null, lookUps: [] })
+        Object.assign(job, { status: 'unknown', providerJobId: null, foundBy: null })
         Object.assign(job, { createdAt: null, finishedAt: null })
       }),
-    split: (batchId, why) =>
-      step(batchId, 'split', job => {
-        split(store, job)
-        Object.assign(job, { status: 'refused', endedAs: 'refused', lastError: why })
+    split: (batchId, why) => step(batchId, 'split', job => splitJob(store, job, why)),
+    search: (batchId, searching, why) =>
+      guarded(() => {
+        const job = store.job(batchId)
+        const name = searching.kind === 'set-aside' ? 'notCreated' : 'split'
+        if (!canTransition(batchId, job.status, name)) return batchId
+        releaseRefusedRoute(store, job.route)
+        return searchStep(store, job, searching, why)
       }),
+    holdRoute: (batchId, why) => step(batchId, 'notCreated', job => holdRefusedRoute(store, job, why)),
     keepResultFile: (batchId, file) =>
       guarded(() => {
         const { resultFiles } = store.job(batchId)
         if (!resultFiles.some(({ body }) => Buffer.compare(body, file.body) === 0)) resultFiles.push(file)
       }),
-    keepLookUps: (batchId, lookUps) =>
-      guarded(() => {
-        store.job(batchId).lookUps = [...lookUps]
-      }),
-    keptLookUps: batchId => guarded(() => store.job(batchId).lookUps),
     hold: ({ batchId, releases }, why) =>
       guarded(() => {
         const job = store.job(batchId)
@@ -148,8 +109,20 @@ export const createFakeDrive = (store: Store, epoch: bigint, options: ClaimOptio
           throw new Error(`job ${batchId} is ${job.status}: hold does not fit`)
         job.heldBecause ??= why
       }),
-    settle: (batchId, verdicts, as) =>
-      step(batchId, as === 'refused' ? 'refuse' : 'settle', job => settle(store, job, verdicts, as)),
+    settle: (batchId, verdicts, as, leave) =>
+      step(batchId, as === 'refused' ? 'refuse' : 'settle', job => {
+        if (as === 'refused') releaseRefusedRoute(store, job.route)
+        settle(store, job, verdicts, { as, mayLeave: leave !== undefined })
+        job.holdUntold = leave?.holdUntold ?? null
+      }),
+    nextUntold: () => guarded(() => nextUntold(store)),
+    untoldMoves: (batchId, devices) => guarded(() => untoldMoves(store, store.job(batchId), devices)),
+    settleLookedUp: (batchId, lookUps, verdicts) =>
+      guarded(() => {
+        const job = store.job(batchId)
+        if (!canTransition(batchId, job.status, 'settleLookedUp')) return 0
+        return settleLookedUp(store, job, lookUps, verdicts)
+      }),
     setLastError: (batchId, why) =>
       guarded(() => {
         const job = store.job(batchId)

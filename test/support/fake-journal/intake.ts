@@ -1,7 +1,10 @@
 import { asyncScheduler } from 'rxjs'
 import { firstRejections, type Rejection } from '../../../src/domain/request'
-import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../../src/ports/journal'
-import type { Store } from './store'
+import { lostText, RestoredDatabaseError } from '../../../src/domain/restored-database'
+import { StoppedPartitionError } from '../../../src/ports/errors'
+import type { AppendReceipt, IntakeJournal, JournalChunk, LogPartition } from '../../../src/ports/journal'
+import type { StoredPosition } from '../../../src/ports/request-source'
+import type { ConsumedRow, Store } from './store'
 
 /** A rejected request comes again if request, product and device are the same or, without a device, its content is. */
 const identity = (
@@ -20,15 +23,34 @@ const isAccepted = (store: Store, { requestId, productKey, deviceName }: Rejecti
     ({ route, seq }) => store.moveAt(route, seq).requestId === requestId,
   )
 
+export const sourceKey = ({ clusterId, topic, partition }: LogPartition): string =>
+  JSON.stringify([clusterId, topic, partition])
+
+const neverRead = { next: 0n, life: 1, last: null, stopped: null, committedBefore: null, lostRecords: 0n }
+
 export const createFakeIntake = (store: Store): IntakeJournal => {
-  const sourceKey = (clusterId: string, topic: string, partition: number): string =>
-    JSON.stringify([clusterId, topic, partition])
+  const known = (log: LogPartition): ConsumedRow =>
+    store.consumed.get(sourceKey(log)) ?? { ...neverRead, sourceId: store.consumed.size + 1 }
+
+  const check = (chunk: JournalChunk): void => {
+    if (store.counters.stopped !== null) throw new RestoredDatabaseError(store.counters.stopped)
+    const stored = store.consumed.get(sourceKey(chunk))
+    if (stored !== undefined && stored.stopped !== null) throw new StoppedPartitionError(stored.stopped)
+    if (stored !== undefined && stored.life !== chunk.life)
+      throw new StoppedPartitionError(`read in life ${chunk.life} instead of ${stored.life}`)
+    if (chunk.continuesFrom !== null && (stored === undefined || stored.next < chunk.continuesFrom))
+      throw new RestoredDatabaseError(lostText(`stored up to ${chunk.continuesFrom}, not ${stored?.next}`))
+  }
 
   const append = (chunk: JournalChunk): AppendReceipt => {
-    const key = sourceKey(chunk.clusterId, chunk.topic, chunk.partition)
-    const from = store.consumed.get(key) ?? 0n
+    check(chunk)
+    const stored = known(chunk)
+    const from = stored.next
     if (chunk.nextOffset <= from) return { moves: 0, rejections: 0 }
-    store.consumed.set(key, chunk.nextOffset)
+    const { nextOffset: next, last } = chunk
+    const before = stored.committedBefore
+    const committedBefore = before !== null && before > next ? before : null
+    store.consumed.set(sourceKey(chunk), { ...stored, next, last, committedBefore })
     const fresh = chunk.rejections.filter(rejection => rejection.position.offset >= from)
     const first = new Set(firstRejections(chunk.requests, fresh))
     const inserted = fresh.filter(rejection => {
@@ -77,12 +99,26 @@ export const createFakeIntake = (store: Store): IntakeJournal => {
     append: chunk => store.transaction(() => append(chunk)),
     positions: (clusterId, topic, partitions) =>
       store.transaction(() => {
-        const known = new Map<number, bigint>()
+        const found = new Map<number, StoredPosition>()
         for (const partition of partitions) {
-          const next = store.consumed.get(sourceKey(clusterId, topic, partition))
-          if (next !== undefined) known.set(partition, next)
+          const stored = store.consumed.get(sourceKey({ clusterId, topic, partition }))
+          if (stored !== undefined) found.set(partition, stored)
         }
-        return known
+        return found
+      }),
+    skip: (log, { from, to }) =>
+      store.transaction(() => {
+        const stored = known(log)
+        if (stored.next < from)
+          throw new RestoredDatabaseError(lostText(`stored up to ${from}, not ${stored.next}`))
+        if (stored.next >= to) return
+        const lostRecords = stored.lostRecords + to - stored.next
+        store.consumed.set(sourceKey(log), { ...stored, next: to, lostRecords })
+      }),
+    stop: (log, reason) =>
+      store.transaction(() => {
+        const stored = known(log)
+        store.consumed.set(sourceKey(log), { ...stored, stopped: stored.stopped ?? reason })
       }),
   }
 }

@@ -4,12 +4,12 @@ import type { OutboxRow, Store } from './store'
 
 const outcomesOf = (store: Store, row: OutboxRow): Outcome[] => {
   if ('rejections' in row) return row.rejections.map(rejection => outcomeOfRejection(rejection, row.at))
-  const { route, seqs, providerJobId, settledAt } = row.job
-  return seqs.map(seq => {
+  const { route, providerJobId } = row.job
+  return row.seqs.map(seq => {
     const { acceptedOrder: _acceptedOrder, ...move } = store.moveAt(route, seq)
     const outcome = route.outcomes.get(seq)
-    if (outcome === undefined || settledAt === null) throw new Error(`no outcome at ${seq}`)
-    return outcomeOfMove({ ...move, ...outcome }, route.fields, providerJobId, new Date(settledAt))
+    if (outcome === undefined) throw new Error(`no outcome at ${seq}`)
+    return outcomeOfMove({ ...move, ...outcome }, route.fields, providerJobId, row.at)
   })
 }
 

@@ -1,11 +1,13 @@
 import { asyncScheduler, defer, map, type Observable, of, Subject, timer } from 'rxjs'
-import type { JobStatus } from '../../../src/domain/job'
+import type { JobStatus, SearchPart } from '../../../src/domain/job'
 import type { LookUp } from '../../../src/domain/look-up'
 import { lookAlikeKey } from '../../../src/domain/reconcile'
 import type { Rejection, SourcePosition } from '../../../src/domain/request'
-import { type RouteFields, routeKey } from '../../../src/domain/route'
+import { RestoredDatabaseError } from '../../../src/domain/restored-database'
+import { type HoldKind, type RouteFields, routeKey } from '../../../src/domain/route'
 import { LeaseLostError } from '../../../src/ports/errors'
 import type { ResultFile } from '../../../src/ports/journal'
+import type { StoredPosition } from '../../../src/ports/request-source'
 
 export interface LoggedMove {
   readonly acceptedOrder: bigint
@@ -38,6 +40,10 @@ export interface RouteLog {
   claimed: number
   accepted: number
   heldBecause: string | null
+  /** Set while it is held. */
+  heldKind: HoldKind | null
+  /** When one batch of a refused route is tried again. */
+  retryAt: number | null
 }
 
 export interface StoredJob {
@@ -49,8 +55,10 @@ export interface StoredJob {
   readonly inheritedRefusals: number
   /** The batch that it was split from, over all splits; its own id if it was not split off. */
   readonly splitRoot: number
+  readonly splitFrom: number | null
+  search: SearchPart | null
   status: JobStatus
-  endedAs: 'completed' | 'interrupted' | 'refused' | null
+  endedAs: 'completed' | 'interrupted' | 'refused' | 'abandoned' | null
   providerJobId: string | null
   foundBy: 'list' | 'operator' | null
   notOurs: readonly string[]
@@ -59,10 +67,15 @@ export interface StoredJob {
   createdAt: number | null
   finishedAt: number | null
   settledAt: number | null
+  /** Why it is held once looking up has left devices untold; null: it is not. */
+  holdUntold: string | null
   calls: number
   heldBecause: string | null
+  /** It waits unsent with its held route, and is released with it. */
+  heldWithRoute: boolean
   lastError: string | null
   readonly resultFiles: ResultFile[]
+  /** The latest answer about each device that was looked up. */
   lookUps: readonly LookUp[]
 }
 
@@ -72,8 +85,20 @@ export interface Requeued extends LoggedMove {
   waitsFor: bigint | null
 }
 
+export interface ConsumedRow extends StoredPosition {
+  readonly sourceId: number
+  readonly lostRecords: bigint
+}
+
 export type OutboxRow =
-  | { readonly id: bigint; readonly count: number; readonly job: StoredJob }
+  | {
+      readonly id: bigint
+      readonly count: number
+      readonly job: StoredJob
+      /** The positions that this part of the job settles. */
+      readonly seqs: readonly number[]
+      readonly at: Date
+    }
   | {
       readonly id: bigint
       readonly count: number
@@ -88,26 +113,42 @@ const createTables = () => ({
   jobs: [] as StoredJob[],
   unfinished: new Set<StoredJob>(),
   requeue: new Set<Requeued>(),
-  consumed: new Map<string, bigint>(),
+  consumed: new Map<string, ConsumedRow>(),
+  /** Acceptances that have ended, for which moves are left that wait in the re-queue. */
+  releaseDue: new Set<bigint>(),
   rejections: new Map<string, Rejection>(),
   outbox: [] as OutboxRow[],
   published: new Map<string, bigint>(),
-  counters: { acceptances: 0n, lastOutboxId: 0n, repeatedRejections: 0 },
+  counters: {
+    acceptances: 0n,
+    lastOutboxId: 0n,
+    repeatedRejections: 0,
+    transactions: 0n,
+    /** Restores that an operator has accepted. */
+    restores: 0,
+    stopped: null as string | null,
+    /** The highest that a process which stopped the flows had seen. */
+    epochSeen: 0n,
+    outboxEndSeen: 0n,
+  },
 })
 
 /** What the sides of the fake journal share. Every method runs at once, and its answer comes `latencyMs` later. */
-export const createStore = (latencyMs: number) => {
+export const createStore = (latencyMs: number, mostReleased = 20_000) => {
   const tables = createTables()
   const changed$ = new Subject<void>()
   const lease = { epoch: 1n }
   return {
     ...tables,
+    /** Most waiting moves that one transaction releases. */
+    mostReleased,
     changed$,
     lease,
     /** One transaction, of any side. */
     transaction: <T>(work: () => T): Observable<T> =>
       defer(() => {
         const result = work()
+        tables.counters.transactions += 1n
         return latencyMs > 0 ? timer(latencyMs).pipe(map(() => result)) : of(result)
       }),
     /** It tells of changes asynchronously, as a notification of the database does. */
@@ -116,6 +157,7 @@ export const createStore = (latencyMs: number) => {
     },
     checkEpoch: (epoch: bigint): void => {
       if (epoch !== lease.epoch) throw new LeaseLostError(`epoch ${epoch} is over`)
+      if (tables.counters.stopped !== null) throw new RestoredDatabaseError(tables.counters.stopped)
     },
     routeOf: (fields: RouteFields): RouteLog => {
       const key = routeKey(fields)
@@ -132,6 +174,8 @@ export const createStore = (latencyMs: number) => {
         claimed: 0,
         accepted: 0,
         heldBecause: null,
+        heldKind: null,
+        retryAt: null,
       }
       tables.routes.set(key, route)
       return route

@@ -97,3 +97,23 @@ describe('a database that is older than what was published from it', () => {
     expect(world.table.holder).toBeNull()
   })
 })
+
+describe('a take-over while Kafka is away', () => {
+  it('lets a replica drive on that has compared with Kafka once, and keeps one from driving that has not', () => {
+    const moved = (hasCompared: boolean): number => {
+      const world = createWorld()
+      inVirtualTime(20 * minute, () => {
+        const { service, lease } = world.replica('one')
+        if (!hasCompared) world.outcomes.setAway(true)
+        service.run$.subscribe()
+        timer(minute).subscribe(() => {
+          world.outcomes.setAway(true)
+          for (const name of names('meter', 20)) world.request(name)
+          lease.lose()
+        })
+      })
+      return world.journal.recount().moved
+    }
+    expect([moved(true), moved(false)]).toEqual([20, 0])
+  })
+})

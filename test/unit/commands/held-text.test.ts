@@ -9,6 +9,7 @@ const job: HeldJobStatus = {
   routeId: 2,
   moves: 3,
   heldAt: '2026-11-24T08:00:00Z',
+  withRoute: false,
   heldReason: 'why',
 }
 const commandsOf = (text: string): string[] =>

@@ -1,12 +1,13 @@
 import { statusText } from '../../../src/commands/operate/status-text'
-import type { ProcessStatus, Status } from '../../../src/health/status'
+import type { ProcessStatus } from '../../../src/health/readiness'
+import type { Status } from '../../../src/health/status'
 
 const perOperation = { create: 1, detail: 0, query: 0, list: 1, provisioning: 0 }
 const flow = (state: 'running' | 'standing-by') => ({ state, problem: null })
 const driver: ProcessStatus = {
   lease: 'held',
   holder: null,
-  openJobs: { own: 9, foreign: 1, capacity: 10 },
+  openJobs: { own: 9, searching: 0, foreign: 1, capacity: 10 },
   accountRefused: null,
   provider: null,
   quota: { shared: 2, perOperation, waiting: perOperation },

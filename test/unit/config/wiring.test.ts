@@ -36,12 +36,14 @@ describe('every variable of the configuration reaches', () => {
       RETRY_BACKOFF_MS: '340',
       RETRY_BACKOFF_MAX_MS: '350',
       LOOKUP_MAX_DEVICES: '36',
+      JOB_OVERDUE_FACTOR: '37',
     })
     expect(policies(config)).toMatchObject({
       quotaJobs: 31,
       createSettleMs: 3_200,
       attempts: { maxAttempts: 33, backoffMs: 340, backoffMaxMs: 350 },
       lookUpMaxDevices: 36,
+      overdueFactor: 37,
     })
   })
 
@@ -68,10 +70,10 @@ describe('every variable of the configuration reaches', () => {
     expect(kafkaOptions(config, logger)).toMatchObject({
       brokers: ['one:9092', 'two:9093'],
       clientId: 'client',
-      ssl: true,
+      tls: { caFile: null, certFile: null, keyFile: null, checkHostname: true },
       sasl: { mechanism: 'scram-sha-512', username: 'user', password: 'password' },
     })
-    expect(kafkaOptions(configOf({}), logger)).toMatchObject({ ssl: false, sasl: undefined })
+    expect(kafkaOptions(configOf({}), logger)).toMatchObject({ tls: undefined, sasl: undefined })
   })
 
   it('the publisher', () => {

@@ -1,5 +1,12 @@
 import fc from 'fast-check'
-import { decideOnRefusal, defaultRefusalPolicy, halveBatch, type Refusal } from '../../../src/domain/refusal'
+import {
+  concernsRoute,
+  decideOnRefusal,
+  defaultRefusalPolicy,
+  halveBatch,
+  type Refusal,
+} from '../../../src/domain/refusal'
+import { newSearch } from '../../../src/domain/search'
 
 const policy = defaultRefusalPolicy
 
@@ -11,13 +18,14 @@ const decide = (refusal: Partial<Refusal>, random = 1) =>
       refusals: 0,
       inARow: 1,
       splitRootRefusals: 0,
+      search: newSearch(refusal.devices ?? 100),
       devices: 100,
       othersCreated: false,
       aloneInAccount: false,
       ...refusal,
     },
     policy,
-    random,
+    () => random,
   )
 
 describe('decideOnRefusal', () => {
@@ -54,14 +62,15 @@ describe('decideOnRefusal', () => {
     })
   })
 
-  it('halves a batch that is refused for good, and fails it when it has one device', () => {
-    expect(decide({ devices: 10_000 })).toEqual({ kind: 'split' })
-    expect(decide({ devices: 2 })).toEqual({ kind: 'split' })
+  it('searches a batch for the devices that are refused', () => {
+    expect(decide({ devices: 10_000 })).toEqual({ kind: 'halve' })
+    expect(decide({ devices: 2 })).toEqual({ kind: 'halve' })
     expect(decide({ devices: 1 })).toEqual({ kind: 'fail' })
   })
 
-  it('does not halve a batch when the code concerns the route', () => {
-    expect(decide({ concernsRoute: true })).toEqual({ kind: 'fail' })
+  it('holds the route when the code concerns it, however few devices the batch has', () => {
+    expect(decide({ concernsRoute: true })).toEqual({ kind: 'hold-route' })
+    expect(decide({ concernsRoute: true, devices: 1 })).toEqual({ kind: 'hold-route' })
     const unknown = { kind: 'unknown', refusals: 4, concernsRoute: true, othersCreated: true } as const
     expect(decide(unknown)).toEqual({ kind: 'hold' })
   })
@@ -71,43 +80,20 @@ describe('decideOnRefusal', () => {
       kind: 'wait-for-account',
     })
   })
+})
 
-  /** Creates, halves and fails batches until none is left. Returns the numbers of creates and of moved devices. */
-  const playOut = (devices: number, bad: ReadonlySet<number>) => {
-    let creates = 0
-    let splitRootRefusals = 0
-    let moved = 0
-    const open = [{ from: 0, to: devices, refusals: 0 }]
-    for (let batch = open.shift(); batch !== undefined; batch = open.shift()) {
-      const { from, to, refusals } = batch
-      creates += 1
-      if (![...bad].some(device => device >= from && device < to)) {
-        moved += to - from
-        continue
-      }
-      const decision = decide({ devices: to - from, refusals, splitRootRefusals })
-      splitRootRefusals += 1
-      const middle = from + Math.ceil((to - from) / 2)
-      if (decision.kind === 'split')
-        open.push({ from, to: middle, refusals: refusals + 1 }, { from: middle, to, refusals: refusals + 1 })
-    }
-    return { creates, moved }
-  }
-
-  it('finds any one bad device among 10,000 with at most 29 creates', () => {
-    fc.assert(
-      fc.property(fc.nat({ max: 9_999 }), bad => {
-        const { creates, moved } = playOut(10_000, new Set([bad]))
-        expect(moved).toBe(9_999)
-        expect(creates).toBeLessThanOrEqual(29)
-      }),
-    )
-  })
-
-  it('ends within twice its budget of creates when every device is bad', () => {
-    const { creates, moved } = playOut(10_000, new Set(Array.from({ length: 10_000 }, (_, device) => device)))
-    expect(moved).toBe(0)
-    expect(creates).toBeLessThanOrEqual(2 * policy.splitBudget)
+describe('concernsRoute', () => {
+  it.each([
+    ['iot.system.InstanceNotFound', true],
+    ['iot.Sre.IotInstanceNotFound', true],
+    ['iot.system.UidNotFound', true],
+    ['iot.prod.NotExistedProduct', true],
+    ['iot.common.APINotSupportedInInstance', true],
+    ['iot.common.AuthActionPermissionDeny', false],
+    ['iot.device.NotExistedDevice', false],
+    ['iot.check.AnyParameter', false],
+  ])('says of %s: %s', (code, expected) => {
+    expect(concernsRoute(code)).toBe(expected)
   })
 })
 

@@ -15,6 +15,7 @@ const statuses: readonly JobStatus[] = [
   'running',
   'completed',
   'interrupted',
+  'looking-up',
   'refused',
   'settled',
 ]
@@ -22,6 +23,7 @@ const statuses: readonly JobStatus[] = [
 const held = (status: JobStatus, more: Partial<HeldJob> = {}): HeldJob => ({
   status,
   isHeld: true,
+  isOverdue: false,
   foundBy: null,
   notOurs: [],
   clashesWith: null,
@@ -32,8 +34,14 @@ describe('a resolution', () => {
   it.each<[Resolution, readonly JobStatus[]]>([
     [{ kind: 'adopt', providerJobId: 'P' }, ['creating', 'unknown', 'running']],
     [{ kind: 'absent' }, ['creating', 'unknown', 'running']],
-    [{ kind: 'again' }, ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted']],
-    [{ kind: 'fail' }, ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted']],
+    [
+      { kind: 'again' },
+      ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted', 'looking-up'],
+    ],
+    [
+      { kind: 'fail' },
+      ['claimed', 'creating', 'unknown', 'running', 'completed', 'interrupted', 'looking-up'],
+    ],
   ])('%o fits held jobs that are %j', (resolution, fitting) => {
     expect(statuses.filter(status => misfit(held(status), resolution) === null)).toEqual(fitting)
     for (const status of statuses) expect(misfit(held(status, { isHeld: false }), resolution)).not.toBeNull()
@@ -42,7 +50,10 @@ describe('a resolution', () => {
   it('says why it does not fit', () => {
     const why = (status: JobStatus, isHeld: boolean) => misfit(held(status, { isHeld }), { kind: 'absent' })
     expect(why('settled', true)).toBe('it is settled: nothing is left to be resolved')
-    expect(why('running', false)).toBe('it is running and not held: the service is at work on it')
+    expect(why('running', false)).toBe(
+      'it is running and not held: the service is at work on it, and it is not overdue yet',
+    )
+    expect(why('creating', false)).toBe('it is creating and not held: the service is at work on it')
     expect(why('completed', true)).toBe(
       'it is completed: its create was answered, and its job has ended at the provider, so it exists',
     )
@@ -71,6 +82,19 @@ describe('a resolution', () => {
     expect(misfit(job, { kind: 'adopt', providerJobId: 'Q' })).toBeNull()
   })
 
+  it('fits a running job that is overdue if it says what is to become of the devices', () => {
+    const overdue = held('running', { isHeld: false, isOverdue: true })
+    expect(resolutionsFor(overdue)).toEqual(['absent', 'fail'])
+    expect(misfit(overdue, { kind: 'again' })).toBe(
+      'its end is awaited already, so there is nothing to try once more',
+    )
+    expect(misfit(overdue, { kind: 'adopt', providerJobId: 'P' })).toBe(
+      'its create was answered with its JobId, so no other is its own',
+    )
+    // Its JobId was found in List, so it may be another's.
+    expect(resolutionsFor({ ...overdue, foundBy: 'list' })).toEqual(['adopt', 'absent', 'fail'])
+  })
+
   it('is offered only if it may fit', () => {
     expect(resolutionsFor(held('claimed'))).toEqual(['again', 'fail'])
     expect(resolutionsFor(held('unknown', { clashesWith: 'P' }))).toEqual(['adopt', 'absent', 'fail'])
@@ -79,8 +103,11 @@ describe('a resolution', () => {
       'absent',
       'again',
       'fail',
+      'resend',
     ])
-    expect(resolutionsFor(held('completed'))).toEqual(['again', 'fail'])
+    expect(resolutionsFor(held('completed'))).toEqual(['again', 'fail', 'resend'])
+    expect(resolutionsFor(held('looking-up'))).toEqual(['again', 'fail', 'resend'])
+    expect(resolutionsFor(held('looking-up', { isHeld: false }))).toEqual(['resend'])
     expect(resolutionsFor(held('settled'))).toEqual([])
   })
 

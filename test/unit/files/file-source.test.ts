@@ -3,6 +3,7 @@ import { firstValueFrom, of, Subject } from 'rxjs'
 import { createFileSource } from '../../../src/files/file-source'
 import { sha256OfFile } from '../../../src/files/fleet-file'
 import type { SourceChunk } from '../../../src/ports/request-source'
+import { bookAt, storedAt } from '../../support/source-book'
 import { removeTemporaryFiles, temporaryFile } from './temporary-file'
 
 const lines = (count: number): string =>
@@ -28,15 +29,13 @@ const open = async (
   const waiting: Event[] = []
   events$.subscribe(event => waiting.push(event))
   const subscription = source
-    .chunks((topic, partitions) =>
-      of(
-        new Map(
-          next === null
-            ? []
-            : partitions.map(partition => [partition, topic === `file:${file.sha256}` ? next : -1n]),
-        ),
-      ),
-    )
+    .chunks({
+      ...bookAt(),
+      positions: (topic, partitions) => {
+        const known = topic === `file:${file.sha256}` ? next : -1n
+        return of(new Map(known === null ? [] : partitions.map(partition => [partition, storedAt(known)])))
+      },
+    })
     .subscribe({
       next: chunk => events$.next(chunk),
       error: error => events$.next(error),

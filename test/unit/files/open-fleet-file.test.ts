@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
-import { lastValueFrom, map, of, toArray } from 'rxjs'
+import { lastValueFrom, map, toArray } from 'rxjs'
 import { type OpenOptions, openFleetFile } from '../../../src/files/fleet-file'
 import type { SourceRecord } from '../../../src/ports/request-source'
 import { createRecordParser } from '../../../src/requests/parse-record'
+import { bookAt } from '../../support/source-book'
 import { removeTemporaryFiles, temporaryFile } from './temporary-file'
 
 const header = 'requestId,deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid'
@@ -14,16 +15,14 @@ const parse = createRecordParser({ defaultTargetUid: '1984000000000001', default
 
 const recordsOf = async (path: string, options: OpenOptions = {}): Promise<SourceRecord[]> => {
   const file = await openFleetFile(path, options)
-  const chunks = file.source
-    .chunks(() => of(new Map()))
-    .pipe(
-      map(chunk => {
-        // The next chunk comes as soon as this one is done, so it is done only after its records are taken.
-        queueMicrotask(() => chunk.done())
-        return chunk.records
-      }),
-      toArray(),
-    )
+  const chunks = file.source.chunks(bookAt()).pipe(
+    map(chunk => {
+      // The next chunk comes as soon as this one is done, so it is done only after its records are taken.
+      queueMicrotask(() => chunk.done())
+      return chunk.records
+    }),
+    toArray(),
+  )
   const records = (await lastValueFrom(chunks)).flat()
   await file.close()
   return records

@@ -135,7 +135,7 @@ describe('devices that a job does not report on', () => {
     expect(provider.jobs.filter(job => !job.foreign)).toHaveLength(fault === 'lose-answer' ? 1 : 0)
   })
 
-  it('have their job held when looking up does not show where every one of them is', () => {
+  it('have their job held when looking up does not show where every one of them is, and the others are settled', () => {
     const { counts, driver } = run({
       onFetch: () => 'unreadable',
       onCall: (operation, n): CallFault =>
@@ -143,8 +143,97 @@ describe('devices that a job does not report on', () => {
           ? { kind: 'batch-refused', code: 'iot.device.NotExistedDevice' }
           : 'ok',
     })
-    expect(counts).toMatchObject({ held: 10, gap: 0 })
-    expect(driver.seen('job-held')).toBe(1)
+    expect(counts).toMatchObject({ moved: 9, held: 1, gap: 0 })
+    expect(driver.events.filter(({ kind }) => kind === 'job-held')).toEqual([
+      {
+        kind: 'job-held',
+        batchId: 1,
+        why: expect.stringMatching(/^no results could be read: .*, and 1 move stays untold$/),
+      },
+    ])
+  })
+
+  it('are looked up once more when their held job is released', () => {
+    let asked = 0
+    const { counts, movedTwice, provider } = runVirtualDriver(
+      hour,
+      {
+        onFetch: () => 'unreadable',
+        onCall: operation => {
+          if (operation !== 'provisioning') return 'ok'
+          asked += 1
+          return asked === 3 ? { kind: 'batch-refused', code: 'iot.device.NotExistedDevice' } : 'ok'
+        },
+      },
+      {},
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+        start()
+        timer(hour / 2).subscribe(() => {
+          expect(journal.recount()).toMatchObject({ moved: 9, held: 1 })
+          journal.resolveJob(1, { kind: 'again' })
+        })
+      },
+    )
+    expect(counts).toMatchObject({ moved: 10, held: 0, gap: 0 })
+    expect(movedTwice).toEqual([])
+    expect(provider.audit.arrivals.provisioning).toHaveLength(11)
+  })
+
+  it('are settled part by part, at least twice a minute, and their job with the last of them', () => {
+    const { driver, counts } = runVirtualDriver(
+      hour,
+      { onJobEnd: firstEnds('interrupted-without-file') },
+      {},
+      ({ journal, start }) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 400)
+        start()
+        timer(200_000).subscribe(() => {
+          const { moved, in_flight, gap } = journal.recount()
+          expect(moved).toBeGreaterThan(50)
+          expect(in_flight).toBeGreaterThan(100)
+          expect(gap).toBe(0)
+        })
+      },
+    )
+    expect(counts).toMatchObject({ moved: 400, gap: 0 })
+    const parts = driver.events.filter(event => event.kind === 'part-settled' && event.batchId === 1)
+    expect(parts[0]).toMatchObject({ moved: 0, retried: 0, open: 400 })
+    expect(parts.length).toBeGreaterThanOrEqual(5)
+    expect(driver.events.filter(event => event.kind === 'job-settled' && event.batchId === 1)).toHaveLength(1)
+  })
+
+  it('of many jobs are looked up job by job, and keep no slot and no other job waiting', () => {
+    let ended = 0
+    const onJobEnd = (): JobEnd => {
+      ended += 1
+      return ended <= 60 ? 'interrupted-without-file' : 'completed'
+    }
+    const { counts, driver, movedTwice, provider } = runVirtualDriver(
+      4 * hour,
+      { onJobEnd },
+      { batchMaxDevices: 100 },
+      ({ journal, start }, simulated) => {
+        appendDevices(journal, routeTo('iot-a'), 'dev', 6_000)
+        start()
+        timer(500_000).subscribe(() => {
+          expect(simulated.jobs.length).toBeGreaterThanOrEqual(60)
+          appendDevices(journal, routeTo('iot-b', { productKey: 'a1Other' }), 'next', 300)
+        })
+        timer(600_000).subscribe(() => {
+          const [, other] = journal.store.routes.values()
+          expect(other?.outcomes.size).toBe(300)
+          expect(journal.recount().in_flight).toBeGreaterThan(4_000)
+        })
+      },
+    )
+    expect(counts).toMatchObject({ moved: 6_300, gap: 0 })
+    expect(movedTwice).toEqual([])
+    expect(provider.audit.maxCallsInAnySecond()).toBeLessThanOrEqual(2)
+    const settled = driver.events.flatMap(event =>
+      event.kind === 'job-settled' && event.batchId <= 60 ? [event.batchId] : [],
+    )
+    expect(settled).toEqual(settled.toSorted((a, b) => a - b))
   })
 
   it('are not looked up beyond the bound, and fail for good as unknown or are sent again after an interrupted job', () => {
@@ -222,31 +311,34 @@ describe('devices that a job does not report on', () => {
       )
       expect(movedTwice).toEqual([])
       if (end === 'stop') {
-        expect(counts).toMatchObject({ in_flight: 100, gap: 0 })
+        // What was told is settled when it stops.
+        expect(counts.in_flight).toBe(100 - provider.audit.arrivals.provisioning.length)
+        expect(counts.gap).toBe(0)
         expect(provider.audit.arrivals.provisioning.length).toBeLessThan(95)
       } else {
         expect(counts).toMatchObject({ moved: 100, gap: 0 })
-        expect(provider.jobs.map(job => job.total)).toEqual([100, 50])
+        const [first, ...later] = provider.jobs.map(job => job.total)
+        expect([first, later.reduce((sum, total) => sum + total, 0)]).toEqual([100, 50])
         // The new driver does not look up all of them again.
         expect(provider.audit.arrivals.provisioning.length).toBeLessThan(130)
       }
     }
   })
 
-  it('have their look-ups stored before their job is settled', () => {
+  it('have their look-ups stored in the step that settles them, after what the file tells of others', () => {
     const steps: string[] = []
     const watched = (journal: DriveJournal): DriveJournal => ({
       ...journal,
-      keepLookUps: (batchId, lookUps) => {
-        steps.push(`kept ${lookUps.length}`)
-        return journal.keepLookUps(batchId, lookUps)
+      settle: (batchId, verdicts, ...rest) => {
+        steps.push(`settled ${verdicts.length}`)
+        return journal.settle(batchId, verdicts, ...rest)
       },
-      settle: (...args) => {
-        steps.push('settled')
-        return journal.settle(...args)
+      settleLookedUp: (batchId, lookUps, verdicts) => {
+        if (lookUps.length > 0) steps.push(`looked up ${lookUps.length}, settled ${verdicts.length}`)
+        return journal.settleLookedUp(batchId, lookUps, verdicts)
       },
     })
     run({ resultOf: silentOnce }, { journal: watched })
-    expect(steps).toEqual(['kept 4', 'settled', 'settled'])
+    expect(steps).toEqual(['settled 6', 'looked up 4, settled 4', 'settled 2'])
   })
 })

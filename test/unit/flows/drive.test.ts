@@ -122,11 +122,17 @@ describe('drive$', () => {
     expect(driver.seen('defect')).toBe(0)
   })
 
-  it('asks again for a device without a row, then fails it for good without sending it again if none may be looked up', () => {
+  it('asks again for a device without a row, then fails it for good without sending it again if looking it up tells nothing', () => {
     const { provider, counts } = runVirtualDriver(
       hour,
-      { resultOf: device => (device === 'dev-000003' ? 'missing' : { code: '200' }) },
-      { lookUpMaxDevices: 0 },
+      {
+        resultOf: device => (device === 'dev-000003' ? 'missing' : { code: '200' }),
+        onCall: operation =>
+          operation === 'provisioning'
+            ? { kind: 'batch-refused', code: 'iot.device.NotExistedDevice' }
+            : 'ok',
+      },
+      {},
       ({ journal, start }) => {
         appendDevices(journal, routeTo('iot-a'), 'dev', 10)
         start()

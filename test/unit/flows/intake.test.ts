@@ -1,4 +1,4 @@
-import { map, NEVER, type Observable, of, Subject, throwError, timer } from 'rxjs'
+import { EMPTY, map, NEVER, type Observable, of, Subject, throwError, timer } from 'rxjs'
 import type { FlowEvent } from '../../../src/domain/flow-event'
 import { intake$ } from '../../../src/flows/intake'
 import type { AppendReceipt, IntakeJournal, JournalChunk } from '../../../src/ports/journal'
@@ -13,16 +13,29 @@ const setUp = (append: Append, parts = 1) => {
   const offered$ = new Subject<SourceChunk>()
   const ends: string[] = []
   const events: FlowEvent[] = []
-  const journal: IntakeJournal = { append, positions: () => of(new Map()) }
+  const journal: IntakeJournal = {
+    append,
+    positions: () => of(new Map()),
+    skip: () => EMPTY,
+    stop: () => EMPTY,
+  }
   const flow$ = intake$({
-    source: { clusterId: () => of('cluster'), chunks: () => offered$, health$: NEVER },
+    source: {
+      clusterId: () => of('cluster'),
+      committed: () => NEVER,
+      chunks: () => offered$,
+      health$: NEVER,
+    },
     journal,
     toJournal: (clusterId, { topic, partition }) =>
       Array.from({ length: parts }, (_, part) => ({
         clusterId,
         topic,
         partition,
+        life: 1,
+        continuesFrom: BigInt(part),
         nextOffset: BigInt(part + 1),
+        last: null,
         requests: [],
         rejections: [],
       })),
@@ -32,6 +45,8 @@ const setUp = (append: Append, parts = 1) => {
     offered$.next({
       topic: 'requests',
       partition,
+      life: 1,
+      continuesFrom: 0n,
       records: [],
       done: () => ends.push(`${partition} done`),
       fail: reason => ends.push(`${partition} failed: ${reason}`),

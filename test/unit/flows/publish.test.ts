@@ -1,5 +1,5 @@
 import { concat, defer, delay, map, NEVER, type Observable, of, ReplaySubject, timer } from 'rxjs'
-import { RestoredDatabaseError } from '../../../src/domain/published-position'
+import { RestoredDatabaseError } from '../../../src/domain/restored-database'
 import { publish$ } from '../../../src/flows/publish'
 import type { Outbox, OutboxChunk } from '../../../src/ports/journal'
 import type { SinkSession } from '../../../src/ports/outcome-sink'

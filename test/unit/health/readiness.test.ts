@@ -11,7 +11,7 @@ const statusWith = (
 ): ServiceStatus => ({
   lease: 'held',
   holder: null,
-  openJobs: { own: 0, foreign: 0, capacity: 10 },
+  openJobs: { own: 0, searching: 0, foreign: 0, capacity: 10 },
   accountRefused: null,
   provider,
   quota: { shared: 0, perOperation: idle, waiting: idle },

@@ -1,5 +1,7 @@
-import { type ProcessStatus, readNow, statusOf } from '../../../src/health/status'
-import type { DatabaseStatus, RouteStatus } from '../../../src/postgres/status/read-status'
+import type { ProcessStatus } from '../../../src/health/readiness'
+import { readNow, statusOf } from '../../../src/health/status'
+import type { RouteStatus } from '../../../src/postgres/status/read-routes'
+import type { DatabaseStatus } from '../../../src/postgres/status/read-status'
 import { noMoves } from '../../support/no-moves'
 
 const at = new Date('2026-11-24T08:00:00Z')
@@ -15,8 +17,13 @@ const database = (
   },
   lease: { holder: 'host/1', expiresInMs: 9_000 },
   routes: [],
+  routeCounts: { withWork: 0, held: 0, blocked: 0 },
+  lostRecords: [],
   heldJobs: [],
   troubledJobs: [],
+  searches: null,
+  overdueJobs: [],
+  lookUps: null,
   openJobs: {},
   nextRetryAt: null,
   unpublished: 0,
@@ -27,7 +34,7 @@ const database = (
 const service = (more: Partial<ProcessStatus> = {}): ProcessStatus => ({
   lease: 'held',
   holder: null,
-  openJobs: { own: 0, foreign: 0, capacity: 10 },
+  openJobs: { own: 0, searching: 0, foreign: 0, capacity: 10 },
   accountRefused: null,
   provider: null,
   quota: {
@@ -85,6 +92,31 @@ describe('the status', () => {
     expect(because(waits, null)).toEqual(['no process holds the lease: start the service'])
   })
 
+  it('says what waits to be looked up, at which pace, and how nobody has to wait for it', () => {
+    const line = (more: Partial<NonNullable<DatabaseStatus['lookUps']>>) =>
+      statusOf(
+        at,
+        readNow(
+          database({
+            openJobs: { 'looking-up': 2 },
+            lookUps: { jobs: 2, moves: 1_230, perSecond: 0.82, remainingMs: 1_500_000, ...more },
+          }),
+        ),
+        service(),
+      )
+    expect(line({})).toMatchObject({
+      moving: true,
+      because: [
+        '1230 moves of 2 ended jobs wait until their devices are looked up, since no result file tells of them: ' +
+          '0.8 a second, about 25 minutes; `device-move resolve JOB --resend` sends those of a job again without that',
+      ],
+    })
+    expect(line({ remainingMs: 20_000_000 }).because[0]).toContain('about 6 hours')
+    expect(line({ perSecond: null, remainingMs: null }).because[0]).toContain(
+      'it is not known yet how long that takes',
+    )
+  })
+
   it('names held routes and held batches with their reasons', () => {
     const held = database({
       routes: [{ ...route, heldAt: at.toISOString(), heldReason: 'target is full' }],
@@ -96,6 +128,7 @@ describe('the status', () => {
           routeId: 3,
           status: 'completed',
           moves: 1,
+          withRoute: false,
           heldAt: at.toISOString(),
           heldReason: 'no result file',
           resolutions: ['again', 'fail'],
@@ -147,7 +180,7 @@ describe('the status', () => {
   it('says that the account is refused, that other people have all slots, and which problem each flow has', () => {
     const stuck = service({
       accountRefused: { operation: 'create', code: 'SignatureDoesNotMatch' },
-      openJobs: { own: 0, foreign: 10, capacity: 10 },
+      openJobs: { own: 0, searching: 0, foreign: 10, capacity: 10 },
       flows: {
         intake: { state: 'retrying', problem: 'PostgreSQL: could not extend file: No space left on device' },
         drive: well,
@@ -198,6 +231,70 @@ describe('the status', () => {
       moving: false,
       because: ['no process holds the lease: start the service'],
     })
+  })
+
+  it('names a job that may never end, and says what can be done and what that may cost', () => {
+    const overdue = database({
+      openJobs: { running: 1 },
+      overdueJobs: [
+        {
+          batchId: 12,
+          jobId: 'P12',
+          routeId: 3,
+          moves: 500,
+          runningSince: '2026-11-24T05:00:00.000Z',
+          ageMs: 3 * 3_600_000,
+          usualMs: 180_000,
+          resolutions: ['absent', 'fail'],
+        },
+      ],
+    })
+    expect(statusIn(overdue, service())).toMatchObject({
+      moving: false,
+      because: [
+        'batch 12 of route 3 (500 moves) has been running as P12 since 2026-11-24T05:00:00.000Z (3.0 hours; a job takes ' +
+          '180 s), and takes a slot: see in the console whether it goes on; if it never ends, ' +
+          '`device-move resolve 12 --absent` sends its devices again, which moves them twice if it does go on, and ' +
+          '`--fail` gives them up, though they may have moved',
+      ],
+    })
+    expect(statusIn({ ...overdue, openJobs: { running: 2 } }, service()).moving).toBe(true)
+  })
+
+  it('says how many records retention deleted before they were read, and of which partition', () => {
+    const lost = { topic: 'requests', partition: 3, records: 1_000, lastAt: '2026-11-24T07:00:00.000Z' }
+    expect(
+      because(database({ lostRecords: [lost, { ...lost, partition: 4, records: 1, lastAt: null }] })),
+    ).toEqual([
+      '1000 records of requests/3 were deleted from Kafka before the service had read them (noticed at ' +
+        '2026-11-24T07:00:00.000Z): have these requests sent again, and raise retention.ms and retention.bytes of the topic',
+      '1 record of requests/4 was deleted from Kafka before the service had read it: have these requests sent again, and ' +
+        'raise retention.ms and retention.bytes of the topic',
+    ])
+  })
+
+  it('counts the held and blocked routes that it does not name', () => {
+    const held = { ...route, heldAt: '2026-11-24T07:00:00.000Z', heldReason: 'test' }
+    const blocked = { ...route, routeId: 4, blockedByBatch: 7, blockedReason: 'unknown' }
+    expect(
+      because(database({ routes: [held, blocked], routeCounts: { withWork: 250, held: 101, blocked: 21 } })),
+    ).toEqual([
+      'route 3 is held (6 moves): test',
+      '6 moves of route 4 wait for batch 7',
+      '100 more routes are held (see device_move.routes)',
+      '20 more routes are blocked by a batch (see device_move.routes)',
+    ])
+  })
+
+  it('says how old the figures of the database are, and why', () => {
+    const problem = 'the database answers, but slowly'
+    expect(statusOf(at, { database: database(), ageMs: 90_000, problem }, service())).toMatchObject({
+      asOf: '2026-11-24T07:58:30.000Z',
+      ageMs: 90_000,
+      because: [problem],
+      database: { moves: { gap: 0 } },
+    })
+    expect(statusIn(null, service())).toMatchObject({ asOf: null, ageMs: null })
   })
 
   it('explains nothing by the slots if the process stands by', () => {

@@ -1,5 +1,7 @@
 import type { EachBatchPayload, KafkaMessage } from 'kafkajs'
+import type { Reading } from '../../../src/kafka/consumer/assignment'
 import { createEachBatch, createOfferedChunks } from '../../../src/kafka/consumer/each-batch'
+import { StoppedPartitionError } from '../../../src/ports/errors'
 import type { SourceChunk } from '../../../src/ports/request-source'
 
 const message = (offset: number): KafkaMessage => ({
@@ -20,8 +22,12 @@ const setUp = (offsets: readonly number[], lag = '0') => {
   }
   const state = { isRunning: true, isStale: false, heartbeat: null as Error | null, alive: 0, heartbeats }
   const offered = createOfferedChunks(chunk => chunks.push(chunk))
+  const reading = new Map<number, Reading>([[0, { life: 1, continuesFrom: null }]])
+  const placedAgain: number[] = []
   const eachBatch = createEachBatch({
     offered,
+    reading,
+    placeAgain: partition => placedAgain.push(partition),
     log: () => undefined,
     random: () => 1,
     heartbeatEveryMs: 1_500,
@@ -53,7 +59,16 @@ const setUp = (offsets: readonly number[], lag = '0') => {
     isRunning: () => state.isRunning,
     isStale: () => state.isStale,
   }
-  return { chunks, resolved, committed, state, offered, handle: (): Promise<void> => eachBatch(payload) }
+  return {
+    chunks,
+    resolved,
+    committed,
+    state,
+    offered,
+    reading,
+    placedAgain,
+    handle: (): Promise<void> => eachBatch(payload),
+  }
 }
 
 const settle = (): Promise<void> => jest.advanceTimersByTimeAsync(0)
@@ -203,5 +218,52 @@ describe('the handler of a fetched batch', () => {
     await handling
     expect(chunks).toHaveLength(1)
     expect(jest.getTimerCount()).toBe(0)
+  })
+
+  it('says of each chunk where it continues: at the place of the partition, then at the end of the chunk before', async () => {
+    const { chunks, reading, handle } = setUp([7, ...range(500).map(offset => offset + 10)])
+    reading.set(0, { life: 1, continuesFrom: 5n })
+    const handled = handle()
+    await settle()
+    chunks[0]?.fail(new Error('no database'))
+    await jest.advanceTimersByTimeAsync(10_000)
+    chunks[1]?.done()
+    await settle()
+    chunks[2]?.done()
+    await handled
+    expect(chunks.map(({ continuesFrom }) => continuesFrom)).toEqual([5n, 5n, 509n])
+    expect(reading.get(0)).toEqual({ life: 1, continuesFrom: 510n })
+  })
+
+  it('names the log in the positions of a topic that was made anew', async () => {
+    const { chunks, reading, handle } = setUp([0])
+    reading.set(0, { life: 2, continuesFrom: 0n })
+    const handled = handle()
+    await settle()
+    expect(chunks[0]).toMatchObject({ topic: 'requests', life: 2 })
+    expect(chunks[0]?.records[0]?.position).toEqual({
+      topic: 'requests',
+      partition: 0,
+      offset: 0n,
+      log: 'requests@2',
+    })
+    chunks[0]?.done()
+    await handled
+  })
+
+  it('offers nothing more of a partition that is stopped, and has it placed again', async () => {
+    const { chunks, committed, placedAgain, handle } = setUp([0, 1])
+    const handled = handle()
+    await settle()
+    chunks[0]?.fail(new StoppedPartitionError('another log'))
+    await handled
+    expect([chunks.length, committed, placedAgain]).toEqual([1, [], [0]])
+  })
+
+  it('offers nothing of a partition that has no place', async () => {
+    const { chunks, reading, handle } = setUp([0])
+    reading.clear()
+    await handle()
+    expect(chunks).toEqual([])
   })
 })

@@ -12,7 +12,7 @@ const message = (more: Partial<Pick<KafkaMessage, 'value' | 'headers'>> = {}): K
 
 describe('a record of the source', () => {
   it('has the exact offset and the time of the Kafka record', () => {
-    expect(sourceRecordOf('requests', 3, message())).toEqual({
+    expect(sourceRecordOf({ topic: 'requests', partition: 3 }, message())).toEqual({
       position: { topic: 'requests', partition: 3, offset: 12345678901234567n },
       key: null,
       value: null,
@@ -28,13 +28,13 @@ describe('a record of the source', () => {
       text: 'é',
       none: undefined,
     }
-    const { headers: kept } = sourceRecordOf('t', 0, message({ headers }))
+    const { headers: kept } = sourceRecordOf({ topic: 't', partition: 0 }, message({ headers }))
     expect(kept).toEqual({ ce_id: Buffer.from('first'), text: Buffer.from('é') })
   })
 
   it('has a header that is named like a member of every object', () => {
     const headers = JSON.parse('{"__proto__":"x","constructor":"y"}')
-    const { headers: kept } = sourceRecordOf('t', 0, message({ headers }))
+    const { headers: kept } = sourceRecordOf({ topic: 't', partition: 0 }, message({ headers }))
     expect(Object.keys(kept).sort()).toEqual(['__proto__', 'constructor'])
     expect(Object.getPrototypeOf(kept)).toBe(Object.prototype)
   })

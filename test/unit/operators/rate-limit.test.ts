@@ -1,5 +1,5 @@
-import { NEVER, of, timer } from 'rxjs'
-import { limiterOf, type Op, priority } from './limited-provider'
+import { defer, NEVER, of, repeat, timer } from 'rxjs'
+import { limiterOf, type Op, priority, windowMs } from './limited-provider'
 import { at, now, record, virtually } from './virtual-time'
 
 describe('createRateLimiter', () => {
@@ -71,6 +71,56 @@ describe('createRateLimiter', () => {
       const limiter = limiterOf({ shared: 1, yielding: ['list'] })
       const list = record(of('l').pipe(limiter.limit('list')))
       at(1, () => expect(list.seen).toContainEqual([0, 'next', 'l']))
+    })
+  })
+
+  it('admits a yielding operation once so many calls of others have gone before it, and keeps the cap', () => {
+    virtually(() => {
+      const limiter = limiterOf({
+        perOperation: { create: 2, detail: 0, list: 0 },
+        yielding: ['list'],
+        passedOverAtMost: 19,
+      })
+      const order: Op[] = []
+      let inWindow = 0
+      let most = 0
+      const counted = (op: Op) => {
+        const call = defer(() => {
+          order.push(op)
+          inWindow += 1
+          most = Math.max(most, inWindow)
+          timer(windowMs).subscribe(() => {
+            inWindow -= 1
+          })
+          return of(op)
+        })
+        return call.pipe(limiter.limit(op))
+      }
+      // There are always more creates than the quota allows.
+      for (let i = 0; i < 10; i += 1) counted('create').pipe(repeat()).subscribe()
+      for (let i = 0; i < 100; i += 1) counted('list').subscribe()
+      at(100_500, () => {
+        expect(most).toBeLessThanOrEqual(2)
+        const lists = order.filter(op => op === 'list').length
+        expect([order.length, lists]).toEqual([202, 10])
+        // Two went before any list waited.
+        expect(order.indexOf('list')).toBe(2 + 19)
+      })
+    })
+  })
+
+  it('does not let a yielding operation go first that may not start', () => {
+    virtually(() => {
+      const limiter = limiterOf({ shared: 1, yielding: ['list'], passedOverAtMost: 2 })
+      const order: Op[] = []
+      const go = (op: Op) =>
+        of(op)
+          .pipe(limiter.limit(op))
+          .subscribe(each => order.push(each))
+      limiter.pause('list', 5_500)
+      go('list')
+      for (let i = 0; i < 8; i += 1) go('create')
+      at(20_000, () => expect(order).toEqual([...Array(6).fill('create'), 'list', 'create', 'create']))
     })
   })
 

@@ -16,6 +16,8 @@ const chunksOf = (...devices: readonly number[]): (readonly [bigint, number, num
   const chunk: SourceChunk = {
     topic: 'device-move.requests',
     partition: 3,
+    life: 1,
+    continuesFrom: 0n,
     done: () => undefined,
     fail: () => undefined,
     records: devices.map((count, offset) => recordAt(offset, count)),

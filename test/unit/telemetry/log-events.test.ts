@@ -19,12 +19,12 @@ describe('log lines of events', () => {
   it('have the kind of the event as text, and its fields as fields', () => {
     expect(
       linesOf(
-        { kind: 'job-created', batchId: 3, providerJobId: 'p-1', devices: 10 },
+        { kind: 'job-created', batchId: 3, providerJobId: 'p-1', devices: 10, isSearch: false },
         { kind: 'lease-held', epoch: 12n },
         { kind: 'job-held', batchId: 4, why: 'no file' },
       ),
     ).toEqual([
-      { level: 'info', msg: 'job-created', batchId: 3, providerJobId: 'p-1', devices: 10 },
+      { level: 'info', msg: 'job-created', batchId: 3, providerJobId: 'p-1', devices: 10, isSearch: false },
       { level: 'info', msg: 'lease-held', epoch: '12' },
       { level: 'error', msg: 'job-held', batchId: 4, why: 'no file' },
     ])

@@ -1,8 +1,17 @@
 import type { FlowEvent } from '../../../src/domain/flow-event'
 import { createMetrics, type MetricSources } from '../../../src/telemetry/metrics'
 
-const figures = { ageMs: 2_500, moves: { accepted: 12, moved: 9, pending: 3, gap: 0 } }
-const calm: MetricSources = { database: async () => figures, openJobs: () => ({ own: 2, foreign: 1 }) }
+const figures = {
+  ageMs: 2_500,
+  moves: { accepted: 12, moved: 9, pending: 3, gap: 0 },
+  overdueJobs: 1,
+  lostRecords: 7,
+  lookUpMoves: 7,
+}
+const calm: MetricSources = {
+  database: async () => figures,
+  openJobs: () => ({ own: 2, searching: 0, foreign: 1 }),
+}
 
 /** The samples of this service, by name and labels. */
 const samplesOf = async ({ scrape }: Pick<ReturnType<typeof createMetrics>, 'scrape'>) => {
@@ -19,7 +28,10 @@ const samplesOf = async ({ scrape }: Pick<ReturnType<typeof createMetrics>, 'scr
 }
 
 const after = async (...events: readonly FlowEvent[]): Promise<Record<string, number>> => {
-  const metrics = createMetrics({ database: async () => null, openJobs: () => ({ own: 0, foreign: 0 }) })
+  const metrics = createMetrics({
+    database: async () => null,
+    openJobs: () => ({ own: 0, searching: 0, foreign: 0 }),
+  })
   for (const event of events) metrics.observe(event)
   const changed = [...(await samplesOf(metrics))].filter(
     ([name, value]) => value !== 0 && !name.includes('_bucket'),
@@ -33,6 +45,9 @@ describe('metrics', () => {
     expect(samples.get('device_move_moves{state="accepted"}')).toBe(12)
     expect(samples.get('device_move_moves{state="pending"}')).toBe(3)
     expect(samples.get('device_move_moves{state="gap"}')).toBe(0)
+    expect(samples.get('device_move_overdue_jobs')).toBe(1)
+    expect(samples.get('device_move_lost_records_total')).toBe(7)
+    expect(samples.get('device_move_database_figures_age_seconds')).toBe(2.5)
     expect(samples.get('device_move_open_jobs{whose="own"}')).toBe(2)
     expect(samples.get('device_move_open_jobs{whose="foreign"}')).toBe(1)
   })
@@ -49,7 +64,10 @@ describe('metrics', () => {
 
   it('have no open jobs once another process drives', async () => {
     let drives = true
-    const metrics = createMetrics({ ...calm, openJobs: () => (drives ? { own: 2, foreign: 1 } : null) })
+    const metrics = createMetrics({
+      ...calm,
+      openJobs: () => (drives ? { own: 2, searching: 0, foreign: 1 } : null),
+    })
     expect((await samplesOf(metrics)).get('device_move_open_jobs{whose="own"}')).toBe(2)
     drives = false
     const names = [...(await samplesOf(metrics)).keys()]
@@ -96,7 +114,7 @@ describe('metrics', () => {
       },
     ],
     [
-      { kind: 'job-created', batchId: 1, providerJobId: 'p', devices: 9 },
+      { kind: 'job-created', batchId: 1, providerJobId: 'p', devices: 9, isSearch: false },
       { 'device_move_jobs_total{event="created"}': 1 },
     ],
     [{ kind: 'job-held', batchId: 1, why: '' }, { 'device_move_jobs_total{event="held"}': 1 }],
@@ -105,7 +123,7 @@ describe('metrics', () => {
       { 'device_move_jobs_total{event="resumed"}': 1 },
     ],
     [
-      { kind: 'create-refused', batchId: 1, code: 'c', next: 'again' },
+      { kind: 'create-refused', batchId: 1, code: 'c', next: 'again', isSearch: false },
       { 'device_move_jobs_total{event="create-refused"}': 1 },
     ],
     [

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { createLearntMean, pollIntervalMs } from '../../../src/domain/poll-interval'
+import { createLearntMean, overdueAfterMs, pollIntervalMs } from '../../../src/domain/job-length'
 
 describe('pollIntervalMs', () => {
   it('gives 1.4 Lists for each job that ends while all slots are busy', () => {
@@ -35,6 +35,21 @@ describe('pollIntervalMs', () => {
     )
     expect(pollIntervalMs({ meanJobMs: 10, oldestOpenAgeMs: null, slots: 10 })).toBe(200)
     expect(pollIntervalMs({ meanJobMs: 86_400_000, oldestOpenAgeMs: null, slots: 10 })).toBe(30_000)
+  })
+})
+
+describe('overdueAfterMs', () => {
+  it('is a multiple of the usual time, and at least half an hour', () => {
+    const minute = 60_000
+    expect(overdueAfterMs(5 * minute, 10)).toBe(50 * minute)
+    expect(overdueAfterMs(3 * minute, 10)).toBe(30 * minute)
+    expect(overdueAfterMs(1_000, 10)).toBe(30 * minute)
+    expect(overdueAfterMs(5 * minute, 2)).toBe(30 * minute)
+  })
+
+  it('takes a job to last 30 s before one has ended', () => {
+    expect(overdueAfterMs(null, 10)).toBe(30 * 60_000)
+    expect(overdueAfterMs(null, 100)).toBe(50 * 60_000)
   })
 })
 

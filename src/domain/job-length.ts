@@ -1,4 +1,4 @@
-/** How long to pause between two Lists of the provider's jobs, from how long jobs take. */
+/** What follows from how long jobs take: how often to look at them, and from when one takes too long. */
 
 /** Length that a job is taken to have before one has ended, ms. */
 const FIRST_GUESS_MS = 30_000
@@ -35,6 +35,16 @@ export const pollIntervalMs = ({ meanJobMs, oldestOpenAgeMs, slots }: PollPace):
   if (meanJobMs !== null) return clamp(shareOf(meanJobMs))
   return clamp(Math.min(shareOf(Math.max(FIRST_GUESS_MS, ageMs)), Math.max(FIRST_LOOK_MS, ageMs * AGE_SHARE)))
 }
+
+/** A younger job is never overdue, ms. */
+export const NEVER_OVERDUE_MS = 30 * 60_000
+
+/**
+ * The age from which a running job is overdue, ms: so many times (`factor`) the mean time from create to end, and at least
+ * half an hour. `meanJobMs` null: no job has ended yet.
+ */
+export const overdueAfterMs = (meanJobMs: number | null, factor: number): number =>
+  Math.max(NEVER_OVERDUE_MS, (meanJobMs ?? FIRST_GUESS_MS) * factor)
 
 /** A mean length of jobs that is kept up to date. */
 export interface LearntMean {
