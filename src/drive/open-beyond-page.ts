@@ -62,7 +62,7 @@ export const createOpenBeyondPage = (
     )
 
   /** Initialising jobs are listed before running ones: a job that starts to run between the two calls is in both. */
-  const byStatus = ofStatus(0).pipe(
+  const byStatus = defer(() => ofStatus(0)).pipe(
     concatMap(initialising =>
       initialising === null
         ? of(null)

@@ -2,8 +2,11 @@ import {
   type CandidateFile,
   decideByFiles,
   findCandidates,
+  holdsAllSince,
   type ListedLike,
   lookAlikeKey,
+  nothingListed,
+  orderAfter,
   type UnansweredJob,
 } from '../../../src/domain/reconcile'
 import type { RouteFields } from '../../../src/domain/route'
@@ -146,4 +149,34 @@ describe('lookAlikeKey', () => {
   ])('differs for a route with %o', differs => {
     expect(lookAlikeKey({ ...listedRoute, ...differs })).not.toBe(lookAlikeKey(listedRoute))
   })
+})
+
+describe('holdsAllSince', () => {
+  const holds = (times: readonly number[], since: number): boolean =>
+    holdsAllSince(
+      orderAfter(
+        nothingListed,
+        times.map(createdAt => ({ createdAt })),
+        10,
+      ),
+      since,
+      10,
+    )
+
+  it('is true once jobs that come newest first lie below the instant', () =>
+    expect(holds([200, 150, 100, 89], 100)).toBe(true))
+
+  it('is false at the edge of the tolerance', () => expect(holds([200, 150, 90], 100)).toBe(false))
+
+  it('allows jobs out of order within the tolerance, and not beyond', () => {
+    expect(holds([200, 150, 160, 80], 100)).toBe(true)
+    expect(holds([200, 150, 161, 80], 100)).toBe(false)
+  })
+
+  it('is false while no job has shown the order', () => {
+    expect(holds([], 100)).toBe(false)
+    expect(holds([50, 45, 42], 100)).toBe(false)
+  })
+
+  it('is false for the oldest first', () => expect(holds([10, 50, 200], 100)).toBe(false))
 })

@@ -72,21 +72,89 @@ describe('polls', () => {
     expect(counts).toMatchObject({ moved: 10, held: 0, gap: 0 })
   })
 
-  it('find a job of ours on a later page of List, behind newer jobs of others', () => {
+  describe.each(['heeded', 'ignored', 'refused'] as const)('when Status is %s', listStatus => {
+    it('find a job of ours that newer jobs of others have pushed off the first page of List', () => {
+      const { provider, counts, driver } = runVirtualDriver(
+        hour,
+        { pageSize: 2, jobMs: () => 60_000, listStatus },
+        {},
+        ({ journal, start }, { startForeignJob }) => {
+          appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+          start()
+          timer(10_000).subscribe(() => {
+            for (let job = 0; job < 4; job += 1) startForeignJob(routeTo('iot-foreign'), 10, hour)
+          })
+        },
+      )
+      // A list of the open jobs does not show how a job has ended, so that is asked for once.
+      expect(provider.audit.arrivals.query).toHaveLength(listStatus === 'heeded' ? 1 : 0)
+      expect(counts).toMatchObject({ moved: 10, gap: 0 })
+      expect(driver.seen('job-denied')).toBe(0)
+    })
+
+    it.each(['newest-first', 'oldest-first', 'shuffled'] as const)(
+      "count another's open job behind 300 newer ones that have ended, with the jobs %s",
+      listOrder => {
+        // Only our side keeps the limit here, so a create above it would succeed.
+        const { provider, counts } = runVirtualDriver(
+          hour / 4,
+          { maxOpenJobs: 1_000, listStatus, listOrder },
+          { quotaJobs: 1 },
+          ({ journal, start }, { startForeignJob }) => {
+            startForeignJob(routeTo('iot-foreign'), 10, hour / 10)
+            timer(60_000).subscribe(() => {
+              for (let job = 0; job < 300; job += 1) startForeignJob(routeTo('iot-x'), 10, 500)
+            })
+            timer(100_000).subscribe(() => {
+              appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+              start()
+            })
+          },
+        )
+        expect(provider.audit.arrivals.create[0]).toBeGreaterThan(hour / 10)
+        expect(provider.audit.arrivals.create).toHaveLength(1)
+        expect(counts).toMatchObject({ moved: 10, gap: 0 })
+      },
+    )
+
+    it("go on counting another's open job that is pushed off the first page while they watch", () => {
+      const { provider, counts } = runVirtualDriver(
+        hour / 4,
+        { maxOpenJobs: 1_000, listStatus },
+        { quotaJobs: 1 },
+        ({ journal, start }, { startForeignJob }) => {
+          startForeignJob(routeTo('iot-foreign'), 10, hour / 10)
+          appendDevices(journal, routeTo('iot-a'), 'dev', 10)
+          start()
+          timer(60_000).subscribe(() => {
+            for (let job = 0; job < 300; job += 1) startForeignJob(routeTo('iot-x'), 10, 500)
+          })
+        },
+      )
+      expect(provider.audit.arrivals.create[0]).toBeGreaterThan(hour / 10)
+      // It is noticed within a minute that the job has ended.
+      expect(provider.audit.arrivals.create[0]).toBeLessThan(hour / 10 + 60_000)
+      expect(counts).toMatchObject({ moved: 10, gap: 0 })
+    })
+  })
+
+  it('cost one call a look while the first page shows every open job, however many pages there are', () => {
     const { provider, counts } = runVirtualDriver(
-      hour,
-      { pageSize: 2, jobMs: () => 60_000 },
+      hour / 2,
+      { jobMs: () => 60_000 },
       {},
       ({ journal, start }, { startForeignJob }) => {
-        appendDevices(journal, routeTo('iot-a'), 'dev', 10)
-        start()
-        timer(10_000).subscribe(() => {
-          for (let job = 0; job < 4; job += 1) startForeignJob(routeTo('iot-foreign'), 10, hour)
+        for (let job = 0; job < 300; job += 1) startForeignJob(routeTo('iot-x'), 10, 500)
+        timer(120_000).subscribe(() => {
+          for (let route = 0; route < 40; route += 1)
+            appendDevices(journal, routeTo(`iot-${route}`), `r${route}`, 10)
+          start()
         })
       },
     )
-    expect(provider.audit.arrivals.query).toEqual([])
-    expect(counts).toMatchObject({ moved: 10, gap: 0 })
+    expect(counts).toMatchObject({ moved: 400, gap: 0 })
+    // Two more at the start: the initialising and the running ones.
+    expect(provider.audit.arrivals.list.length).toBeLessThan(90)
   })
 
   it('of a resumed job clear the last error that a predecessor had left', () => {
