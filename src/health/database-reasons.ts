@@ -23,10 +23,12 @@ const lostRecords: Reasons = ({ lostRecords: lost }) =>
   )
 
 const heldRoutes: Reasons = ({ routes }) =>
-  routes.flatMap(({ routeId, pending, retrying, heldAt, heldReason }) =>
+  routes.flatMap(({ routeId, pending, retrying, heldAt, heldReason, heldRetryAt }) =>
     heldAt === null
       ? []
-      : [`route ${routeId} is held (${plural(pending + retrying, 'move')}): ${heldReason}`],
+      : [
+          `route ${routeId} is held (${plural(pending + retrying, 'move')}): ${heldReason}${heldRetryAt === null ? '' : `; one batch is tried at ${heldRetryAt}`}`,
+        ],
   )
 
 const heldJobs: Reasons = database =>
