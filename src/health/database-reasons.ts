@@ -23,11 +23,12 @@ const lostRecords: Reasons = ({ lostRecords: lost }) =>
   )
 
 const heldRoutes: Reasons = ({ routes, heldJobs: held }) =>
-  routes.flatMap(({ routeId, pending, retrying, heldAt, heldReason }) => {
+  routes.flatMap(({ routeId, pending, retrying, heldAt, heldReason, heldRetryAt }) => {
     if (heldAt === null) return []
     const unsent = held.filter(job => job.withRoute && job.routeId === routeId)
     const moves = unsent.reduce((sum, job) => sum + job.moves, pending + retrying)
-    return [`route ${routeId} is held (${plural(moves, 'move')}): ${heldReason}`]
+    const retry = heldRetryAt === null ? '' : `; one batch is tried at ${heldRetryAt}`
+    return [`route ${routeId} is held (${plural(moves, 'move')}): ${heldReason}${retry}`]
   })
 
 const heldJobs: Reasons = database =>

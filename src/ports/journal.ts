@@ -5,15 +5,14 @@
  * does it again. (A promise could not be repeated, and would not run in virtual time.)
  */
 import type { Observable } from 'rxjs'
-import type { DeviceResult } from '../domain/device-results'
 import type { Fingerprint } from '../domain/fingerprint'
-import type { ForgottenJob } from '../domain/forgotten'
 import type { BatchMove, Job } from '../domain/job'
 import type { LookUp, UntoldJob } from '../domain/look-up'
 import type { Outcome, Verdict } from '../domain/outcome'
 import type { MoveRequest, Rejection } from '../domain/request'
 import type { HoldChange } from '../domain/route'
 import type { SearchStep } from '../domain/search'
+import type { ForgottenJournal } from './forgotten-journal'
 import type { Gap, StoredPosition } from './request-source'
 
 /** One log of requests. */
@@ -83,32 +82,6 @@ export interface ResultFile {
   readonly contentType: string | null
 }
 
-/** The provider's jobs are to be gone through for those that the database does not know. */
-export interface UnlistedRestore {
-  readonly restoreId: number
-  /** How long ago an operator accepted the restored database, ms. */
-  readonly acceptedAgoMs: number
-  /** When the newest job was created that `lateJobs` newer ones follow, ms since 1970; null: there is none. */
-  readonly knownAt: number | null
-}
-
-/** The driver's side of the jobs that a restored database has forgotten. */
-export interface ForgottenJournal {
-  /** What is to be done: jobs are to be listed, or open ones to be read that look like a route of ours. */
-  forgotten(): Observable<{
-    readonly unlisted: UnlistedRestore | null
-    readonly jobs: readonly ForgottenJob[]
-  }>
-  /** Stores those of the listed jobs that are not ours as open, all at once. Emits how many these are. */
-  keepListed(restoreId: number, listed: readonly ForgottenJob[]): Observable<number>
-  /** Keeps for people why the jobs could not be listed. */
-  setListError(restoreId: number, why: string): Observable<void>
-  /** open → read. Keeps what its result file says of each device. */
-  keepForgotten(job: ForgottenJob, rows: ReadonlyMap<string, DeviceResult>): Observable<void>
-  /** Keeps what its result file says, and holds the open job for people, because some devices are not told. */
-  holdForgotten(job: ForgottenJob, rows: ReadonlyMap<string, DeviceResult>, why: string): Observable<void>
-}
-
 /**
  * The side of the driver, bound to one epoch of the lease. Every method checks the lease in its transaction, and throws
  * `LeaseLostError` when another process holds it. Every method is idempotent, so when the answer to a commit is lost
@@ -133,7 +106,7 @@ export interface DriveJournal extends ForgottenJournal {
    * 7. Of a route that was refused, one batch is tried an hour after the latest refusal.
    * 8. A claim that took too long throws `TransientError`. Until its route has rested, others are claimed, and then
    *    fewer moves of it at once.
-   * 7. After a restore was accepted nothing is sent before the provider's jobs are listed, and nothing of a route that
+   * 9. After a restore was accepted nothing is sent before the provider's jobs are listed, and nothing of a route that
    *    looks like an open forgotten job. A move of which a forgotten job tells is settled with that, and not sent. A
    *    batch from before the restore whose route looks like a forgotten job is given back and claimed anew.
    */
@@ -200,8 +173,7 @@ export interface DriveJournal extends ForgottenJournal {
   /**
    * completed | interrupted | creating | unknown → settled. One transaction stores the outcomes, re-queues what is to be
    * tried again, releases the moves that waited for those (beyond 20,000 the next claims release them), fills the
-   * outbox, and clears the last error of an ended job.
-   * `verdicts` has every move of the batch, once.
+   * outbox, and clears the last error of an ended job. `verdicts` has every move of the batch, once.
    *
    * With `leave` it may have some of them: → looking-up. The others stay open and in flight until they are looked up.
    */

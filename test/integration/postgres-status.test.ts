@@ -135,7 +135,8 @@ describe('the status in the database', () => {
     await journey.claimJob()
     const { rows } = await database.pool.query(`
       select route_id as "routeId", pending::float8, in_flight::float8 as "inFlight", retrying::float8, moved::float8,
-             failed::float8, in_held_jobs::float8 as "inHeldJobs", oldest_pending_at as "oldestPendingAt",
+             failed::float8, in_held_jobs::float8 as "inHeldJobs", looking_up::float8 as "lookingUp",
+             held_kind as "heldKind", oldest_pending_at as "oldestPendingAt",
              eta is null as "hasNoEta"
       from device_move.routes`)
     const { routes } = await statusNow()

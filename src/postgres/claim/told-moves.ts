@@ -10,10 +10,9 @@ import {
   tellMoves,
   toldVerdicts,
 } from '../../domain/forgotten'
-import { lockJob } from '../job/job-row'
+import { type JobRow, lockJob } from '../job/job-row'
 import { settleJob } from '../job/store-settlement'
 import { looksLikeForgotten, moveColumns, moveColumnsOf } from '../shared-sql'
-import type { ClaimRange } from './claim-range'
 
 // Every move of the range that any forgotten job names, with what each job says. `offset 0` makes one look-up a device. A job
 // that a batch has adopted may still be another's, until the batch is settled by its file.
@@ -41,7 +40,7 @@ const selectPending = `
 /** Those of the moves that would be sent (`seqs`) of which a forgotten job tells. */
 export const findTold = async (
   client: PoolClient,
-  { routeId, fromSeq, toSeq }: ClaimRange,
+  { routeId, fromSeq, toSeq }: Pick<JobRow, 'routeId' | 'fromSeq' | 'toSeq'>,
   seqs: readonly bigint[],
 ): Promise<readonly ToldMove[]> => {
   const range = [routeId, fromSeq, toSeq]

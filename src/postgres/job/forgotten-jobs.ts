@@ -2,7 +2,7 @@
 import type { PoolClient } from 'pg'
 import type { DeviceResult } from '../../domain/device-results'
 import { type ForgottenJob, lateJobs } from '../../domain/forgotten'
-import type { ForgottenJournal, UnlistedRestore } from '../../ports/journal'
+import type { ForgottenJournal, UnlistedRestore } from '../../ports/forgotten-journal'
 import type { Guarded } from '../session/transaction'
 import { looksLikeForgotten, notifyChange } from '../shared-sql'
 

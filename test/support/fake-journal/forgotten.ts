@@ -9,7 +9,8 @@ import {
   tellMoves,
   toldVerdicts,
 } from '../../../src/domain/forgotten'
-import type { Claim, ForgottenJournal } from '../../../src/ports/journal'
+import type { ForgottenJournal } from '../../../src/ports/forgotten-journal'
+import type { Claim } from '../../../src/ports/journal'
 import { settle } from './settle'
 import type { RouteLog, Store, StoredJob } from './store'
 

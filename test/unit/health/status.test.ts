@@ -55,6 +55,7 @@ const route: RouteStatus = {
   priority: 'normal',
   pending: 5,
   inFlight: 0,
+  lookingUp: 0,
   retrying: 1,
   moved: 0,
   failed: 0,
@@ -62,7 +63,9 @@ const route: RouteStatus = {
   oldestPendingAt: null,
   eta: null,
   heldAt: null,
+  heldKind: null,
   heldReason: null,
+  heldRetryAt: null,
   blockedByBatch: null,
   blockedReason: null,
 }
