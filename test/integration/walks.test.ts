@@ -196,7 +196,7 @@ describeKafka('the walks of docs/architecture.md', () => {
       // It is not renewed during a walk, however busy the machine is.
       leaseMs: 120_000,
       renewEveryMs: 60_000,
-      quotaWindowMs: 0,
+      quotaWindowMs: 100,
     })
     const { seen, service } = started({ lease })
     stops.push(() => lease.stop())
