@@ -76,6 +76,7 @@ export const createOpenBeyondPage = (
     ),
   )
 
+  /** null: a page could not be read, so that what was known to be open still counts. */
   const byPages = (nextToken: string, order: ListedOrder, missing: Set<string>) =>
     defer(() => {
       let listed = order
@@ -85,8 +86,8 @@ export const createOpenBeyondPage = (
         return missing.size === 0 && holdsAllSince(listed, knownUpTo - toleranceMs, toleranceMs)
       }
       return pages({ nextToken }, isEnough).pipe(
-        reduce<CallResult<ListPage>, readonly ListedJob[]>(
-          (jobs, found) => (found.ok ? [...jobs, ...found.value.jobs] : jobs),
+        reduce<CallResult<ListPage>, readonly ListedJob[] | null>(
+          (jobs, found) => (jobs === null || !found.ok ? null : [...jobs, ...found.value.jobs]),
           [],
         ),
       )
@@ -117,7 +118,7 @@ export const createOpenBeyondPage = (
             if (now >= refusedUntil) refusedUntil = now + refusedForMs
             return byPages(nextToken, order, new Set(missing))
           }),
-          map(known),
+          map(found => (found === null ? null : known(found))),
         )
       }),
   }

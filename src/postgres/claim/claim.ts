@@ -97,8 +97,8 @@ interface Unusual {
 
 const selectUnusual = `
   select exists (select from release_due) as "releasesAreLeft",
-         exists (select from accepted_restore where jobs_listed_at is null) or exists (select from forgotten_job)
-           as "isRestored"`
+         exists (select from accepted_restore where jobs_listed_at is null) or exists (select from forgotten_job where status = 'open')
+         or exists (select from forgotten_result) as "isRestored"`
 
 const readUnusual = async (client: PoolClient): Promise<Unusual> =>
   (await client.query<Unusual>(selectUnusual)).rows[0] ?? { releasesAreLeft: false, isRestored: false }
