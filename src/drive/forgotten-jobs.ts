@@ -51,7 +51,7 @@ const askEveryMs = 1_000
 export interface ForgottenJobsDeps {
   readonly journal: ForgottenJournal
   readonly calls: Pick<ProviderCalls, 'list' | 'query' | 'detail' | 'fetchResults'>
-  readonly view: Pick<AccountView, 'looks$'>
+  readonly view: Pick<AccountView, 'looks$' | 'overdueAfterMs'>
   readonly observe: Observe
   readonly random: () => number
   /** How long after a create without an answer its job may still appear in List, ms. */
@@ -131,38 +131,62 @@ export const createForgottenJobs = (
       ignoreElements(),
     )
 
+  const keep = (job: ForgottenJob, read: Read): Observable<void> => {
+    const { providerJobId } = job
+    if (read.kind === 'told')
+      return journal
+        .keepForgotten(job, read.rows)
+        .pipe(tap(() => observe({ kind: 'forgotten-read', providerJobId, devices: read.rows.size })))
+    return journal
+      .holdForgotten(job, read.rows, read.why)
+      .pipe(tap(() => observe({ kind: 'forgotten-held', providerJobId, why: read.why })))
+  }
+
+  /** Holds a job for people whenever it has taken too long once more. Its end is awaited all the same. */
+  const createOverdueWatch = (job: ForgottenJob): Observable<never> => {
+    let since = job.createdAt
+    return defer(() => {
+      const now = asyncScheduler.now()
+      if (now - since < view.overdueAfterMs()) return EMPTY
+      since = now
+      const minutes = Math.round((now - job.createdAt) / 60_000)
+      return keep(job, untold(`it has not ended ${minutes} minutes after it was created`)).pipe(
+        ignoreElements(),
+      )
+    })
+  }
+
   /** Emits once: null when the job has ended, else why it cannot be known whether it has. */
-  const awaitEnd = ({ providerJobId, status }: ForgottenJob): Observable<string | null> =>
+  const awaitEnd = (job: ForgottenJob): Observable<string | null> =>
     defer(() => {
-      if (status >= 2) return of(null)
+      const { providerJobId } = job
+      if (job.status >= 2) return of(null)
+      const overdue = createOverdueWatch(job)
+      const endedAs = (status: ForgottenJob['status']) => (status >= 2 ? of(null) : overdue)
       let denials = 0
       let askFrom = Number.NEGATIVE_INFINITY
       const ask = defer(() => {
         askFrom = asyncScheduler.now() + pauseMs
         return calls.query(providerJobId)
       }).pipe(
-        map(result => {
+        concatMap((result): Observable<string | null> => {
           if (result.ok) {
             denials = 0
-            return result.value.status >= 2 ? null : undefined
+            return endedAs(result.value.status)
           }
-          if (isPassing(result)) return undefined
+          if (isPassing(result)) return EMPTY
           denials += 1
           return denials < maxDenials
-            ? undefined
-            : `List does not show it, and Query says: ${result.message} (${result.code})`
+            ? EMPTY
+            : of(`List does not show it, and Query says: ${result.message} (${result.code})`)
         }),
       )
-      const ended = ({ jobs }: Look): Observable<string | null | undefined> => {
+      const ended = ({ jobs }: Look): Observable<string | null> => {
         const listed = jobs.get(providerJobId)
-        if (listed !== undefined) return of(listed.status >= 2 ? null : undefined)
+        if (listed !== undefined) return endedAs(listed.status)
         return asyncScheduler.now() >= askFrom ? ask : EMPTY
       }
-      return view.looks$.pipe(
-        exhaustMap(ended),
-        filter(found => found !== undefined),
-        take(1),
-      )
+      return view.looks$.pipe(exhaustMap(ended), take(1))
     })
 
   /** Asks for the results until they are complete, or the usual tries are over. */
@@ -195,17 +219,6 @@ export const createForgottenJobs = (
         take(1),
       )
     })
-
-  const keep = (job: ForgottenJob, read: Read): Observable<void> => {
-    const { providerJobId } = job
-    if (read.kind === 'told')
-      return journal
-        .keepForgotten(job, read.rows)
-        .pipe(tap(() => observe({ kind: 'forgotten-read', providerJobId, devices: read.rows.size })))
-    return journal
-      .holdForgotten(job, read.rows, read.why)
-      .pipe(tap(() => observe({ kind: 'forgotten-held', providerJobId, why: read.why })))
-  }
 
   const inHand = new Set<string>()
   const read = (job: ForgottenJob): Observable<never> =>

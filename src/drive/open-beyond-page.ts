@@ -22,12 +22,18 @@ export interface Known {
   readonly isOwn: (providerJobId: string) => boolean
 }
 
+/** A first page after which there is another. */
+export interface FirstPage {
+  readonly jobs: readonly ListedJob[]
+  readonly nextToken: string
+}
+
 export interface OpenBeyondPage {
   /**
    * Emits once: jobs that are not on the first page, among them every open one; null if they are not looked for now, so
    * that those known to be open still count.
    */
-  after(first: ListPage, known: Known): Observable<readonly ListedJob[] | null>
+  after(first: FirstPage, known: Known): Observable<readonly ListedJob[] | null>
 }
 
 /** `list` throws what passes. */
@@ -87,17 +93,15 @@ export const createOpenBeyondPage = (
     })
 
   return {
-    after: (first, { open, isOwn }) =>
+    after: ({ jobs: firstJobs, nextToken }, { open, isOwn }) =>
       defer(() => {
         const now = asyncScheduler.now()
-        const { nextToken } = first
-        const order = orderAfter(nothingListed, first.jobs, toleranceMs)
+        const order = orderAfter(nothingListed, firstJobs, toleranceMs)
         const known = <T>(found: T): T => {
           knownUpTo = Math.max(knownUpTo, order.newestAt)
           return found
         }
-        if (nextToken === null) return of(known([]))
-        const shown = new Set(first.jobs.map(job => job.providerJobId))
+        const shown = new Set(firstJobs.map(job => job.providerJobId))
         const missing = [...open].filter(id => !shown.has(id))
         const isOthersTurn = now >= othersSoughtAt + othersEveryMs
         if (

@@ -144,6 +144,15 @@ export const createReconciliation =
     const tellApart = createTellApart(deps)
     const listProduct = createListProduct(calls, again)
 
+    /** Where several could be it, those that people have gone on without after a restore are not. */
+    const withoutGivenUp = (candidates: readonly ListedJob[]): Observable<readonly ListedJob[]> =>
+      candidates.length < 2
+        ? of(candidates)
+        : journal.givenUp(candidates.map(one => one.providerJobId)).pipe(
+            map(givenUp => candidates.filter(one => !givenUp.has(one.providerJobId))),
+            map(left => (left.length > 0 ? left : candidates)),
+          )
+
     const candidatesAmong = (jobs: readonly ListedJob[]): Observable<readonly ListedJob[]> =>
       journal.ownJobs(jobs.map(one => one.providerJobId)).pipe(
         map(own =>
@@ -181,7 +190,7 @@ export const createReconciliation =
       const weigh = (listing: Listing): Observable<Reconciliation | null> => {
         switch (listing.kind) {
           case 'jobs':
-            return candidatesAmong(listing.jobs).pipe(concatMap(candidates => decide(candidates)))
+            return candidatesAmong(listing.jobs).pipe(concatMap(withoutGivenUp), concatMap(decide))
           case 'refused':
             return of(untold('List is refused'))
           case 'endless':

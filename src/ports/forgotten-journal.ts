@@ -25,6 +25,8 @@ export interface ForgottenJournal {
   setListError(restoreId: number, why: string): Observable<void>
   /** open → read. Keeps what its result file says of each device. */
   keepForgotten(job: ForgottenJob, rows: ReadonlyMap<string, DeviceResult>): Observable<void>
+  /** Those of the JobIds without whose results an operator has gone on. */
+  givenUp(providerJobIds: readonly string[]): Observable<ReadonlySet<string>>
   /** Keeps what its result file says, and holds the open job for people, because some devices are not told. */
   holdForgotten(job: ForgottenJob, rows: ReadonlyMap<string, DeviceResult>, why: string): Observable<void>
 }

@@ -267,5 +267,16 @@ export const journalForgottenContract = (name: string, journal: JournalUnderTest
       expect((await ask()).jobs).toEqual([])
       expect(await claim()).toEqual(waiting)
     })
+
+    it('goes on when a job is read after all that was held, which nobody has gone on without', async () => {
+      await append({ requestId: 'r1', devices: ['dev1', 'dev2'] })
+      const a = strange('A')
+      await restored(a)
+      await firstValueFrom(journey.drive.holdForgotten(a, rowsOf({}), 'it has not ended'))
+      await read(a, { dev1: moved })
+      expect([...(await firstValueFrom(journey.drive.givenUp(['A', 'B'])))]).toEqual([])
+      expect(await claim()).toEqual(again)
+      expect(names(await claimJob())).toEqual(['dev2'])
+    })
   })
 }

@@ -43,6 +43,8 @@ describe('jobs that a restored database has forgotten, in PostgreSQL', () => {
 
     await firstValueFrom(drive.holdForgotten(job, told, 'it leaves out 2'))
     expect(await firstValueFrom(resolveForgotten(database.pool, 'ForgottenJob', 'absent'))).toBe(3)
+    const givenUp = await firstValueFrom(drive.givenUp(['ForgottenJob', 'Another']))
+    expect([...givenUp]).toEqual(['ForgottenJob'])
     await claim()
     expect((await journey.published()).map(({ deviceName, jobId }) => [deviceName, jobId])).toEqual([
       ['dev1', 'ForgottenJob'],

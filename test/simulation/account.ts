@@ -153,7 +153,11 @@ export const createAccount = (deps: AccountDeps): SimulatedProvider => {
       if (!job.foreign) ledger.started({ providerJobId, productKey, target, deviceNames })
     },
     onJobEnd,
-    isForgotten: job => deps.isKnown(job.providerJobId) && faults.hit('job forgotten'),
+    isForgotten: ({ providerJobId }) => {
+      if (!deps.isKnown(providerJobId) || !faults.hit('job forgotten')) return false
+      ledger.forgottenByProvider(providerJobId)
+      return true
+    },
     resultOf,
     onFetch,
   })

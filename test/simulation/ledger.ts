@@ -12,6 +12,8 @@ export interface LedgerJob {
   /** By device name: the code in the job's result file. */
   readonly rows: Map<string, string>
   readonly moved: Set<string>
+  /** The provider has forgotten it: nobody can ask for it any longer. */
+  isForgotten: boolean
   /** When an operator gave up waiting for it: it never ends, and moves nothing. null: nobody did. */
   givenUpAt: number | null
 }
@@ -32,6 +34,7 @@ export interface Ledger {
   createLeaves(deviceNames: readonly string[]): void
   /** When the latest create of these devices left. */
   leftAt(deviceNames: readonly string[]): number
+  forgottenByProvider(providerJobId: string): void
   /** The job, which never ends, is ours no longer. */
   giveUp(providerJobId: string): void
   /** How many jobs of ours are open now. */
@@ -53,6 +56,7 @@ export const createLedger = (clock: Clock): Ledger => {
         interrupted: false,
         rows: new Map(),
         moved: new Set(),
+        isForgotten: false,
         givenUpAt: null,
       }
       jobs.set(job.providerJobId, entry)
@@ -66,6 +70,10 @@ export const createLedger = (clock: Clock): Ledger => {
       entry.interrupted = interrupted
       open -= 1
       return entry
+    },
+    forgottenByProvider: providerJobId => {
+      const entry = jobs.get(providerJobId)
+      if (entry !== undefined) entry.isForgotten = true
     },
     giveUp: providerJobId => {
       const entry = jobs.get(providerJobId)

@@ -77,10 +77,12 @@ export const createLosses = (world: World): Losses => {
 }
 
 /** The operator accepts whatever the service has stopped for. */
-export const acceptLosses = ({ journal, lease, outcomes, topic, trace }: World): void => {
+export const acceptLosses = ({ journal, ledger, lease, outcomes, topic, trace }: World): void => {
   const { store } = journal
-  for (const jobId of giveUpForgotten(store))
+  for (const jobId of giveUpForgotten(store)) {
     trace.note('human', () => `goes on without the results of ${jobId}`)
+    if (ledger.jobs.get(jobId)?.endedAt === null) ledger.giveUp(jobId)
+  }
   if (!isStopped(store)) return
   trace.note('human', () => 'accepts the restore')
   const partitions = topic.marks().map(marks => ({ ...marks, clusterId, topic: topicName }))

@@ -10,16 +10,19 @@ import { noteTry } from '../job/route-hold'
 import { lockClaims } from '../session/transaction'
 import { type AfterRestore, afterRestore, notRestored } from './after-restore'
 import { claimRange } from './claim-range'
+import { dueMoves, failedStep, releasedMoves, type SmallerClaims, succeededStep } from './smaller-claims'
 import {
   appendDue,
+  creating,
+  lookAlike,
   mostAppended,
   mostReleased,
   nextDueInMs,
+  nextPiece,
   releaseLeft,
   releasesAreLeft,
-} from './requeued-moves'
-import { dueMoves, failedStep, releasedMoves, type SmallerClaims, succeededStep } from './smaller-claims'
-import { creating, lookAlike, nextPiece, unfinishedJob } from './unfinished-batch'
+  unfinishedJob,
+} from './unfinished-work'
 
 interface Candidate extends CandidateRoute {
   readonly claimed: bigint

@@ -117,6 +117,15 @@ export const createForgottenSteps = (guarded: Guarded): ForgottenJournal => ({
       )
       await client.query(notify)
     }),
+  givenUp: providerJobIds =>
+    guarded(async client => {
+      const { rows } = await client.query<{ id: string }>(
+        `select provider_job_id as id from forgotten_job
+         where provider_job_id = any($1::text[]) and status = 'given-up'`,
+        [providerJobIds],
+      )
+      return new Set(rows.map(row => row.id))
+    }),
   holdForgotten: (job, rows, why) =>
     guarded(async client => {
       await keepResults(client, job, rows)

@@ -10,7 +10,7 @@ const refill = <T>(target: { clear(): void }, values: Iterable<T>, add: (value: 
 /** Copies everything. The function that it gives puts the copy in place of what is there by then. */
 export const copyStore = (store: Store): (() => void) => {
   const { routes, places, jobs, unfinished, requeue, consumed, rejections, outbox, published } = store
-  const { restores, forgottenJobs, forgottenResults, counters, lease } = store
+  const { releaseDue, restores, forgottenJobs, forgottenResults, counters, lease } = store
   // One call, so that what several tables hold is still one thing in the copy.
   const copy = structuredClone({
     routes,
@@ -18,6 +18,7 @@ export const copyStore = (store: Store): (() => void) => {
     jobs,
     unfinished,
     requeue,
+    releaseDue,
     consumed,
     rejections,
     outbox,
@@ -33,6 +34,7 @@ export const copyStore = (store: Store): (() => void) => {
     refill(places, copy.places, ([key, value]) => places.set(key, value))
     refill(unfinished, copy.unfinished, value => unfinished.add(value))
     refill(requeue, copy.requeue, value => requeue.add(value))
+    refill(releaseDue, copy.releaseDue, value => releaseDue.add(value))
     refill(consumed, copy.consumed, ([key, value]) => consumed.set(key, value))
     refill(rejections, copy.rejections, ([key, value]) => rejections.set(key, value))
     refill(published, copy.published, ([key, value]) => published.set(key, value))

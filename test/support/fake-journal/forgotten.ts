@@ -242,6 +242,7 @@ export const createFakeForgotten = (store: Store, guarded: Guarded): ForgottenJo
       if (stored?.state === 'open') Object.assign(stored, { state: 'read', heldReason: null })
       store.notify()
     }),
+  givenUp: ids => guarded(() => new Set(ids.filter(id => store.forgottenJobs.get(id)?.state === 'given-up'))),
   holdForgotten: (job, rows, why) =>
     guarded(() => {
       keepResults(store, job, rows)

@@ -83,6 +83,27 @@ describe('jobs that a restored database has forgotten', () => {
     })
   })
 
+  it('are held while they take too long, and read when they end after all', () => {
+    const jobMs = (devices: number): number => (devices === 7 ? 100 * minute : minute)
+    const at = (untilMs: number) =>
+      runVirtualDriver(untilMs, { jobMs }, {}, (world, { create }) => {
+        create(route, namesOf('dev', 0, 7)).subscribe()
+        appendDevices(world.journal, route, 'dev', 9)
+        world.journal.acceptRestore()
+        world.start()
+      })
+    expect(at(29 * minute).driver.seen('forgotten-held')).toBe(0)
+    const held = at(35 * minute)
+    expect(held.counts).toMatchObject({ pending: 9, gap: 0 })
+    expect(held.driver.events.find(({ kind }) => kind === 'forgotten-held')).toMatchObject({
+      why: 'it has not ended 30 minutes after it was created',
+    })
+    const { counts, movedTwice, driver } = at(2 * hour)
+    expect(counts).toMatchObject({ moved: 9, gap: 0 })
+    expect(movedTwice).toEqual([])
+    expect(driver.seen('forgotten-read')).toBe(1)
+  })
+
   it('are listed again as long as List is refused, and nothing is sent meanwhile', () => {
     const onCall = (operation: string, n: number) =>
       operation === 'list' && n <= 3 ? ({ kind: 'unknown', code: 'Forbidden' } as const) : 'ok'
