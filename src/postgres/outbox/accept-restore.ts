@@ -40,9 +40,12 @@ const raiseEpoch = `
   set epoch = greatest(l.epoch, (select s.epoch from database_stop s)) + 1000000
   returning l.epoch`
 
+// Every acceptance raises the epoch by a million. So its number is above those of all earlier ones, also of such that the
+// restored database has forgotten: processes that have seen them notice that this is another.
 const noteRestore = `
-  insert into accepted_restore (outbox_end, epoch)
-  select c.last_id, l.epoch from outbox_counter c, lease l`
+  insert into accepted_restore (restore_id, outbox_end, epoch) overriding system value
+  select greatest(l.epoch, (select s.epoch from database_stop s)) / 1000000 + 1, c.last_id, l.epoch
+  from outbox_counter c, lease l`
 
 const raiseCounter = `
   update outbox_counter

@@ -1,6 +1,7 @@
 /** What this process has seen in the database. What writes there notes it, and each new connection is compared with it. */
 import type { ClientBase } from 'pg'
 import { type DatabaseMarks, lostSince } from '../../domain/restored-database'
+import { TransientError } from '../../ports/errors'
 
 /** Of each the highest. */
 export interface SeenMarks {
@@ -24,7 +25,7 @@ export const createSeenMarks = (): SeenMarks => ({
 })
 
 const selectMarks = `
-  select coalesce((select max(restore_id) from accepted_restore), 0) as restore,
+  select pg_is_in_recovery() as "isStandby", coalesce((select max(restore_id) from accepted_restore), 0) as restore,
          (select reason from database_stop) as stopped,
          (select epoch from lease) as epoch,
          (select last_id from outbox_counter) as "outboxEnd",
@@ -33,6 +34,7 @@ const selectMarks = `
          (select coalesce(array_agg(source_id || ' ' || next_offset), '{}') from consumed) as positions`
 
 interface MarksRow extends Omit<DatabaseMarks, 'positions'> {
+  readonly isStandby: boolean
   readonly stopped: string | null
   readonly positions: readonly string[]
 }
@@ -73,7 +75,9 @@ export const compareMarks = async (
   const { rows } = await client.query<MarksRow>(selectMarks)
   const [row] = rows
   if (row === undefined) throw new Error('the database shows no marks')
-  const { stopped, positions, ...marks } = row
+  const { stopped, positions, isStandby, ...marks } = row
+  // It may lag behind, and is no place to write. Once it is promoted it is asked again.
+  if (isStandby) throw new TransientError('PostgreSQL: this server is a standby')
   const found: DatabaseMarks = { ...marks, positions: positionsOf(positions) }
   if (found.restore > before.restore) Object.assign(seen, { ...found, nextTransaction: 0n })
   const lost = found.restore > before.restore ? null : lostSince(before, found)
