@@ -120,15 +120,17 @@ export const createAccountView = ({
         ),
   )
 
+  const beyondOf = (page: ListPage): Observable<readonly ListedJob[] | null> => {
+    if (isRefused()) return of(null)
+    const { jobs, nextToken } = page
+    if (nextToken === null) return of([])
+    return beyondPage.after({ jobs, nextToken }, { open, isOwn: id => tracked.has(id) })
+  }
+
   const look = defer(() => {
     const startedAt = asyncScheduler.now()
-    const known = { open, isOwn: (id: string) => tracked.has(id) }
     return first.pipe(
-      concatMap(page =>
-        isRefused()
-          ? of({ page, beyond: null })
-          : beyondPage.after(page, known).pipe(map(beyond => ({ page, beyond }))),
-      ),
+      concatMap(page => beyondOf(page).pipe(map(beyond => ({ page, beyond })))),
       map(({ page, beyond }) => {
         const jobs = new Map([...page.jobs, ...(beyond ?? [])].map(job => [job.providerJobId, job]))
         lookedBefore = lookedAt

@@ -47,6 +47,8 @@ const pauseMs = 60_000
 const maxDenials = 8
 /** The journal is asked for forgotten jobs at most once in this time, ms. */
 const askEveryMs = 1_000
+/** Jobs that are read at once: more than may be open in an account, so that none waits for the end of another. */
+const readAtOnce = 16
 
 export interface ForgottenJobsDeps {
   readonly journal: ForgottenJournal
@@ -222,27 +224,25 @@ export const createForgottenJobs = (
 
   const inHand = new Set<string>()
   const read = (job: ForgottenJob): Observable<never> =>
-    defer(() => {
-      inHand.add(job.providerJobId)
-      return awaitEnd(job).pipe(
-        concatMap(why => (why === null ? readResults(job) : of(untold(why)))),
-        concatMap(result => keep(job, result)),
-        contained(),
-        finalize(() => inHand.delete(job.providerJobId)),
-        ignoreElements(),
-      )
-    })
+    awaitEnd(job).pipe(
+      concatMap(why => (why === null ? readResults(job) : of(untold(why)))),
+      concatMap(result => keep(job, result)),
+      contained(),
+      finalize(() => inHand.delete(job.providerJobId)),
+      ignoreElements(),
+    )
 
   const unread = defer(() => journal.forgotten()).pipe(
     concatMap(({ unlisted, jobs }) => (unlisted === null ? from(jobs) : list(unlisted))),
     filter(({ providerJobId }) => !inHand.has(providerJobId)),
+    tap(({ providerJobId }) => inHand.add(providerJobId)),
     contained(),
   )
 
   return seen$ =>
     seen$.pipe(
       exhaustMap(() => concat(unread, timer(askEveryMs).pipe(ignoreElements()))),
-      mergeMap(read),
+      mergeMap(read, readAtOnce),
       takeUntil(stop$),
     )
 }

@@ -33,6 +33,7 @@ const maxRefusals = 8
 /** Whether it makes sense to look up further devices of a job. Once lost, it stays lost. */
 export interface Patience {
   weigh(result: CallResult<unknown>): void
+  lose(): void
   isLost(): boolean
   /** Emits (and replays) once when it is lost. */
   readonly lost$: Observable<void>
@@ -41,15 +42,19 @@ export interface Patience {
 export const createPatience = (): Patience => {
   const lost$ = new ReplaySubject<void>(1)
   let [useless, refusals, isLost] = [0, 0, false]
+  const lose = (): void => {
+    if (isLost) return
+    isLost = true
+    lost$.next()
+  }
   return {
+    lose,
     weigh: result => {
       if (result.ok) [useless, refusals] = [0, 0]
       else if (result.kind === 'account-refused') refusals += 1
       else if (result.kind === 'unknown' || result.kind === 'slots-full') useless += 1
       else if (result.kind === 'batch-refused') useless = 0
-      if (isLost || (useless < maxUseless && refusals < maxRefusals)) return
-      isLost = true
-      lost$.next()
+      if (useless >= maxUseless || refusals >= maxRefusals) lose()
     },
     isLost: () => isLost,
     lost$,
@@ -58,8 +63,8 @@ export const createPatience = (): Patience => {
 
 /** Look-ups under way at once. The quota sets the pace; more than one hides the time that an answer takes. */
 const atOnce = 4
-/** After this many unanswered tries, about 15 minutes, a device is given up, so that its job can be settled. */
-const maxUnanswered = 10
+/** After this many unanswered tries of a device, about an hour and a half, its job's other devices are not looked up. */
+const maxUnanswered = 25
 const backoff: BackoffPolicy = { backoffMs: 1_000, backoffMaxMs: 300_000 }
 
 export interface LookUpDevicesDeps {
@@ -82,7 +87,8 @@ export const createLookUpDevices = ({ journal, calls, random, stop$ }: LookUpDev
     let [tries, unanswered] = [0, 0]
     const mayAskAgain = (failure: CallFailure): boolean => {
       if (failure.kind === 'unanswered') unanswered += 1
-      return isPassing(failure) && unanswered < maxUnanswered
+      if (unanswered >= maxUnanswered) patience.lose()
+      return isPassing(failure)
     }
     // Completes without a value when withdrawn.
     return defer(() => calls.provisioning(route.productKey, deviceName, off$)).pipe(

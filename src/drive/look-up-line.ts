@@ -117,7 +117,7 @@ export const createLookUpLine = (deps: LookUpLineDeps): Observable<never> => {
     )
   }
 
-  /** Holds the job if devices are left that looking up did not tell of. */
+  /** Holds the job if devices are left that looking up did not tell of, or could not be looked up. */
   const conclude = (job: UntoldJob): Observable<never> =>
     journal.settleLookedUp(job.batchId, [], []).pipe(
       concatMap(open =>
@@ -125,7 +125,7 @@ export const createLookUpLine = (deps: LookUpLineDeps): Observable<never> => {
           ? EMPTY
           : hold(
               job,
-              `${job.holdUntold ?? 'its file tells of some only'}, and ${open} move${open === 1 ? ' stays' : 's stay'} untold`,
+              `${job.holdUntold ?? 'look-ups are refused or not answered'}, and ${open} move${open === 1 ? ' stays' : 's stay'} untold`,
             ),
       ),
       ignoreElements(),
@@ -134,10 +134,12 @@ export const createLookUpLine = (deps: LookUpLineDeps): Observable<never> => {
   const lookUpAll = (job: UntoldJob): Observable<never> =>
     defer(() => {
       const patience = createPatience()
+      const mayBeSentAgain = job.ended === 'interrupted'
       let isOver = false
       const part = defer(() => journal.untoldMoves(job.batchId, pageDevices)).pipe(
         concatMap(moves => {
-          isOver = moves.length === 0 || (patience.isLost() && job.holdUntold !== null)
+          // What may have moved is not sent again without a look. After a completed job nothing is sent again.
+          isOver = moves.length === 0 || (patience.isLost() && (mayBeSentAgain || job.holdUntold !== null))
           if (isOver) return EMPTY
           return patience.isLost() ? settlePart(job, moves, []) : askAbout(job, moves, patience)
         }),

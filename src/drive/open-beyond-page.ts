@@ -22,12 +22,18 @@ export interface Known {
   readonly isOwn: (providerJobId: string) => boolean
 }
 
+/** A first page after which there is another. */
+export interface FirstPage {
+  readonly jobs: readonly ListedJob[]
+  readonly nextToken: string
+}
+
 export interface OpenBeyondPage {
   /**
    * Emits once: jobs that are not on the first page, among them every open one; null if they are not looked for now, so
    * that those known to be open still count.
    */
-  after(first: ListPage, known: Known): Observable<readonly ListedJob[] | null>
+  after(first: FirstPage, known: Known): Observable<readonly ListedJob[] | null>
 }
 
 /** `list` throws what passes. */
@@ -70,6 +76,7 @@ export const createOpenBeyondPage = (
     ),
   )
 
+  /** null: a page could not be read, so that what was known to be open still counts. */
   const byPages = (nextToken: string, order: ListedOrder, missing: Set<string>) =>
     defer(() => {
       let listed = order
@@ -79,25 +86,23 @@ export const createOpenBeyondPage = (
         return missing.size === 0 && holdsAllSince(listed, knownUpTo - toleranceMs, toleranceMs)
       }
       return pages({ nextToken }, isEnough).pipe(
-        reduce<CallResult<ListPage>, readonly ListedJob[]>(
-          (jobs, found) => (found.ok ? [...jobs, ...found.value.jobs] : jobs),
+        reduce<CallResult<ListPage>, readonly ListedJob[] | null>(
+          (jobs, found) => (jobs === null || !found.ok ? null : [...jobs, ...found.value.jobs]),
           [],
         ),
       )
     })
 
   return {
-    after: (first, { open, isOwn }) =>
+    after: ({ jobs: firstJobs, nextToken }, { open, isOwn }) =>
       defer(() => {
         const now = asyncScheduler.now()
-        const { nextToken } = first
-        const order = orderAfter(nothingListed, first.jobs, toleranceMs)
+        const order = orderAfter(nothingListed, firstJobs, toleranceMs)
         const known = <T>(found: T): T => {
           knownUpTo = Math.max(knownUpTo, order.newestAt)
           return found
         }
-        if (nextToken === null) return of(known([]))
-        const shown = new Set(first.jobs.map(job => job.providerJobId))
+        const shown = new Set(firstJobs.map(job => job.providerJobId))
         const missing = [...open].filter(id => !shown.has(id))
         const isOthersTurn = now >= othersSoughtAt + othersEveryMs
         if (
@@ -113,7 +118,7 @@ export const createOpenBeyondPage = (
             if (now >= refusedUntil) refusedUntil = now + refusedForMs
             return byPages(nextToken, order, new Set(missing))
           }),
-          map(known),
+          map(found => (found === null ? null : known(found))),
         )
       }),
   }

@@ -18,6 +18,14 @@ const noDatabase = 'postgres://u:p@127.0.0.1:1/x'
 const row = 'meter-0001,a1BwAGVexmp,iot-a,iot-b,1984'
 const csv = `deviceName,productKey,sourceInstanceId,targetInstanceId,targetUid\n${row}\n`
 
+const freePort = async (): Promise<number> => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  taken.close()
+  return port
+}
+
 /** Failures that operators can cure are reported in one sentence without a stack, and the status is never 0. */
 describe('a command that cannot do its work', () => {
   it.each([['replay', '1'], ['status'], ['migrate'], ['hold', '1'], ['resolve', '1', '--again']])(
@@ -176,10 +184,7 @@ describe('run, whose log nobody reads', () => {
     }
     await expect(fill()).rejects.toMatchObject({ code: 'EAGAIN' })
     const log = await open(fifo, 'w')
-    const taken = createServer().listen(0, '127.0.0.1')
-    await once(taken, 'listening')
-    const { port } = taken.address() as AddressInfo
-    taken.close()
+    const port = await freePort()
     const child = spawn(process.execPath, [join(dist, 'cli.js'), 'run'], {
       env: {
         PATH: process.env.PATH,
@@ -203,6 +208,48 @@ describe('run, whose log nobody reads', () => {
     } finally {
       child.kill('SIGKILL')
       await Promise.all([full.close(), log.close()])
+      await rm(directory, { recursive: true })
+    }
+  })
+})
+
+describe('a command whose reader never reads', () => {
+  it('stops its work at the first signal, and ends at the second, here simulate', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'device-move-endings-'))
+    const fifo = join(directory, 'out')
+    await makeFifo(fifo)
+    // Open for reading too, so that opening it does not wait, and never read.
+    const full = await open(fifo, constants.O_RDWR | constants.O_NONBLOCK)
+    const fill = async (): Promise<void> => {
+      for (;;) await full.write('x'.repeat(4_096))
+    }
+    await expect(fill()).rejects.toMatchObject({ code: 'EAGAIN' })
+    const out = await open(fifo, 'w')
+    const port = await freePort()
+    const child = spawn(process.execPath, [join(dist, 'cli.js'), 'simulate', '--port', `${port}`], {
+      env: { PATH: process.env.PATH, ...credentials },
+      stdio: ['ignore', out.fd, 'ignore'],
+    })
+    try {
+      const ended = once(child, 'exit')
+      const isServing = () =>
+        fetch(`http://127.0.0.1:${port}/_simulator/audit`).then(
+          ({ ok }) => ok,
+          () => false,
+        )
+      await until(isServing)
+      child.kill('SIGTERM')
+      await until(async () => !(await isServing()))
+      expect([child.exitCode, child.signalCode]).toEqual([null, null])
+      // Signals within a second of the first one are its echo.
+      await until(async () => {
+        child.kill('SIGTERM')
+        return child.signalCode !== null || child.exitCode !== null
+      })
+      expect(await ended).toEqual([null, 'SIGTERM'])
+    } finally {
+      child.kill('SIGKILL')
+      await Promise.all([full.close(), out.close()])
       await rm(directory, { recursive: true })
     }
   })

@@ -193,9 +193,10 @@ describeKafka('the walks of docs/architecture.md', () => {
   it('take a batch from its claim to its settlement through no file that is not listed', async () => {
     const lease = createLease(database.url, {
       holder: 'walker',
-      leaseMs: 10_000,
-      renewEveryMs: 3_000,
-      quotaWindowMs: 0,
+      // It is not renewed during a walk, however busy the machine is.
+      leaseMs: 120_000,
+      renewEveryMs: 60_000,
+      quotaWindowMs: 100,
     })
     const { seen, service } = started({ lease })
     stops.push(() => lease.stop())
@@ -208,6 +209,7 @@ describeKafka('the walks of docs/architecture.md', () => {
     const run = files.take()
     // The tokens of its calls are back, so nothing of it runs during the next walk.
     await until(async () => service.status().quota?.shared === 0)
+    service.stop()
     expect(unlisted('A batch to its settlement', run)).toEqual([])
   })
 

@@ -8,8 +8,8 @@ import {
 } from '../../domain/claim-rules'
 import type { Queries } from '../session/transaction'
 import { moveColumns, moveColumnsOf, unfinished } from '../shared-sql'
-import { releaseWaiting } from './requeued-moves'
 import { dropTold, findTold, settleTold } from './told-moves'
+import { releaseWaiting } from './unfinished-work'
 
 /** Positions of one route's log. */
 export interface ClaimRange {

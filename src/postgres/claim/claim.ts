@@ -10,16 +10,19 @@ import { noteTry } from '../job/route-hold'
 import { lockClaims } from '../session/transaction'
 import { type AfterRestore, afterRestore, notRestored } from './after-restore'
 import { claimRange } from './claim-range'
+import { dueMoves, failedStep, releasedMoves, type SmallerClaims, succeededStep } from './smaller-claims'
 import {
   appendDue,
+  creating,
+  lookAlike,
   mostAppended,
   mostReleased,
   nextDueInMs,
+  nextPiece,
   releaseLeft,
   releasesAreLeft,
-} from './requeued-moves'
-import { dueMoves, failedStep, releasedMoves, type SmallerClaims, succeededStep } from './smaller-claims'
-import { creating, lookAlike, nextPiece, unfinishedJob } from './unfinished-batch'
+  unfinishedJob,
+} from './unfinished-work'
 
 interface Candidate extends CandidateRoute {
   readonly claimed: bigint
@@ -94,8 +97,8 @@ interface Unusual {
 
 const selectUnusual = `
   select exists (select from release_due) as "releasesAreLeft",
-         exists (select from accepted_restore where jobs_listed_at is null) or exists (select from forgotten_job)
-           as "isRestored"`
+         exists (select from accepted_restore where jobs_listed_at is null) or exists (select from forgotten_job where status = 'open')
+         or exists (select from forgotten_result) as "isRestored"`
 
 const readUnusual = async (client: PoolClient): Promise<Unusual> =>
   (await client.query<Unusual>(selectUnusual)).rows[0] ?? { releasesAreLeft: false, isRestored: false }

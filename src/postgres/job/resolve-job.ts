@@ -34,7 +34,7 @@ const notify = `select ${notifyChange}`
 
 const release = async (client: PoolClient, batchId: number): Promise<void> => {
   await client.query(
-    'update job set held_at = null, held_reason = null, releases = releases + 1 where job_id = $1',
+    'update job set held_at = null, held_reason = null, held_with_route = false, releases = releases + 1 where job_id = $1',
     [batchId],
   )
   await client.query(notify)

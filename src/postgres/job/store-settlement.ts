@@ -5,7 +5,7 @@
 import type { PoolClient } from 'pg'
 import type { Verdict } from '../../domain/outcome'
 import { checkAllSettled, checkVerdicts, countsOf } from '../../domain/settlement'
-import { releaseWaiting } from '../claim/requeued-moves'
+import { releaseWaiting } from '../claim/unfinished-work'
 import { lockClaims } from '../session/transaction'
 import { appendToOutbox, moveColumns, moveColumnsOf, notifyChange } from '../shared-sql'
 import type { JobRow } from './job-row'

@@ -10,6 +10,7 @@ export interface SeenMarks {
   lastBatch: number
   /** Next offset by `source_id`. */
   positions: Map<string, bigint>
+  /** After the newest transaction that this process has committed. */
   nextTransaction: bigint
 }
 
@@ -46,12 +47,15 @@ const positionsOf = (texts: readonly string[]): Map<string, bigint> =>
 
 const larger = <T extends bigint | number>(one: T, other: T): T => (one > other ? one : other)
 
+/**
+ * The number of the next transaction is left to what this process commits itself. It also counts transactions that were
+ * rolled back, and a server that crashes may give their numbers out again.
+ */
 const raise = (seen: SeenMarks, found: DatabaseMarks): void => {
   seen.restore = larger(seen.restore, found.restore)
   seen.epoch = larger(seen.epoch, found.epoch)
   seen.outboxEnd = larger(seen.outboxEnd, found.outboxEnd)
   seen.lastBatch = larger(seen.lastBatch, found.lastBatch)
-  seen.nextTransaction = larger(seen.nextTransaction, found.nextTransaction)
   for (const [source, next] of found.positions)
     seen.positions.set(source, larger(seen.positions.get(source) ?? 0n, next))
 }
@@ -71,7 +75,7 @@ export const compareMarks = async (
   if (row === undefined) throw new Error('the database shows no marks')
   const { stopped, positions, ...marks } = row
   const found: DatabaseMarks = { ...marks, positions: positionsOf(positions) }
-  if (found.restore > before.restore) Object.assign(seen, { ...found })
+  if (found.restore > before.restore) Object.assign(seen, { ...found, nextTransaction: 0n })
   const lost = found.restore > before.restore ? null : lostSince(before, found)
   const reason = stopped ?? lost
   if (reason === null) raise(seen, found)

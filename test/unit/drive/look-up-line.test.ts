@@ -22,6 +22,7 @@ interface Run {
   readonly stop$?: Observable<unknown>
   readonly mayCall?: () => boolean
   readonly asked?: readonly string[]
+  readonly endedAs?: UntoldJob['ended']
   /** Why the job is held once devices stay untold. */
   readonly holdUntold?: string
   readonly untilMs?: number
@@ -63,7 +64,7 @@ const run = ({ shared = 2, stop$ = NEVER, asked = names, ...more }: Run) => {
     route,
     releases: 0,
     createStartedAt: 0,
-    ended: 'completed',
+    ended: more.endedAs ?? 'completed',
     holdUntold: more.holdUntold ?? null,
   }
   const open = new Map(
@@ -190,14 +191,24 @@ describe('looking up devices', () => {
     expect(arrivals).toHaveLength(12)
   })
 
-  it('gives a device up after ten calls without an answer', () => {
-    const { fates, arrivals, kept } = run({
+  it('asks about a device for an hour without an answer, and then holds an interrupted job', () => {
+    const never = {
       asked: names.slice(0, 1),
       provider: { onCall: faulty(() => ({ kind: 'unanswered', code: 'iot.system.SystemException' })) },
-    })
-    expect(fates).toEqual(new Map([[names[0], 'cannot-tell']]))
-    expect(arrivals).toHaveLength(10)
-    expect(kept).toMatchObject([{ found: null, code: 'iot.system.SystemException' }])
+      endedAs: 'interrupted',
+    } as const
+    expect(run(never).held).toEqual([])
+    const { arrivals, kept, verdicts, held } = run({ ...never, untilMs: 4 * 3_600_000 })
+    expect(arrivals).toHaveLength(25)
+    expect([kept, verdicts]).toEqual([[], []])
+    expect(held).toEqual(['look-ups are refused or not answered, and 1 move stays untold'])
+  })
+
+  it('sends no device of an interrupted job again without a look, although look-ups are refused', () => {
+    const provider = { onCall: faulty(() => ({ kind: 'account-refused', code: 'Forbidden.RAM' })) }
+    const { verdicts, held } = run({ shared: 0, provider, endedAs: 'interrupted' })
+    expect(verdicts.length).toBeLessThan(10)
+    expect(held).toEqual([expect.stringContaining('look-ups are refused or not answered')])
   })
 
   it('settles the others within half a minute while one device is asked again and again', () => {

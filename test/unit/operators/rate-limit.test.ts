@@ -1,4 +1,4 @@
-import { defer, NEVER, of, repeat, timer } from 'rxjs'
+import { defer, NEVER, of, repeat, takeUntil, timer } from 'rxjs'
 import { limiterOf, type Op, priority, windowMs } from './limited-provider'
 import { at, now, record, virtually } from './virtual-time'
 
@@ -97,8 +97,9 @@ describe('createRateLimiter', () => {
         return call.pipe(limiter.limit(op))
       }
       // There are always more creates than the quota allows.
-      for (let i = 0; i < 10; i += 1) counted('create').pipe(repeat()).subscribe()
-      for (let i = 0; i < 100; i += 1) counted('list').subscribe()
+      const end$ = timer(101_000)
+      for (let i = 0; i < 10; i += 1) counted('create').pipe(repeat(), takeUntil(end$)).subscribe()
+      for (let i = 0; i < 100; i += 1) counted('list').pipe(takeUntil(end$)).subscribe()
       at(100_500, () => {
         expect(most).toBeLessThanOrEqual(2)
         const lists = order.filter(op => op === 'list').length

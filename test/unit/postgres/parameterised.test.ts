@@ -12,8 +12,9 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'claim/after-restore.ts': ["looksLikeForgotten('f', 'r')"],
   'claim/claim-range.ts': ['moveColumns', "moveColumnsOf('m')", "unfinished('j')", 'name', 'value'],
   'claim/claim.ts': ['creating', "lookAlike('b', 'r')"],
-  'claim/requeued-moves.ts': ['moveColumns', "moveColumnsOf('q')"],
-  'claim/unfinished-batch.ts': [
+  'claim/unfinished-work.ts': [
+    'moveColumns',
+    "moveColumnsOf('q')",
     "unfinished('j')",
     "unfinished('b')",
     "lookAlike('b', 'r')",
