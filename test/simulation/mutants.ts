@@ -272,6 +272,13 @@ export const mutants: readonly Mutant[] = [
     replace: 'of<Read>({ kind: "told", rows: new Map() }).pipe(concatMap(result => keep($job, result)))',
   },
   {
+    name: 'forgotten-never-held',
+    what: 'A forgotten job that never ends keeps its routes waiting, and nobody is told.',
+    inside: 'createOverdueWatch',
+    find: '$now - $since < view.overdueAfterMs()',
+    replace: 'true',
+  },
+  {
     name: 'untold-not-excluded',
     what: "A later request of a device is sent while it is looked up where an earlier one has left it (the model's claim).",
     inside: 'othersOf',
