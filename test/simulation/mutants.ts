@@ -250,10 +250,12 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'look-ups-hold-slots',
     what: 'Nothing is claimed while devices of ended jobs are looked up.',
-    inside: 'claimNext',
-    find: '$journal.claim($inHand, $piece)',
-    replace:
-      '$journal.nextUntold().pipe(mergeMap(job => (job === null ? $journal.claim($inHand, $piece) : timer(1_000).pipe(ignoreElements()))))',
+    inside: 'driveWith',
+    find: '$journal.claim($inHand, $piece).pipe($$$after)',
+    replace: `$journal.nextUntold().pipe(mergeMap(job =>
+      job === null
+        ? $journal.claim($inHand, $piece).pipe($$$after)
+        : timer(1_000).pipe(ignoreElements())))`,
   },
   {
     name: 'untold-resent',
@@ -268,6 +270,13 @@ export const mutants: readonly Mutant[] = [
     inside: 'createForgottenJobs',
     find: 'awaitEnd($job).pipe($$$rest)',
     replace: 'of<Read>({ kind: "told", rows: new Map() }).pipe(concatMap(result => keep($job, result)))',
+  },
+  {
+    name: 'forgotten-never-held',
+    what: 'A forgotten job that never ends keeps its routes waiting, and nobody is told.',
+    inside: 'createOverdueWatch',
+    find: '$now - $since < view.overdueAfterMs()',
+    replace: 'true',
   },
   {
     name: 'untold-not-excluded',

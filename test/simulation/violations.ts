@@ -8,8 +8,6 @@ export interface Violations {
   readonly found: readonly Violation[]
   /** From now on only these promises count; the others cannot be kept in the world as it is. */
   onlyKeep(promises: readonly string[]): void
-  /** Only some promises count. */
-  readonly isLimited: () => boolean
   broken(promise: string, detail: string): void
 }
 
@@ -21,7 +19,6 @@ export const createViolations = (onFirst: (violation: Violation) => void): Viola
     onlyKeep: promises => {
       kept = promises
     },
-    isLimited: () => kept !== null,
     broken: (promise, detail) => {
       if (kept !== null && !kept.includes(promise)) return
       if (found.some(each => each.promise === promise)) return

@@ -11,7 +11,7 @@ export const checkPublished = (world: World): void => {
     ids.add(id)
   }
 
-  const missing = unfinished(world, true)
+  const missing = unfinished(world)
   if (missing.length > 0)
     violations.broken(
       'all work is done',

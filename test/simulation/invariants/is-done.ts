@@ -1,4 +1,4 @@
-import type { LoggedMove, RouteLog, StoredJob } from '../../support/fake-journal/store'
+import type { LoggedMove, RouteLog } from '../../support/fake-journal/store'
 import { expectedKey } from '../workload'
 import type { World } from '../world'
 
@@ -6,13 +6,9 @@ import type { World } from '../world'
  * Devices, by product and name, that wait for a human. They are those of held jobs, and all those of routes that look
  * like the route of a held job whose create is unanswered, since their next job could not be told from that one.
  */
-export const heldDevices = ({ journal, violations }: World, isOver = false): ReadonlySet<string> => {
+export const heldDevices = ({ journal }: World): ReadonlySet<string> => {
   const { store } = journal
-  // After commits were lost a forgotten job may look like the one that a batch looks for. In the end that waits for a human too.
-  const isStuck = ({ status }: StoredJob): boolean => isOver && violations.isLimited() && status === 'unknown'
-  const held = [...store.unfinished].filter(
-    job => (job.heldBecause !== null && !job.heldWithRoute) || isStuck(job),
-  )
+  const held = [...store.unfinished].filter(job => job.heldBecause !== null && !job.heldWithRoute)
   const blocked = new Set(
     held
       .filter(({ status }) => status === 'creating' || status === 'unknown')
@@ -40,9 +36,9 @@ export const finalsByKey = ({ outcomes }: World): ReadonlyMap<string, number> =>
 }
 
 /** Requests and devices without a final outcome that do not wait for a human. */
-export const unfinished = (world: World, isOver = false): string[] => {
+export const unfinished = (world: World): string[] => {
   const finals = finalsByKey(world)
-  const held = heldDevices(world, isOver)
+  const held = heldDevices(world)
   return [...world.workload.expected].flatMap(([key, { productKey, deviceName }]) =>
     finals.has(key) || held.has(`${productKey}/${deviceName}`) ? [] : [key],
   )
