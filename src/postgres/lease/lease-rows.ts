@@ -13,6 +13,9 @@ interface LeaseRow {
   readonly expiresInMs: number
 }
 
+// It follows the clock, ms since 1970: a database that went back in time gives no epoch a second time, so that its next
+// holder fences also those whom it has forgotten.
+const nextEpoch = 'greatest(epoch + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint)'
 const newExpiry = `clock_timestamp() + $2 * interval '1 millisecond'`
 
 // PostgreSQL before 17 cannot subtract from an infinite time.
@@ -40,7 +43,7 @@ export const tryAcquire = async (client: Client, holder: string, leaseMs: number
   if (lease.holder !== null && lease.holder !== holder)
     await client.query(endSessions, [sessionNameOf(lease.holder)]).catch(() => undefined)
   const { rows: taken } = await client.query<{ epoch: bigint }>(
-    `update lease set epoch = epoch + 1, expires_at = ${newExpiry}, holder = $3
+    `update lease set epoch = ${nextEpoch}, expires_at = ${newExpiry}, holder = $3
      where epoch = $1 and expires_at <= now() returning epoch`,
     [lease.epoch, leaseMs, holder],
   )

@@ -43,7 +43,8 @@ export const createSimulatedLease = (deps: SimulatedLeaseDeps): Lease => {
   const acquire = () =>
     statement<Acquired>('acquire the lease', () => {
       if (row.expiresAt > now()) return of({ isTaken: true, holder: row.holder })
-      row.epoch += 1n
+      const byClock = BigInt(Math.floor(now()))
+      row.epoch = byClock > row.epoch ? byClock : row.epoch + 1n
       row.holder = holder
       row.expiresAt = now() + leaseMs
       deps.onTaken(row.epoch)

@@ -35,7 +35,7 @@ const constants: Readonly<Record<string, readonly string[]>> = {
   'job/route-hold.ts': ['returning', 'notifyChange', 'nextTry', "unfinished('j')"],
   'job/untold.ts': ['routeColumns', "unfinished('j')"],
   'job/store-settlement.ts': ['moveColumns', "moveColumnsOf('m')", 'notifyChange'],
-  'lease/lease-rows.ts': ['newExpiry'],
+  'lease/lease-rows.ts': ['newExpiry', 'nextEpoch'],
   'outbox/outbox.ts': ['routeColumns', 'outcomeBytes', 'moveOutcomeColumns', 'rejectionColumns', 'maxRows'],
   'outbox/final-outcomes.ts': ['moveOutcomeColumns', 'rejectionColumns', 'pageSize'],
   'session/analyst-role.ts': ['analystRole'],
