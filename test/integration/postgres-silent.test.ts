@@ -102,7 +102,7 @@ describe('a database that falls silent', () => {
     proxy.swallow('both')
     const successor = await second.nextHeld()
     expect(mayCall()).toBe(false)
-    expect(successor.epoch).toBe(epoch + 1n)
+    expect(successor.epoch).toBeGreaterThan(epoch)
     proxy.heal()
     await first.standingBy('second')
   })
