@@ -144,10 +144,7 @@ export interface DriveJournal extends ForgottenJournal {
   markEnded(job: Pick<Job, 'batchId' | 'releases'>, as: 'completed' | 'interrupted'): Observable<boolean>
   /** Whether an operator has resolved the job since it was claimed. */
   isResolved(job: Pick<Job, 'batchId' | 'releases'>): Observable<boolean>
-  /**
-   * completed | interrupted → unknown. The job that was adopted is another's, and is in `notOurs` from now on. The files
-   * kept of it are dropped.
-   */
+  /** completed | interrupted → unknown. The adopted job is another's and in `notOurs` from now on; its files go. */
   unadopted(batchId: number): Observable<void>
   /** creating | unknown | claimed → refused, and two new claimed batches of half its devices. Needs two devices. */
   split(batchId: number, why: string): Observable<void>
